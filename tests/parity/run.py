@@ -82,6 +82,17 @@ def files():
             "slos": {"time_to_first_token": 250},
         },
     }
+    phased = {
+        **configuration,
+        "benchmark": {
+            **{key: value for key, value in configuration["benchmark"].items() if key not in ("warmup", "profiling")},
+            "phases": [
+                {"name": "fill", "kind": "warmup", "type": "concurrency", "requests": 4, "concurrency": 2, "seamless": True},
+                {"name": "low", "kind": "profiling", "type": "constant", "rate": 20, "requests": 5, "seamless": True},
+                {"name": "high", "kind": "profiling", "type": "poisson", "rate": 40, "duration": "1s", "gracePeriod": 20},
+            ],
+        },
+    }
     rates = {"points": [{"time_s": 0, "qps": 20}, {"time_s": 1, "qps": 40}]}
     return {
         "prompts.jsonl": jsonl({"text": f"question {at}", "output_length": 5} for at in range(4)),
@@ -101,6 +112,7 @@ def files():
         "rates.json": json.dumps(rates),
         # JSON is YAML.
         "aiperf.yaml": json.dumps(configuration, indent=2),
+        "phases.yaml": json.dumps(phased, indent=2),
         "system.txt": "Be brief.",
     }
 

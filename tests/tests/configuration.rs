@@ -125,10 +125,19 @@ fn lists_are_shown_as_they_are_asked_for() {
 
 #[test]
 fn what_does_not_go_together_is_named_wherever_it_stands() {
-    let run = profile_of("mock: true\n").args(["--url", "http://h"]).env("PRONY_HTTP2", "1").run();
+    let run = profile_of("mock: true\nrequest_rate: 5\nconcurrency: 2\n")
+        .args(["--arrival-pattern", "concurrency-burst"])
+        .env("PRONY_PREFILL_CONCURRENCY", "3")
+        .run();
     let errors = &run.ends_with(2).stderr;
-    assert!(errors.contains("`mock at run.yaml:1:1` together with `--url`"), "{errors}");
-    assert!(errors.contains("`PRONY_HTTP2` together with `mock at run.yaml:1:1`"), "{errors}");
+    assert!(
+        errors.contains("`request_rate at run.yaml:2:1` together with `--arrival-pattern concurrency-burst`"),
+        "{errors}"
+    );
+    assert!(
+        errors.contains("`PRONY_PREFILL_CONCURRENCY` together with `concurrency at run.yaml:3:1`"),
+        "{errors}"
+    );
     let run = Tool::new(["profile", "--mock"]).env("PRONY_ISL", "abc").run();
     let expected = "error: PRONY_ISL: failed to use `--isl abc`: it must be a whole number, 1 or more";
     assert!(run.ends_with(2).stderr.contains(expected), "{}", run.stderr);
@@ -192,6 +201,10 @@ fn a_secret_of_a_variable_is_shown_nowhere() {
         "{}",
         wrong.stderr
     );
+    let of_phase =
+        show("mock: true\nphases: [{name: a, concurrency: \"${SHORT_PASSWORD}\"}]\n", &[], &variables);
+    let hidden = "run.yaml:2:33: failed to use `--concurrency <redacted>`";
+    assert!(of_phase.ends_with(2).stderr.contains(hidden), "{}", of_phase.stderr);
     let swept = show("mock: true\nsweep: {model: [\"${MY_TOKEN}\", b]}\n", &[], &variables);
     let refused = "run.yaml:2:1: failed to use a value of `--model` that may be a secret";
     assert!(swept.ends_with(2).stderr.contains(refused), "{}", swept.stderr);
@@ -205,6 +218,143 @@ fn a_secret_of_a_variable_is_shown_nowhere() {
     assert!(run.succeeds().read("plan.yaml").contains("${MY_TOKEN}"), "{}", run.read("plan.yaml"));
     run.keeps(&["hk-0123456789"]);
     assert!(!wrong.stderr.contains("pw7") && !shown.stdout.contains("hk-0"), "{}", shown.stdout);
+}
+
+/// A warm-up hands over to a closed loop, and that to another one: requests of two phases are in flight at once, and never more than
+/// may be.
+#[test]
+fn phases_follow_each_other_without_a_gap() {
+    let settings = "mock: true\nui: none\nrandom_seed: 7\nisl: 5\nosl: 12\nosl_stddev: 5\nconcurrency: 3\nphases:\n  \
+                    - {name: fill, role: warmup, request_count: 6, seamless: true}\n  \
+                    - {name: low, request_count: 9, seamless: true}\n  \
+                    - {name: high, concurrency: 5, request_count: 10}\n  \
+                    - {name: rate, request_rate: 100, arrival_pattern: constant, request_count: 5}\n";
+    let run = profile_of(settings).args(["--artifact-dir", "run"]).run();
+    let summary = run.succeeds().summary();
+    let of_phases = |field: &str| {
+        summary["phases"].as_array().unwrap().iter().map(|phase| phase[field].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(of_phases("name"), ["fill", "low", "high", "rate"]);
+    let sent: Vec<u64> = of_phases("counts").iter().map(|counts| counts["sent"].as_u64().unwrap()).collect();
+    assert_eq!(sent, [6, 9, 10, 5]);
+    assert_eq!(summary["request_count"]["avg"], 24);
+    let records = run.records();
+    let of = |phase: &str| -> Vec<(u64, u64)> {
+        let metadata = records.iter().map(|record| &record["metadata"]);
+        let of_phase = metadata.filter(|metadata| metadata["phase_name"] == phase);
+        let instant = |metadata: &Value, name: &str| metadata[name].as_u64().unwrap();
+        of_phase.map(|it| (instant(it, "request_start_ns"), instant(it, "request_end_ns"))).collect()
+    };
+    let (low, high, rate) = (of("low"), of("high"), of("rate"));
+    assert_eq!((low.len(), high.len(), rate.len()), (9, 10, 5));
+    let first = |requests: &[(u64, u64)]| requests.iter().map(|(start, _)| *start).min().unwrap();
+    let last = |requests: &[(u64, u64)]| requests.iter().map(|(_, end)| *end).max().unwrap();
+    assert!(first(&high) < last(&low), "the load has a gap");
+    assert!(first(&rate) > last(&high), "a phase that does not hand over is waited for");
+    let all = [low, high].concat();
+    let in_flight = |at: u64| all.iter().filter(|(start, end)| *start <= at && at < *end).count();
+    let most = all.iter().map(|(start, _)| in_flight(*start)).max().unwrap();
+    assert!(most <= 5, "{most} requests were in flight");
+    assert!(run.stdout.contains("By phase") && run.stdout.contains("high: closed loop"), "{}", run.stdout);
+    let again = Tool::new(["profile", "-f", "plan.yaml"]);
+    again.file("plan.yaml", run.read("plan.yaml"));
+    assert_eq!(listed(again), listed(profile_of(settings)));
+}
+
+/// Of what phases are, of what they cannot be, of values, and of what does not go together in one of them.
+#[test]
+fn mistakes_of_phases_are_told_at_once_with_their_places() {
+    let settings = "mock: true\nwarmup_request_count: 5\nphases:\n  - {name: a, concurency: 5}\n  - {name: b, isl: 5}\n  \
+                    - {name: c, request_rate: abc}\n  - {name: d, concurrency: 2, prefill_concurrency: 3}\n  \
+                    - {name: e, role: cooldown}\n  - {name: a, seamless: true}\n";
+    let check = Tool::new(["config", "check", "run.yaml"]);
+    check.file("run.yaml", settings);
+    let run = check.run();
+    let errors: Vec<&str> =
+        run.ends_with(2).stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert_eq!(
+        errors,
+        [
+            "error: run.yaml:4:15: there is no setting `concurency`",
+            "error: run.yaml:5:15: a phase cannot set `isl` for itself",
+            "error: run.yaml:6:29: failed to use `--request-rate abc`: it must be a number of requests a second above 0, at most \
+             1000000000",
+            "error: run.yaml:8:21: `role` is `warmup` or `measure`, and not `cooldown`",
+            "error: run.yaml:9:6: there is another phase `a` in line 4",
+            "error: run.yaml:9:15: `seamless` says how the next phase begins, and this is the last one",
+            "error: failed to use `warmup_request_count at run.yaml:2:1` together with `phases at run.yaml:3:1`: a warm-up is one \
+             of the phases then, with `role: warmup`",
+            "error: in the phase `d`: failed to use `prefill_concurrency at run.yaml:7:31` together with `concurrency at \
+             run.yaml:7:15`: no more requests can wait for their first token than are in flight",
+        ],
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn a_typed_flag_stands_over_all_phases_and_says_so() {
+    let settings = "mock: true\nphases: [{name: a, request_count: 50}, {name: b, concurrency: 2}]\n";
+    let run = show(settings, &["--request-count", "3", "--json"], &[]);
+    let shown: Value = serde_json::from_str(&run.succeeds().stdout).unwrap();
+    let expected = serde_json::json!([{"name": "a", "role": "measure"}, {"name": "b", "role": "measure", "concurrency": "2"}]);
+    assert_eq!(shown["phases"], serde_json::json!({"value": expected, "from": "run.yaml:2:1"}));
+    assert_eq!(
+        run.stderr.trim(),
+        "warning: `--request-count` stands in the place of what the phase `a` says"
+    );
+    let typed = Tool::new(["profile", "--mock", "--phases", r#"{"name": "a"}"#]).run();
+    assert!(typed.ends_with(2).stderr.contains("phases stand in a file"), "{}", typed.stderr);
+}
+
+#[test]
+fn the_combinations_of_a_file_are_listed() {
+    let settings = "mock: true\nphases: [{name: a, request_rate: 5}, {name: b}]\nisl: [10, 20]\n\
+                    sweep: {phases.b.concurrency: [1, 2]}\nnum_profile_runs: 3\n";
+    let expand = |words: &[&str]| {
+        let tool = Tool::new(["config", "expand", "run.yaml"]).args(words);
+        tool.file("run.yaml", settings);
+        tool.run()
+    };
+    let text = expand(&[]);
+    assert_eq!(
+        text.succeeds().stdout,
+        "4 combinations, 3 runs of each\n   0  isl 10, phases.b.concurrency 1\n   1  isl 10, phases.b.concurrency 2\n   \
+         2  isl 20, phases.b.concurrency 1\n   3  isl 20, phases.b.concurrency 2\n"
+    );
+    let one = expand(&["--index", "2", "--full", "--format", "json"]);
+    let one: Value = serde_json::from_str(&one.succeeds().stdout).unwrap();
+    assert_eq!(one.as_array().unwrap().len(), 1);
+    assert_eq!(one[0]["values"], serde_json::json!({"isl": "20", "phases.b.concurrency": "1"}));
+    assert_eq!(one[0]["settings"]["phases"][1]["concurrency"], "1");
+    assert!(expand(&["--index", "4"]).ends_with(2).stderr.contains("there are 4, and they count from 0"));
+}
+
+/// What a file names is opened, of several runs each once, and everything that is wrong is told.
+#[test]
+fn a_check_opens_what_a_file_names() {
+    let check = |settings: &str| {
+        let tool = Tool::new(["config", "check", "run.yaml"]);
+        tool.file("run.yaml", settings);
+        let run = tool.run();
+        run.ends_with(2);
+        run.stderr.lines().filter(|line| line.starts_with("error: ")).collect::<Vec<_>>().join("\n")
+    };
+    let errors = check("model: m\ninput_file: nowhere.jsonl\nca_cert: nowhere.pem\nurl: https://h\n");
+    assert!(errors.contains("run.yaml:2:1: failed to") && errors.contains("nowhere.jsonl"), "{errors}");
+    assert!(errors.contains("run.yaml:3:1: failed to") && errors.contains("nowhere.pem"), "{errors}");
+    let several = check("model: m\nsweep: {tokenizer: [builtin, ./nowhere]}\nconcurrency: [1, 2]\n");
+    assert!(several.contains("nowhere") && several.lines().count() == 1, "{several}");
+    let option = check("model: m\nmock: true\nendpoint_option: {no_such_option: 5}\n");
+    assert!(option.contains("no_such_option"), "{option}");
+}
+
+#[test]
+fn a_sweep_over_a_setting_with_a_value_is_refused() {
+    let tool = || Tool::new(["profile", "--mock", "--sweep", "concurrency=1,2"]);
+    let refused = tool().args(["--concurrency", "4"]).run();
+    let expected = "failed to sweep over `--concurrency`, which has a value of its own beside the sweep";
+    assert!(refused.ends_with(2).stderr.contains(expected), "{}", refused.stderr);
 }
 
 #[test]

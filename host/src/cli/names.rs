@@ -30,16 +30,18 @@ pub(super) struct Located {
 /// Looks names up, where there are any.
 ///
 /// # Errors
-/// One means nothing on this machine.
-pub(super) fn located(flags: &ProfileFlags) -> Result<Located, Failure> {
+/// One means nothing on this machine: the setting that has it, by the name of its flag, and why.
+pub(super) fn located(flags: &ProfileFlags) -> Result<Located, (&'static str, Failure)> {
     let places = places(flags.data_dir.clone());
     let revision = flags.tokenizer_revision.as_deref();
     let name = flags.tokenizer.as_deref().filter(|text| is_looked_up(text));
-    let found = name.map(|name| hub::tokenizer(name, revision, &places)).transpose()?;
+    let found = name.map(|name| hub::tokenizer(name, revision, &places)).transpose();
+    let found = found.map_err(|error| ("tokenizer", error.into()))?;
     let named = |Found { folder, has_revisions }| NamedTokenizer { folder, has_revisions };
     let tokenizer = found.map(named);
     let dataset = flags.public_dataset.as_deref();
-    let dataset = dataset.map(|name| hub::public_dataset(name, &places)).transpose()?;
+    let dataset = dataset.map(|name| hub::public_dataset(name, &places)).transpose();
+    let dataset = dataset.map_err(|error| ("public-dataset", error.into()))?;
     Ok(Located { tokenizer, dataset })
 }
 

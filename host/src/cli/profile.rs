@@ -14,7 +14,7 @@ use super::{
     progress::{Display, Progress},
     recorded, refusal,
     report::{self, Shown, Written},
-    settings::Asked,
+    settings::{Asked, flags_of},
     terminal,
 };
 use crate::{
@@ -345,8 +345,10 @@ fn try_resolve(
         metrics: &metrics,
     };
     let key = std::env::var_os(API_KEY_VARIABLE).map(|key| key.to_string_lossy().into_owned());
-    let Located { tokenizer, dataset } = names::located(flags)?;
+    let located = names::located(flags).map_err(|(name, failure)| asked.placed(name, failure));
+    let Located { tokenizer, dataset } = located?;
     let spec = RunSpec::new(flags, key.as_deref()).of(&asked.origins).located(tokenizer, dataset);
+    let spec = spec.with_phases(&asked.origins, flags_of)?;
     Ok(resolve(&spec, endpoint, &facts()?))
 }
 

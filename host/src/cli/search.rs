@@ -256,7 +256,7 @@ fn plan(args: &SearchArgs, asked: &settings::Asked, over: Over) -> Result<Search
 const SHARED: [&str; 3] = ["confidence-level", "parameter-sweep-cooldown-seconds", "between"];
 
 /// Flags that make sense for one run alone.
-const OF_ONE_RUN: [&str; 3] = ["dry-run", "dry-run-output", "overwrite"];
+const OF_ONE_RUN: [&str; 4] = ["dry-run", "dry-run-output", "overwrite", "phases"];
 
 /// What the search decides itself is not said beside it. The load of a file or of a variable gives way.
 fn check_alone(asked: &settings::Asked, over: Over) -> Result<(), Failure> {

@@ -15,11 +15,12 @@ use super::{
 };
 use crate::config::{
     error::ConfigErrors,
-    flags::ProfileFlags,
+    flags::{PHASE_SETTINGS, PHASES, ProfileFlags},
     keys::{Keys, flag_name, variable},
     origins::{Origins, Source},
+    place::Place,
     redact::{self, REDACTED},
-    run_file::{self, Mistake, Problem, Reading, RunFile, RunFileError, written},
+    run_file::{self, FilePhase, Mistake, Problem, Reading, RunFile, RunFileError, written},
     variables::{SwitchError, Variables},
     words::{Said, Words, settings},
 };
@@ -96,25 +97,57 @@ fn of_words_and_file(mut typed: Words, config: Option<&Path>) -> Result<Asked, F
     let keys = Keys::all();
     let reading = Reading {
         keys: &keys,
-        is_overridden: &|name| typed.get(name).is_some(),
+        is_overridden: &|name| typed.get(name).is_some() || gives_way(name, &typed),
         look_up: &|name| env::var_os(name).map(|value| value.to_string_lossy().into_owned()),
     };
-    let file = config.map(|path| run_file::read(path, &reading)).transpose()?.unwrap_or_default();
+    let mut file = config.map(|path| run_file::read(path, &reading)).transpose()?.unwrap_or_default();
     redact::learn(file.secrets.clone());
     let Variables { words: mut variables, warnings, mistakes } = Variables::read(env::vars_os(), &keys);
+    check_not_typed(&typed, &variables)?;
+    let refused_of_phases = read_phases(&mut file)?;
+    file.warnings.extend(stronger_than_phases(&file.phases));
     file.warnings.iter().chain(&warnings).for_each(|warning| terminal::warn(warning));
     file.off.iter().for_each(|name| drop(variables.remove(name)));
     let origins = Origins::of(&typed, &file, &variables);
-    let mut words = typed.over(file.words.clone()).over(variables);
+    let stronger = typed.over(file.words.clone());
+    let variables = variables.only(|name| !gives_way(name, &stronger));
+    let mut words = stronger.over(variables);
     let lists = words.take_lists();
     let (flags, refused) = read(&mut words)?;
+    let of_phases = refused_of_phases.iter().map(|(_, refused)| refused.name.clone());
     let unclear = file.unclear.iter().cloned().chain(refused.iter().map(|refused| refused.name.clone()));
-    let unclear = unclear.collect();
-    let mistakes = in_order(&file, refused, &origins)
+    let unclear = unclear.chain(of_phases).collect();
+    let mistakes = in_order(&file, refused, refused_of_phases, &origins)
         .into_iter()
         .chain(mistakes.into_iter().map(Failure::from))
         .collect();
     Ok(Asked { flags, words, lists, origins, references: file.references, keys, mistakes, unclear })
+}
+
+/// Settings that say the opposite, or say it in another way: the second gives way where somebody stronger says the first.
+const INSTEAD: [(&str, &str); 14] = [
+    ("mock", "url"),
+    ("url", "mock"),
+    ("mock", "proxy"),
+    ("mock", "http2"),
+    ("proxy", "no-proxy"),
+    ("no-proxy", "proxy"),
+    ("ca-cert", "insecure"),
+    ("insecure", "ca-cert"),
+    ("input-file", "public-dataset"),
+    ("public-dataset", "input-file"),
+    ("server-metrics", "no-server-metrics"),
+    ("no-server-metrics", "server-metrics"),
+    ("no-server-metrics", "server-metrics-header"),
+    ("no-server-metrics", "server-metrics-interval"),
+];
+
+/// Whether a setting that is not among these stronger ones gives way to them: they say the opposite, or sweep over it.
+fn gives_way(name: &str, stronger: &Words) -> bool {
+    let mut swept =
+        stronger.get("sweep").unwrap_or_default().iter().filter_map(|text| text.to_str()?.split_once('='));
+    INSTEAD.iter().any(|(strong, weak)| *weak == name && stronger.get(strong).is_some())
+        || swept.any(|(key, _)| flag_name(key.trim()) == name)
 }
 
 /// Reads settings as the command line is read.
@@ -175,10 +208,67 @@ fn read(words: &mut Words) -> Result<(ProfileFlags, Vec<Refused>), Failure> {
     }
 }
 
+/// Phases stand in a file alone.
+fn check_not_typed(typed: &Words, variables: &Words) -> Result<(), Failure> {
+    let by = match (typed.get(PHASES), variables.get(PHASES)) {
+        (Some(_), _) => format!("--{PHASES}"),
+        (None, Some(_)) => variable(PHASES),
+        (None, None) => return Ok(()),
+    };
+    let failure = Failure::new(Exit::Usage, format!("use `{by}`: phases stand in a file"));
+    Err(failure.with_hint("`prony config init phases` prints one, and `-f FILE` names it"))
+}
+
+/// Reads the settings of the phases of a file, of which those that can be read become a setting of the run. Gives the others, with
+/// their places.
+///
+/// # Errors
+/// They cannot be read for a reason that is none of their values.
+fn read_phases(file: &mut RunFile) -> Result<Vec<(Place, Refused)>, Failure> {
+    let mut all = Vec::new();
+    let mut phases = Vec::new();
+    for phase in &file.phases {
+        let mut words = phase.words.clone();
+        let (_, refused) = read(&mut words)?;
+        let placed = |refused: Refused| {
+            let place = phase.places.get(&refused.name).map(|places| places.value);
+            place.map(|place| (place, refused))
+        };
+        all.extend(refused.into_iter().filter_map(placed));
+        phases.push(phase.text.clone().with_words(&words));
+    }
+    file.words.set_phases(&phases);
+    Ok(all)
+}
+
+/// What is said of typed settings that stand in the place of those of phases.
+fn stronger_than_phases(phases: &[FilePhase]) -> Vec<String> {
+    let named = |name: &str| {
+        let phases = phases.iter().filter(|phase| phase.overridden.iter().any(|other| other == name));
+        let phases: Vec<String> = phases.map(|phase| format!("`{}`", phase.text.name)).collect();
+        (!phases.is_empty()).then(|| {
+            let (word, verb) = if phases.len() == 1 { ("phase", "says") } else { ("phases", "say") };
+            format!("`--{name}` stands in the place of what the {word} {} {verb}", phases.join(", "))
+        })
+    };
+    PHASE_SETTINGS.into_iter().filter_map(named).collect()
+}
+
 /// What is wrong with settings, in the order of the file, and then what is wrong with others.
-fn in_order(file: &RunFile, refused: Vec<Refused>, origins: &Origins) -> Vec<Failure> {
+fn in_order(
+    file: &RunFile,
+    refused: Vec<Refused>,
+    of_phases: Vec<(Place, Refused)>,
+    origins: &Origins,
+) -> Vec<Failure> {
     let mut placed: Vec<(_, Failure)> =
         file.mistakes.iter().map(|mistake| (Some(mistake.place), explained(mistake))).collect();
+    placed.extend(of_phases.into_iter().map(|(place, Refused { values, mut failure, .. })| {
+        let values = values.iter().map(|value| value.to_string_lossy());
+        let secret = values.filter(|value| file.secrets.iter().any(|secret| secret == value));
+        secret.for_each(|value| failure.message = failure.message.replace(&*value, REDACTED));
+        (Some(place), at(&place.to_string(), failure))
+    }));
     for Refused { name, values, mut failure } in refused {
         if file.references.contains_key(&name) {
             let values = values.iter().map(|value| value.to_string_lossy());
@@ -352,6 +442,37 @@ mod tests {
         words.set(said("model", "other"));
         let other = asked.with(words).unwrap().repeatable(1, None);
         assert!(other.contains("model: other") && !other.contains("MODEL_OF_TOKEN"), "{other}");
+    }
+
+    #[test]
+    fn what_is_typed_stands_in_the_place_of_what_says_the_opposite_in_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.yaml");
+        let text = "url: ${NO_SUCH_VARIABLE}\nhttp2: true\nisl: 5\nosl: 6\n";
+        std::fs::write(&path, text).unwrap();
+        let typed = [
+            said("config", path.to_str().unwrap()),
+            Said { name: "mock".to_owned(), values: Vec::new() },
+            said("sweep", "isl=5,6"),
+        ];
+        let asked = of_words(Words::of(typed)).unwrap();
+        assert!(!asked.has_mistakes());
+        assert_eq!(asked.words.line(), ["--mock", "--sweep=isl=5,6", "--osl=6"]);
+    }
+
+    #[test]
+    fn phases_of_a_file_give_way_to_what_is_typed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.yaml");
+        let text =
+            "phases:\n  - {name: a, concurrency: 5, request_count: 7}\n  - {name: b, request_rate: 5}\n";
+        std::fs::write(&path, text).unwrap();
+        let typed = [said("config", path.to_str().unwrap()), said("concurrency", "2")];
+        let phases = of_words(Words::of(typed)).unwrap().words.phases();
+        let settings: Vec<_> = phases.iter().map(|phase| phase.words().line()).collect();
+        assert_eq!(settings, [vec!["--request-count=7"], vec!["--request-rate=5"]]);
+        let failure = of_words(Words::of([said("phases", "{}")])).unwrap_err();
+        assert!(failure.message.contains("phases stand in a file"), "{failure:?}");
     }
 
     #[test]

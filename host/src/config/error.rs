@@ -82,6 +82,9 @@ pub(crate) struct ConfigErrors {
 /// Why settings cannot become a plan. Always the user's to change.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
+    /// Something that is wrong with one of several phases.
+    #[error("in the phase `{name}`: {}{error}", if .error.is_statement() { "" } else { "failed to " })]
+    InPhase { name: String, error: Box<ConfigError> },
     /// Nothing to put into the requests' model field.
     #[error("`{by}` is empty")]
     NoModel { by: Origin },
@@ -197,12 +200,17 @@ pub(crate) enum ConfigError {
 impl ConfigError {
     /// Whether it may be wrong only because these settings are missing, which could not be read.
     pub(crate) fn follows_from(&self, unclear: &[String]) -> bool {
-        matches!(self, Self::Needs { needs, .. } if unclear.iter().any(|name| name == needs.name()))
+        match self {
+            Self::Needs { needs, .. } => unclear.iter().any(|name| name == needs.name()),
+            Self::InPhase { error, .. } => error.follows_from(unclear),
+            _ => false,
+        }
     }
 
     /// The setting that it is about, if it is one.
     pub(super) fn origin(&self) -> Option<Origin> {
         match self {
+            Self::InPhase { error, .. } => error.origin(),
             Self::NoModel { by }
             | Self::EmptyKey { by }
             | Self::ModelTwice { by, .. }
@@ -232,6 +240,7 @@ impl ConfigError {
 impl Explain for ConfigError {
     fn hint(&self) -> String {
         match self {
+            Self::InPhase { error, .. } => error.hint(),
             Self::NoPayloads { .. } => "leave out `--custom-dataset-type raw-payload`: rows of `--input-file` may hold texts, images and audio".to_owned(),
             Self::NoModel { by } => {
                 format!("add `{by} NAME`, or try `prony profile --mock`, which needs no server")
@@ -272,7 +281,7 @@ impl Explain for ConfigError {
 
     fn is_statement(&self) -> bool {
         match self {
-            Self::NoModel { .. } | Self::EmptyKey { .. } | Self::Needs { .. } => true,
+            Self::InPhase { .. } | Self::NoModel { .. } | Self::EmptyKey { .. } | Self::Needs { .. } => true,
             Self::Url(named) => named.error.is_statement(),
             Self::Hook(error) => error.is_statement(),
             _ => false,

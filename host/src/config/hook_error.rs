@@ -17,13 +17,16 @@ pub(crate) enum HookError {
         /// Names of those that there are.
         phases: String,
     },
+    /// The phase begins or ends beside another one.
+    #[error("`{by}` names the phase `{name}`, and there is no time between it and `{other}`")]
+    NoGap { by: Origin, name: String, other: String },
 }
 
 impl HookError {
     /// The setting that it is about.
     pub(super) fn origin(&self) -> Origin {
         match self {
-            Self::Empty { by } | Self::NoPhase { by, .. } => *by,
+            Self::Empty { by } | Self::NoPhase { by, .. } | Self::NoGap { by, .. } => *by,
         }
     }
 }
@@ -36,6 +39,10 @@ impl Explain for HookError {
                 format!(
                     "phases of this run: {phases}; without a name and its `:` the command is for each of them"
                 )
+            }
+            Self::NoGap { .. } => {
+                "a phase that is `seamless` hands over to the next one: commands come before the first of them and after the last one"
+                    .to_owned()
             }
         }
     }

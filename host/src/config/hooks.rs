@@ -42,8 +42,8 @@ pub(super) fn hooks(spec: &RunSpec, phases: &[Phase], problems: &mut Problems) -
     Hooks {
         before_run: of_run(&spec.before_run, problems),
         after_run: of_run(&spec.after_run, problems),
-        before_phase: of_phases(&spec.before_phase, phases, problems),
-        after_phase: of_phases(&spec.after_phase, phases, problems),
+        before_phase: of_phases(&spec.before_phase, phases, Gap::Before, problems),
+        after_phase: of_phases(&spec.after_phase, phases, Gap::After, problems),
         timeout_s: spec.hook_timeout.value(),
         reset_kv_cache,
         server_profiler,
@@ -59,20 +59,46 @@ fn of_run(typed: &Setting<String>, problems: &mut Problems) -> Option<String> {
     problems.note(whole(command, by))
 }
 
-fn of_phases(typed: &Setting<Vec<String>>, phases: &[Phase], problems: &mut Problems) -> Vec<PhaseCommand> {
-    let Some((texts, by)) = typed.given() else { return Vec::new() };
-    texts.iter().filter_map(|text| problems.note(of_phase(text, by, phases))).collect()
+/// Where a command of a phase stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gap {
+    Before,
+    After,
 }
 
-fn of_phase(text: &str, by: Origin, phases: &[Phase]) -> Result<PhaseCommand, ConfigError> {
+impl Gap {
+    /// The phase that goes on meanwhile, if there is no gap.
+    fn other(self, phases: &[Phase], at: usize) -> Option<&Phase> {
+        let (first, other) = match self {
+            Self::Before => (at.checked_sub(1)?, at.checked_sub(1)?),
+            Self::After => (at, at + 1),
+        };
+        phases.get(first).filter(|first| first.hands_over).and_then(|_| phases.get(other))
+    }
+}
+
+fn of_phases(
+    typed: &Setting<Vec<String>>,
+    phases: &[Phase],
+    gap: Gap,
+    problems: &mut Problems,
+) -> Vec<PhaseCommand> {
+    let Some((texts, by)) = typed.given() else { return Vec::new() };
+    texts.iter().filter_map(|text| problems.note(of_phase(text, by, phases, gap))).collect()
+}
+
+fn of_phase(text: &str, by: Origin, phases: &[Phase], gap: Gap) -> Result<PhaseCommand, ConfigError> {
     let Some((name, command)) = named(text) else {
         return Ok(PhaseCommand { phase: None, command: whole(text, by)? });
     };
-    let Some(phase) = phases.iter().find(|phase| phase.name == name) else {
+    let Some(at) = phases.iter().position(|phase| phase.name == name) else {
         let phases = phases.iter().map(|phase| format!("`{}`", phase.name)).collect::<Vec<_>>().join(", ");
         return Err(HookError::NoPhase { by, name: name.to_owned(), phases }.into());
     };
-    Ok(PhaseCommand { phase: Some(phase.id), command: whole(command, by)? })
+    if let Some(other) = gap.other(phases, at) {
+        return Err(HookError::NoGap { by, name: name.to_owned(), other: other.name.to_string() }.into());
+    }
+    Ok(PhaseCommand { phase: Some(phases[at].id), command: whole(command, by)? })
 }
 
 /// The name in front of a command, and the command: one word, a `:` and a space, with which no command begins.
@@ -103,6 +129,20 @@ mod tests {
         let phases = load::phases(&spec, &mut problems);
         let hooks = hooks(&spec, &phases, &mut problems);
         problems.finish().map(|()| hooks).map_err(|errors| errors.to_string())
+    }
+
+    #[test]
+    fn there_is_no_gap_between_a_seamless_phase_and_the_next_one() {
+        let spec = spec_of(&["--warmup-request-count", "5", "--request-count", "9"]);
+        let mut phases = load::phases(&spec, &mut Problems::default());
+        let others = |phases: &[Phase]| {
+            let gaps = [(Gap::Before, 0), (Gap::After, 0), (Gap::Before, 1), (Gap::After, 1)];
+            gaps.map(|(gap, at)| gap.other(phases, at).map(|phase| phase.name.to_string()))
+        };
+        assert_eq!(others(&phases), [const { None }; 4]);
+        phases[0].hands_over = true;
+        let (warmup, profiling) = (Some("warm-up".to_owned()), Some("profiling".to_owned()));
+        assert_eq!(others(&phases), [None, profiling, warmup, None]);
     }
 
     #[test]

@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{
     plan::{
-        DEFAULT_DRAIN_S, Grace, Limit, Load, Phase, Ramp, RampError, Replay, Role, StopRule, TimeLimit, Users,
+        DEFAULT_DRAIN_S, Grace, Limit, Load, Phase, Ramp, RampError, Replay, Role, Rules, StopRule,
+        TimeLimit, Users,
     },
     screen::counted,
 };
@@ -41,21 +42,8 @@ pub(super) fn phases(spec: &RunSpec, problems: &mut Problems) -> Vec<Phase> {
         let load = problems.note(load)?;
         Some((Role::Warmup, load, stop, rules))
     });
-    let replay = replay(spec, problems);
-    let open = arrival::measured(spec, problems);
-    let stop = stop(spec, replay.is_some(), users.map(|users| users.number.into()), problems);
-    let concurrency =
-        Concurrency { most: spec.concurrency.value(), over_s: spec.concurrency_ramp_duration.value() };
-    problems.require(&spec.concurrency_ramp_duration, &spec.concurrency);
-    let rules = rules::measured(spec, problems);
-    let measured = match (replay, users) {
-        (None, None) => load(open, concurrency),
-        (None, Some(users)) => of_users(users, concurrency),
-        (Some(replay), _) => concurrency
-            .curve()
-            .map(|requests| Load::Replay { replay, limit: Limit { requests, ..Limit::default() } }),
-    };
-    let measured = problems.note(measured).map(|load| (Role::Measured, load, stop, rules));
+    let measured = measured_with(spec, users, problems);
+    let measured = measured.map(|Measured { load, stop, rules }| (Role::Measured, load, stop, rules));
     let drain_s = spec.drain_timeout.value().unwrap_or(DEFAULT_DRAIN_S);
     let phases = (0..).zip(warmup.into_iter().chain(measured)).map(|(id, (role, load, stop, rules))| Phase {
         id,
@@ -65,8 +53,41 @@ pub(super) fn phases(spec: &RunSpec, problems: &mut Problems) -> Vec<Phase> {
         stop,
         drain_s,
         rules,
+        hands_over: false,
     });
     phases.collect()
+}
+
+/// What is measured: its load, its end, and what else holds.
+pub(super) struct Measured {
+    pub(super) load: Load,
+    pub(super) stop: StopRule,
+    pub(super) rules: Rules,
+}
+
+/// What settings mean that are not those of a warm-up. Nothing where something is wrong with the load.
+pub(super) fn measured(spec: &RunSpec, problems: &mut Problems) -> Option<Measured> {
+    let users = users::users(spec, problems);
+    measured_with(spec, users, problems)
+}
+
+fn measured_with(spec: &RunSpec, users: Option<Users>, problems: &mut Problems) -> Option<Measured> {
+    let replay = replay(spec, problems);
+    let open = arrival::measured(spec, problems);
+    let stop = stop(spec, replay.is_some(), users.map(|users| users.number.into()), problems);
+    let concurrency =
+        Concurrency { most: spec.concurrency.value(), over_s: spec.concurrency_ramp_duration.value() };
+    problems.require(&spec.concurrency_ramp_duration, &spec.concurrency);
+    let rules = rules::measured(spec, problems);
+    let load = match (replay, users) {
+        (None, None) => load(open, concurrency),
+        (None, Some(users)) => of_users(users, concurrency),
+        (Some(replay), _) => concurrency
+            .curve()
+            .map(|requests| Load::Replay { replay, limit: Limit { requests, ..Limit::default() } }),
+    };
+    let load = problems.note(load)?;
+    Some(Measured { load, stop, rules })
 }
 
 /// How many may be in flight.
@@ -218,14 +239,14 @@ pub(super) fn stimulus(phase: &Phase) -> String {
         .join("_")
 }
 
-/// What about the load is allowed but hardly meant.
-pub(super) fn warnings(phases: &[Phase]) -> Vec<String> {
+/// What about the load is allowed but hardly meant. A warm-up has flags of its own, unless it stands among described phases.
+pub(super) fn warnings(phases: &[Phase], are_described: bool) -> Vec<String> {
     let unreached = phases.iter().filter_map(|phase| {
         let Load::Closed { sessions } = &phase.load else { return None };
         let (concurrency, count) = (sessions.most(), phase.stop.requests()?);
         let flag = match phase.role {
-            Role::Warmup => "--warmup-request-count",
-            Role::Measured => "--request-count",
+            Role::Warmup if !are_described => "--warmup-request-count",
+            Role::Warmup | Role::Measured => "--request-count",
         };
         (u64::from(concurrency) > count).then(|| {
             format!(
@@ -245,7 +266,7 @@ mod tests {
     use super::*;
     use crate::{
         config::{error::ConfigErrors, spec::tests::spec},
-        plan::{Cancellation, Law, Rules},
+        plan::{Cancellation, Law},
     };
 
     fn resolve(line: &str) -> Result<Vec<Phase>, ConfigErrors> {
@@ -358,6 +379,7 @@ mod tests {
             stop,
             drain_s: 2.0,
             rules: Rules::default(),
+            hands_over: false,
         };
         assert_eq!(phases[0], warmup);
         assert_eq!((phases[1].id, phases[1].role, phases[1].drain_s), (1, Role::Measured, 2.0));
@@ -527,7 +549,7 @@ mod tests {
     #[case("--concurrency 64 --request-rate 5", &[])]
     #[case("--concurrency 64 --benchmark-duration 5", &[])]
     fn a_concurrency_that_is_never_reached_is_warned_of(#[case] line: &str, #[case] expected: &[&str]) {
-        assert_eq!(warnings(&resolve(line).unwrap()), expected);
+        assert_eq!(warnings(&resolve(line).unwrap(), false), expected);
     }
 
     #[rstest]

@@ -25,6 +25,8 @@ mod media;
 pub(crate) mod near;
 pub(crate) mod origins;
 pub(crate) mod pairs;
+pub(crate) mod phase_words;
+mod phases;
 pub(crate) mod place;
 pub(crate) mod policy;
 mod problems;

@@ -21,7 +21,11 @@ pub(crate) enum Source {
 
 /// Who says each setting, by its name. What is not known was typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Origins(BTreeMap<String, Source>);
+pub(crate) struct Origins {
+    settings: BTreeMap<String, Source>,
+    /// Those of the settings of each phase, by its name.
+    of_phases: BTreeMap<String, BTreeMap<String, Source>>,
+}
 
 impl Origins {
     /// Those of what was typed, over a file, over variables.
@@ -30,11 +34,22 @@ impl Origins {
         let of_file = file.places.iter().map(|(name, Places { key, .. })| (name.clone(), Source::File(*key)));
         let typed = typed.iter().map(|said| (said.name.clone(), Source::Typed));
         // What comes later stands in place of what came before.
-        Self(weaker.chain(of_file).chain(typed).collect())
+        let settings = weaker.chain(of_file).chain(typed).collect();
+        let places = |places: &BTreeMap<String, Places>| {
+            places.iter().map(|(name, places)| (name.clone(), Source::File(places.key))).collect()
+        };
+        let of_phases = file.phases.iter().map(|phase| (phase.text.name.clone(), places(&phase.places)));
+        Self { settings, of_phases: of_phases.collect() }
+    }
+
+    /// Who says the settings that a phase has of its own.
+    pub(crate) fn of_phase(&self, name: &str) -> Self {
+        let settings = self.of_phases.get(name).cloned().unwrap_or_default();
+        Self { settings, of_phases: BTreeMap::new() }
     }
 
     /// Who says a setting.
     pub(crate) fn source(&self, name: &str) -> Source {
-        self.0.get(name).copied().unwrap_or(Source::Typed)
+        self.settings.get(name).copied().unwrap_or(Source::Typed)
     }
 }

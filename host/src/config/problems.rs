@@ -32,6 +32,12 @@ impl Problems {
         }
     }
 
+    /// Those of a phase, with its name.
+    pub(super) fn add_of_phase(&mut self, name: &str, of_phase: Self) {
+        let named = |error| ConfigError::InPhase { name: name.to_owned(), error: Box::new(error) };
+        self.0.extend(of_phase.0.into_iter().map(named));
+    }
+
     /// Nothing is wrong.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use super::{
     environment::Environment,
     error::{ConfigError, ConfigErrors},
     goodput::{self, Measurable},
-    hooks, load, media,
+    hooks, load, media, phases,
     problems::Problems,
     rankings, services, size,
     spec::RunSpec,
@@ -78,7 +78,7 @@ pub(crate) fn resolve(
     }
     // The mock server is there to be looked at, and most of what there is to see needs a stream.
     target.streaming |= spec.mock.is_given() && endpoint.supports_streaming;
-    let phases = load::phases(spec, &mut problems);
+    let phases = phases::phases(spec, &mut problems);
     let measurable = Measurable {
         metrics,
         is_stream: target.streaming,
@@ -108,7 +108,8 @@ pub(crate) fn resolve(
         classes: &classes,
         phases: &phases,
     };
-    let mut warnings = load::warnings(&phases);
+    let mut warnings = load::warnings(&phases, !spec.described_phases.is_empty());
+    warnings.extend(phases::idle(spec));
     warnings.extend(workers_warning.into_iter().chain(no_metrics).chain(by_proxy));
     warnings.extend(effect::warnings(run));
     warnings.extend(effect::foreign_variables(&facts.aiperf_variables));
@@ -228,7 +229,11 @@ fn most_in_flight(load: &Load) -> usize {
 fn default_artifact_name(endpoint_type: &str, phases: &[Phase]) -> String {
     let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let endpoint: String = endpoint_type.chars().filter(is_plain).take(LONGEST_ENDPOINT_NAME).collect();
-    let load = phases.last().map(load::stimulus).unwrap_or_default();
+    let mut measured = phases.iter().filter(|phase| phase.role == Role::Measured);
+    let load = match measured.clone().count() {
+        0 | 1 => measured.next().map(load::stimulus).unwrap_or_default(),
+        several => format!("{several}_phases"),
+    };
     format!("{endpoint}_{load}")
 }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    flags::{ArrivalPattern, ImageSource, ModelStrategy, ProfileFlags, UrlStrategy},
+    flags::{ArrivalPattern, ImageSource, ModelStrategy, PhaseRole, PhaseText, ProfileFlags, UrlStrategy},
     keys::{API_KEY_VARIABLE, in_file, variable},
     lengths::{Mix, RandomStyle, RangeRatio},
     origins::{Origins, Source},
@@ -128,6 +128,20 @@ impl<T> Setting<T> {
     pub(super) fn is_given(&self) -> bool {
         self.given.is_some()
     }
+
+    /// Forgets a value that is not that of `own`, unless it has a meaning there.
+    pub(super) fn keep_if(&mut self, own: &Self, has_meaning: bool) {
+        if !has_meaning && !own.is_given() {
+            self.given = None;
+        }
+    }
+}
+
+impl<T: Clone> Setting<T> {
+    /// The same, or what `weaker` has where it is not set.
+    fn or(&self, weaker: &Self) -> Self {
+        if self.is_given() { self.clone() } else { weaker.clone() }
+    }
 }
 
 impl<T: Copy> Setting<T> {
@@ -150,6 +164,17 @@ pub(crate) struct NamedTokenizer {
     pub(crate) folder: PathBuf,
     /// It is in a cache, which has revisions.
     pub(crate) has_revisions: bool,
+}
+
+/// A phase that a file describes.
+#[derive(Clone, Debug)]
+pub(crate) struct DescribedPhase {
+    pub(super) name: String,
+    pub(super) role: PhaseRole,
+    /// The next phase begins while its last requests are in flight.
+    pub(super) is_seamless: bool,
+    /// The settings that are its own.
+    pub(super) own: RunSpec,
 }
 
 /// What was typed of a flag, if anything was.
@@ -192,6 +217,8 @@ macro_rules! run_spec {
             $(#[doc = concat!("`", $flag, "`")] pub(super) $name: Setting<$kind>,)*
             /// How the tokenizer was found, where it is a name.
             pub(super) named_tokenizer: Option<NamedTokenizer>,
+            /// The phases of the setting `phases`, read.
+            pub(super) described_phases: Vec<DescribedPhase>,
         }
 
         impl RunSpec {
@@ -200,6 +227,16 @@ macro_rules! run_spec {
                 Self {
                     $($name: Setting::typed(Flag(&$flag), flags.$($path).+.typed()),)*
                     named_tokenizer: None,
+                    described_phases: Vec::new(),
+                }
+            }
+
+            /// These settings, and those of `weaker` that are not among them.
+            pub(super) fn over(&self, weaker: &Self) -> Self {
+                Self {
+                    $($name: self.$name.or(&weaker.$name),)*
+                    named_tokenizer: weaker.named_tokenizer.clone(),
+                    described_phases: Vec::new(),
                 }
             }
 
@@ -281,6 +318,7 @@ run_spec! {
     warmup_prefill_concurrency: NonZeroU32 = "--warmup-prefill-concurrency" in warmup.warmup_prefill_concurrency;
     warmup_prefill_concurrency_ramp_duration: f64
         = "--warmup-prefill-concurrency-ramp-duration" in warmup.warmup_prefill_concurrency_ramp_duration;
+    phases: Vec<PhaseText> = "--phases" in phases.phases;
     workers: usize = "--workers" in workers;
     random_seed: u64 = "--random-seed" in random_seed;
     isl: u32 = "--isl" in isl;

@@ -4,7 +4,10 @@ use std::ffi::OsString;
 
 use sha2::{Digest, Sha256};
 
-use crate::config::words::{Said, Setting, Shape, Words};
+use crate::config::{
+    phase_words::PhasePath,
+    words::{Said, Setting, Shape, Words},
+};
 
 /// Longest name of a folder, in bytes. File systems take 255, and paths get longer with what is in the folder.
 const LONGEST_NAME: usize = 80;
@@ -47,6 +50,10 @@ impl Cell {
     pub(crate) fn over(&self, base: &Words) -> Words {
         let mut words = base.clone();
         for (setting, value) in &self.values {
+            if let Some(path) = PhasePath::of(&setting.name) {
+                path.set(&mut words, value);
+                continue;
+            }
             let name = setting.name.clone();
             match (setting.shape, value.as_str()) {
                 (Shape::Switch, "true") => words.set(Said { name, values: Vec::new() }),

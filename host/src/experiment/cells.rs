@@ -7,8 +7,9 @@ use super::{
     variant::{Variant, variant},
 };
 use crate::config::{
-    flags::{ExperimentFlags, SweepType, experiment_settings},
+    flags::{ExperimentFlags, PHASES, PhaseText, SweepType, experiment_settings},
     keys::{Keys, NO_SETTINGS, flag_name},
+    phase_words::{PhasePath, setting_of_phase},
     redact,
     run_file::setting_of_path,
     several,
@@ -16,7 +17,7 @@ use crate::config::{
 };
 
 /// Settings that runs of one experiment have in common, and why.
-const COMMON: [(&str, &str); 12] = [
+const COMMON: [(&str, &str); 13] = [
     ("random-seed", "`--num-profile-runs` measures with several seeds"),
     ("artifact-dir", ONE_FOLDER),
     ("overwrite", ONE_FOLDER),
@@ -29,6 +30,7 @@ const COMMON: [(&str, &str); 12] = [
     ("ui", ONE_HOST),
     ("dry-run", NOTHING_SENT),
     ("dry-run-output", NOTHING_SENT),
+    (PHASES, "a phase's setting is swept by its path, as in `phases.NAME.concurrency=1,2`"),
 ];
 const ONE_FOLDER: &str = "the runs have folders of their own in that of the experiment";
 const NO_SECRETS: &str = "values are a part of names and tables, and this one may be a secret";
@@ -67,7 +69,7 @@ pub(super) fn cells(base: &Words, flags: &ExperimentFlags, errors: &mut Vec<Desi
         if let [_] = flags.variant[..] {
             errors.push(DesignError::OneVariant);
         }
-        return variants(&flags.variant, errors);
+        return variants(&flags.variant, &base.phases(), errors);
     }
     if axes.is_empty() {
         return vec![Cell::only()];
@@ -80,7 +82,7 @@ pub(super) fn cells(base: &Words, flags: &ExperimentFlags, errors: &mut Vec<Desi
 
 fn axes(base: &Words, flags: &ExperimentFlags, errors: &mut Vec<DesignError>) -> Vec<Axis> {
     let mut axes: Vec<Axis> = Vec::new();
-    let keys = Keys::all();
+    let (keys, phases) = (Keys::all(), base.phases());
     for (name, text) in base.lists() {
         let flag = format!("--{name}");
         let listed = keys.find(name).map(|key| axis(key.setting(), &flag, text));
@@ -89,7 +91,7 @@ fn axes(base: &Words, flags: &ExperimentFlags, errors: &mut Vec<DesignError>) ->
     for text in &flags.sweep {
         let swept = match text.split_once('=') {
             Some((key, values)) => {
-                setting("--sweep", key, &keys).and_then(|setting| axis(setting, "--sweep", values))
+                setting("--sweep", key, &keys, &phases).and_then(|setting| axis(setting, "--sweep", values))
             }
             None => Err(DesignError::NoSweep(text.clone())),
         };
@@ -98,6 +100,10 @@ fn axes(base: &Words, flags: &ExperimentFlags, errors: &mut Vec<DesignError>) ->
     let names: Vec<&String> = axes.iter().map(|axis| &axis.setting.name).collect();
     let twice = (1..names.len()).find(|at| names[..*at].contains(&names[*at]));
     errors.extend(twice.map(|at| DesignError::Twice(names[at].clone())));
+    let lists = base.lists();
+    let has_value =
+        |name: &&&String| base.get(name).is_some() && !lists.iter().any(|(listed, _)| listed == *name);
+    errors.extend(names.iter().filter(has_value).map(|name| DesignError::ValueBesideSweep((*name).clone())));
     axes
 }
 
@@ -109,9 +115,15 @@ fn axis(setting: Setting, flag: &str, text: &str) -> Result<Axis, DesignError> {
     Ok(Axis { setting, values })
 }
 
-/// The setting that a key means: a name of it, or its path in a file of AIPerf's.
-fn setting(flag: &'static str, key: &str, keys: &Keys) -> Result<Setting, DesignError> {
+/// The setting that a key means: a name of it, that of one of these phases, or its path in a file of AIPerf's.
+fn setting(flag: &'static str, key: &str, keys: &Keys, phases: &[PhaseText]) -> Result<Setting, DesignError> {
     let key = key.trim();
+    let unknown = || DesignError::UnknownKey { flag, key: key.to_owned() };
+    if let Some((phase, key)) = of_phase(key, phases) {
+        let key = setting_of_phase(keys, key).ok_or_else(unknown)?;
+        let name = format!("{PHASES}.{}.{}", phase.name, key.name);
+        return Ok(Setting { name, ..key.setting() });
+    }
     let name = flag_name(key);
     if NO_SETTINGS.contains(&name.as_str()) {
         return Err(DesignError::Common { name, reason: NO_VALUES });
@@ -119,8 +131,16 @@ fn setting(flag: &'static str, key: &str, keys: &Keys) -> Result<Setting, Design
     let other = || OTHER_KEYS.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| *ours);
     let ours = if key.contains('.') { setting_of_path(key) } else { Some(other().unwrap_or(key)) };
     let found = ours.and_then(|ours| keys.find(ours));
-    let setting = found.ok_or_else(|| DesignError::UnknownKey { flag, key: key.to_owned() })?.setting();
+    let setting = found.ok_or_else(unknown)?.setting();
     check_common(&setting).map(|()| setting)
+}
+
+/// The phase that a path begins with, and the key behind it; nothing where there is no such phase.
+fn of_phase<'a>(path: &'a str, phases: &'a [PhaseText]) -> Option<(&'a PhaseText, &'a str)> {
+    let PhasePath { phase, key } = PhasePath::of(path)?;
+    let phase = phases.iter().find(|text| text.is_called(phase))?;
+    let name = flag_name(key);
+    Some((phase, OTHER_KEYS.iter().find(|(theirs, _)| *theirs == name).map_or(key, |(_, ours)| ours)))
 }
 
 fn check_common(setting: &Setting) -> Result<(), DesignError> {
@@ -180,10 +200,10 @@ fn zip(axes: &[Axis], errors: &mut Vec<DesignError>) -> Vec<Cell> {
     (0..length).map(cell).collect()
 }
 
-fn variants(texts: &[String], errors: &mut Vec<DesignError>) -> Vec<Cell> {
+fn variants(texts: &[String], phases: &[PhaseText], errors: &mut Vec<DesignError>) -> Vec<Cell> {
     let mut cells: Vec<Cell> = Vec::new();
     for text in texts {
-        let Some(cell) = noted(named_cell(text), errors) else { continue };
+        let Some(cell) = noted(named_cell(text, phases), errors) else { continue };
         if cells.iter().any(|other| other.name.eq_ignore_ascii_case(&cell.name)) {
             errors.push(DesignError::VariantTwice(cell.label()));
         }
@@ -192,7 +212,7 @@ fn variants(texts: &[String], errors: &mut Vec<DesignError>) -> Vec<Cell> {
     cells
 }
 
-fn named_cell(text: &str) -> Result<Cell, DesignError> {
+fn named_cell(text: &str, phases: &[PhaseText]) -> Result<Cell, DesignError> {
     let Variant { name, values } = variant(text).ok_or_else(|| DesignError::NoVariant(text.to_owned()))?;
     if redact::shown(&name) != name {
         return Err(DesignError::SecretName);
@@ -200,7 +220,7 @@ fn named_cell(text: &str) -> Result<Cell, DesignError> {
     let keys = Keys::all();
     let mut settings: Vec<(Setting, String)> = Vec::new();
     for (key, value) in values {
-        let setting = setting("--variant", &key, &keys)?;
+        let setting = setting("--variant", &key, &keys, phases)?;
         check_value(&setting, &value)?;
         if settings.iter().any(|(other, _)| *other == setting) {
             return Err(DesignError::Twice(setting.name));
@@ -225,7 +245,20 @@ mod tests {
     #[case("rate_ramp", "request-rate-ramp-duration")]
     #[case("HTTP2", "http2")]
     fn a_path_of_aiperf_means_one_setting(#[case] path: &str, #[case] expected: &str) {
-        let setting = setting("--sweep", path, &Keys::all()).unwrap();
+        let setting = setting("--sweep", path, &Keys::all(), &[]).unwrap();
         assert_eq!(setting.name, expected);
+    }
+
+    #[rstest]
+    #[case("phases.my_peak.concurrency", Some("phases.my_peak.concurrency"))]
+    #[case("phases.my-peak.rate", Some("phases.my_peak.request-rate"))]
+    #[case("benchmark.phases.myPeak.requestRate", Some("phases.my_peak.request-rate"))]
+    #[case("phases.profiling.rate", Some("request-rate"))]
+    #[case("phases.my_peak.isl", None)]
+    #[case("phases.other.concurrency", None)]
+    fn a_path_means_the_setting_of_one_phase(#[case] path: &str, #[case] expected: Option<&str>) {
+        let phases = [PhaseText { name: "my_peak".to_owned(), ..PhaseText::default() }];
+        let setting = setting("--sweep", path, &Keys::all(), &phases);
+        assert_eq!(setting.ok().map(|setting| setting.name).as_deref(), expected);
     }
 }

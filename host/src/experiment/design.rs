@@ -90,7 +90,7 @@ impl Design {
         let mut words = self.cells[run.cell].over(base);
         if self.warms_up_once && run.repeat > 1 {
             let is_of_warmup = |name: &str| name.starts_with("warmup-") || name == "num-warmup-sessions";
-            words = words.only(|name| !is_of_warmup(name));
+            words = words.only(|name| !is_of_warmup(name)).without_described_warmups();
         }
         let seed = self.seed(run).to_string();
         words.set(Said { name: "random-seed".to_owned(), values: vec![seed.into()] });

@@ -2,7 +2,7 @@
 
 use super::{design::MOST_RUNS, statistic};
 use crate::{
-    config::{near::near, several::SeveralError, words::Setting},
+    config::{keys::in_file, near::near, several::SeveralError, words::Setting},
     explain::Explain,
 };
 
@@ -27,6 +27,8 @@ pub(crate) enum DesignError {
     SecretName,
     #[error("sweep over `--{0}` twice")]
     Twice(String),
+    #[error("sweep over `--{0}`, which has a value of its own beside the sweep")]
+    ValueBesideSweep(String),
     #[error("use the name `{0}` for two variants")]
     VariantTwice(String),
     #[error("use `--variant` together with lists of values")]
@@ -58,7 +60,7 @@ impl DesignError {
     pub(crate) fn setting(&self) -> &str {
         match self {
             Self::Values { flag, .. } => flag.trim_start_matches('-'),
-            Self::NoSweep(_) => "sweep",
+            Self::NoSweep(_) | Self::ValueBesideSweep(_) => "sweep",
             Self::NoVariant(_)
             | Self::SecretName
             | Self::VariantTwice(_)
@@ -116,6 +118,9 @@ impl Explain for DesignError {
             }
             Self::NoSwitch { .. } => "write `true` or `false`".to_owned(),
             Self::Twice(name) => format!("put all values of `--{name}` into one list"),
+            Self::ValueBesideSweep(name) => {
+                format!("leave out `{}`, or that key of the sweep", in_file(name))
+            }
             Self::VariantTwice(_) => "give each variant a name of its own".to_owned(),
             Self::VariantsAndLists => {
                 "write each combination as a `--variant`, or use lists alone".to_owned()

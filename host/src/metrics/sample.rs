@@ -76,6 +76,7 @@ pub(crate) fn config() -> Plan {
         stop: StopRule::after_requests(requests.try_into().unwrap()),
         drain_s: 8.0,
         rules: Rules::default(),
+        hands_over: false,
     };
     Plan {
         target: Target {

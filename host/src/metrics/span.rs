@@ -72,9 +72,9 @@ impl PhaseSpan {
         Some(PhaseCounts { scheduled, sent: self.sent, late: self.late, dropped, lost })
     }
 
-    /// Length of that window, in nanoseconds.
-    pub(super) fn window_ns(&self) -> Option<u64> {
-        self.window_end_ns()?.checked_sub(self.start_ns)
+    /// That window, from its start to its end.
+    pub(super) fn window(&self) -> Option<(RunNs, RunNs)> {
+        self.window_end_ns().filter(|end_ns| *end_ns >= self.start_ns).map(|end_ns| (self.start_ns, end_ns))
     }
 
     /// Takes in what another collector knows of this phase, of other requests.

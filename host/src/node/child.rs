@@ -376,6 +376,7 @@ impl<O: Observer> Listener<'_, O> {
                 observer.begun(phase);
             }
             NodeEvent::Finished(finished) => observer.finished(*finished),
+            NodeEvent::AllStarted(phase, started) => observer.all_started(phase, started),
             NodeEvent::Done(phase, counts, usage) => observer.phase_done(phase, counts, usage),
             NodeEvent::Poisoned => observer.poisoned(),
             NodeEvent::Lost(what) => observer.lost(what),
@@ -410,7 +411,11 @@ mod tests {
 
     use super::*;
     use crate::{
-        request::{exchange::Finished, worker::Sink, worker_statistics::WorkerUsage},
+        request::{
+            exchange::Finished,
+            worker::{AllStarted, Sink},
+            worker_statistics::WorkerUsage,
+        },
         schedule::ScheduleCounts,
     };
 
@@ -424,6 +429,7 @@ mod tests {
         }
 
         fn finished(&self, _finished: Finished) {}
+        fn all_started(&self, _phase: u32, _started: AllStarted) {}
         fn phase_done(&self, _phase: u32, _counts: ScheduleCounts, _usage: WorkerUsage) {}
         fn poisoned(&self) {}
         fn lost(&self, _what: String) {}

@@ -16,7 +16,7 @@ pub(super) trait Link: Debug + Send {
     /// Begins a phase.
     fn begin(&mut self, start: PhaseStart);
 
-    /// Drains or cancels the phase with this number, if it is the one that goes on.
+    /// Drains or cancels the phase with this number, if it has begun.
     fn control(&mut self, phase: u32, control: Control);
 
     /// To be asked every [`LOOK_EVERY`](super::watchdog::LOOK_EVERY): what is said of the endpoint when somebody does not

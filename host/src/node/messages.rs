@@ -17,7 +17,11 @@ use crate::{
     plan::{Plan, Secret, WrittenError, WrittenPlan},
     plugin::{DiscoveryOptions, Provenance},
     request::{
-        answer::Answer, exchange::Finished, failure_kind::FailureKind, outcome::Outcome, worker::Control,
+        answer::Answer,
+        exchange::Finished,
+        failure_kind::FailureKind,
+        outcome::Outcome,
+        worker::{AllStarted, Control},
         worker_statistics::WorkerUsage,
     },
     schedule::ScheduleCounts,
@@ -116,6 +120,8 @@ pub(super) enum NodeEvent {
     Begun(u32),
     /// A request is over.
     Finished(Box<Finished>),
+    /// A worker has started all sessions of its part of the phase with this number.
+    AllStarted(u32, AllStarted),
     /// A worker has finished its part of the phase with this number.
     Done(u32, ScheduleCounts, WorkerUsage),
     /// The endpoint panicked too often.

@@ -39,7 +39,7 @@ use crate::{
     request::{
         exchange::Finished,
         target::TargetPlan,
-        worker::{Equipment, Sink},
+        worker::{AllStarted, Equipment, Sink},
         worker_statistics::WorkerUsage,
     },
     schedule::ScheduleCounts,
@@ -318,6 +318,10 @@ impl Sink for Uplink {
 
     fn finished(&self, finished: Finished) {
         self.say(NodeEvent::Finished(Box::new(finished)));
+    }
+
+    fn all_started(&self, phase: u32, started: AllStarted) {
+        self.say(NodeEvent::AllStarted(phase, started));
     }
 
     fn phase_done(&self, phase: u32, counts: ScheduleCounts, usage: WorkerUsage) {

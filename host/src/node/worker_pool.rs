@@ -1,6 +1,9 @@
 //! The worker pool: the workers as threads of this process, and the endpoint that they share.
 
-use std::sync::{Arc, mpsc::Receiver};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, mpsc::Receiver},
+};
 
 use tokio::sync::watch;
 
@@ -35,9 +38,10 @@ pub(crate) struct WorkerPool {
     source: Arc<Source>,
     /// Sessions may have several requests.
     has_dialogues: bool,
-    /// The phase that goes on, or went on last, and what its workers are told.
-    phase: u32,
-    control: watch::Sender<Control>,
+    /// What the workers of each phase are told that has begun.
+    controls: BTreeMap<u32, watch::Sender<Control>>,
+    /// The slots of a phase that hands over, and those of requests that wait for their first token in it.
+    handed_over: Option<(Slots, Option<Slots>)>,
     /// Goes last.
     hosted: HostedEndpoint,
 }
@@ -63,8 +67,8 @@ impl WorkerPool {
             starts: equipment.source.starts(),
             source: Arc::clone(&equipment.source),
             has_dialogues: equipment.source.has_dialogues(),
-            phase: 0,
-            control: watch::channel(Control::Run).0,
+            controls: BTreeMap::new(),
+            handed_over: None,
             hosted,
         })
     }
@@ -84,8 +88,21 @@ impl Link for WorkerPool {
     fn begin(&mut self, start: PhaseStart) {
         let Some(phase) = self.phases.iter().find(|phase| phase.id == start.phase) else { return };
         let (control, watching) = watch::channel(Control::Run);
-        (self.phase, self.control) = (start.phase, control);
-        let slots = slots(phase, self.workers.len());
+        self.controls.insert(start.phase, control);
+        let before = self.handed_over.take();
+        let slots = match &before {
+            Some((slots, _)) => {
+                let active = active_workers(phase, self.workers.len());
+                vec![slots.handed_over(phase.load.in_flight()); active]
+            }
+            None => slots(phase, self.workers.len()),
+        };
+        let prefill = match (&before, phase.rules.prefill.clone()) {
+            (Some((_, Some(prefill))), curve @ Some(_)) => Some(prefill.handed_over(curve)),
+            (_, curve) => curve.map(Slots::following),
+        };
+        let first_slots = slots.first().filter(|_| phase.hands_over);
+        self.handed_over = first_slots.map(|slots| (slots.clone(), prefill.clone()));
         // A recording is replayed from its beginning, whatever a warm-up has played.
         let first_script = if phase.load.replay().is_some() { 0 } else { start.first_script };
         let seed = phase_seed(self.seed, phase.id);
@@ -98,7 +115,6 @@ impl Link for WorkerPool {
         };
         let pool = Arc::new(Pool::of(&self.starts, &self.source, first_script, excerpts));
         let workers = slots.len() as u64;
-        let prefill = phase.rules.prefill.clone().map(Slots::following);
         let cancellations = Cancellations::of(phase, seed);
         // Of single requests there are as many as sessions, and their number is known without counting.
         let budget =
@@ -119,13 +135,14 @@ impl Link for WorkerPool {
                 cancellations,
                 overflow: phase.rules.overflow,
                 control: watching.clone(),
+                hands_over: phase.hands_over,
             });
         }
     }
 
     fn control(&mut self, phase: u32, control: Control) {
-        if phase == self.phase {
-            self.control.send_replace(control);
+        if let Some(workers) = self.controls.get(&phase) {
+            workers.send_replace(control);
         }
     }
 
@@ -158,10 +175,11 @@ pub(crate) fn phase_seed(root: u64, id: u32) -> Seed {
 /// The slots of each worker that takes part in a phase. In a closed loop everyone has a share; with fewer slots than
 /// workers, some have nothing to do. In an open loop, where requests are dealt out beforehand, all share one limit: a
 /// request must not wait in one worker for a slot that is free in another. So they do in a closed loop whose width changes:
-/// a worker whose share were none for a while could not tell when the phase is over.
+/// a worker whose share were none for a while could not tell when the phase is over. And so they do where the next phase takes
+/// the slots over.
 fn slots(phase: &Phase, workers: usize) -> Vec<Slots> {
     match &phase.load {
-        Load::Closed { sessions } => match sessions.as_constant().map(whole) {
+        Load::Closed { sessions } => match sessions.as_constant().map(whole).filter(|_| !phase.hands_over) {
             Some(all) => {
                 let active = all.clamp(1, workers);
                 (0..active).map(|worker| Slots::fixed(share(all, worker, active))).collect()

@@ -27,6 +27,8 @@ pub(crate) struct Phase {
     pub(crate) drain_s: f64,
     /// What else holds for its requests.
     pub(crate) rules: Rules,
+    /// The next phase begins when this one has started all of its sessions, while the last of them go on.
+    pub(crate) hands_over: bool,
 }
 
 /// What a phase is for.
@@ -71,7 +73,16 @@ impl Phase {
     pub(crate) fn measured(load: Load, stop: StopRule) -> Self {
         let role = Role::Measured;
         let rules = Rules::default();
-        Self { id: 0, name: role.name().to_owned(), role, load, stop, drain_s: DEFAULT_DRAIN_S, rules }
+        Self {
+            id: 0,
+            name: role.name().to_owned(),
+            role,
+            load,
+            stop,
+            drain_s: DEFAULT_DRAIN_S,
+            rules,
+            hands_over: false,
+        }
     }
 
     /// How long requests in flight may go on when the run ends before its time.

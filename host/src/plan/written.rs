@@ -122,6 +122,8 @@ struct WrittenPhase {
     start: Option<StartWindow>,
     #[serde(default, skip_serializing_if = "OverflowPolicy::ends_sessions")]
     overflow: OverflowPolicy,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    hands_over: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -199,7 +201,7 @@ impl WrittenPlan {
 
 impl WrittenPhase {
     fn of(phase: Phase, drain_of_run_s: f64) -> Self {
-        let Phase { id: _, name, role, load, stop, drain_s, rules } = phase;
+        let Phase { id: _, name, role, load, stop, drain_s, rules, hands_over } = phase;
         let (arrival, concurrency, session_limit) = match load {
             Load::Closed { sessions } => (WrittenArrival::ClosedLoop, Some(sessions), None),
             Load::Replay { replay, limit } => {
@@ -232,6 +234,7 @@ impl WrittenPhase {
             leave_percent: rules.leave_percent,
             start: rules.start,
             overflow: rules.overflow,
+            hands_over,
         }
     }
 
@@ -278,6 +281,7 @@ impl WrittenPhase {
                 start: self.start,
                 overflow: self.overflow,
             },
+            hands_over: self.hands_over,
         })
     }
 }
@@ -326,7 +330,7 @@ mod tests {
     #[case::dialogues(json!({"request_count": null, "session_count": 3}))]
     #[case::replay(json!({"arrival": {"law": "replay", "replay": {"speed": 2.0, "from_s": null, "until_s": 5.0}}, "request_count": null}))]
     #[case::users(json!({"arrival": {"law": "users", "users": {"number": 5, "rate": 2.5}}, "concurrency": null}))]
-    #[case::named(json!({"name": "second", "drain_s": 2.0}))]
+    #[case::named(json!({"name": "second", "drain_s": 2.0, "hands_over": true}))]
     #[case::gamma(json!({"arrival": {"law": "gamma", "rate": 2.5, "smoothness": 0.5}, "concurrency": null}))]
     #[case::sessions(json!({"arrival": {"law": "constant", "rate": 40.0}, "session_limit": 3}))]
     #[case::prefill(json!({"prefill": {"linear": {"from": 1, "to": 4, "over_s": 9.0}}}))]

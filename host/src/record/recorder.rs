@@ -8,7 +8,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
         mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
@@ -85,6 +85,8 @@ enum Input {
 /// What the progress display shows, updated as records are made.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
+    /// The current phase: what comes late from another one does not count.
+    phase: AtomicU32,
     /// Requests of the current phase that ended well.
     pub(crate) succeeded: AtomicU64,
     /// Requests of the current phase that were cancelled on purpose.
@@ -98,15 +100,23 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    /// Starts a phase at zero.
-    pub(crate) fn reset(&self) {
+    /// Starts the phase with this number at zero.
+    pub(crate) fn reset(&self, phase: u32) {
+        self.phase.store(phase, Ordering::Relaxed);
         let ended = [&self.succeeded, &self.cancelled_on_purpose, &self.overflowed, &self.failed];
         for counter in ended.into_iter().chain([&self.output_tokens]) {
             counter.store(0, Ordering::Relaxed);
         }
     }
 
+    fn is_of_phase(&self, record: &Record) -> bool {
+        record.phase == self.phase.load(Ordering::Relaxed)
+    }
+
     fn note(&self, record: &Record) {
+        if !self.is_of_phase(record) {
+            return;
+        }
         let outcome = match &record.outcome {
             outcome if outcome.is_ok() => &self.succeeded,
             outcome if outcome.is_cancelled_on_purpose() => &self.cancelled_on_purpose,
@@ -117,7 +127,9 @@ impl Live {
     }
 
     fn note_tokens(&self, record: &Record) {
-        self.output_tokens.fetch_add(output_tokens(record), Ordering::Relaxed);
+        if self.is_of_phase(record) {
+            self.output_tokens.fetch_add(output_tokens(record), Ordering::Relaxed);
+        }
     }
 }
 

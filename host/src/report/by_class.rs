@@ -89,15 +89,17 @@ pub(super) fn fairness(report: &Report) -> Option<Value> {
     }))
 }
 
-/// For the table of metrics: the rows of each class behind those of the run.
+/// For the table of metrics: the rows of each class behind those of the run, of no phase.
 pub(super) fn rows<W: Write>(
     report: &Report,
     row: impl Fn(&Results) -> Vec<Vec<String>>,
+    has_phases: bool,
     out: &mut csv::Writer<W>,
 ) -> io::Result<()> {
     for (class, found) in classes(report) {
         for mut cells in row(&found.results) {
             cells.push(class.name.clone());
+            cells.extend(has_phases.then(String::new));
             out.write_record(cells)?;
         }
     }

@@ -1,7 +1,7 @@
 //! The report for people: one text without colour, as wide as the screen that it is for.
 
 use super::{
-    by_class, by_url,
+    by_class, by_phase, by_url,
     errors::ErrorGroup,
     file_names, headline, marks,
     model::Report,
@@ -33,6 +33,7 @@ pub(crate) fn render(report: &Report, screen: Screen) -> String {
         metrics(report, screen),
         totals(report, screen),
         counts(report).iter().map(|line| screen.paragraph("", line)).collect(),
+        by_phase::lines(report, screen),
         by_class::lines(report, screen),
         by_url::lines(report, screen),
         service_tables::lines(report, screen),

@@ -2,12 +2,13 @@
 //!
 //! `AIPerf` writes two tables into one file, which no library reads. Here, a metric that is one number has it in the
 //! column `avg`, as in the summary in JSON, and its other cells are empty. Floats are lossless. Compatibility: columns
-//! are only ever added at the end; read them by name. A run with classes has a column `class`, which is empty in the rows of
-//! the whole run; the rows of the classes come behind them.
+//! are only ever added at the end; read them by name. A run with classes has a column `class`, and one with several measured
+//! phases a column `phase`. They are empty in the rows of the whole run; behind these come the rows of classes, and then those of
+//! phases.
 
 use std::io::{self, Write};
 
-use super::{by_class, model::Report};
+use super::{by_class, by_phase, model::Report};
 use crate::metrics::{Distribution, Metric, Results, Stats};
 
 const PERCENTILES_IN_ORDER: [&str; 9] = ["p1", "p5", "p10", "p25", "p50", "p75", "p90", "p95", "p99"];
@@ -15,20 +16,30 @@ const PERCENTILES_IN_ORDER: [&str; 9] = ["p1", "p5", "p10", "p25", "p50", "p75",
 /// Writes the summary.
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let mut rows = csv::Writer::from_writer(out);
-    let has_classes = !report.by_class.is_empty();
+    let (has_classes, has_phases) = (!report.by_class.is_empty(), !report.by_phase.is_empty());
     rows.write_record(
         ["Metric", "avg", "min", "max", "sum"]
             .into_iter()
             .chain(PERCENTILES_IN_ORDER)
             .chain(["std", "p99.9", "count", "tag", "unit"])
-            .chain(has_classes.then_some("class")),
+            .chain(has_classes.then_some("class"))
+            .chain(has_phases.then_some("phase")),
     )?;
-    for mut cells in rows_of(&report.profiling) {
-        cells.extend(has_classes.then(String::new));
+    let of_no_class = |results: &Results| with_column(rows_of(results), has_classes);
+    for cells in with_column(of_no_class(&report.profiling), has_phases) {
         rows.write_record(cells)?;
     }
-    by_class::rows(report, rows_of, &mut rows)?;
+    by_class::rows(report, rows_of, has_phases, &mut rows)?;
+    by_phase::rows(report, of_no_class, &mut rows)?;
     rows.flush()
+}
+
+/// Rows with one more cell, which is empty.
+fn with_column(mut rows: Vec<Vec<String>>, is_there: bool) -> Vec<Vec<String>> {
+    for cells in &mut rows {
+        cells.extend(is_there.then(String::new));
+    }
+    rows
 }
 
 fn rows_of(results: &Results) -> Vec<Vec<String>> {

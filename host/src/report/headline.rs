@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use prony_plugin_api::message::PhaseKind;
 
-use super::{by_class, model::Report, token_warnings};
+use super::{by_class, by_phase, model::Report, token_warnings};
 use crate::{
     config::url,
     metrics::TokenSource,
@@ -84,9 +84,13 @@ fn endpoint(settings: &RunSettings) -> String {
     format!("{}, {mode}{protocol}", settings.endpoint_type)
 }
 
-/// The loads of the measured phases, in words.
+/// The loads of the measured phases, in words; of several, each with its name.
 pub(super) fn loads(settings: &RunSettings) -> Vec<String> {
-    settings.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling).map(load).collect()
+    let measured = settings.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
+    match measured.clone().count() {
+        0 | 1 => measured.map(load).collect(),
+        _ => measured.map(|phase| format!("{}: {}", by_phase::name(phase), load(phase))).collect(),
+    }
 }
 
 fn load(phase: &PhaseSettings) -> String {

@@ -6,6 +6,7 @@
 
 pub(crate) mod artifacts;
 mod by_class;
+mod by_phase;
 mod by_url;
 mod chunk;
 mod collect;

@@ -9,7 +9,7 @@ use prony_plugin_api::message::PhaseKind;
 use serde::{Serialize, Serializer};
 
 use super::{
-    by_url, line_metrics,
+    by_phase, by_url, line_metrics,
     trace::{Protocol, Trace},
 };
 use crate::{
@@ -27,6 +27,8 @@ pub(super) struct LineStyle {
     urls: Arc<[String]>,
     /// Of each class its name and its model, where there are classes.
     classes: Arc<[(String, String)]>,
+    /// The name of each phase, where several are measured.
+    phases: Arc<[String]>,
     /// Write traces, of requests in this protocol.
     traced: Option<Protocol>,
 }
@@ -42,6 +44,7 @@ impl LineStyle {
             wall_start_ns: header.wall_start_ns,
             urls: by_url::names(header).into(),
             classes: settings.classes.list.iter().map(class).collect(),
+            phases: by_phase::names(header).into(),
             traced,
         }
     }
@@ -63,6 +66,7 @@ impl LineStyle {
             target_url: self.url_of(record),
             class: class.map(|(name, _)| name.as_str()),
             requested_model: class.map(|(_, model)| model.as_str()),
+            phase_name: self.phases.get(record.phase as usize).map(String::as_str),
             ..Metadata::of(record, kind, self.wall_start_ns)
         };
         lines.extend_from_slice(b"{\"metadata\":");
@@ -126,6 +130,9 @@ struct Metadata<'a> {
     worker_id: WorkerId,
     benchmark_phase: PhaseKind,
     phase_index: u32,
+    /// The name of its phase, where several are measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phase_name: Option<&'a str>,
     was_cancelled: bool,
     retried: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -173,6 +180,7 @@ impl<'a> Metadata<'a> {
             worker_id: WorkerId(record.worker),
             benchmark_phase: kind,
             phase_index: record.phase,
+            phase_name: None,
             was_cancelled: record.outcome.is_cancelled(),
             retried: record.retried,
             cut_after_end: record.cut_after_end,

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU32, AtomicU64, Ordering},
+    atomic::{AtomicU64, Ordering},
 };
 
 use prony_plugin_api::PublishError;
@@ -16,7 +16,11 @@ use super::{
 use crate::{
     node::{self, NodeId},
     record::recorder::RecorderHandle,
-    request::{exchange::Finished, worker, worker_statistics::WorkerUsage},
+    request::{
+        exchange::Finished,
+        worker::{self, AllStarted},
+        worker_statistics::WorkerUsage,
+    },
     schedule::ScheduleCounts,
     service::{allowance::MessagePermit, host::PublishSink},
 };
@@ -24,6 +28,8 @@ use crate::{
 /// What the conductor hears from other threads.
 #[derive(Clone, Debug)]
 pub(super) enum Signal {
+    /// A worker has started all sessions of its part of the phase with this number.
+    AllStarted(u32, AllStarted),
     /// A worker has finished its part of the phase with this number.
     WorkerDone(u32, ScheduleCounts, Box<WorkerUsage>),
     /// What was done before or after a phase is over.
@@ -56,36 +62,35 @@ pub(super) struct Channels {
     pub(super) failed_share: Arc<FailedShare>,
 }
 
-/// Requests of the current phase.
+/// Requests of each phase.
+#[derive(Debug)]
+pub(super) struct Tally(Vec<PhaseTally>);
+
 #[derive(Debug, Default)]
-pub(super) struct Tally {
-    phase: AtomicU32,
+struct PhaseTally {
     begun: AtomicU64,
     ended: AtomicU64,
 }
 
 impl Tally {
-    /// Starts the phase with this number at zero. What comes late from another does not count from here on.
-    pub(super) fn reset(&self, phase: u32) {
-        self.phase.store(phase, Ordering::Relaxed);
-        self.begun.store(0, Ordering::Relaxed);
-        self.ended.store(0, Ordering::Relaxed);
+    /// That of a run with so many phases.
+    pub(super) fn of(phases: usize) -> Self {
+        Self((0..phases).map(|_| PhaseTally::default()).collect())
     }
 
-    fn count(&self, phase: u32, counter: &AtomicU64) {
-        if phase == self.phase.load(Ordering::Relaxed) {
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
+    fn of_phase(&self, phase: u32) -> Option<&PhaseTally> {
+        self.0.get(phase as usize)
     }
 
-    /// Requests that were tried.
-    pub(super) fn begun(&self) -> u64 {
-        self.begun.load(Ordering::Relaxed)
+    /// Requests of a phase that were tried.
+    pub(super) fn begun(&self, phase: u32) -> u64 {
+        self.of_phase(phase).map_or(0, |tally| tally.begun.load(Ordering::Relaxed))
     }
 
     /// Those among them that are not over.
-    pub(super) fn in_flight(&self) -> u64 {
-        self.begun().saturating_sub(self.ended.load(Ordering::Relaxed))
+    pub(super) fn in_flight(&self, phase: u32) -> u64 {
+        let ended = self.of_phase(phase).map_or(0, |tally| tally.ended.load(Ordering::Relaxed));
+        self.begun(phase).saturating_sub(ended)
     }
 }
 
@@ -98,11 +103,15 @@ impl Channels {
 
 impl worker::Sink for Channels {
     fn begun(&self, phase: u32) {
-        self.tally.count(phase, &self.tally.begun);
+        if let Some(tally) = self.tally.of_phase(phase) {
+            tally.begun.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     fn finished(&self, finished: Finished) {
-        self.tally.count(finished.phase, &self.tally.ended);
+        if let Some(tally) = self.tally.of_phase(finished.phase) {
+            tally.ended.fetch_add(1, Ordering::Relaxed);
+        }
         if let Some(verdict) = self.refusals.note(&finished) {
             self.signal(Signal::Hopeless(verdict));
         }
@@ -110,6 +119,10 @@ impl worker::Sink for Channels {
             self.signal(Signal::TooManyFailed(too_many));
         }
         self.recorder.finished(finished);
+    }
+
+    fn all_started(&self, phase: u32, started: AllStarted) {
+        self.signal(Signal::AllStarted(phase, started));
     }
 
     fn phase_done(&self, phase: u32, counts: ScheduleCounts, usage: WorkerUsage) {

@@ -10,7 +10,7 @@ use prony_plugin_api::message::{PhaseEnded, PhaseStarted};
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::{
-    channels::{Channels, Signal},
+    channels::{Channels, Signal, Tally},
     event_source::{EventSource, Wakeup},
     failed_share::TooManyFailed,
     hooks::{
@@ -33,7 +33,10 @@ use crate::{
         journal::JournalError,
         recorder::{CountingWait, Live, Recorder, RecorderConfig, RecorderError},
     },
-    request::{worker::Control, worker_statistics::WorkerUsage},
+    request::{
+        worker::{AllStarted, Control},
+        worker_statistics::WorkerUsage,
+    },
     schedule::ScheduleCounts,
     service::{
         bus::Bus,
@@ -115,7 +118,7 @@ async fn conduct_in_loop(
     let channels = Channels {
         recorder: recorder.handle(),
         signals,
-        tally: Arc::default(),
+        tally: Arc::new(Tally::of(run.plan.phases.len())),
         refusals: Arc::default(),
         failed_share: Arc::default(),
     };
@@ -145,7 +148,7 @@ async fn conduct_in_loop(
                 channels: channels.clone(),
                 fleet,
                 services,
-                phase: None,
+                running: Vec::new(),
                 played: 0,
                 deadline: run.plan.deadline().map(as_ns),
                 requests_cancelled: false,
@@ -218,7 +221,8 @@ struct Conductor<'a> {
     channels: Channels,
     fleet: Fleet,
     services: Supervisor,
-    phase: Option<RunningPhase>,
+    /// The phases that go on, in their order: the latest one, and what others that handed over have in flight.
+    running: Vec<RunningPhase>,
     /// Scripts that earlier phases have played.
     played: u64,
     /// When the run must be over; `None` once that is said.
@@ -231,11 +235,19 @@ struct Conductor<'a> {
     around: Around<'a>,
 }
 
-/// What the conductor remembers of the phase that runs.
+/// What the conductor remembers of a phase that runs.
 struct RunningPhase {
     index: u32,
     start_ns: RunNs,
     workers_left: usize,
+    /// Workers that have sessions to start, if it hands over.
+    workers_starting: usize,
+    /// Sessions that the others have started.
+    started: u64,
+    /// When its duration is over, where that has ended its schedule: the next phase begins then.
+    hands_over_at: Option<RunNs>,
+    /// Its sessions are counted among those that were played.
+    is_counted: bool,
     counts: ScheduleCounts,
     workers: Vec<WorkerUsage>,
     /// When something is over, and what that means.
@@ -245,12 +257,11 @@ struct RunningPhase {
 impl Conductor<'_> {
     /// Runs every phase, until the last is done or the run ends before its time.
     async fn phases(&mut self, events: &mut EventSource) -> Option<Ending> {
-        let drains = self
-            .run
-            .plan
-            .phases
-            .iter()
-            .map(|phase| Drain { grace: phase.stop.grace(), early: phase.drain() });
+        let drains = self.run.plan.phases.iter().map(|phase| Drain {
+            grace: phase.stop.grace(),
+            early: phase.drain(),
+            hands_over: phase.hands_over,
+        });
         let (mut lifecycle, first) = Lifecycle::begin(drains.collect());
         if let Some(ending) = self.refused_options().or_else(|| self.lost_service()) {
             return Some(ending);
@@ -282,7 +293,7 @@ impl Conductor<'_> {
     }
 
     fn tell_of_the_interrupt(&mut self) {
-        if let Some(phase) = &self.phase {
+        if let Some(phase) = self.running.last() {
             self.observer.notice(&format!(
                 "interrupted: waiting up to {} s for requests in flight; interrupt again to stop at once",
                 self.run.plan.phases[phase.index as usize].drain_s
@@ -292,38 +303,42 @@ impl Conductor<'_> {
 
     /// The next instant at which something is due.
     fn timer(&self) -> Option<RunNs> {
-        let of_phase = self.phase.as_ref().and_then(|phase| phase.timer.as_ref()).map(|(at, _)| *at);
-        self.deadline.into_iter().chain(of_phase).min()
+        let of_phases = self.running.iter().filter_map(|phase| phase.timer.as_ref()).map(|(at, _)| *at);
+        self.deadline.into_iter().chain(of_phases).min()
     }
 
     /// What is due at that instant.
     fn due(&mut self) -> Option<Event> {
-        if self.deadline == self.timer() {
+        let timer = self.timer()?;
+        if self.deadline == Some(timer) {
             self.deadline = None;
             self.around.is_late();
             return self.run.plan.deadline().map(|time| Event::Broken(Ending::Deadline(time)));
         }
-        self.phase.as_mut().and_then(|phase| phase.timer.take()).map(|(_, event)| event)
+        let is_due = |phase: &&mut RunningPhase| phase.timer.as_ref().is_some_and(|(at, _)| *at == timer);
+        self.running.iter_mut().find(is_due).and_then(|phase| phase.timer.take()).map(|(_, event)| event)
     }
 
     /// Does it. What that means, where it is over at once.
     fn act(&mut self, action: &Action) -> Option<Event> {
         let run = self.run;
         match action {
-            Action::Before(index) => return self.around.before(&run.plan.phases[*index]),
+            Action::Before(index) => return self.around.before(&run.plan.phases[*index..]),
             Action::StartPhase(index) => self.start_phase(*index),
             Action::After(index) => return self.around.after(&run.plan.phases[*index]),
             Action::StopStep => self.around.stop(),
-            Action::Drain => self.tell(Control::Drain),
-            Action::Cancel => {
+            Action::Drain(phase) => self.tell(*phase, Control::Drain),
+            Action::Cancel(phase) => {
                 self.requests_cancelled = true;
-                self.tell(Control::Cancel);
-                self.arm(CANCEL_TIMEOUT, Event::CancelOver);
+                self.tell(*phase, Control::Cancel);
+                self.arm(*phase, CANCEL_TIMEOUT, Event::CancelOver(*phase));
             }
-            Action::ArmGrace(grace) => self.arm(*grace, Event::GraceOver),
+            Action::ArmGrace(phase, grace) => self.arm(*phase, *grace, Event::GraceOver(*phase)),
             Action::Abandon => {
-                self.abandoned = self.phase.is_some();
-                self.end_phase();
+                self.abandoned = !self.running.is_empty();
+                while !self.running.is_empty() {
+                    self.end_phase(0);
+                }
             }
             // Whoever acts is done with it.
             Action::Finish => {}
@@ -331,10 +346,12 @@ impl Conductor<'_> {
         None
     }
 
-    /// Sets the phase's timer. One that ends sooner and means the same stays.
-    fn arm(&mut self, timeout: Duration, event: Event) {
+    /// Sets a phase's timer. One that ends sooner and means the same stays.
+    fn arm(&mut self, phase: usize, timeout: Duration, event: Event) {
         let at = self.run.clock.now().saturating_add(as_ns(timeout));
-        let Some(phase) = &mut self.phase else { return };
+        let Some(phase) = self.running.iter_mut().find(|running| running.index as usize == phase) else {
+            return;
+        };
         let stays =
             phase.timer.as_ref().is_some_and(|(running, meaning)| *meaning == event && *running <= at);
         if !stays {
@@ -345,47 +362,61 @@ impl Conductor<'_> {
     fn start_phase(&mut self, index: usize) {
         let phase = &self.run.plan.phases[index];
         let number = phase.id;
-        self.live.reset();
-        self.channels.tally.reset(number);
+        self.live.reset(number);
         self.channels.refusals.reset(phase.load.most_in_flight());
         self.channels.failed_share.reset(phase);
-        // Services that take stock at the start of a phase do it before the load.
         self.bus.send(&PhaseStarted { index: number, kind: phase.role.kind(), at_ns: self.run.clock.now() });
-        self.services.settle(SETTLE_TIMEOUT);
-        let ahead = if phase.load.is_open() { START_AHEAD } else { Duration::ZERO };
-        let start_ns = self.run.clock.now().saturating_add(as_ns(ahead));
+        let start_ns = match self.running.last() {
+            None => {
+                // Services that take stock at the start of a phase do it before the load.
+                self.services.settle(SETTLE_TIMEOUT);
+                let ahead = if phase.load.is_open() { START_AHEAD } else { Duration::ZERO };
+                self.run.clock.now().saturating_add(as_ns(ahead))
+            }
+            // There is no gap in the load.
+            Some(before) => {
+                self.observer.phase_ended();
+                self.run.clock.now().max(before.hands_over_at.unwrap_or(0))
+            }
+        };
         self.channels.recorder.frame(Frame::PhaseStarted {
             index: number,
             kind: phase.role.kind(),
             at_ns: start_ns,
         });
-        self.phase = Some(RunningPhase {
+        let workers = active_workers(phase, self.run.plan.workers);
+        self.running.push(RunningPhase {
             index: number,
             start_ns,
-            workers_left: active_workers(phase, self.run.plan.workers),
+            workers_left: workers,
+            workers_starting: workers,
+            started: 0,
+            hands_over_at: None,
+            is_counted: false,
             counts: ScheduleCounts::default(),
             workers: Vec::new(),
             timer: phase
                 .stop
                 .duration()
-                .map(|duration| (start_ns.saturating_add(as_ns(duration)), Event::DurationOver)),
+                .map(|duration| (start_ns.saturating_add(as_ns(duration)), Event::DurationOver(index))),
         });
         self.around.phase_begins();
         self.observer.phase_started(phase);
         self.fleet.begin(PhaseStart { phase: number, start_ns, first_script: self.played });
     }
 
-    fn tell(&mut self, control: Control) {
-        if let Some(phase) = &self.phase {
+    fn tell(&mut self, phase: usize, control: Control) {
+        if let Some(phase) = self.running.iter().find(|running| running.index as usize == phase) {
             self.fleet.control(phase.index, control);
         }
     }
 
     fn tick(&mut self) -> Option<Event> {
         self.registry.restore_process_state();
-        if let Some(phase) = &self.phase {
+        if let Some(phase) = self.running.last() {
             let elapsed = Duration::from_nanos(self.run.clock.now().saturating_sub(phase.start_ns));
-            self.observer.snapshot(&snapshot(&self.live, self.channels.tally.in_flight(), elapsed));
+            let in_flight = self.channels.tally.in_flight(phase.index);
+            self.observer.snapshot(&snapshot(&self.live, in_flight, elapsed));
         }
         let name = self.run.plan.target.endpoint_type.clone();
         let hangs = self.fleet.look().map(|what| Ending::EndpointHangs { name, what });
@@ -403,15 +434,17 @@ impl Conductor<'_> {
 
     fn on_signal(&mut self, signal: Signal) -> Option<Event> {
         match signal {
+            Signal::AllStarted(number, started) => self.all_started(number, started),
             Signal::WorkerDone(number, counts, usage) => {
-                // One that comes late, from a phase that was not waited for, says nothing of this one.
-                let phase = self.phase.as_mut().filter(|phase| phase.index == number)?;
+                // One that comes late, from a phase that was not waited for, says nothing of the others.
+                let at = self.running.iter().position(|phase| phase.index == number)?;
+                let phase = &mut self.running[at];
                 phase.counts += counts;
                 phase.workers.push(*usage);
                 phase.workers_left -= 1;
                 (phase.workers_left == 0).then(|| {
-                    self.end_phase();
-                    Event::PhaseDone
+                    self.end_phase(at);
+                    Event::PhaseDone(number as usize)
                 })
             }
             Signal::StepOver(done) => self.around.over(*done, self.observer),
@@ -444,18 +477,40 @@ impl Conductor<'_> {
         }
     }
 
-    fn end_phase(&mut self) {
-        let Some(phase) = self.phase.take() else { return };
-        self.observer.phase_ended();
-        let RunningPhase { index, mut counts, workers_left, mut workers, .. } = phase;
+    /// A worker has started all of its sessions of a phase that hands over; the last one ends it.
+    fn all_started(&mut self, number: u32, AllStarted { sessions, by_time }: AllStarted) -> Option<Event> {
+        let duration = self.run.plan.phases.get(number as usize)?.stop.duration();
+        let phase = self.running.iter_mut().find(|phase| phase.index == number)?;
+        phase.started += sessions;
+        phase.workers_starting -= 1;
+        let ends_at = duration.map(|duration| phase.start_ns.saturating_add(as_ns(duration)));
+        phase.hands_over_at = phase.hands_over_at.or(ends_at.filter(|_| by_time));
+        if phase.workers_starting > 0 {
+            return None;
+        }
+        phase.is_counted = true;
+        self.played = self.played.saturating_add(phase.started);
+        Some(Event::AllStarted(number as usize))
+    }
+
+    /// Ends the phase at this place among those that run.
+    fn end_phase(&mut self, at: usize) {
+        let is_latest = at + 1 == self.running.len();
+        let RunningPhase { index, mut counts, workers_left, mut workers, is_counted, .. } =
+            self.running.remove(at);
+        if is_latest {
+            self.observer.phase_ended();
+        }
         workers.sort_unstable_by_key(|usage| usage.worker);
         if workers_left > 0 {
             // Those who are missing have not said what they did.
             let tally = &self.channels.tally;
-            counts.scheduled = counts.scheduled.max(tally.begun().saturating_add(counts.dropped));
-            counts.lost = tally.in_flight();
+            counts.scheduled = counts.scheduled.max(tally.begun(index).saturating_add(counts.dropped));
+            counts.lost = tally.in_flight(index);
         }
-        self.played = self.played.saturating_add(counts.sessions);
+        if !is_counted {
+            self.played = self.played.saturating_add(counts.sessions);
+        }
         let kind = self.run.plan.phases[index as usize].role.kind();
         let at_ns = self.run.clock.now();
         self.channels.recorder.frame(Frame::PhaseEnded { index, at_ns, counts, workers });

@@ -18,6 +18,7 @@ mod in_time;
 mod interrupts;
 pub(crate) mod lifecycle;
 pub(crate) mod lock;
+mod look;
 pub(crate) mod mock;
 pub(crate) mod models;
 mod observer;
@@ -38,6 +39,7 @@ pub(crate) use dry_run::dry_run;
 pub(crate) use execute::{ExecuteError, Execution, Folder, RunOutcome, execute};
 pub(crate) use interrupts::{Interrupt, Interrupts, survive_size_limit, until, until_interrupted};
 pub(crate) use lock::Lock;
+pub(crate) use look::{Subject, look_at};
 pub(crate) use observer::{Observer, Snapshot};
 
 /// Types of the messages that a run itself puts on the bus: the conductor's, and the recorder's.

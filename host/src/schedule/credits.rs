@@ -85,6 +85,8 @@ pub(crate) struct Credits {
     source: Source,
     /// One that was looked at and not taken.
     next: Option<Credit>,
+    /// There are no more because of the phase's duration.
+    is_over_by_time: bool,
 }
 
 #[derive(Debug)]
@@ -119,12 +121,17 @@ impl Credits {
                 None => Source::Closed(Arc::clone(pool)),
             },
         };
-        Self { share, limit: phase.stop.most_sessions(), source, next: None }
+        Self { share, limit: phase.stop.most_sessions(), source, next: None, is_over_by_time: false }
     }
 
     /// Whether the credits have due times.
     pub(crate) fn is_open(&self) -> bool {
         !matches!(self.source, Source::Closed(_))
+    }
+
+    /// Whether the schedule goes on behind the phase's duration, which has ended it.
+    pub(crate) fn are_over_by_time(&self) -> bool {
+        self.is_over_by_time
     }
 
     /// When the next credit is due, if there is one and it has an instant. Only of an open loop: it would be taken from the other
@@ -139,6 +146,12 @@ impl Credits {
     fn draw(&mut self) -> Option<Credit> {
         let Share { worker, workers } = self.share;
         let within = |number: u64| self.limit.is_none_or(|limit| number < limit);
+        let is_over_by_time = &mut self.is_over_by_time;
+        let mut is_in_time = |due_ns: RunNs, until_ns: Option<RunNs>| {
+            let is_in_time = until_ns.is_none_or(|until_ns| due_ns < until_ns);
+            *is_over_by_time = !is_in_time;
+            is_in_time
+        };
         match &mut self.source {
             Source::Closed(pool) => {
                 let number = pool.taken.fetch_add(1, Ordering::Relaxed);
@@ -147,7 +160,7 @@ impl Credits {
             Source::Open { arrivals, until_ns } => loop {
                 let (number, due_ns) = arrivals.next()?;
                 let number = number as u64;
-                if !within(number) || until_ns.is_some_and(|until_ns| due_ns >= until_ns) {
+                if !within(number) || !is_in_time(due_ns, *until_ns) {
                     return None;
                 }
                 if number % workers == worker {
@@ -161,7 +174,7 @@ impl Credits {
                 }
                 let due_ns = starts.next(pool.turns(number));
                 *next += 1;
-                if until_ns.is_some_and(|until_ns| due_ns >= until_ns) {
+                if !is_in_time(due_ns, *until_ns) {
                     return None;
                 }
                 if number % workers == worker {
@@ -172,7 +185,7 @@ impl Credits {
                 let number = *next as u64;
                 let due_ns = *starts.get(*next)?;
                 *next += 1;
-                if !within(number) || until_ns.is_some_and(|until_ns| due_ns >= until_ns) {
+                if !within(number) || !is_in_time(due_ns, *until_ns) {
                     return None;
                 }
                 if number % workers == worker {
@@ -250,8 +263,18 @@ mod tests {
         let stop =
             StopRule::of(None, None, Some(TimeLimit { duration_s: 0.5, grace: Grace::Infinite })).unwrap();
         let phase = Phase::measured(open(10.0, Law::Constant), stop);
-        let due: Vec<_> =
-            shares(&phase, 1).remove(0).map(|credit| credit.due_ns.unwrap() / 1_000_000).collect();
+        let mut share = shares(&phase, 1).remove(0);
+        let due: Vec<_> = share.by_ref().map(|credit| credit.due_ns.unwrap() / 1_000_000).collect();
         assert_eq!(due, [0, 100, 200, 300, 400]);
+        assert!(share.are_over_by_time());
+    }
+
+    #[test]
+    fn a_number_of_requests_that_ends_a_schedule_before_its_duration_is_not_its_time() {
+        let time = TimeLimit { duration_s: 0.5, grace: Grace::Infinite };
+        let stop = StopRule::of(2.try_into().ok(), None, Some(time)).unwrap();
+        let mut share = shares(&Phase::measured(open(10.0, Law::Constant), stop), 1).remove(0);
+        assert_eq!(share.by_ref().count(), 2);
+        assert!(!share.are_over_by_time());
     }
 }

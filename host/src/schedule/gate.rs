@@ -94,6 +94,13 @@ impl Slots {
         Self { gate, curve: changes.then(|| Arc::new(curve)) }
     }
 
+    /// The same slots in the next phase, as many as its curve says, or as many as are wanted: what is still in flight has its own.
+    pub(crate) fn handed_over(&self, curve: Option<Ramp<u32>>) -> Self {
+        self.gate.resize(curve.as_ref().map_or(usize::MAX, |curve| whole(curve.at(0.0))));
+        let curve = curve.filter(|curve| curve.as_constant().is_none());
+        Self { gate: Arc::clone(&self.gate), curve: curve.map(Arc::new) }
+    }
+
     /// Waits for a slot in a phase that began at `start_ns`. Whoever waits sees to it that the gate follows its curve.
     pub(crate) async fn enter(&self, clock: Clock, start_ns: RunNs) -> Option<Slot> {
         let Some(curve) = &self.curve else { return self.gate.enter().await };
@@ -174,6 +181,26 @@ mod tests {
         assert!(tokio::time::timeout(std::time::Duration::from_secs(1), &mut waiting).await.is_err());
         drop(others.next());
         assert!(waiting.await.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_in_flight_has_its_slots_in_the_next_phase() {
+        let clock = Clock::start();
+        let within_a_second = async |slots: &Slots| {
+            tokio::time::timeout(std::time::Duration::from_secs(1), slots.enter(clock, 0))
+                .await
+                .ok()
+                .flatten()
+        };
+        let before = Slots::fixed(usize::MAX);
+        let mut in_flight = vec![before.enter(clock, 0).await, before.enter(clock, 0).await];
+        let next = before.handed_over(Some(Ramp::constant(3).unwrap()));
+        let third = within_a_second(&next).await;
+        assert!(third.is_some() && within_a_second(&next).await.is_none());
+        in_flight.pop();
+        assert!(within_a_second(&next).await.is_some());
+        let wide = next.handed_over(None);
+        assert!(within_a_second(&wide).await.is_some() && !wide.is_full());
     }
 
     proptest! {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::files;
 use crate::{
     cli::{
         exit::{Exit, Failure},
@@ -24,11 +25,14 @@ pub(super) struct CheckArgs {
 pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     let asked = settings::of_file(&args.file)?;
     let what = if asked.is_experiment() {
-        format!("; it is {}", counted(experiment::runs_of(&asked)?, "run"))
+        let cells = experiment::cells_of(&asked)?;
+        files::check(cells.list.iter().map(|(_, asked)| asked))?;
+        format!("; it is {}", counted(cells.runs(), "run"))
     } else {
         let registry = profile::discover(&asked.flags)?;
         let resolved = profile::resolved(&asked, &asked.flags, &registry)?;
         resolved.warnings.iter().for_each(|warning| terminal::warn(warning));
+        files::check(std::iter::once(&asked))?;
         String::new()
     };
     terminal::print(&format!("{}: nothing is wrong with it{what}\n", args.file.display()))?;

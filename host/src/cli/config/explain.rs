@@ -8,7 +8,8 @@ use crate::{
         refusal, terminal,
     },
     config::{
-        keys::{Key, Keys, flag_name},
+        flags::{PHASE_SETTINGS, PHASES},
+        keys::{Key, Keys, flag_name, in_file},
         words::Shape,
     },
 };
@@ -56,13 +57,16 @@ fn explanation(key: &Key) -> String {
     let takes = match key.shape {
         Shape::Switch => "true or false".to_owned(),
         Shape::Single => key.placeholder.clone(),
+        Shape::List if key.name == PHASES => "a list of mappings".to_owned(),
         Shape::List => format!("{}, or a list of them", key.placeholder),
     };
-    let mut rows = vec![
-        ("in a file", format!("{}: {takes}", key.in_file())),
-        ("flag", format!("--{} {}", key.name, key.placeholder).trim_end().to_owned()),
-        ("variable", key.variable()),
-    ];
+    let mut rows = vec![("in a file", format!("{}: {takes}", key.in_file()))];
+    if key.name == PHASES {
+        rows.push(("settings", PHASE_SETTINGS.map(in_file).join(", ")));
+    } else {
+        rows.push(("flag", format!("--{} {}", key.name, key.placeholder).trim_end().to_owned()));
+        rows.push(("variable", key.variable()));
+    }
     if !key.others.is_empty() {
         rows.push(("other names", key.others.join(", ")));
     }

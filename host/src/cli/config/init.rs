@@ -1,8 +1,8 @@
 //! `prony config init`: a configuration file to begin with.
 
 use std::{
-    fs::File,
-    io::{ErrorKind, Write},
+    fs::{self, File},
+    io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
 };
 
@@ -58,7 +58,8 @@ pub(super) fn run(args: &InitArgs) -> Result<Exit, Failure> {
 }
 
 /// Templates of AIPerf's that are like one of ours.
-const OF_AIPERF: [(&str, &str); 5] = [
+const OF_AIPERF: [(&str, &str); 6] = [
+    ("ramping", "phases"),
     ("minimal", "quick"),
     ("warmup_profiling", "closed"),
     ("goodput_slo", "goodput"),
@@ -80,7 +81,7 @@ fn named(name: &str) -> Result<&'static Template, Failure> {
 
 /// Writes a new file: one that is there may be somebody's work.
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    let written = File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    let written = File::create_new(path).and_then(|file| fill(path, file, text));
     written.map_err(|error| {
         let hint = match error.kind() {
             ErrorKind::AlreadyExists => "name another file, or move this one away",
@@ -91,9 +92,41 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
     })
 }
 
+/// Fills the file that was made at this path. One that cannot be filled does not stay.
+fn fill(path: &Path, mut file: impl Write, text: &str) -> io::Result<()> {
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.flush());
+    if written.is_err() {
+        // What matters to the user is why it could not be written.
+        let _ = fs::remove_file(path);
+    }
+    written
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A disk without room.
+    struct Full;
+
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(ErrorKind::StorageFull.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_filled_does_not_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.yaml");
+        File::create_new(&path).unwrap();
+        assert_eq!(fill(&path, Full, "a: b\n").unwrap_err().kind(), ErrorKind::StorageFull);
+        assert!(!path.exists());
+    }
 
     #[test]
     fn a_template_is_found_by_its_name() {
@@ -109,6 +142,6 @@ mod tests {
         let path = folder.path().join("run.yaml");
         write(&path, "a: b\n").unwrap();
         assert_eq!(write(&path, "c: d\n").unwrap_err().exit, Exit::Usage);
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "a: b\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a: b\n");
     }
 }

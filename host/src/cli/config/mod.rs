@@ -1,7 +1,9 @@
 //! `prony config`: configuration files, written, checked and explained without a run. One file an action.
 
 mod check;
+mod expand;
 mod explain;
+mod files;
 mod init;
 mod schema;
 mod show;
@@ -26,6 +28,8 @@ enum Action {
     /// Check a configuration file: everything that is wrong with it is told, and nothing is sent.
     #[command(visible_alias = "validate")]
     Check(check::CheckArgs),
+    /// List the runs of a file that has several values of a setting: what each of them is.
+    Expand(expand::ExpandArgs),
     /// Show every setting of a run, its value, and where it comes from.
     #[command(allow_negative_numbers = true)]
     Show(show::ShowArgs),
@@ -40,6 +44,7 @@ pub(in crate::cli) fn run(args: &ConfigArgs, matches: &ArgMatches) -> Result<Exi
     match &args.action {
         Action::Init(args) => init::run(args),
         Action::Check(args) => check::run(args),
+        Action::Expand(args) => expand::run(args),
         Action::Show(args) => show::run(args, matches),
         Action::Schema => schema::run(),
         Action::Explain(args) => explain::run(args),

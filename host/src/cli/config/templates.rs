@@ -15,7 +15,19 @@ macro_rules! templates {
     };
 }
 
-templates!["quick", "closed", "open", "conversation", "agents", "goodput", "classes", "sweep"];
+templates![
+    "quick",
+    "closed",
+    "open",
+    "phases",
+    "conversation",
+    "agents",
+    "goodput",
+    "classes",
+    "sweep",
+    "slo-search",
+    "ci-gate",
+];
 
 impl Template {
     /// What it is: its first line.

@@ -55,15 +55,35 @@ pub(super) fn run(settings: &settings::Asked, log: &LogFlags) -> Result<Exit, Fa
     carry_out(experiment, &asked, Of { settings, flags: &flags, registry, log_words: log.words() })
 }
 
-/// How many runs settings ask for at most.
+/// What settings ask for.
+pub(super) struct Cells {
+    /// Each with the settings of its runs.
+    pub(super) list: Vec<(experiment::Cell, settings::Asked)>,
+    /// Runs of each, at most.
+    pub(super) repeats: u32,
+}
+
+impl Cells {
+    /// How many runs these are at most.
+    pub(super) fn runs(&self) -> u64 {
+        self.list.len() as u64 * u64::from(self.repeats)
+    }
+}
+
+/// The cells that settings ask for; one where nothing takes several values.
 ///
 /// # Errors
 /// Everything that is wrong with any of them.
-pub(super) fn runs_of(settings: &settings::Asked) -> Result<u64, Failure> {
+pub(super) fn cells_of(settings: &settings::Asked) -> Result<Cells, Failure> {
     let asked = Asked::of(&settings.all())?;
     let design = designed(settings, &asked)?;
     check(&design, &asked.base, settings)?;
-    Ok(design.cells.len() as u64 * u64::from(design.repeats))
+    let repeats = design.repeats;
+    let cells = design.cells.into_iter().map(|cell| {
+        let own = settings.with(cell.over(&asked.base))?;
+        Ok((cell, own))
+    });
+    Ok(Cells { list: cells.collect::<Result<_, Failure>>()?, repeats })
 }
 
 /// The settings of the first of several runs.

@@ -141,13 +141,6 @@ impl<'a> Line<'a> {
             let message = format!("the command `{typed}` of AIPerf is not supported yet");
             return Failure::statement(Exit::Usage, message).with_hint(hint);
         }
-        if self.path == ["config"] && typed == "expand" {
-            return Failure::statement(
-                Exit::Usage,
-                "the command `config expand` of AIPerf is not supported yet",
-            )
-            .with_hint("`prony config show` lists the settings of a run, and where each comes from");
-        }
         let foreign = foreign::command(typed).filter(|_| self.path.is_empty()).map(str::to_owned);
         let commands = self.command.get_subcommands().filter(|command| !command.is_hide_set());
         let near = near(typed, commands.map(Command::get_name));

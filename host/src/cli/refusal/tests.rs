@@ -77,11 +77,6 @@ fn a_flag_that_is_not_there_leads_to_what_is(#[case] line: &str, #[case] message
     "the command `plot` of AIPerf is not supported yet",
     "`prony --help` lists what there is"
 )]
-#[case(
-    "prony config expand F",
-    "the command `config expand` of AIPerf is not supported yet",
-    "`prony config show` lists the settings of a run, and where each comes from"
-)]
 #[case("prony bench", "unknown command `bench`", "use `prony profile`")]
 #[case("prony profle", "unknown command `profle`", "did you mean `prony profile`?")]
 #[case("prony fly", "unknown command `fly`", "`prony --help` lists what there is")]

@@ -16,6 +16,7 @@ mod hooks;
 mod lengths;
 mod media;
 mod pattern;
+mod phases;
 mod rankings;
 mod replay;
 mod reshaping;
@@ -44,6 +45,7 @@ pub(crate) use self::{
     lengths::LengthFlags,
     media::{ImageSource, MediaFlags},
     pattern::ArrivalPattern,
+    phases::{PHASE_SETTINGS, PHASES, PhaseFlags, PhaseRole, PhaseText},
     rankings::RankingsFlags,
     replay::ReplayFlags,
     reshaping::ReshapingFlags,
@@ -283,6 +285,10 @@ pub(crate) struct ProfileFlags {
     /// The load of the warm-up.
     #[command(flatten)]
     pub(crate) warmup: WarmupFlags,
+
+    /// Several phases with loads of their own.
+    #[command(flatten)]
+    pub(crate) phases: PhaseFlags,
 
     /// Threads that send the load [default: one for each 512 requests in flight, up to one for each core but one; all cores
     /// where there are two or fewer; a rate without --concurrency takes the most].

@@ -61,6 +61,7 @@ pub(crate) fn plan(plan: &Plan, redactor: &Redactor) -> Redacted<Plan> {
     let classes = config.classes.list.iter_mut();
     let texts = classes.flat_map(|class| [&mut class.name].into_iter().chain(&mut class.model));
     texts.for_each(|text| redactor.mask_in_place(text));
+    config.phases.iter_mut().for_each(|phase| redactor.mask_in_place(&mut phase.name));
     config.target.headers.iter_mut().for_each(|(_, value)| redactor.mask_in_place(value));
     let inputs = config.target.extra_inputs.values_mut().chain(config.target.endpoint_options.values_mut());
     let options = config.services.options.iter_mut().map(|option| &mut option.value);

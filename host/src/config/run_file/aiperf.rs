@@ -1,7 +1,8 @@
 //! Files of AIPerf (schema 2.0), read where their meaning is ours.
 //!
-//! Each key becomes the key of one of our settings, at its own place; what has none is told by its name. Templates of Jinja are not
-//! read. A warm-up in a closed loop has one request in flight, unless it says otherwise; ours has as many as the measured load.
+//! Each key becomes the key of one of our settings, at its own place; what has none is told by its name. One warm-up and one measured
+//! phase become settings of the run, other phases the key `phases`. Templates of Jinja are not read. A warm-up in a closed loop has
+//! one request in flight, unless it says otherwise; ours has as many as the measured load.
 
 use super::{
     mistake::Problem,
@@ -10,6 +11,7 @@ use super::{
 };
 use crate::config::{
     keys::{Keys, flag_name},
+    phase_words::PhasePath,
     yaml::Spot,
 };
 
@@ -42,7 +44,7 @@ enum To {
 type Rules = &'static [(&'static str, To)];
 
 const ROOT: Rules = &[
-    ("schema-version", To::Nothing),
+    ("schema-version", To::Read(|translation, entry| translation.schema_version(&entry))),
     ("random-seed", To::Key("random_seed")),
     ("benchmark", To::Block(BENCHMARK)),
     ("sweep", To::Block(SWEEP)),
@@ -197,10 +199,52 @@ pub(super) fn is_one(entries: &[Entry]) -> bool {
 pub(super) fn translated(mut entries: Vec<Entry>, keys: &Keys) -> Translated {
     // What is swept stands in place of what is not, wherever it is written.
     entries.sort_by_key(|entry| flag_name(&entry.key) == "sweep");
-    let mut translation =
-        Translation { keys, path: Vec::new(), said: Translated { entries: Vec::new(), foreign: Vec::new() } };
+    for entry in entries.iter_mut().filter(|entry| flag_name(&entry.key) == "benchmark") {
+        if let Content::Map(parts) = &mut entry.value.content {
+            list_phases(parts);
+        }
+    }
+    let mut translation = Translation {
+        keys,
+        path: Vec::new(),
+        phases: Vec::new(),
+        said: Translated { entries: Vec::new(), foreign: Vec::new() },
+    };
     translation.block(entries, ROOT);
     translation.said
+}
+
+/// Puts `warmup` and `profiling` into a list of phases where one of them says what only a list can say.
+fn list_phases(benchmark: &mut Vec<Entry>) {
+    let is_phase = |entry: &Entry| matches!(flag_name(&entry.key).as_str(), "warmup" | "profiling");
+    let says_more =
+        |entry: &Entry| matches!(&entry.value.content, Content::Map(parts) if parts.iter().any(is_of_list));
+    if !benchmark.iter().any(|entry| is_phase(entry) && says_more(entry)) {
+        return;
+    }
+    let (mut phases, others): (Vec<Entry>, Vec<Entry>) =
+        std::mem::take(benchmark).into_iter().partition(is_phase);
+    *benchmark = others;
+    phases.sort_by_key(|phase| flag_name(&phase.key) != "warmup");
+    let Some(spot) = phases.first().map(|phase| phase.spot) else { return };
+    let as_item = |phase: Entry| {
+        let Content::Map(mut parts) = phase.value.content else { return phase.value };
+        let name = flag_name(&phase.key);
+        for key in ["name", "kind"] {
+            if !parts.iter().any(|part| part.key == key) {
+                parts.push(made(key, phase.spot, &name, Kind::Plain));
+            }
+        }
+        Node { spot: phase.value.spot, content: Content::Map(parts) }
+    };
+    let items = phases.into_iter().map(as_item).collect();
+    let value = Node { spot, content: Content::List(items) };
+    benchmark.push(Entry { key: "phases".to_owned(), spot, value });
+}
+
+/// A key that only one of several phases has.
+fn is_of_list(part: &Entry) -> bool {
+    matches!(flag_name(&part.key).as_str(), "seamless" | "exclude-from-results")
 }
 
 /// The key of our setting that a path of AIPerf's means, such as `phases.profiling.rate` or `datasets.main.prompts.isl`.
@@ -242,6 +286,8 @@ struct Translation<'a> {
     keys: &'a Keys,
     /// Keys of the blocks around what is read.
     path: Vec<String>,
+    /// Names of the phases that stand in a list of ours.
+    phases: Vec<String>,
     said: Translated,
 }
 
@@ -340,6 +386,73 @@ impl Translation<'_> {
         });
     }
 
+    /// The version of the form, of which one is known.
+    fn schema_version(&mut self, entry: &Entry) {
+        if !["2.0", "2"].iter().any(|known| is_text(&entry.value, known)) {
+            self.foreign(
+                entry,
+                "prony reads AIPerf's files of schema 2.0: compare the keys, and write `\"2.0\"`",
+            );
+        }
+    }
+
+    /// Several phases, each with settings of its own. `at` is where their list begins.
+    fn described_phases(&mut self, at: Spot, key: &str, items: Vec<Node>) {
+        let mut described = Vec::new();
+        for (number, node) in (1..).zip(items) {
+            let spot = node.spot;
+            let Content::Map(parts) = node.content else {
+                self.foreign(&Entry { value: node, key: key.to_owned(), spot }, BELOW);
+                continue;
+            };
+            described
+                .push(Node { spot, content: Content::Map(self.described_phase(spot, key, number, parts)) });
+        }
+        let value = Node { spot: at, content: Content::List(described) };
+        self.set("phases", Entry { key: "phases".to_owned(), spot: at, value });
+    }
+
+    /// The keys that one of them has here.
+    fn described_phase(&mut self, spot: Spot, key: &str, number: u32, parts: Vec<Entry>) -> Vec<Entry> {
+        let is_warmup = parts.iter().any(|part| {
+            let name = flag_name(&part.key);
+            name == "kind" && is_text(&part.value, "warmup")
+                || name == "exclude-from-results" && is_text(&part.value, "true")
+        });
+        let is_of_users = parts.iter().any(|part| part.key == "type" && is_text(&part.value, "user_centric"));
+        let before = std::mem::take(&mut self.said.entries);
+        let mut own = Vec::new();
+        self.inside(key.to_owned(), |inner| {
+            for part in parts {
+                match flag_name(&part.key).as_str() {
+                    "name" | "seamless" => own.push(Entry { key: flag_name(&part.key), ..part }),
+                    "kind" | "exclude-from-results" => {}
+                    "type" if is_of_users || is_text(&part.value, "concurrency") => {}
+                    "type" if is_text(&part.value, "fixed_schedule") => {
+                        inner
+                            .foreign(&part, "a replay is one phase, as long as the recording: give it a run");
+                    }
+                    "type" => inner.set("arrival_pattern", part),
+                    "rate" if is_of_users => inner.set("user_centric_rate", part),
+                    _ => inner.block(vec![part], PROFILING),
+                }
+            }
+        });
+        let settings = std::mem::replace(&mut self.said.entries, before);
+        match own.iter().find(|part| part.key == "name").map(|part| &part.value.content) {
+            Some(Content::Scalar(name)) => self.phases.push(flag_name(&name.text)),
+            Some(_) => {}
+            None => own.push(made("name", spot, &format!("phase_{number}"), Kind::Plain)),
+        }
+        own.extend(is_warmup.then(|| made("role", spot, "warmup", Kind::Plain)));
+        own.into_iter().chain(settings).collect()
+    }
+
+    /// Whether a path of a sweep is about one of these.
+    fn is_of_described_phase(&self, path: &str) -> bool {
+        PhasePath::of(path).is_some_and(|path| self.phases.contains(&flag_name(path.phase)))
+    }
+
     /// The load of a phase that is not a closed loop.
     fn load(&mut self, kind: PhaseKind, load: Entry, parts: &mut Vec<Entry>) {
         match kind {
@@ -424,26 +537,25 @@ fn phases(translation: &mut Translation<'_>, entry: Entry) {
         Content::List(list) => list,
         content => vec![Node { content, ..entry.value }],
     };
-    let (mut has_warmup, mut has_profiling) = (false, false);
-    for node in list {
-        let Content::Map(parts) = &node.content else {
-            translation
-                .foreign(&Entry { value: node.clone(), key: entry.key.clone(), spot: node.spot }, BELOW);
-            continue;
-        };
-        let is_warmup = parts.iter().any(|part| part.key == "kind" && is_text(&part.value, "warmup"));
-        let kind = if is_warmup { PhaseKind::Warmup } else { PhaseKind::Profiling };
+    let kinds: Option<Vec<PhaseKind>> = list.iter().map(plain_kind).collect();
+    // Of a run that has one of each, both have settings.
+    let is_plain =
+        |kinds: &Vec<PhaseKind>| matches!(kinds[..], [_] | [PhaseKind::Warmup, PhaseKind::Profiling]);
+    let Some(kinds) = kinds.filter(is_plain) else {
+        return translation.described_phases(entry.spot, &entry.key, list);
+    };
+    for (kind, node) in kinds.into_iter().zip(list) {
         let entry = Entry { key: entry.key.clone(), spot: node.spot, value: node };
-        let has_one = if is_warmup { &mut has_warmup } else { &mut has_profiling };
-        if std::mem::replace(has_one, true) {
-            translation.foreign(
-                &entry,
-                "a run has one warm-up and one measured phase: give each of the others a run",
-            );
-        } else {
-            translation.phase(kind, entry);
-        }
+        translation.phase(kind, entry);
     }
+}
+
+/// The kind of a phase that says nothing that only one of several phases can say.
+fn plain_kind(node: &Node) -> Option<PhaseKind> {
+    let Content::Map(parts) = &node.content else { return None };
+    let is_warmup = parts.iter().any(|part| part.key == "kind" && is_text(&part.value, "warmup"));
+    let kind = if is_warmup { PhaseKind::Warmup } else { PhaseKind::Profiling };
+    (!parts.iter().any(is_of_list)).then_some(kind)
 }
 
 fn tokenizer(translation: &mut Translation<'_>, entry: Entry) {
@@ -473,12 +585,16 @@ fn sweep_parameters(translation: &mut Translation<'_>, entry: Entry) {
     translation.inside(entry.key, |inner| {
         let mut others = Vec::new();
         for part in parts {
+            if inner.is_of_described_phase(&part.key) {
+                others.push(part);
+                continue;
+            }
             let Some(key) = swept(&part.key) else {
                 inner.foreign(&part, LEAVE_OUT);
                 continue;
             };
+            inner.said.entries.retain(|other| other.key != key);
             if inner.keys.find(key).is_some_and(|key| texts::takes_list(key, &part.value)) {
-                inner.said.entries.retain(|other| other.key != key);
                 inner.set(key, part);
             } else if has_jinja(&part.value) {
                 inner.foreign(&part, JINJA);
@@ -555,7 +671,7 @@ mod tests {
     fn each_key_that_is_not_ours_is_named_with_its_place() {
         let file = read_text(
             "benchmark:\n  model: m\n  mlflow: {uri: x}\n  endpoint: {downloadVideoContent: true}\n  \
-             profiling: {adaptiveScale: 5, seamless: true}\n  dataset: {prompts: {isl: \"{{ isl }}\"}}\n  \
+             profiling: {adaptiveScale: 5}\n  dataset: {prompts: {isl: \"{{ isl }}\"}}\n  \
              models: {items: [{name: a, weight: 2}]}\nvariables: {isl: 5}\n",
         );
         assert_eq!(
@@ -564,12 +680,74 @@ mod tests {
                 "run.yaml:3:3: `benchmark.mlflow` of AIPerf is not supported",
                 "run.yaml:4:14: `benchmark.endpoint.downloadVideoContent` of AIPerf is not supported",
                 "run.yaml:5:15: `benchmark.profiling.adaptiveScale` of AIPerf is not supported",
-                "run.yaml:5:33: `benchmark.profiling.seamless` of AIPerf is not supported",
                 "run.yaml:6:23: `benchmark.dataset.prompts.isl` of AIPerf is not supported",
                 "run.yaml:7:12: `benchmark.models.items` of AIPerf is not supported",
                 "run.yaml:8:1: `variables` of AIPerf is not supported",
             ]
         );
+    }
+
+    /// The settings of each phase.
+    fn phases(text: &str) -> Vec<String> {
+        let file = read_text(text);
+        assert_eq!(mistakes(&file), [""; 0]);
+        let phases = file.phases.into_iter().map(|phase| phase.text.with_words(&phase.words).to_string());
+        phases.collect()
+    }
+
+    #[test]
+    fn several_phases_are_those_of_ours() {
+        let expected = [
+            r#"{"name":"fill","role":"warmup","seamless":true,"concurrency":"4","request_count":"20"}"#,
+            r#"{"name":"low","role":"measure","seamless":true,"arrival_pattern":"constant","benchmark_duration":"30s","request_rate":"5"}"#,
+            r#"{"name":"users","role":"measure","num_users":"20","user_centric_rate":"4"}"#,
+        ];
+        let text = "benchmark:\n  model: m\n  phases:\n  - {name: fill, kind: warmup, type: concurrency, requests: 20, concurrency: 4, \
+                    seamless: true}\n  - {name: low, type: constant, rate: 5, duration: 30s, seamless: true}\n  - {name: users, \
+                    kind: profiling, type: user_centric, rate: 4, users: 20}\n";
+        assert_eq!(phases(text), expected);
+    }
+
+    #[test]
+    fn a_warm_up_that_hands_over_is_one_of_several_phases() {
+        let text = "benchmark:\n  profiling: {concurrency: 8, requests: 40}\n  warmup: {requests: 20, seamless: true}\n";
+        let expected = [
+            r#"{"name":"warmup","role":"warmup","seamless":true,"request_count":"20"}"#,
+            r#"{"name":"profiling","role":"measure","concurrency":"8","request_count":"40"}"#,
+        ];
+        assert_eq!(phases(text), expected);
+        let excluded =
+            "benchmark:\n  phases: [{rate: 5, type: poisson, excludeFromResults: true}, {concurrency: 8}]\n";
+        let expected = [
+            r#"{"name":"phase_1","role":"warmup","arrival_pattern":"poisson","request_rate":"5"}"#,
+            r#"{"name":"phase_2","role":"measure","concurrency":"8"}"#,
+        ];
+        assert_eq!(phases(excluded), expected);
+    }
+
+    #[test]
+    fn what_several_phases_cannot_have_is_named() {
+        let file = read_text(
+            "benchmark:\n  phases:\n  - {name: a, concurrency: 5, adaptiveScale: 5}\n  - {name: b, type: fixed_schedule}\n  \
+             - {name: c, seamless: true}\nsweep: {parameters: {phases.a.concurrency: [1, 2], phases.d.rate: [1, 2]}}\n",
+        );
+        assert_eq!(
+            mistakes(&file),
+            [
+                "run.yaml:3:31: `benchmark.phases.adaptiveScale` of AIPerf is not supported",
+                "run.yaml:4:15: `benchmark.phases.type` of AIPerf is not supported",
+                "run.yaml:5:15: `seamless` says how the next phase begins, and this is the last one",
+                "run.yaml:6:52: `sweep.parameters.phases.d.rate` of AIPerf is not supported",
+            ]
+        );
+        assert_eq!(line(&file), "--sweep=phases.a.concurrency=1,2");
+    }
+
+    #[test]
+    fn a_file_of_another_schema_is_named() {
+        let file = read_text("schemaVersion: \"3.0\"\nbenchmark: {model: m}\n");
+        assert_eq!(mistakes(&file), ["run.yaml:1:1: `schemaVersion` of AIPerf is not supported"]);
+        assert_eq!(mistakes(&read_text("schemaVersion: 2.0\nbenchmark: {model: m}\n")), [""; 0]);
     }
 
     #[test]
@@ -598,6 +776,6 @@ mod tests {
             mistakes(&file),
             ["run.yaml:6:5: `sweep.parameters.phases.warm.concurrency` of AIPerf is not supported"]
         );
-        assert_eq!(line(&file), "--model=m --warmup-concurrency=1,2 --sweep=model=a,b");
+        assert_eq!(line(&file), "--warmup-concurrency=1,2 --sweep=model=a,b");
     }
 }

@@ -1,7 +1,16 @@
 //! What is wrong with a configuration file: where, what, and what to do.
 
 use super::variables::VariableError;
-use crate::{config::place::Place, explain::Explain};
+use crate::{
+    config::{flags::PhaseRole, place::Place},
+    explain::Explain,
+};
+
+/// What the role of a phase may be.
+const NAMES: [&str; 2] = [PhaseRole::NAMES[0].0, PhaseRole::NAMES[1].0];
+
+/// Flags of a search, which are no settings of a run.
+const OF_SEARCH: [&str; 5] = ["slo", "over", "range", "repeats", "precision"];
 
 /// Something that is wrong, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +54,30 @@ pub(crate) enum Problem {
     /// A value of a sweep that would be taken for several.
     #[error("a value of `{key}` has {} in it, which stands between values", if *.is_only { "`,` or `;`" } else { "`;`" })]
     Divided { key: String, is_only: bool },
+    /// A phase without a name.
+    #[error("a phase has no `name`")]
+    NoPhaseName,
+    /// A name that phases cannot have.
+    #[error("a phase cannot be called `{0}`")]
+    PhaseName(String),
+    /// Two phases have one name.
+    #[error("there is another phase `{name}` in line {line}")]
+    PhaseTwice { name: String, line: u32 },
+    /// A role that phases do not have.
+    #[error("`role` is `{}`, and not `{role}`", NAMES.join("` or `"))]
+    PhaseRole { role: String },
+    /// A setting that holds for all phases.
+    #[error("a phase cannot set `{key}` for itself")]
+    NotOfPhase { key: String },
+    /// Several values of a setting of one phase.
+    #[error("`{key}` of a phase takes one value, and this is a list")]
+    SeveralInPhase { phase: String, key: String },
+    /// Nothing comes behind it.
+    #[error("`seamless` says how the next phase begins, and this is the last one")]
+    SeamlessLast,
+    /// All phases are left out of the results.
+    #[error("no phase is measured: each has `role: warmup`")]
+    NothingMeasured,
     /// A key of AIPerf's files that has no meaning here.
     #[error("`{key}` of AIPerf is not supported")]
     NotOurs {
@@ -61,6 +94,9 @@ impl Explain for Mistake {
                 "correct that line; `prony config init` prints files that can be read".to_owned()
             }
             Problem::NoKeys(_) => "write a setting a line, as in `concurrency: 8`".to_owned(),
+            Problem::Unknown { key, .. } if OF_SEARCH.contains(&key.as_str()) => {
+                format!("`--{key}` is a flag of `prony search`, which takes the rest from this file")
+            }
             Problem::Unknown { near: Some(near), .. } => format!("did you mean `{near}`?"),
             Problem::Unknown { near: None, .. } => {
                 "`prony config explain` lists all settings; each has the name of a flag of `prony profile`"
@@ -85,6 +121,22 @@ impl Explain for Mistake {
                 )
             }
             Problem::Divided { key, .. } => format!("leave it out; values of `{key}` may have commas"),
+            Problem::NoPhaseName => "write one, as in `- {name: steady, request_rate: 10}`".to_owned(),
+            Problem::PhaseName(_) => {
+                "use letters, digits, `-` and `_`, and a letter or digit at first".to_owned()
+            }
+            Problem::PhaseTwice { .. } => "give each phase a name of its own".to_owned(),
+            Problem::PhaseRole { .. } => {
+                "a phase that is left out of the results is `warmup`, wherever it stands".to_owned()
+            }
+            Problem::NotOfPhase { key } => {
+                format!("write `{key}` outside of `phases`, where it holds for all of them")
+            }
+            Problem::SeveralInPhase { phase, key } => {
+                format!("for a run with each of them use `sweep: {{phases.{phase}.{key}: [a, b]}}`")
+            }
+            Problem::SeamlessLast => "leave it out".to_owned(),
+            Problem::NothingMeasured => "leave `role` out of the phases that are to be measured".to_owned(),
             Problem::NotOurs { instead, .. } => instead.clone(),
         }
     }

@@ -6,6 +6,7 @@
 mod aiperf;
 mod mistake;
 mod node;
+mod phases;
 mod texts;
 mod variables;
 mod written;
@@ -27,6 +28,7 @@ use self::{
     texts::Said,
 };
 use super::{
+    flags::{PHASES, PhaseText},
     keys::{Key, Keys},
     place::{FileName, Place},
     redact,
@@ -78,6 +80,21 @@ pub(crate) struct RunFile {
     pub(crate) secrets: Vec<String>,
     /// What should be known about it.
     pub(crate) warnings: Vec<String>,
+    /// Its phases, in their order.
+    pub(crate) phases: Vec<FilePhase>,
+}
+
+/// A phase as a file has it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FilePhase {
+    /// All of it but its settings.
+    pub(crate) text: PhaseText,
+    /// Its settings, of which none was read.
+    pub(crate) words: Words,
+    /// Where each of them stands, by its name.
+    pub(crate) places: BTreeMap<String, Places>,
+    /// Settings that somebody stronger sets, so that these values do not matter.
+    pub(crate) overridden: Vec<String>,
 }
 
 /// What a file is read with.
@@ -160,27 +177,38 @@ impl Reader<'_> {
             self.add(entry.spot, Problem::Twice { key: entry.key.clone(), line });
             return;
         }
-        let places = Places { key: self.place(entry.spot), value: self.place(entry.value.spot) };
+        let places = self.places(entry);
         self.said.places.insert(key.name.clone(), places);
-        if !(self.reading.is_overridden)(&key.name) && self.set(key, entry).is_none() {
+        if key.name == PHASES {
+            self.read_phases(entry);
+        } else if !(self.reading.is_overridden)(&key.name) && self.set(key, entry).is_none() {
             self.said.unclear.push(key.name.clone());
         }
     }
 
+    fn places(&self, entry: &Entry) -> Places {
+        Places { key: self.place(entry.spot), value: self.place(entry.value.spot) }
+    }
+
     /// Reads the value of a setting. Nothing where something is wrong with it.
     fn set(&mut self, key: &Key, entry: &Entry) -> Option<()> {
+        match self.values(key, entry)? {
+            Said::Set(values) => self.said.words.set(setting(key, values)),
+            Said::Off => self.said.off.push(key.name.clone()),
+        }
+        Some(())
+    }
+
+    /// The words of a value. Nothing where something is wrong with it.
+    fn values(&mut self, key: &Key, entry: &Entry) -> Option<Said> {
         let mut node = entry.value.clone();
         let is_secret = self.expand(&entry.key, &mut node)?;
         if let Some((spot, problem)) = texts::unreadable(key, &node) {
             self.add(spot, problem);
             return None;
         }
-        let values = match texts::of(key, &node) {
-            Ok(Said::Set(values)) => values,
-            Ok(Said::Off) => {
-                self.said.off.push(key.name.clone());
-                return Some(());
-            }
+        let said = match texts::of(key, &node) {
+            Ok(said) => said,
             Err(wrong) => {
                 let (key, expected) = (entry.key.clone(), wrong.expected);
                 let problem = match wrong.found {
@@ -191,13 +219,12 @@ impl Reader<'_> {
                 return None;
             }
         };
-        if let (true, Ok(Said::Set(as_written))) = (is_secret, texts::of(key, &entry.value)) {
+        let as_written = if is_secret { texts::of(key, &entry.value).ok() } else { None };
+        if let (Said::Set(_), Some(Said::Set(as_written))) = (&said, as_written) {
             let as_written = as_written.into_iter().map(OsString::from).collect();
             self.said.references.insert(key.name.clone(), as_written);
         }
-        let values = values.into_iter().map(OsString::from).collect();
-        self.said.words.set(Setting { name: key.name.clone(), values });
-        Some(())
+        Some(said)
     }
 
     /// Puts variables into all texts of a value. Says whether one of them is a secret; nothing where something is wrong.
@@ -261,6 +288,11 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// A setting with these values.
+fn setting(key: &Key, values: Vec<String>) -> Setting {
+    Setting { name: key.name.clone(), values: values.into_iter().map(OsString::from).collect() }
 }
 
 #[cfg(test)]

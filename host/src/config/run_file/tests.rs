@@ -45,6 +45,14 @@ fn a_file_is_a_command_line_in_any_spelling_of_its_keys() {
 }
 
 #[test]
+fn what_is_said_to_a_search_is_no_setting_of_a_run() {
+    let file = read_text("over: rate\nslo: a\n");
+    assert_eq!(file.mistakes.len(), 2);
+    let expected = "`--over` is a flag of `prony search`, which takes the rest from this file";
+    assert_eq!(file.mistakes[0].hint(), expected);
+}
+
+#[test]
 fn all_mistakes_are_told_in_the_order_of_the_file() {
     let file = read_text(
         "conccurency: 5\nisl: [5, {}]\nmodel: ${NONE}\nosl: 5\nextra_inputs: {a: 1, a: 2}\nosl: 6\nstreaming: yes\n\

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::{VERSION_KEY, variables};
 use crate::config::{
+    flags::{PHASES, PhaseRole, PhaseText},
     keys::{API_KEY_VARIABLE, Key, Keys},
     redact::{self, REDACTED},
     words::{Shape, Words},
@@ -128,10 +129,16 @@ pub(crate) fn values_shown(
     let hidden = || lossy(values).iter().map(|text| shown(key, text)).collect();
     let texts: Vec<String> = references_of(key, references).unwrap_or_else(hidden);
     match texts.as_slice() {
+        texts if key.name == PHASES => texts.iter().map(|text| phase_shown(text)).collect(),
         [] => true.into(),
         [text] => text.as_str().into(),
         texts => texts.into(),
     }
+}
+
+/// A phase as the object that its text is.
+fn phase_shown(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| text.into())
 }
 
 fn flag(key: &Key) -> String {
@@ -142,6 +149,10 @@ fn setting(out: &mut String, key: &Key, texts: &[String]) {
     let name = key.in_file();
     // Writing to a text cannot fail.
     let _ = match texts {
+        texts if key.name == PHASES => {
+            let items: Vec<String> = texts.iter().map(|text| phase(text)).collect();
+            writeln!(out, "{name}:\n  - {}", items.join("\n  - "))
+        }
         [] => writeln!(out, "{name}: true"),
         [text] => writeln!(out, "{name}: {}", scalar(text)),
         texts if key.shape == Shape::List => {
@@ -150,6 +161,20 @@ fn setting(out: &mut String, key: &Key, texts: &[String]) {
         }
         texts => writeln!(out, "{name}: {}", scalar(&texts.join(","))),
     };
+}
+
+/// A phase as a mapping in a line.
+fn phase(text: &str) -> String {
+    let Ok(PhaseText { name, role, seamless, settings }) = text.parse::<PhaseText>() else {
+        return scalar(text);
+    };
+    let role = PhaseRole::NAMES.iter().find(|(_, known)| *known == role && role != PhaseRole::default());
+    let name = format!("name: {}", scalar(&name));
+    let role = role.map(|(role, _)| format!("role: {role}"));
+    let seamless = seamless.then(|| "seamless: true".to_owned());
+    let own = [Some(name), role, seamless].into_iter().flatten();
+    let settings = settings.iter().map(|(key, value)| format!("{key}: {}", scalar(value)));
+    format!("{{{}}}", own.chain(settings).collect::<Vec<_>>().join(", "))
 }
 
 /// A text as YAML: in quotes, unless nobody could take it for anything but itself.
@@ -246,6 +271,21 @@ mod tests {
         let left_out = ["artifact_dir", "overwrite", "dry_run"];
         assert!(left_out.iter().all(|key| !body(&text).contains(key)), "{text}");
         assert!(text.contains(r#"extra_inputs: '{"temperature":0.5}'"#), "{text}");
+    }
+
+    #[test]
+    fn phases_are_mappings_again() {
+        let text = "phases:\n  - {name: fill, role: warmup, seamless: true, request_count: 20}\n  - {name: peak, \
+                    benchmark_duration: 30s, concurrency: 8}";
+        let read = read_text(text);
+        let phases: Vec<PhaseText> =
+            read.phases.iter().map(|phase| phase.text.clone().with_words(&phase.words)).collect();
+        let mut words = Words::default();
+        words.set_phases(&phases);
+        assert_eq!(body(&written(&words, &BTreeMap::new(), &Keys::all())), text);
+        let keys = Keys::all();
+        let shown = values_shown(keys.find(PHASES).unwrap(), words.get(PHASES).unwrap(), &BTreeMap::new());
+        assert_eq!((&shown[0]["seamless"], &shown[1]["concurrency"]), (&true.into(), &"8".into()));
     }
 
     #[test]

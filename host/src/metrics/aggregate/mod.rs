@@ -344,10 +344,17 @@ impl Aggregator {
     }
 }
 
-/// The windows of phases together, in seconds.
+/// The windows of phases together, in seconds. What two of them have in common, where one hands over to the other, counts once.
 fn window_s(spans: &[PhaseSpan]) -> Option<f64> {
-    let windows = spans.iter().filter_map(PhaseSpan::window_ns);
-    windows.reduce(u64::saturating_add).filter(|ns| *ns > 0).map(|ns| ns as f64 / 1e9)
+    let mut windows: Vec<(RunNs, RunNs)> = spans.iter().filter_map(PhaseSpan::window).collect();
+    windows.sort_unstable();
+    let (mut all_ns, mut covered_ns) = (0_u64, 0);
+    for (start_ns, end_ns) in windows {
+        let start_ns = start_ns.max(covered_ns);
+        all_ns = all_ns.saturating_add(end_ns.saturating_sub(start_ns));
+        covered_ns = covered_ns.max(end_ns);
+    }
+    (all_ns > 0).then_some(all_ns as f64 / 1e9)
 }
 
 impl Asked {

@@ -28,6 +28,20 @@ fn aggregate(header: RunHeader, records: &[Record]) -> Aggregator {
     aggregator
 }
 
+#[rstest]
+#[case::apart(&[(0, 10), (20, 25)], Some(15.0))]
+#[case::handed_over(&[(0, 12), (10, 20)], Some(20.0))]
+#[case::inside(&[(0, 30), (10, 20)], Some(30.0))]
+#[case::none(&[], None)]
+fn what_windows_have_in_common_counts_once(#[case] windows: &[(u64, u64)], #[case] expected: Option<f64>) {
+    let span = |(start, end): &(u64, u64)| PhaseSpan {
+        start_ns: start * 1_000_000_000,
+        last_request_ns: Some(end * 1_000_000_000),
+        ..PhaseSpan::default()
+    };
+    assert_eq!(window_s(&windows.iter().map(span).collect::<Vec<_>>()), expected);
+}
+
 fn profiled(records: &[Record]) -> Results {
     aggregate(sample::header(), records).results().measured
 }
@@ -205,8 +219,11 @@ fn each_phase_has_its_numbers_and_the_measured_ones_are_pooled() {
     );
     assert_eq!((latency(&results.measured), results.measured.outcomes.succeeded), (Some(150.0), 2));
     let duration = |results: &Results| results.table.avg("benchmark_duration").unwrap();
-    let each: f64 = results.phases[1..].iter().map(|phase| duration(&phase.results)).sum();
-    assert!((duration(&results.measured) - each).abs() < 1e-9);
+    // One begins while the other goes on.
+    let windows = results.phases[1..].iter().filter_map(|phase| phase.span.window());
+    let (first, last) =
+        windows.fold((u64::MAX, 0), |(first, last), (start, end)| (first.min(start), last.max(end)));
+    assert!((duration(&results.measured) - (last - first) as f64 / 1e9).abs() < 1e-9);
     // Only an open loop has a time without waiting for the schedule.
     let service = |results: &Results| results.table.avg("request_service_time");
     assert_eq!(

@@ -54,6 +54,31 @@ fn several_measured_phases_have_results_each_and_are_pooled_at_top_level() {
 }
 
 #[test]
+fn each_of_several_measured_phases_is_named_in_every_file() {
+    let dir = write(&frames_of_two_measured_phases());
+    generate(dir.path()).unwrap();
+    let file = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
+    let lines = file(file_names::REQUESTS);
+    let named: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["metadata"]["phase_name"].clone())
+        .collect();
+    assert_eq!(named.iter().filter(|name| *name == "peak").count(), 2, "{named:?}");
+    assert_eq!(named.iter().filter(|name| *name == "profiling").count(), named.len() - 2, "{named:?}");
+    let table = file(file_names::SUMMARY_TABLE);
+    let mut rows = table.lines();
+    assert!(rows.next().unwrap().ends_with(",phase"), "{table}");
+    let of = |phase: &str| {
+        let rows = table.lines().filter(|row| row.starts_with("Request Count") && row.ends_with(phase));
+        rows.map(|row| row.split(',').nth(1).unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!((of(",profiling"), of(",peak")), (vec!["2".to_owned()], vec!["1".to_owned()]));
+    let console = file(file_names::CONSOLE);
+    let by_phase = console.split("By phase").nth(1).unwrap();
+    assert!(by_phase.contains("profiling") && by_phase.contains("peak"), "{console}");
+}
+
+#[test]
 fn one_measured_phase_says_nothing_that_stands_at_top_level() {
     let dir = write(&sound_frames());
     generate(dir.path()).unwrap();

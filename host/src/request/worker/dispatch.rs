@@ -12,7 +12,7 @@ use super::{
     control::{Control, unless_drained},
     equipment::{Assignment, Equipment},
     player::{LONG_PROMPTS, PhaseContext, Player, ReadyRequest, ReadySession},
-    sink::Sink,
+    sink::{AllStarted, Sink},
 };
 use crate::{
     clock::{Clock, RunNs},
@@ -53,6 +53,38 @@ enum NextSession {
     Drained(Option<Credit>),
     /// There is none, or none was taken before the phase drained.
     NoMore,
+}
+
+/// A worker's part of a phase, all of whose sessions are started.
+struct Started {
+    counts: ScheduleCounts,
+    /// Sessions that are not over, each of which gives its number of requests.
+    in_flight: JoinSet<u64>,
+    /// The phase's duration has ended its schedule.
+    by_time: bool,
+}
+
+impl Started {
+    fn facts(&self) -> AllStarted {
+        AllStarted { sessions: self.counts.sessions, by_time: self.by_time }
+    }
+
+    /// Waits for what is in flight.
+    async fn wait<S: Sink>(&mut self, player: &Player<S>) {
+        while let Some(ended) = self.in_flight.join_next().await {
+            self.counts.scheduled += player.requests(ended);
+        }
+    }
+}
+
+impl<S: Sink> Player<S> {
+    /// Requests of a session that is over. A panic cost at least the one that was under way.
+    fn requests(&self, ended: Result<u64, JoinError>) -> u64 {
+        ended.unwrap_or_else(|error| {
+            self.sink.lost(format!("a session of worker {} panicked: {error}", self.number));
+            1
+        })
+    }
 }
 
 impl<S: Sink> Dispatcher<S> {
@@ -96,21 +128,38 @@ impl<S: Sink> Dispatcher<S> {
     pub(super) async fn work(self, mut assignments: mpsc::UnboundedReceiver<Assignment>) {
         let mut pacer = Pacer::new(self.clock());
         let Player { number, wire, sink, .. } = &*self.player;
+        let mut tails = JoinSet::new();
         while let Some(assignment) = assignments.recv().await {
             wire.priority.keep_in_a_crowd();
             let shift = self.statistics.begin(self.clock().now());
             let steps = wire.transport.clock_steps();
-            let phase = assignment.phase;
-            let counts = self.run_phase(assignment, &mut pacer).await;
+            let (phase, hands_over) = (assignment.phase, assignment.hands_over);
+            let mut started = self.start_all(assignment, &mut pacer).await;
+            if hands_over {
+                sink.all_started(phase, started.facts());
+            } else {
+                started.wait(&self.player).await;
+            }
             let usage = self.statistics.end(*number, &shift, self.clock().now());
             let clock_steps = wire.transport.clock_steps() - steps;
             let goes_first = wire.priority.was_raised();
-            sink.phase_done(phase, counts, WorkerUsage { goes_first, clock_steps, ..usage });
+            let usage = WorkerUsage { goes_first, clock_steps, ..usage };
+            if hands_over {
+                // What is left of it ends beside the next phase, whose statistics have its part of the work.
+                let player = Arc::clone(&self.player);
+                tails.spawn(async move {
+                    started.wait(&player).await;
+                    player.sink.phase_done(phase, started.counts, usage);
+                });
+            } else {
+                sink.phase_done(phase, started.counts, usage);
+            }
         }
+        tails.join_all().await;
     }
 
-    /// Starts the session of every credit of the assignment, then waits for what is in flight.
-    async fn run_phase(&self, mut phase: Assignment, pacer: &mut Pacer) -> ScheduleCounts {
+    /// Starts the session of every credit of the assignment.
+    async fn start_all(&self, mut phase: Assignment, pacer: &mut Pacer) -> Started {
         let mut counts = ScheduleCounts::default();
         let mut in_flight = JoinSet::new();
         let mut ahead = Ahead::default();
@@ -145,15 +194,12 @@ impl<S: Sink> Dispatcher<S> {
                 NextSession::NoMore => break,
             }
             while let Some(ended) = in_flight.try_join_next() {
-                counts.scheduled += self.requests(ended);
+                counts.scheduled += self.player.requests(ended);
             }
-        }
-        while let Some(ended) = in_flight.join_next().await {
-            counts.scheduled += self.requests(ended);
         }
         counts.scheduled += counts.dropped;
         counts.sessions += counts.dropped;
-        counts
+        Started { counts, in_flight, by_time: phase.credits.are_over_by_time() }
     }
 
     /// In a closed loop the slot comes first: whoever has one takes the next number. In an open loop the number comes
@@ -267,14 +313,6 @@ impl<S: Sink> Dispatcher<S> {
                 prepared.map(|prepared| (session, Box::new(ReadyRequest { turn, prepared, finished })));
             ahead.push(Waiting { credit, due, first });
         }
-    }
-
-    /// Requests of a session that is over. A panic cost at least the one that was under way.
-    fn requests(&self, ended: Result<u64, JoinError>) -> u64 {
-        ended.unwrap_or_else(|error| {
-            self.player.sink.lost(format!("a session of worker {} panicked: {error}", self.player.number));
-            1
-        })
     }
 
     /// Credits that were due before the phase's end and never tried: those that waited, and those behind them.

@@ -48,6 +48,8 @@ pub(crate) struct Assignment {
     pub(crate) overflow: OverflowPolicy,
     /// Run, drain or cancel.
     pub(crate) control: watch::Receiver<Control>,
+    /// The next phase begins while the last sessions of this one go on.
+    pub(crate) hands_over: bool,
 }
 
 impl Assignment {

@@ -24,7 +24,7 @@ use self::dispatch::Dispatcher;
 pub(crate) use self::{
     control::Control,
     equipment::{Assignment, Equipment},
-    sink::Sink,
+    sink::{AllStarted, Sink},
 };
 use super::{
     active_call::ActiveCall,

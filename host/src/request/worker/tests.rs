@@ -87,6 +87,8 @@ impl Sink for Heard {
         self.finished.send(finished).unwrap();
     }
 
+    fn all_started(&self, _phase: u32, _started: AllStarted) {}
+
     fn phase_done(&self, phase: u32, counts: ScheduleCounts, _usage: WorkerUsage) {
         self.done.send((phase, counts)).unwrap();
     }
@@ -175,6 +177,7 @@ fn played(url: &str, scripts: Vec<Script>, sessions: u64) -> (Vec<Finished>, Sch
         stop: StopRule::after_requests(NonZeroU64::new(sessions).unwrap()),
         drain_s: 8.0,
         rules: Rules::default(),
+        hands_over: false,
     };
     let share = Share { worker: 0, workers: 1 };
     let (_run, control) = watch::channel(Control::Run);
@@ -190,6 +193,7 @@ fn played(url: &str, scripts: Vec<Script>, sessions: u64) -> (Vec<Finished>, Sch
         slotted_ns: 0,
         prefill: None,
         cancellations: None,
+        hands_over: false,
         overflow: OverflowPolicy::default(),
         control,
     });

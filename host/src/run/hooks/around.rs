@@ -62,10 +62,13 @@ impl<'a> Around<'a> {
         }
     }
 
-    /// Begins what comes before a phase; what that means, where there is nothing.
-    pub(crate) fn before(&mut self, phase: &Phase) -> Option<Event> {
+    /// Begins what comes before the first of these phases, and those that it hands over to; what that means, where there is
+    /// nothing.
+    pub(crate) fn before(&mut self, phases: &[Phase]) -> Option<Event> {
         (self.place, self.is_profiled) = (Place::Before, false);
-        self.waiting = self.hooks.before_phase(phase).into();
+        let last = phases.iter().position(|phase| !phase.hands_over);
+        let without_gap = last.map_or(phases, |last| &phases[..=last]);
+        self.waiting = self.hooks.before_phases(without_gap).into();
         self.go_on()
     }
 

@@ -110,21 +110,18 @@ impl PlannedHooks {
         self.reset.as_ref().map(calls).unwrap_or_default()
     }
 
-    /// What comes before a phase: the profiler starts last.
-    pub(crate) fn before_phase(&self, phase: &Phase) -> Vec<Step> {
-        let mut steps = self.of_phase("before_phase", "--before-phase", &self.hooks.before_phase, phase);
-        steps.extend(self.start_profiler(phase));
-        steps
-    }
-
-    /// The calls that start the profilers before a phase, if they do.
-    pub(crate) fn start_profiler(&self, phase: &Phase) -> Vec<Step> {
-        match &self.profiler {
-            Some((start, _, timeout)) if phase.role == Role::Measured => {
-                steps(START_PROFILE, Some(phase.id), start, *timeout)
-            }
-            _ => Vec::new(),
+    /// What comes before phases of which each hands over to the next one: the profiler starts last.
+    pub(crate) fn before_phases(&self, phases: &[Phase]) -> Vec<Step> {
+        let first = phases.first().into_iter();
+        let commands = &self.hooks.before_phase;
+        let mut steps: Vec<Step> = first
+            .flat_map(|phase| self.of_phase("before_phase", "--before-phase", commands, phase))
+            .collect();
+        let measured = phases.iter().find(|phase| phase.role == Role::Measured);
+        if let (Some((start, _, timeout)), Some(phase)) = (&self.profiler, measured) {
+            steps.extend(self::steps(START_PROFILE, Some(phase.id), start, *timeout));
         }
+        steps
     }
 
     /// What comes after a phase: the profiler stops first. Where the phase did not begin, only the profiler may have.
@@ -232,8 +229,11 @@ mod tests {
         });
         let plan = sample::config();
         let [warmup, measured] = plan.phases.as_slice() else { panic!("two phases") };
-        assert_eq!(names(&hooks.before_phase(warmup)), ["before_phase"]);
-        assert_eq!(names(&hooks.before_phase(measured)), ["before_phase", "start_profile"]);
+        assert_eq!(names(&hooks.before_phases(std::slice::from_ref(warmup))), ["before_phase"]);
+        assert_eq!(
+            names(&hooks.before_phases(std::slice::from_ref(measured))),
+            ["before_phase", "start_profile"]
+        );
         assert_eq!(names(&hooks.after_phase(measured, true, true)), ["stop_profile", "after_phase"]);
         // A command before the phase failed, or the second server's profiler did not start.
         assert_eq!(names(&hooks.after_phase(measured, false, false)), [""; 0]);
