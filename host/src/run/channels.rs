@@ -1,8 +1,11 @@
 //! How workers, services and the recorder reach the conductor.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use prony_plugin_api::PublishError;
@@ -11,6 +14,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{
     failed_share::{FailedShare, TooManyFailed},
     refusals::{Refusals, Verdict},
+    saturation::Look,
 };
 use crate::{
     node::{self, NodeId},
@@ -59,6 +63,8 @@ pub(super) struct Tally {
     phase: AtomicU32,
     begun: AtomicU64,
     ended: AtomicU64,
+    /// Nanoseconds that those took which are over, all together.
+    took_ns: AtomicU64,
 }
 
 impl Tally {
@@ -67,11 +73,21 @@ impl Tally {
         self.phase.store(phase, Ordering::Relaxed);
         self.begun.store(0, Ordering::Relaxed);
         self.ended.store(0, Ordering::Relaxed);
+        self.took_ns.store(0, Ordering::Relaxed);
     }
 
-    fn count(&self, phase: u32, counter: &AtomicU64) {
+    fn count(&self, phase: u32, counter: &AtomicU64, number: u64) {
         if phase == self.phase.load(Ordering::Relaxed) {
-            counter.fetch_add(1, Ordering::Relaxed);
+            counter.fetch_add(number, Ordering::Relaxed);
+        }
+    }
+
+    /// How far the phase is.
+    pub(super) fn look(&self) -> Look {
+        Look {
+            begun: self.begun(),
+            ended: self.ended.load(Ordering::Relaxed),
+            took: Duration::from_nanos(self.took_ns.load(Ordering::Relaxed)),
         }
     }
 
@@ -95,11 +111,14 @@ impl Channels {
 
 impl worker::Sink for Channels {
     fn begun(&self, phase: u32) {
-        self.tally.count(phase, &self.tally.begun);
+        self.tally.count(phase, &self.tally.begun, 1);
     }
 
     fn finished(&self, finished: Finished) {
-        self.tally.count(finished.phase, &self.tally.ended);
+        self.tally.count(finished.phase, &self.tally.ended, 1);
+        let instants = &finished.exchange.instants;
+        let took_ns = instants.end.saturating_sub(instants.started);
+        self.tally.count(finished.phase, &self.tally.took_ns, took_ns);
         if let Some(verdict) = self.refusals.note(&finished) {
             self.signal(Signal::Hopeless(verdict));
         }

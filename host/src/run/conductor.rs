@@ -15,6 +15,7 @@ use super::{
     lifecycle::{Action, Drain, Ending, Event, Lifecycle},
     observer::{Observer, Snapshot},
     refusals::{Failures, Verdict},
+    saturation::Saturation,
     setup::Run,
     usage,
 };
@@ -138,6 +139,7 @@ async fn conduct_in_loop(
                 services,
                 phase: None,
                 played: 0,
+                saturation: Saturation::default(),
                 deadline: run.plan.deadline().map(as_ns),
                 requests_cancelled: false,
                 abandoned: false,
@@ -205,6 +207,8 @@ struct Conductor<'a> {
     phase: Option<RunningPhase>,
     /// Scripts that earlier phases have played.
     played: u64,
+    /// Whether the server keeps up, if the run is to end where it does not.
+    saturation: Saturation,
     /// When the run must be over; `None` once that is said.
     deadline: Option<RunNs>,
     /// In-flight requests were cancelled: somebody wants the run to end now.
@@ -321,6 +325,9 @@ impl Conductor<'_> {
         self.channels.tally.reset(number);
         self.channels.refusals.reset(phase.load.most_in_flight());
         self.channels.failed_share.reset(phase);
+        if self.run.ends_saturated {
+            self.saturation = Saturation::of(phase);
+        }
         // Services that take stock at the start of a phase do it before the load.
         self.bus.send(&PhaseStarted { index: number, kind: phase.role.kind(), at_ns: self.run.clock.now() });
         self.services.settle(SETTLE_TIMEOUT);
@@ -357,6 +364,9 @@ impl Conductor<'_> {
         if let Some(phase) = &self.phase {
             let elapsed = Duration::from_nanos(self.run.clock.now().saturating_sub(phase.start_ns));
             self.observer.snapshot(&snapshot(&self.live, self.channels.tally.in_flight(), elapsed));
+            if let Some(ending) = self.saturation.note(elapsed, self.channels.tally.look()) {
+                return Some(Event::Leave(ending));
+            }
         }
         let name = self.run.plan.target.endpoint_type.clone();
         let hangs = self.fleet.look().map(|what| Ending::EndpointHangs { name, what });

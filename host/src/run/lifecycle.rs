@@ -69,6 +69,14 @@ pub(crate) enum Ending {
         /// The share that was allowed, as it was asked for.
         most: String,
     },
+    /// The server could not keep up with the load.
+    Saturated {
+        /// Time since the start of the phase.
+        after: Duration,
+        in_flight: u64,
+        /// Requests that began a second, less those that ended.
+        more_a_second: u64,
+    },
     /// A required service failed.
     ServiceLost(String),
     /// A service that the user asked for does not take its options.
@@ -95,7 +103,15 @@ pub(crate) enum Ending {
     JournalLost,
 }
 
+/// How the reason of [`Ending::Saturated`] begins. Summaries tell reasons in words alone.
+const SATURATED: &str = "the server cannot keep up";
+
 impl Ending {
+    /// Whether this is the reason of a run that ended because its server could not keep up.
+    pub(crate) fn is_saturated(reason: &str) -> bool {
+        reason.starts_with(SATURATED)
+    }
+
     /// The sentence for the report.
     pub(crate) fn reason(&self) -> String {
         match self {
@@ -124,6 +140,10 @@ impl Ending {
                     "{failed} of {ended} requests failed, more than `--failed-request-threshold {most}` allows"
                 )
             }
+            Self::Saturated { after, in_flight, more_a_second } => format!(
+                "{SATURATED}: after {:.1} s {in_flight} requests were in flight, and {more_a_second} more a second",
+                after.as_secs_f64()
+            ),
             Self::ServiceLost(what) => format!("a required service was lost: {what}"),
             Self::ServiceRefused { name, message, .. } => {
                 format!("the service `{name}` does not take its options: {message}")

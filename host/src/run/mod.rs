@@ -21,6 +21,7 @@ pub(crate) mod mock;
 pub(crate) mod models;
 mod observer;
 mod refusals;
+mod saturation;
 mod scrape;
 pub(crate) mod services;
 pub(crate) mod setup;
