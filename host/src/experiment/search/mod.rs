@@ -2,7 +2,7 @@
 //!
 //! [`search`] is a loop over runs, like that of a sweep. All runs together say where the edge may be ([`edge`], by the curves of
 //! [`curve`]), and the next load follows from that ([`next`]). All that was found is in `search.json`, which is written after each run
-//! ([`file`]).
+//! ([`mod@file`]).
 
 mod answer;
 mod curve;

@@ -259,8 +259,8 @@ mod tests {
         move |load| (base + (1.0 - base) * free(edge) / free(load)).ln()
     }
 
-    /// Of 20 answers, 18 at least have the edge in their interval, which claims 95 %; with much noise a few cannot be given. Of 40 that
-    /// were made with each of these, and with a power of the load, 38 or more had it.
+    /// Of 20 answers, 18 at least have the edge in their interval, which claims 95 %; with much noise a few cannot be given. Of 30 that
+    /// were made with each of these, and with a power of the load, 28 or more had it.
     #[rstest]
     #[case::little_noise(0.0, 300.0, 0.1)]
     #[case::much_noise(0.0, 300.0, 0.4)]
