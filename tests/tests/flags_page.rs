@@ -94,11 +94,16 @@ fn every_flag_that_the_program_refuses_has_a_row_and_every_row_a_text() {
 /// Names that the help shows stand there under `built`; aliases that it does not show are checked by the program itself.
 #[test]
 fn what_is_built_stands_in_the_help() {
-    let help = Tool::new(["profile", "--help"]).run();
-    let shown: BTreeSet<&str> =
-        help.stdout.split(|sign: char| !sign.is_ascii_alphanumeric() && sign != '-').collect();
+    // `profile` with a flag of a search is one.
+    let helps = ["profile", "search"].map(|command| Tool::new([command, "--help"]).run());
+    let names = |sign: char| !sign.is_ascii_alphanumeric() && sign != '-';
+    let shown: BTreeSet<&str> = helps.iter().flat_map(|help| help.stdout.split(names)).collect();
     for row in rows().iter().filter(|row| row.is_built) {
         let is_shown = row.flags.iter().any(|flag| shown.contains(flag.as_str()));
-        assert!(is_shown, "`prony profile --help` shows none of the flags of this row:\n    {}", row.line);
+        assert!(
+            is_shown,
+            "neither `prony profile --help` nor `prony search --help` shows a flag of this row:\n    {}",
+            row.line
+        );
     }
 }

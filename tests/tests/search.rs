@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+use std::fs;
+
 use prony_tests::{MockServer, Run, Tool};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -22,6 +24,16 @@ fn found(run: &Run) -> Value {
     serde_json::from_str(&run.read("search.json")).unwrap()
 }
 
+/// The runs of a search, in the order of their seeds: folder and value.
+fn runs(found: &Value) -> Vec<(String, f64)> {
+    let probes = found["probes"].as_array().unwrap();
+    let mut runs: Vec<&Value> = probes.iter().flat_map(|probe| probe["runs"].as_array().unwrap()).collect();
+    runs.sort_by_key(|run| run["random_seed"].as_u64());
+    let of_run =
+        |run: &Value| (run["folder"].as_str().unwrap().to_owned(), run["values"][0].as_f64().unwrap());
+    runs.into_iter().map(of_run).collect()
+}
+
 #[test]
 fn the_highest_concurrency_is_found_and_its_evidence_kept() {
     let server = one_at_a_time();
@@ -34,15 +46,77 @@ fn the_highest_concurrency_is_found_and_its_evidence_kept() {
     let found = found(&run);
     assert_eq!(found["answer"]["found"], "between");
     assert_eq!((&found["answer"]["kept"], &found["answer"]["broken"]), (&json!(3.0), &json!(4.0)));
-    let loads: Vec<f64> =
-        found["probes"].as_array().unwrap().iter().map(|probe| probe["load"].as_f64().unwrap()).collect();
-    assert_eq!(loads, [1.0, 2.0, 4.0, 3.0]);
-    for run_of_probe in found["probes"][3]["runs"].as_array().unwrap() {
-        let folder = run_of_probe["folder"].as_str().unwrap();
+    for probe in found["probes"].as_array().unwrap() {
+        let expected = if probe["load"].as_f64().unwrap() <= 3.0 { "kept" } else { "broken" };
+        assert_eq!(probe["verdict"], expected, "{probe}");
+    }
+    for (folder, value) in runs(&found) {
         let summary: Value =
             serde_json::from_str(&run.read(&format!("{folder}/profile_export_prony.json"))).unwrap();
-        assert_eq!(summary["request_latency"]["p50"], run_of_probe["values"][0]);
+        assert_eq!(summary["request_latency"]["p50"], json!(value));
     }
+}
+
+#[test]
+fn a_search_in_aiperfs_words_is_the_same_search() {
+    let server = one_at_a_time();
+    let words = ["profile", "--model", "m", "--url", server.url(), "--no-server-metrics", "--ui", "none"];
+    let tool =
+        Tool::new(words).args(["--artifact-dir", "run", "--request-count", "12", "--isl", "5", "--osl", "1"]);
+    let recipe =
+        ["--search-recipe", "max-concurrency-under-sla", "--e2e-sla-ms", "175", "--concurrency-max", "8"];
+    let run = tool.args(recipe).run();
+    run.succeeds();
+    assert!(run.stdout.contains("keeps to `request_latency p99 <= 175ms`: 3 [3, 3]"), "{}", run.stdout);
+    assert!(run.stdout.contains("needs some 662 requests a run"), "{}", run.stdout);
+}
+
+#[test]
+fn a_search_that_was_killed_goes_on_and_counts_no_half_run() {
+    let server = one_at_a_time();
+    let words = ["search", "--model", "m", "--url", server.url(), "--no-server-metrics", "--ui", "none"];
+    let tool =
+        Tool::new(words).args(["--artifact-dir", "run", "--request-count", "12", "--isl", "5", "--osl", "1"]);
+    let killed = tool.args(["--range", "1..8", "--slo", "request_latency p50 < 175ms"]).spawn();
+    let kept = killed.until("the third run has begun", || {
+        let bytes = fs::read(killed.dir().join("run/search.json")).ok()?;
+        let found: Value = serde_json::from_slice(&bytes).ok()?;
+        let has_begun = killed.dir().join("run/runs/concurrency_4/journal.prony").exists();
+        (has_begun && runs(&found).len() == 2).then_some(found)
+    });
+    killed.signal("KILL");
+    let killed = killed.wait();
+    killed.ends_with(128 + 9);
+
+    let other = Tool::new(["search", "--isl", "6", "--resume"]).arg(killed.dir().join("run")).run();
+    other.ends_with(2);
+    assert!(other.stderr.contains("it was begun with another `--isl`"), "{}", other.stderr);
+
+    let resumed = Tool::new(["search", "--ui", "none", "--resume"]).arg(killed.dir().join("run")).run();
+    resumed.succeeds();
+    assert!(resumed.stdout.contains("3 [3, 3]"), "{}", resumed.stdout);
+    let all = runs(&found(&killed));
+    assert_eq!(all[..2], runs(&kept));
+    assert!(killed.artifact("unfinished/concurrency_4").exists());
+}
+
+/// 200 requests a second come, and 100 are answered: nobody has to wait a minute to see what becomes of that.
+#[test]
+fn a_hopeless_run_ends_early() {
+    let server = MockServer::start(["--slots", "1", "--ttft-ms", "10"]);
+    let words = ["search", "--model", "m", "--url", server.url(), "--no-server-metrics", "--ui", "none"];
+    let tool = Tool::new(words).args(["--artifact-dir", "run", "--isl", "5", "--osl", "1", "--over", "rate"]);
+    let tool = tool.args(["--range", "200..400", "--slo", "request_latency p99 < 100ms", "--max-runs", "1"]);
+    let run = tool.args(["--benchmark-duration", "60", "--drain-timeout", "100ms"]).run();
+    run.ends_with(1);
+    let found = found(&run);
+    let reason = found["probes"][0]["runs"][0]["reason"].as_str().unwrap();
+    assert!(reason.starts_with("the server cannot keep up: after"), "{reason}");
+    assert_eq!((&found["answer"]["found"], &found["answer"]["broken"]), (&json!("none_kept"), &json!(200.0)));
+    assert_eq!(found["probes"][0]["runs"][0]["is_saturated"], true);
+    let summary: Value =
+        serde_json::from_str(&run.read("runs/request_rate_200/profile_export_prony.json")).unwrap();
+    assert_eq!(summary["is_complete"], false);
 }
 
 #[test]
@@ -55,6 +129,8 @@ fn a_range_whose_lowest_load_breaks_an_objective_ends_with_1() {
 }
 
 #[rstest]
+#[case::no_objective(&["--range", "1..8"], "there is no objective that it could break")]
+#[case::a_recipe_of_a_sweep(&["--search-recipe", "concurrency-ramp"], "it is a sweep and no search")]
 #[case::no_metric(&["--slo", "latency_of_all p99 < 5"], "there is no metric `latency_of_all`")]
 #[case::no_statistic(&["--slo", "request_latency < 5ms"], "the statistic is missing")]
 #[case::its_own_load(&["--slo", "ttft p99 < 5", "--concurrency", "5"], "use `--concurrency` in a search")]
@@ -88,7 +164,7 @@ fn an_objective_that_no_request_has_is_told_and_not_held_against_the_server() {
 fn runs_that_end_early_tell_nothing() {
     let server = one_at_a_time();
     let words =
-        ["--range", "1..4", "--deadline", "0.4", "--repeats", "1", "--slo", "request_latency p50 < 1s"];
+        ["--range", "1..4", "--deadline", "0.4", "--max-runs", "2", "--slo", "request_latency p50 < 1s"];
     let run = search(&server, &words);
     run.ends_with(6);
     assert!(run.stdout.contains("it cannot be told which concurrency"), "{}", run.stdout);

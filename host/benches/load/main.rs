@@ -17,6 +17,8 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "a bench measures by the clock")]
 
+#[path = "../built/mod.rs"]
+mod built;
 mod busy;
 mod floor;
 mod million;

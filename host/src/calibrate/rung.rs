@@ -120,6 +120,7 @@ fn run(load: Load, plan: Plan, instruments: &Instruments) -> Result<(), Calibrat
         clock: Clock::start(),
         server: None,
         used_before: usage::of_this_process(),
+        ends_saturated: false,
     };
     let failed = |source| CalibrateError::Run { load, source: Box::new(source) };
     let RunOutcome { run, ended } = execute(execution, &mut Log).map_err(failed)?;

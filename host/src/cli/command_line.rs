@@ -36,11 +36,12 @@ Examples:
 
 /// How a search goes, and how it ends.
 const SEARCH: &str = "\
-The lowest load is run first, then twice as much, until one breaks an objective; what lies between is halved. A load near the edge is \
-run several times. The answer is a load with an interval: its lower end keeps to all objectives, its upper end breaks one. All flags of \
-`prony profile` say what a run is; without --request-count, --benchmark-duration and --num-conversations it lasts 30 s.
+The lowest load is run first, then twice as much, until one breaks an objective. Each further run is where all runs together say that \
+the edge may be, until it is known as closely as --precision asks or --max-runs are made. The answer is a load with an interval. All \
+flags of `prony profile` say what a run is; without --request-count, --benchmark-duration and --num-conversations it lasts 30 s. \
+`prony search --resume DIR` goes on with a search that was ended.
 
-The exit code is 0 when the load is found, 1 when even the lowest one breaks an objective, and 6 when the runs do not agree.
+The exit code is 0 when the load is found, 1 when even the lowest one breaks an objective, and 6 when the runs do not tell.
 
 Example:
   prony search --model m --streaming --over rate --range 1..200 --slo 'time_to_first_token p99 < 500ms' --slo 'error_rate < 1%'";

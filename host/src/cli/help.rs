@@ -4,7 +4,8 @@
 
 use clap::{Arg, Command, CommandFactory};
 
-use super::command_line::Cli;
+use super::{command_line::Cli, search};
+use crate::config::flags::experiment_settings;
 
 /// What `prony profile -h` shows, by the names of the fields.
 const COMMON: [&str; 17] = [
@@ -33,9 +34,17 @@ pub(super) fn command() -> Command {
     Cli::command().mut_subcommand("profile", short).mut_subcommand("search", |search| {
         search.mut_args(|arg| {
             let is_own = arg.get_help_heading() == Some("Search");
-            if is_own { arg } else { only_common_in_short(arg) }
+            if is_own { arg } else { only_common_in_short(of_search(arg)) }
         })
     })
+}
+
+/// Flags about several runs, and of one run alone, mean nothing to a search.
+fn of_search(arg: Arg) -> Arg {
+    let name = arg.get_long().unwrap_or_default();
+    let is_of_several = experiment_settings().iter().any(|known| known == name);
+    let is_hidden = is_of_several && !search::SHARED.contains(&name) || search::OF_ONE_RUN.contains(&name);
+    if is_hidden { arg.hide(true) } else { arg }
 }
 
 fn only_common_in_short(arg: Arg) -> Arg {

@@ -63,7 +63,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
-    let words: Vec<OsString> = words.into_iter().collect();
+    let words = as_search(words.into_iter().collect());
     let mut command = help::command();
     let parsed = command
         .try_get_matches_from_mut(&words)
@@ -121,6 +121,22 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         Command::Worker => worker::run(),
         Command::Completions(args) => completions::run(&args, &help::command()),
     }
+}
+
+/// AIPerf has no command for a search: there, flags of `profile` ask for one.
+fn as_search(mut words: Vec<OsString>) -> Vec<OsString> {
+    let names = search::names_of_aiperf();
+    let is_one = |word: &OsString| {
+        let name = word.to_str().and_then(|word| word.strip_prefix("--"));
+        name.and_then(|name| name.split('=').next())
+            .is_some_and(|name| names.iter().any(|known| known == name))
+    };
+    if let Some(at) = words.iter().position(|word| word == "profile")
+        && words[at..].iter().any(is_one)
+    {
+        words[at] = "search".into();
+    }
+    words
 }
 
 /// Does what a command line with lists asks for, which is none to the usual reader.

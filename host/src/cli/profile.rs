@@ -74,6 +74,7 @@ pub(super) fn run(asked: &Asked, log: &LogFlags) -> Result<Exit, Failure> {
         clock,
         server: server.process,
         used_before: ProcessUsage::default(),
+        ends_saturated: false,
     };
     let outcome = execute(execution, &mut Progress::new(display(flags)))?;
     Ok(end(outcome, Shown::Printed)?)
@@ -104,12 +105,19 @@ pub(super) struct Common {
     pub(super) log_words: Vec<&'static str>,
 }
 
-/// One of several runs of this process: it has a folder, and its table is not printed. `command` is how it would be asked for
-/// alone, without secrets, and `warn` hears what is odd about it.
+/// How one of several runs is carried out.
+pub(super) struct HowRun {
+    /// How it would be asked for alone, without secrets.
+    pub(super) command: String,
+    /// It ends before its time where the server cannot keep up with the load.
+    pub(super) ends_saturated: bool,
+}
+
+/// One of several runs of this process: it has a folder, and its table is not printed. `warn` hears what is odd about it.
 pub(super) fn run_one_of_several(
     asked: &Asked,
     common: &Common,
-    command: String,
+    how: HowRun,
     observer: &mut dyn Observer,
     warn: &mut dyn FnMut(&str),
 ) -> Result<Exit, Lost> {
@@ -123,10 +131,11 @@ pub(super) fn run_one_of_several(
         folder: Folder::Named { overwrite: false },
         registry: &common.registry,
         log_words: common.log_words.clone(),
-        command,
+        command: how.command,
         clock,
         server: server.process,
         used_before: usage::of_this_process(),
+        ends_saturated: how.ends_saturated,
     };
     let outcome = execute(execution, observer).map_err(|error| match error {
         ExecuteError::Folder(_) => Lost::Unkept(error.into()),
@@ -240,7 +249,9 @@ fn end(RunOutcome { run, ended }: RunOutcome, shown: Shown) -> Result<Exit, Lost
             Err(Lost::NotBegun(Failure::new(Exit::Usage, what).with_hint(hint)))
         }
         Some(Ending::ServiceLost(_) | Ending::WorkerLost(_) | Ending::JournalLost) => Ok(Exit::Failed),
-        Some(Ending::Requested(_)) | None => outcome(&report).map_err(Lost::Nothing),
+        Some(Ending::Requested(_) | Ending::Saturated { .. }) | None => {
+            outcome(&report).map_err(Lost::Nothing)
+        }
     }
 }
 

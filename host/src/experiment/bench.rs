@@ -19,6 +19,8 @@ pub(crate) struct Upcoming {
     pub(crate) label: String,
     /// Its folder.
     pub(crate) dir: PathBuf,
+    /// It ends before its time where the server cannot keep up with the load.
+    pub(crate) ends_saturated: bool,
 }
 
 /// Who carries out runs, and what lies between two of them.

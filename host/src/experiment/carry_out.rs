@@ -132,6 +132,7 @@ impl Loop<'_> {
             repeats: self.design.repeats,
             label: self.design.cells[run.cell].label(),
             dir: self.folder.dir().join(&path),
+            ends_saturated: false,
         };
         let settings = self.design.settings(self.base, run);
         let end = self.bench.measure(&upcoming, &settings);

@@ -152,9 +152,17 @@ impl ExperimentFolder {
         if !is_experiment(dir) {
             return Err(FolderError::None(dir.to_owned()));
         }
-        let lock = artifact_dir::enter(dir)?;
+        let folder = Self::entered(dir)?;
         let state = read(dir)?;
-        Ok((Self::of(dir.to_owned(), lock), state))
+        Ok((folder, state))
+    }
+
+    /// Takes a folder that is there, without a state.
+    ///
+    /// # Errors
+    /// Another process has it.
+    pub(crate) fn entered(dir: &Path) -> Result<Self, FolderError> {
+        Ok(Self::of(dir.to_owned(), artifact_dir::enter(dir)?))
     }
 
     fn of(dir: PathBuf, lock: Lock) -> Self {

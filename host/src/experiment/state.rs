@@ -113,7 +113,7 @@ impl RunState {
 }
 
 impl StoredSetting {
-    fn of(Said { name, values }: &Said) -> Self {
+    pub(super) fn of(Said { name, values }: &Said) -> Self {
         let text = |value: &OsString| {
             let value = value.to_str()?;
             (shown(name, value) == value).then(|| value.to_owned())
@@ -174,6 +174,27 @@ pub(crate) enum Fit {
     Lacking(Vec<String>),
 }
 
+/// Compares what is typed with settings that are kept. A key may be in the environment as well.
+pub(super) fn fit(settings: &[StoredSetting], typed: &Words, has_key: bool) -> Fit {
+    let kept = |name: &str| settings.iter().find(|setting| setting.name == name);
+    let is_same = |said: &Said| kept(&said.name).is_some_and(|kept| kept.may_be(said));
+    let different: Vec<String> =
+        typed.iter().filter(|said| !is_same(said)).map(|said| said.name.clone()).collect();
+    if !different.is_empty() {
+        return Fit::Different(different);
+    }
+    let said = |setting: &StoredSetting| {
+        let typed = typed.iter().find(|said| said.name == setting.name).cloned();
+        setting.said().or(typed).ok_or_else(|| setting.name.clone())
+    };
+    let is_elsewhere = |setting: &&StoredSetting| setting.name == "api-key" && has_key;
+    let of_flags =
+        settings.iter().filter(|setting| !is_elsewhere(setting) || typed.get(&setting.name).is_some());
+    let all: Vec<Result<Said, String>> = of_flags.map(said).collect();
+    let lacking: Vec<String> = all.iter().filter_map(|said| said.as_ref().err().cloned()).collect();
+    if lacking.is_empty() { Fit::Same(Words::of(all.into_iter().flatten())) } else { Fit::Lacking(lacking) }
+}
+
 impl State {
     /// One that begins.
     pub(crate) fn new(settings: &Words, design: &Design) -> Self {
@@ -201,29 +222,7 @@ impl State {
 
     /// Compares what is typed with what is kept. A key may be in the environment as well.
     pub(crate) fn fit(&self, typed: &Words, has_key: bool) -> Fit {
-        let kept = |name: &str| self.settings.iter().find(|setting| setting.name == name);
-        let is_same = |said: &Said| kept(&said.name).is_some_and(|kept| kept.may_be(said));
-        let different: Vec<String> =
-            typed.iter().filter(|said| !is_same(said)).map(|said| said.name.clone()).collect();
-        if !different.is_empty() {
-            return Fit::Different(different);
-        }
-        let said = |setting: &StoredSetting| {
-            let typed = typed.iter().find(|said| said.name == setting.name).cloned();
-            setting.said().or(typed).ok_or_else(|| setting.name.clone())
-        };
-        let is_elsewhere = |setting: &&StoredSetting| setting.name == "api-key" && has_key;
-        let of_flags = self
-            .settings
-            .iter()
-            .filter(|setting| !is_elsewhere(setting) || typed.get(&setting.name).is_some());
-        let all: Vec<Result<Said, String>> = of_flags.map(said).collect();
-        let lacking: Vec<String> = all.iter().filter_map(|said| said.as_ref().err().cloned()).collect();
-        if lacking.is_empty() {
-            Fit::Same(Words::of(all.into_iter().flatten()))
-        } else {
-            Fit::Lacking(lacking)
-        }
+        fit(&self.settings, typed, has_key)
     }
 
     /// Its settings, as far as they are kept.

@@ -1,8 +1,11 @@
 //! How workers, services and the recorder reach the conductor.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use prony_plugin_api::PublishError;
@@ -12,6 +15,7 @@ use super::{
     failed_share::{FailedShare, TooManyFailed},
     hooks::Done,
     refusals::{Refusals, Verdict},
+    saturation::Look,
 };
 use crate::{
     node::{self, NodeId},
@@ -70,6 +74,8 @@ pub(super) struct Tally(Vec<PhaseTally>);
 struct PhaseTally {
     begun: AtomicU64,
     ended: AtomicU64,
+    /// Nanoseconds that those took which are over, all together.
+    took_ns: AtomicU64,
 }
 
 impl Tally {
@@ -80,6 +86,15 @@ impl Tally {
 
     fn of_phase(&self, phase: u32) -> Option<&PhaseTally> {
         self.0.get(phase as usize)
+    }
+
+    /// How far a phase is.
+    pub(super) fn look(&self, phase: u32) -> Look {
+        self.of_phase(phase).map_or_else(Look::default, |tally| Look {
+            begun: tally.begun.load(Ordering::Relaxed),
+            ended: tally.ended.load(Ordering::Relaxed),
+            took: Duration::from_nanos(tally.took_ns.load(Ordering::Relaxed)),
+        })
     }
 
     /// Requests of a phase that were tried.
@@ -111,6 +126,8 @@ impl worker::Sink for Channels {
     fn finished(&self, finished: Finished) {
         if let Some(tally) = self.tally.of_phase(finished.phase) {
             tally.ended.fetch_add(1, Ordering::Relaxed);
+            let instants = &finished.exchange.instants;
+            tally.took_ns.fetch_add(instants.end.saturating_sub(instants.started), Ordering::Relaxed);
         }
         if let Some(verdict) = self.refusals.note(&finished) {
             self.signal(Signal::Hopeless(verdict));

@@ -21,6 +21,7 @@ use super::{
     lifecycle::{Action, Drain, Ending, Event, Lifecycle},
     observer::{Observer, Snapshot},
     refusals::{Failures, Verdict},
+    saturation::Saturation,
     setup::Run,
     usage,
 };
@@ -150,6 +151,7 @@ async fn conduct_in_loop(
                 services,
                 running: Vec::new(),
                 played: 0,
+                saturation: Saturation::default(),
                 deadline: run.plan.deadline().map(as_ns),
                 requests_cancelled: false,
                 abandoned: false,
@@ -225,6 +227,8 @@ struct Conductor<'a> {
     running: Vec<RunningPhase>,
     /// Scripts that earlier phases have played.
     played: u64,
+    /// Whether the server keeps up, if the run is to end where it does not.
+    saturation: Saturation,
     /// When the run must be over; `None` once that is said.
     deadline: Option<RunNs>,
     /// In-flight requests were cancelled: somebody wants the run to end now.
@@ -365,6 +369,9 @@ impl Conductor<'_> {
         self.live.reset(number);
         self.channels.refusals.reset(phase.load.most_in_flight());
         self.channels.failed_share.reset(phase);
+        if self.run.ends_saturated {
+            self.saturation = Saturation::of(phase);
+        }
         self.bus.send(&PhaseStarted { index: number, kind: phase.role.kind(), at_ns: self.run.clock.now() });
         let start_ns = match self.running.last() {
             None => {
@@ -415,8 +422,12 @@ impl Conductor<'_> {
         self.registry.restore_process_state();
         if let Some(phase) = self.running.last() {
             let elapsed = Duration::from_nanos(self.run.clock.now().saturating_sub(phase.start_ns));
+            let look = self.channels.tally.look(phase.index);
             let in_flight = self.channels.tally.in_flight(phase.index);
             self.observer.snapshot(&snapshot(&self.live, in_flight, elapsed));
+            if let Some(ending) = self.saturation.note(elapsed, look) {
+                return Some(Event::Leave(ending));
+            }
         }
         let name = self.run.plan.target.endpoint_type.clone();
         let hangs = self.fleet.look().map(|what| Ending::EndpointHangs { name, what });

@@ -56,6 +56,8 @@ pub(crate) struct Execution<'a> {
     pub(crate) clock: Clock,
     /// What this process had used of the machine for other runs.
     pub(crate) used_before: ProcessUsage,
+    /// The run ends before its time where the server cannot keep up with the load.
+    pub(crate) ends_saturated: bool,
     /// A server of ours to measure, which may still be starting; it ends with the run.
     pub(crate) server: Option<MockProcess>,
 }
@@ -165,7 +167,9 @@ fn prepare(
     server: Option<&mut MockProcess>,
     observer: &mut dyn Observer,
 ) -> Result<(Run, LoadedEndpoint), ExecuteError> {
-    let Execution { mut plan, folder, registry, log_words, command, clock, used_before, .. } = execution;
+    let Execution {
+        mut plan, folder, registry, log_words, command, clock, used_before, ends_saturated, ..
+    } = execution;
     let file_of_settings = execution.settings;
     let entry = registry.endpoint(&plan.target.endpoint_type)?;
     let metadata = &entry.metadata;
@@ -230,6 +234,7 @@ fn prepare(
         lock,
         journal: OnceLock::new(),
         used_before,
+        ends_saturated,
         target,
         hooks,
         marks,

@@ -83,6 +83,14 @@ pub(crate) enum Ending {
         /// What to do next.
         hint: String,
     },
+    /// The server could not keep up with the load.
+    Saturated {
+        /// Time since the start of the phase.
+        after: Duration,
+        in_flight: u64,
+        /// Requests that began a second, less those that ended.
+        more_a_second: u64,
+    },
     /// A required service failed.
     ServiceLost(String),
     /// A service that the user asked for does not take its options.
@@ -109,7 +117,15 @@ pub(crate) enum Ending {
     JournalLost,
 }
 
+/// How the reason of [`Ending::Saturated`] begins. Summaries tell reasons in words alone.
+const SATURATED: &str = "the server cannot keep up";
+
 impl Ending {
+    /// Whether this is the reason of a run that ended because its server could not keep up.
+    pub(crate) fn is_saturated(reason: &str) -> bool {
+        reason.starts_with(SATURATED)
+    }
+
     /// The sentence for the report.
     pub(crate) fn reason(&self) -> String {
         match self {
@@ -139,6 +155,10 @@ impl Ending {
                 )
             }
             Self::StepFailed { reason, .. } => reason.clone(),
+            Self::Saturated { after, in_flight, more_a_second } => format!(
+                "{SATURATED}: after {:.1} s {in_flight} requests were in flight, and {more_a_second} more a second",
+                after.as_secs_f64()
+            ),
             Self::ServiceLost(what) => format!("a required service was lost: {what}"),
             Self::ServiceRefused { name, message, .. } => {
                 format!("the service `{name}` does not take its options: {message}")

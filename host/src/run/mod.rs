@@ -24,6 +24,7 @@ pub(crate) mod models;
 mod observer;
 mod plain_request;
 mod refusals;
+mod saturation;
 mod scrape;
 pub(crate) mod services;
 pub(crate) mod setup;

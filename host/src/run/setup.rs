@@ -47,6 +47,8 @@ pub(crate) struct Run {
     pub(crate) redactor: Arc<Redactor>,
     /// What this process had used of the machine before the run.
     pub(crate) used_before: ProcessUsage,
+    /// It ends before its time where the server cannot keep up with the load.
+    pub(crate) ends_saturated: bool,
     /// Services to start.
     pub(crate) services: Vec<Wanted>,
     /// What is done around it.

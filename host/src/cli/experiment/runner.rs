@@ -5,7 +5,7 @@ use std::{collections::HashSet, path::Path, sync::Arc, thread, time::Duration};
 use super::{
     super::{
         exit::{Exit, Failure, Form},
-        profile::{self, Common, Lost},
+        profile::{self, Common, HowRun, Lost},
         progress::{Display, Progress},
         settings, terminal,
     },
@@ -20,7 +20,7 @@ use crate::{
     },
     experiment::{Bench, Measured, RunEnd, Upcoming},
     plan::Phase,
-    run::{Observer, Snapshot},
+    run::{Observer, Snapshot, lifecycle::Ending},
     stderr,
 };
 
@@ -77,7 +77,8 @@ impl Runner {
             known,
             said: HashSet::new(),
         };
-        let ended = profile::run_one_of_several(&asked, &self.common, command, &mut observer, &mut warn);
+        let how = HowRun { command, ends_saturated: upcoming.ends_saturated };
+        let ended = profile::run_one_of_several(&asked, &self.common, how, &mut observer, &mut warn);
         let said = observer.said;
         self.said.extend(new);
         self.said.extend(said);
@@ -110,6 +111,9 @@ impl Bench for Runner {
             let ended = match (end, measured) {
                 (RunEnd::Measured, Some(measured)) => measured.in_words(),
                 (RunEnd::Measured, None) => "measured".to_owned(),
+                (RunEnd::Failed { reason, .. }, _) if Ending::is_saturated(reason) => {
+                    format!("ended early: {reason}")
+                }
                 (RunEnd::Failed { .. }, _) => "failed".to_owned(),
                 (RunEnd::Unreachable { .. }, _) => "the target cannot be reached".to_owned(),
                 (RunEnd::NotBegun { .. }, _) => "could not begin".to_owned(),
@@ -242,6 +246,7 @@ mod tests {
             repeats,
             label: "isl 5".to_owned(),
             dir: PathBuf::new(),
+            ends_saturated: false,
         };
         let both = upcoming(9, 2);
         assert_eq!(place(&both), "run 7 of 18, cell 3 of 9 (isl 5), repeat 2 of 2");

@@ -1,7 +1,8 @@
 //! Objectives of a phase: a bound on a statistic of a metric, as the user types it.
 
-use serde::Serialize;
+use serde_json::Value;
 
+use super::{curve::FAR, samples};
 use crate::{
     config::{goodput, near::near},
     experiment::{
@@ -10,7 +11,7 @@ use crate::{
         statistic::{self, NoStatistic},
     },
     explain::Explain,
-    metrics::{Metric, catalogue::CATALOGUE},
+    metrics::{Metric, catalogue::CATALOGUE, quantile::PERCENTILES},
 };
 
 /// Signs of a bound, and whether more is asked for. The longer ones first.
@@ -19,16 +20,19 @@ const SIGNS: [(&str, bool); 4] = [("<=", false), (">=", true), ("<", false), (">
 /// The same in AIPerf's `metric:stat:op:value`.
 const WORDS: [(&str, &str); 4] = [("lt", "<"), ("le", "<="), ("gt", ">"), ("ge", ">=")];
 
+/// The unit of a part of 1.
+const SHARE: &str = "ratio";
+
 /// A bound on a statistic of a metric.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Slo {
     /// As it was typed.
     pub(crate) text: String,
-    #[serde(skip)]
     key: Key,
     /// In the metric's unit. A value that is equal to it keeps to it.
     bound: f64,
     at_least: bool,
+    is_share: bool,
 }
 
 /// Why a text is no such bound.
@@ -98,7 +102,18 @@ impl Slo {
             unit: metric.unit,
         })?;
         let key = Key::new(metric.tag, statistic);
-        Ok(Self { text: text.trim().to_owned(), key, bound, at_least })
+        Ok(Self { text: text.trim().to_owned(), key, bound, at_least, is_share: metric.unit == SHARE })
+    }
+
+    /// How many requests its percentile needs, if it is one.
+    pub(super) fn least_samples(&self) -> Option<i32> {
+        let percentile = PERCENTILES.iter().find(|(name, _)| *name == self.key.statistic)?.1;
+        Some(samples::least(percentile))
+    }
+
+    /// What a reader of JSON finds beside its text.
+    pub(super) fn in_json(&self) -> Value {
+        serde_json::json!({ "bound": self.bound, "at_least": self.at_least })
     }
 
     /// The metric's tag.
@@ -111,10 +126,21 @@ impl Slo {
         measured.get(&self.key)
     }
 
-    /// How far a value is on the good side, as a part of the bound; below 0 it breaks it.
-    pub(crate) fn margin(&self, value: f64) -> f64 {
-        let distance = if self.at_least { value - self.bound } else { self.bound - value };
-        if self.bound > 0.0 { distance / self.bound } else { distance }
+    /// The logarithm of a value over its bound, or of the bound over the value where more is asked for: above 0 it is broken. Of a share
+    /// that is to be large, it is that of what the share lacks: 99 % and 98 % are as far apart as 1 % and 2 %.
+    pub(super) fn excess(&self, value: f64) -> f64 {
+        let ratio = match (self.at_least, self.is_share) {
+            (true, true) => (1.0 - value) / (1.0 - self.bound),
+            (true, false) => self.bound / value,
+            (false, _) => value / self.bound,
+        };
+        let is_kept = if self.at_least { value >= self.bound } else { value <= self.bound };
+        match ratio.ln() {
+            excess if excess.is_finite() => excess,
+            // One of the two is 0 or below it, and no part of the other.
+            _ if is_kept => -FAR,
+            _ => FAR,
+        }
     }
 }
 
@@ -188,14 +214,26 @@ mod tests {
         assert!(!error.hint().is_empty());
     }
 
-    #[test]
-    fn a_margin_is_a_part_of_the_bound() {
-        let most = Slo::read("request_latency p99 < 200").unwrap();
-        let margins = |slo: &Slo, values: &[f64]| -> Vec<String> {
-            values.iter().map(|value| slo.margin(*value).to_string()).collect()
-        };
-        assert_eq!(margins(&most, &[100.0, 200.0, 300.0]), ["0.5", "0", "-0.5"]);
-        let least = Slo::read("output_token_throughput_per_user p50 > 20").unwrap();
-        assert_eq!(margins(&least, &[10.0, 30.0]), ["-0.5", "0.5"]);
+    #[rstest]
+    #[case::twice_as_much("request_latency p99 < 200", 400.0, 2.0)]
+    #[case::half_of_it("request_latency p99 < 200", 100.0, 0.5)]
+    #[case::half_of_what_is_asked_for("output_token_throughput_per_user p50 > 20", 10.0, 2.0)]
+    #[case::two_percent_lacking("good_request_fraction >= 99%", 0.98, 2.0)]
+    fn an_excess_is_in_proportion_to_the_bound(#[case] text: &str, #[case] value: f64, #[case] times: f64) {
+        let excess = Slo::read(text).unwrap().excess(value);
+        assert!((excess - times.ln()).abs() < 1e-9, "{excess}");
+    }
+
+    #[rstest]
+    #[case::nothing_failed("error_rate < 1%", 0.0, -FAR)]
+    #[case::nothing_may_fail("error_rate <= 0", 0.0, -FAR)]
+    #[case::something_failed("error_rate <= 0", 0.1, FAR)]
+    #[case::nothing_is_lacking("good_request_fraction >= 95%", 1.0, -FAR)]
+    fn what_is_no_proportion_is_far_on_its_side(
+        #[case] text: &str,
+        #[case] value: f64,
+        #[case] expected: f64,
+    ) {
+        assert_eq!(Slo::read(text).unwrap().excess(value).to_bits(), expected.to_bits());
     }
 }

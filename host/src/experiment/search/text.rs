@@ -16,14 +16,15 @@ pub(crate) fn text(plan: &SearchPlan, probes: &[Probe], answer: Option<&Answer>,
     let mut lines = table(plan, probes).lines(screen.table_width());
     if let Some(answer) = answer {
         lines.push(String::new());
-        let sentences = sentences(plan, answer, probes).into_iter().chain(failures(plan, probes));
+        let sentences = sentences(plan, answer, probes).into_iter();
+        let sentences = sentences.chain(failures(plan, probes)).chain(few_samples(plan, probes));
         lines.extend(sentences.map(|text| screen.paragraph("", &text)));
     }
     lines.join("\n") + "\n"
 }
 
 fn table(plan: &SearchPlan, probes: &[Probe]) -> Table {
-    let table = Table::new().column(plan.over, Align::Right).column("runs", Align::Right);
+    let table = Table::new().column(plan.over.clone(), Align::Right).column("runs", Align::Right);
     let table = table.column("requests", Align::Right).column("failed", Align::Right);
     let table = plan.slos.iter().fold(table, |table, slo| table.column(slo.text.clone(), Align::Right));
     let mut table = table.column("", Align::Left);
@@ -69,19 +70,19 @@ fn value(plan: &SearchPlan, probe: &Probe, at: usize) -> String {
 
 fn sentences(plan: &SearchPlan, answer: &Answer, probes: &[Probe]) -> Vec<String> {
     let kept_to = plan.slos.iter().map(|slo| format!("`{}`", slo.text)).collect::<Vec<_>>().join(" and ");
-    let over = plan.over;
+    let over = &plan.over;
     let runs: u64 = probes.iter().map(|probe| probe.runs.len() as u64).sum();
     let runs = counted(runs, "run");
-    let noisy = "runs of the loads between do not agree: longer runs (`--benchmark-duration`) or more of them (`--repeats`) would tell";
+    let noisy = "longer runs (`--benchmark-duration`) or more of them (`--max-runs`) would tell";
     match answer.bracket {
         Bracket::Between { kept, broken } => {
             let at = number(answer.estimate.unwrap_or(kept));
             let high = if plan.range.is_whole { broken - 1.0 } else { broken };
             let found = format!(
-                "highest {over} that keeps to {kept_to}: {at} [{}, {}] ({runs}; {} breaks it)",
+                "highest {over} that keeps to {kept_to}: {at} [{}, {}] ({runs}; {} % confidence)",
                 number(kept),
                 number(high),
-                number(broken)
+                number(100.0 * plan.confidence)
             );
             let doubt = answer.is_noisy.then(|| format!("it cannot be told any closer: {noisy}"));
             std::iter::once(found).chain(doubt).collect()
@@ -113,6 +114,27 @@ fn failures(plan: &SearchPlan, probes: &[Probe]) -> Option<String> {
     })
 }
 
+/// What is to be said of percentiles of few requests.
+fn few_samples(plan: &SearchPlan, probes: &[Probe]) -> Option<String> {
+    let near = probes.iter().filter(|probe| probe.verdict != Verdict::Broken && !probe.runs.is_empty());
+    let highest = near.max_by(|one, other| one.load.total_cmp(&other.load))?;
+    let (slo, least) = plan
+        .slos
+        .iter()
+        .filter_map(|slo| Some((slo, slo.least_samples()?)))
+        .max_by_key(|(_, least)| *least)?;
+    let requests = mean(highest, |run| run.requests);
+    (requests < f64::from(least)).then(|| {
+        format!(
+            "`{}` needs some {least} requests a run, and those with {} {} had {}: use longer ones (`--benchmark-duration`)",
+            slo.text,
+            plan.over,
+            number(highest.load),
+            number(requests)
+        )
+    })
+}
+
 /// Four significant digits, and no zeros behind the point.
 fn number(value: f64) -> String {
     let decimals = match value.abs() {
@@ -134,9 +156,10 @@ mod tests {
             folder: "runs".into(),
             random_seed: 1,
             values: vec![Some(*value)],
-            requests: 700.0,
+            requests: 600.0,
             failed_percent: 0.5,
             reason: None,
+            is_saturated: false,
         };
         Probe { load, verdict, runs: values.iter().map(run).collect() }
     }
@@ -146,17 +169,25 @@ mod tests {
         let plan = plan("request_latency p99 < 40ms");
         let probes =
             [probe(312.0, Verdict::Broken, &[44.0, 46.0, 45.0]), probe(298.0, Verdict::Kept, &[20.0])];
-        let answer = Answer::of(&plan, Bracket::Between { kept: 298.0, broken: 312.0 }, &probes);
+        let answer = Answer {
+            bracket: Bracket::Between { kept: 301.2, broken: 309.9 },
+            estimate: Some(305.61),
+            is_noisy: true,
+        };
         insta::assert_snapshot!(text(&plan, &probes, Some(&answer), Screen::of_width(100)), @"
         request-rate  runs  requests  failed  request_latency p99 < 40ms
         ────────────────────────────────────────────────────────────────────────
-                 298     1       700   0.5 %                          20  kept
-                 312     3       700   0.5 %                   45 ±2.484  broken
+                 298     1       600   0.5 %                          20  kept
+                 312     3       600   0.5 %                   45 ±2.484  broken
 
-        highest request-rate that keeps to `request_latency p99 < 40ms`: 309.1 [298, 312] (4 runs; 312
-        breaks it)
+        highest request-rate that keeps to `request_latency p99 < 40ms`: 305.6 [301.2, 309.9] (4 runs; 95 %
+        confidence)
+        it cannot be told any closer: longer runs (`--benchmark-duration`) or more of them (`--max-runs`)
+        would tell
         up to 0.5 % of the requests failed at loads that are kept, and no objective is about that: add
         `--slo 'error_rate < 1%'`
+        `request_latency p99 < 40ms` needs some 662 requests a run, and those with request-rate 298 had 600:
+        use longer ones (`--benchmark-duration`)
         ");
     }
 }

@@ -1,0 +1,157 @@
+//! What a search's flags mean: what is looked for, and what all runs have in common.
+
+use std::{ffi::OsString, num::NonZeroU32, path::PathBuf};
+
+use super::{
+    super::{
+        exit::{Exit, Failure},
+        experiment::{named_folder, seed_of},
+        settings,
+    },
+    args::SearchArgs,
+    over::Over,
+    words::Meaning,
+};
+use crate::{
+    config::{
+        flags::{ProfileFlags, experiment_settings},
+        origins::Source,
+        words::{Said, Words},
+    },
+    experiment::search::{Range, SearchPlan, Slo},
+};
+
+/// Seconds of a run, where nothing else ends it.
+const USUAL_DURATION: &str = "30";
+
+/// Runs at most.
+const USUAL_RUNS: u32 = 40;
+
+/// How near the ends of the interval are to be.
+const USUAL_PRECISION: f64 = 0.05;
+
+/// Nothing finer can be asked for.
+const LEAST_PRECISION: f64 = 0.001;
+
+/// Of the interval.
+const USUAL_CONFIDENCE: f64 = 0.95;
+
+/// Loads that are tried, where the user does not say which.
+pub(super) const USUAL_RANGE: (f64, f64) = (1.0, 1000.0);
+
+/// What is raised.
+///
+/// # Errors
+/// Two flags say two things.
+pub(super) fn over(args: &SearchArgs, meaning: &Meaning) -> Result<Over, Failure> {
+    match (args.over, meaning.over) {
+        (Some(typed), Some(meant)) if typed != meant => {
+            let message = format!(
+                "use `--over {}` together with a flag that raises `{}`",
+                typed.name(),
+                meant.setting()
+            );
+            Err(Failure::new(Exit::Usage, message).with_hint("leave out one of the two"))
+        }
+        (typed, meant) => Ok(typed.or(meant).unwrap_or(Over::Concurrency)),
+    }
+}
+
+/// What is looked for.
+///
+/// # Errors
+/// There is no objective, one is none, or the range is none of such a load.
+pub(super) fn plan(
+    args: &SearchArgs,
+    meaning: &Meaning,
+    asked: &settings::Asked,
+    over: Over,
+) -> Result<SearchPlan, Failure> {
+    let texts = args.slo.iter().chain(&meaning.slos);
+    let slos: Vec<Slo> = texts.map(|text| Slo::read(text)).collect::<Result<_, _>>()?;
+    if slos.is_empty() {
+        let message = "search for the highest load: there is no objective that it could break";
+        let hint =
+            "add one, as in `--slo 'time_to_first_token p99 < 500ms'`; `prony metrics` lists what there is";
+        return Err(Failure::new(Exit::Usage, message).with_hint(hint));
+    }
+    let (low, high) = args.range.or(meaning.range).unwrap_or(USUAL_RANGE);
+    let is_whole = over != Over::Rate;
+    if is_whole && (low.fract() != 0.0 || high.fract() != 0.0) {
+        let message = format!("use `--range {low}..{high}`: {} is a whole number", over.setting());
+        return Err(Failure::new(Exit::Usage, message).with_hint("give two whole numbers"));
+    }
+    let precision = args.precision.unwrap_or(USUAL_PRECISION);
+    if precision < LEAST_PRECISION {
+        let message = format!("use `--precision {precision}`: runs cannot tell loads so near to each other");
+        return Err(Failure::new(Exit::Usage, message).with_hint(format!("use {LEAST_PRECISION} or more")));
+    }
+    let flags = &asked.flags;
+    Ok(SearchPlan {
+        slos,
+        over: over.setting().to_owned(),
+        rate_of_user: flags.users.user_centric_rate.filter(|_| over == Over::Users),
+        pause_s: flags.experiment.parameter_sweep_cooldown_seconds.unwrap_or(0.0),
+        between: flags.experiment.between.clone(),
+        range: Range { low, high, is_whole, precision },
+        most_runs: args.max_runs.map_or(USUAL_RUNS, NonZeroU32::get),
+        ends_saturated: !args.no_early_end,
+        confidence: asked.flags.experiment.confidence_level.unwrap_or(USUAL_CONFIDENCE),
+        seed: seed_of(&asked.words)?,
+    })
+}
+
+/// Flags about several runs that a search has as well.
+pub(in crate::cli) const SHARED: [&str; 4] =
+    ["confidence-level", "parameter-sweep-cooldown-seconds", "between", "resume"];
+
+/// Flags that make sense for one run alone.
+pub(in crate::cli) const OF_ONE_RUN: [&str; 4] = ["dry-run", "dry-run-output", "overwrite", "phases"];
+
+/// What the search decides itself is not said beside it. The load of a file or of a variable gives way.
+pub(super) fn check_alone(asked: &settings::Asked, meaning: &Meaning, over: Over) -> Result<(), Failure> {
+    if !meaning.goodput.is_empty() && asked.values("goodput").is_some() {
+        let message =
+            "use `--goodput` together with `max-goodput-under-slo`, whose bounds are the objectives";
+        return Err(Failure::new(Exit::Usage, message).with_hint("leave out `--goodput`"));
+    }
+    let experiment = experiment_settings();
+    let is_typed = |name: &str| asked.origins.source(name) == Source::Typed;
+    let all = asked.all();
+    let mut names = all.iter().map(|said| said.name.as_str());
+    let is_its_own = |name: &str| {
+        let is_load = name == over.setting();
+        let is_list = asked.lists.get(name).is_some() && !is_load;
+        let is_of_experiment = !SHARED.contains(&name) && experiment.iter().any(|known| known == name);
+        is_load && is_typed(name) || is_list || is_of_experiment || OF_ONE_RUN.contains(&name)
+    };
+    let Some(name) = names.find(|name| is_its_own(name)) else { return Ok(()) };
+    let place = match asked.origins.source(name) {
+        Source::File(place) => format!(" ({place})"),
+        Source::Typed | Source::Variable => String::new(),
+    };
+    let message = format!("use `--{name}` in a search{place}: it decides itself what is run, and how often");
+    Err(Failure::new(Exit::Usage, message).with_hint(format!("leave out `{name}`")))
+}
+
+/// What all runs have in common. They end after some time, if nothing else ends them.
+pub(super) fn base(asked: &settings::Asked, meaning: &Meaning, over: Over) -> Words {
+    let mut base = asked.words.clone();
+    for name in SHARED.into_iter().chain(["artifact-dir", over.setting()]) {
+        base.remove(name);
+    }
+    if !meaning.goodput.is_empty() {
+        let values = meaning.goodput.iter().map(OsString::from).collect();
+        base.set(Said { name: "goodput".to_owned(), values });
+    }
+    let ends = ["request-count", "benchmark-duration", "num-conversations"];
+    if ends.iter().all(|name| base.get(name).is_none()) {
+        base.set(Said { name: "benchmark-duration".to_owned(), values: vec![USUAL_DURATION.into()] });
+    }
+    base
+}
+
+/// `artifacts/chat_search_rate`: the API format, and what is raised.
+pub(super) fn usual_name(flags: &ProfileFlags, over: Over) -> PathBuf {
+    named_folder(flags, &format!("search_{}", over.setting().replace('-', "_")))
+}

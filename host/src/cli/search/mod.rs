@@ -1,0 +1,173 @@
+//! `prony search`: the highest load that keeps to objectives.
+
+mod args;
+mod asked;
+mod over;
+mod prepared;
+mod resume;
+mod words;
+
+use std::{num::NonZeroU64, sync::Arc};
+
+use clap::ArgMatches;
+
+use self::prepared::{Prepared, checked};
+pub(super) use self::{
+    args::SearchArgs,
+    asked::{OF_ONE_RUN, SHARED},
+    words::names as names_of_aiperf,
+};
+use super::{
+    exit::{Exit, Failure, HasExit},
+    experiment::{Runner, Signals, unwaited},
+    logging::LogFlags,
+    profile::{self, Common},
+    settings, terminal,
+};
+use crate::{
+    clock::Clock,
+    config::{flags::ProfileFlags, keys::Keys},
+    experiment::{
+        ExperimentFolder, FolderError,
+        search::{self, Bracket, KeptError, Probe, SearchEnded, SearchPlan, SloError, Wanted},
+    },
+    run::until,
+};
+
+impl HasExit for SloError {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+}
+
+impl HasExit for KeptError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Read { .. } => Exit::Failed,
+            Self::None(_) | Self::Schema { .. } | Self::Objective(..) => Exit::Usage,
+        }
+    }
+}
+
+/// Looks for the load, and says what was found.
+pub(super) fn run(args: &SearchArgs, matches: &ArgMatches, log: &LogFlags) -> Result<Exit, Failure> {
+    let asked = settings::asked(matches, args.flags.config.as_deref())?;
+    if asked.has_mistakes() {
+        return Err(asked.failure(None));
+    }
+    let prepared = match args.flags.experiment.resume.as_deref() {
+        Some(dir) => resume::prepared(args, asked, dir)?,
+        None => begun(args, asked)?,
+    };
+    carry_out(prepared, log)
+}
+
+/// A search that was not there before.
+fn begun(args: &SearchArgs, asked: settings::Asked) -> Result<Prepared, Failure> {
+    let meaning = args.aiperf.meaning(asked::USUAL_RANGE)?;
+    let over = asked::over(args, &meaning)?;
+    asked::check_alone(&asked, &meaning, over)?;
+    let plan = asked::plan(args, &meaning, &asked, over)?;
+    check_is_reached(&asked.flags, &plan)?;
+    let mut base = asked::base(&asked, &meaning, over);
+    // It may go on in another working directory.
+    settings::make_absolute(&mut base, &Keys::all());
+    let registry = checked(&asked, &plan, &base)?;
+    let folder = match &asked.flags.artifact_dir {
+        Some(dir) => ExperimentFolder::named(dir)?,
+        None => {
+            ExperimentFolder::dated(&asked::usual_name(&asked.flags, over), Clock::start().wall_start_ns())?
+        }
+    };
+    Ok(Prepared { asked, plan, base, probes: Vec::new(), folder, registry })
+}
+
+fn carry_out(prepared: Prepared, log: &LogFlags) -> Result<Exit, Failure> {
+    let Prepared { asked, plan, base, probes, folder, registry } = prepared;
+    profile::own_the_process();
+    let signals = Arc::new(Signals::default());
+    let common = Common { registry, log_words: log.words() };
+    let mut runner = Runner::new(asked.clone(), &asked.flags, common, true, Arc::clone(&signals));
+    let dir = folder.dir().to_owned();
+    let work = move || {
+        let found = search::search(Wanted { plan: &plan, base: &base }, probes, &folder, &mut runner);
+        let (ended, probes) = found.map_err(|error| unkept(error, &folder))?;
+        tell(&plan, &ended, &probes, &folder)
+    };
+    match until(|interrupt| signals.hear(interrupt), work) {
+        Ok(Ok(done)) => done,
+        Ok(Err(interrupt)) => {
+            signals.end_shell();
+            terminal::warn(&format!("interrupted; `prony search --resume {}` goes on", dir.display()));
+            Ok(interrupt.into())
+        }
+        Err(error) => Err(unwaited(&error)),
+    }
+}
+
+/// Prints what was found, and says how the process ends.
+fn tell(
+    plan: &SearchPlan,
+    ended: &SearchEnded,
+    probes: &[Probe],
+    folder: &ExperimentFolder,
+) -> Result<Exit, Failure> {
+    let answer = match ended {
+        SearchEnded::Answered(answer) => Some(answer),
+        SearchEnded::Interrupted { .. } | SearchEnded::Stopped { .. } => None,
+    };
+    let text = search::text(plan, probes, answer, terminal::screen());
+    terminal::print(&format!("{text}\nthe runs are in {}\n", folder.dir().display()))?;
+    search::keep_text(folder, &text).map_err(|error| unkept(error, folder))?;
+    match ended {
+        SearchEnded::Answered(answer) => Ok(match answer.bracket {
+            Bracket::Between { .. } | Bracket::AllKept { .. } => Exit::Success,
+            Bracket::NoneKept { .. } => Exit::Failed,
+            Bracket::Unknown { .. } => Exit::Incomplete,
+        }),
+        SearchEnded::Interrupted { exit_code } => {
+            terminal::warn(&format!("interrupted; {}", how_to_go_on(folder)));
+            Ok(Exit::of_code(*exit_code).unwrap_or(Exit::Interrupted))
+        }
+        SearchEnded::Stopped { reason, exit_code } => {
+            let has_any = !probes.is_empty();
+            let more = if has_any { format!("; {}", how_to_go_on(folder)) } else { String::new() };
+            terminal::warn(&format!("the search ends before its time: {reason}{more}"));
+            let alone = Exit::of_code(*exit_code).unwrap_or(Exit::Failed);
+            Ok(if has_any { Exit::Incomplete } else { alone })
+        }
+    }
+}
+
+fn how_to_go_on(folder: &ExperimentFolder) -> String {
+    format!("what was found is kept, and `prony search --resume {}` goes on", folder.dir().display())
+}
+
+/// What was found could not be written.
+fn unkept(error: FolderError, folder: &ExperimentFolder) -> Failure {
+    let hint = format!(
+        "look at the space on that disk and at its permissions; `prony search --resume {}` goes on then",
+        folder.dir().display()
+    );
+    Failure::from(error).with_hint(hint)
+}
+
+/// A closed loop with fewer requests than it may have in flight never has as many.
+fn check_is_reached(flags: &ProfileFlags, plan: &SearchPlan) -> Result<(), Failure> {
+    let counts = [
+        ("--request-count", flags.request_count),
+        ("--num-conversations", flags.dialogues.num_conversations),
+    ];
+    for (flag, count) in counts {
+        let is_too_small = |count: &NonZeroU64| plan.range.is_whole && (count.get() as f64) < plan.range.high;
+        let Some(count) = count.filter(is_too_small) else { continue };
+        let SearchPlan { over, range, .. } = plan;
+        let message = format!(
+            "use `{flag} {count}` in a search up to a {over} of {}: no run would have as many at once",
+            range.high
+        );
+        let hint = format!("raise `{flag}`, lower the end of `--range`, or use `--benchmark-duration`");
+        return Err(Failure::new(Exit::Usage, message).with_hint(hint));
+    }
+    Ok(())
+}

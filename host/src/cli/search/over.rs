@@ -1,0 +1,37 @@
+//! What a search raises.
+
+use crate::config::units::Choice;
+
+/// What is raised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Over {
+    Rate,
+    Concurrency,
+    Users,
+}
+
+impl Choice for Over {
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("rate", Self::Rate), ("concurrency", Self::Concurrency), ("users", Self::Users)];
+    const SYNONYMS: &'static [(&'static str, Self)] =
+        &[("request-rate", Self::Rate), ("sessions", Self::Concurrency), ("num-users", Self::Users)];
+}
+
+impl Over {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Rate => "rate",
+            Self::Concurrency => "concurrency",
+            Self::Users => "users",
+        }
+    }
+
+    /// The setting, by the long name of its flag.
+    pub(super) fn setting(self) -> &'static str {
+        match self {
+            Self::Rate => "request-rate",
+            Self::Concurrency => "concurrency",
+            Self::Users => "num-users",
+        }
+    }
+}

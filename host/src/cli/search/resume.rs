@@ -1,0 +1,71 @@
+//! A search that goes on where it was.
+
+use std::{num::NonZeroU32, path::Path};
+
+use super::{
+    super::{
+        exit::{Exit, Failure},
+        settings,
+    },
+    args::SearchArgs,
+    prepared::{Prepared, checked},
+    words::WordsOfAiperf,
+};
+use crate::{
+    config::keys::{API_KEY_VARIABLE, Keys},
+    experiment::{ExperimentFolder, Fit, search::Kept},
+};
+
+/// Settings that may be others than before.
+const FREE: [&str; 2] = ["ui", "resume"];
+
+/// Takes the folder of a search that is to go on. Runs that did not come to their ends are not in its file, and count for nothing.
+///
+/// # Errors
+/// There is none, another process has it, or something else is typed than it has.
+pub(super) fn prepared(args: &SearchArgs, asked: settings::Asked, dir: &Path) -> Result<Prepared, Failure> {
+    check_typed(args, &asked)?;
+    let folder = ExperimentFolder::entered(dir)?;
+    let kept = Kept::read(dir)?;
+    let mut typed = asked.words.only(|name| !FREE.contains(&name));
+    settings::make_absolute(&mut typed, &Keys::all());
+    let has_key = std::env::var_os(API_KEY_VARIABLE).is_some();
+    let base = match kept.fit(&typed, has_key) {
+        Fit::Same(base) => base,
+        Fit::Different(names) => {
+            let names = flags(&names);
+            let message = format!("go on in `{}`: it was begun with another {names}", dir.display());
+            let hint = "leave out all settings: they are in the folder; or begin a new search";
+            return Err(Failure::new(Exit::Usage, message).with_hint(hint));
+        }
+        Fit::Lacking(names) => {
+            let message = format!("go on in `{}`: the folder does not keep secrets", dir.display());
+            return Err(Failure::new(Exit::Usage, message).with_hint(format!("give {} again", flags(&names))));
+        }
+    };
+    let mut plan = kept.plan.clone();
+    plan.most_runs = args.max_runs.map_or(plan.most_runs, NonZeroU32::get);
+    plan.range.precision = args.precision.unwrap_or(plan.range.precision);
+    let registry = checked(&asked, &plan, &base)?;
+    Ok(Prepared { asked, plan, base, probes: kept.probes, folder, registry })
+}
+
+/// What is looked for stands in the folder; only how closely may be another one.
+fn check_typed(args: &SearchArgs, asked: &settings::Asked) -> Result<(), Failure> {
+    let is_typed = !args.slo.is_empty()
+        || args.over.is_some()
+        || args.range.is_some()
+        || args.no_early_end
+        || args.aiperf != WordsOfAiperf::default()
+        || asked.values("artifact-dir").is_some();
+    if is_typed {
+        let message = "use `--resume` together with what is looked for, and where: both are in the folder";
+        let hint = "leave out everything but `--max-runs`, `--precision`, `--ui` and secrets";
+        return Err(Failure::new(Exit::Usage, message).with_hint(hint));
+    }
+    Ok(())
+}
+
+fn flags(names: &[String]) -> String {
+    names.iter().map(|name| format!("`--{name}`")).collect::<Vec<_>>().join(", ")
+}

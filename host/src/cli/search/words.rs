@@ -1,0 +1,332 @@
+//! A search in AIPerf's words: recipes, bounds in milliseconds, search spaces. Each becomes what `prony search` has.
+
+use clap::{Args, Command};
+
+use super::{
+    super::exit::{Exit, Failure},
+    over::Over,
+};
+use crate::config::{
+    flags::ChoiceParser,
+    units::{self, Choice},
+};
+
+/// The heading of these flags in the help.
+const WORDS: &str = "Search, in AIPerf's words";
+
+/// Names of AIPerf's that are aliases of ours.
+const ALIASES: [&str; 2] = ["search-sla", "search-max-iterations"];
+
+/// The part of good requests that is asked for, where the user does not say which.
+const USUAL_ATTAINMENT: f64 = 0.95;
+
+/// A search as AIPerf's flags say it.
+#[derive(Args, Clone, Debug, Default, PartialEq)]
+pub(in crate::cli) struct WordsOfAiperf {
+    /// The highest concurrency within bounds: `max-concurrency-under-sla`, `max-throughput-ttft-sla` and `max-throughput-itl-sla` with
+    /// those of the flags below, `max-goodput-under-slo` with a part of requests that keep to them.
+    #[arg(long, value_name = "NAME", value_parser = recipe, help_heading = WORDS)]
+    search_recipe: Option<Recipe>,
+
+    /// What is raised, and from where to where, as `concurrency:1,64:int` or `request_rate:1,200`.
+    #[arg(long, value_name = "PATH:LOW,HIGH", value_parser = space, help_heading = WORDS, conflicts_with_all = ["over", "range"])]
+    search_space: Option<Space>,
+
+    /// Bound on the 95th percentile of the time to first token.
+    #[arg(long, value_name = "MS", value_parser = units::positive::<f64>, help_heading = WORDS)]
+    ttft_sla_ms: Option<f64>,
+
+    /// Bound on the 95th percentile of the inter-token latency.
+    #[arg(long, alias = "tpot-sla-ms", value_name = "MS", value_parser = units::positive::<f64>, help_heading = WORDS)]
+    itl_sla_ms: Option<f64>,
+
+    /// Bound on the 99th percentile of the latency of requests.
+    #[arg(long, value_name = "MS", value_parser = units::positive::<f64>, help_heading = WORDS)]
+    e2e_sla_ms: Option<f64>,
+
+    /// Bound on the part of requests that fail, from 0 to 1.
+    #[arg(long, value_name = "PART", value_parser = units::share, help_heading = WORDS)]
+    error_rate_sla: Option<f64>,
+
+    /// With `max-goodput-under-slo`: the part of requests that keep to all bounds [default: 0.95].
+    #[arg(long, value_name = "PART", value_parser = units::inner_share, help_heading = WORDS)]
+    slo_attainment_fraction: Option<f64>,
+
+    /// `monotonic-sla` and `smooth-isotonic` are names of what this search does; it has no other way.
+    #[arg(long, alias = "search-style", value_name = "NAME", value_parser = ChoiceParser::<Planner>::new(), help_heading = WORDS)]
+    search_planner: Option<Planner>,
+
+    /// Lowest concurrency to try.
+    #[arg(long, value_name = "N", value_parser = units::concurrency, help_heading = WORDS, conflicts_with_all = ["range", "search_space"])]
+    concurrency_min: Option<std::num::NonZeroU32>,
+
+    /// Highest concurrency to try.
+    #[arg(long, value_name = "N", value_parser = units::concurrency, help_heading = WORDS, conflicts_with_all = ["range", "search_space"])]
+    concurrency_max: Option<std::num::NonZeroU32>,
+}
+
+/// The long names of AIPerf's flags about searches, without dashes: with one of them, `profile` is a search.
+pub(in crate::cli) fn names() -> Vec<String> {
+    let command = WordsOfAiperf::augment_args(Command::new("words"));
+    let names = command.get_arguments().flat_map(|arg| {
+        let aliases = arg.get_all_aliases().unwrap_or_default();
+        arg.get_long().into_iter().chain(aliases).map(str::to_owned).collect::<Vec<_>>()
+    });
+    names.chain(ALIASES.map(str::to_owned)).collect()
+}
+
+/// Presets of AIPerf's that are a search for the highest load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Recipe {
+    ConcurrencyUnderSla,
+    ThroughputUnderTtft,
+    ThroughputUnderItl,
+    GoodputUnderSlo,
+}
+
+const RECIPES: [(&str, Recipe); 4] = [
+    ("max-concurrency-under-sla", Recipe::ConcurrencyUnderSla),
+    ("max-throughput-ttft-sla", Recipe::ThroughputUnderTtft),
+    ("max-throughput-itl-sla", Recipe::ThroughputUnderItl),
+    ("max-goodput-under-slo", Recipe::GoodputUnderSlo),
+];
+
+/// Presets that are sweeps, and how these are asked for.
+const SWEEPS: [(&str, &str); 4] = [
+    ("concurrency-ramp", "`prony profile --concurrency 1..1000x2`"),
+    ("prefill-ttft-curve", "`prony profile --streaming --isl 256..32768x2`"),
+    ("decode-itl-curve", "`prony profile --streaming --concurrency 1..200x3 --osl 64..1024x4`"),
+    (
+        "pareto-sweep",
+        "`prony profile --isl 128,512 --osl 128,256 --sweep-type zip --concurrency ...` for each concurrency",
+    ),
+];
+
+/// A text that is no recipe of ours.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum RecipeError {
+    #[error("it is a sweep and no search: use {0}")]
+    Sweep(&'static str),
+    #[error("it must be one of {}", RECIPES.map(|(name, _)| name).join(", "))]
+    Unknown,
+}
+
+fn recipe(text: &str) -> Result<Recipe, RecipeError> {
+    let name = text.to_lowercase().replace('_', "-");
+    if let Some((_, recipe)) = RECIPES.iter().find(|(known, _)| *known == name) {
+        return Ok(*recipe);
+    }
+    let sweep = SWEEPS.iter().find(|(known, _)| *known == name);
+    Err(sweep.map_or(RecipeError::Unknown, |(_, command)| RecipeError::Sweep(command)))
+}
+
+/// What is raised, and the loads that may be tried.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Space {
+    over: Over,
+    low: f64,
+    high: f64,
+}
+
+/// A text that is no such space.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum SpaceError {
+    #[error(
+        "it must be PATH:LOW,HIGH or PATH:LOW,HIGH:int, with two numbers above 0, as in `concurrency:1,64:int`"
+    )]
+    Form,
+    #[error(
+        "a search raises `concurrency`, `request_rate` or `num_users`, and not `{0}`: use a list of values for that"
+    )]
+    Path(String),
+}
+
+fn space(text: &str) -> Result<Space, SpaceError> {
+    let (path, ends) = text.split_once(':').ok_or(SpaceError::Form)?;
+    let ends = ends.strip_suffix(":int").or_else(|| ends.strip_suffix(":real")).unwrap_or(ends);
+    let (low, high) = ends.split_once(',').ok_or(SpaceError::Form)?;
+    let number = |text: &str| text.trim().parse::<f64>().map_err(|_| SpaceError::Form);
+    let (low, high) = (number(low)?, number(high)?);
+    if !(low > 0.0 && low < high && high.is_finite()) {
+        return Err(SpaceError::Form);
+    }
+    // A path of AIPerf's ends with the name: `phases.profiling.concurrency`.
+    let over = match path.rsplit('.').next().unwrap_or(path) {
+        "concurrency" => Over::Concurrency,
+        "request_rate" | "request-rate" | "rate" => Over::Rate,
+        "num_users" | "num-users" | "users" => Over::Users,
+        _ => return Err(SpaceError::Path(path.to_owned())),
+    };
+    Ok(Space { over, low, high })
+}
+
+/// Ways of AIPerf's to the same answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Planner {
+    Ours,
+}
+
+impl Choice for Planner {
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("monotonic-sla", Self::Ours), ("smooth-isotonic", Self::Ours)];
+    const SYNONYMS: &'static [(&'static str, Self)] = &[("monotonic", Self::Ours)];
+}
+
+/// The same as `prony search` has it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Meaning {
+    pub(super) slos: Vec<String>,
+    pub(super) over: Option<Over>,
+    pub(super) range: Option<(f64, f64)>,
+    /// Values of `--goodput`.
+    pub(super) goodput: Vec<String>,
+}
+
+impl WordsOfAiperf {
+    /// What they mean. `usual` is the range where none is typed.
+    ///
+    /// # Errors
+    /// A recipe lacks a bound, or has one that is none of its own.
+    pub(super) fn meaning(&self, usual: (f64, f64)) -> Result<Meaning, Failure> {
+        self.check()?;
+        let mut meaning = Meaning::default();
+        if self.search_recipe == Some(Recipe::GoodputUnderSlo) {
+            let bounds = [
+                ("time_to_first_token", self.ttft_sla_ms),
+                ("inter_token_latency", self.itl_sla_ms),
+                ("request_latency", self.e2e_sla_ms),
+            ];
+            let each = bounds.into_iter().filter_map(|(metric, ms)| Some(format!("{metric}:{}", ms?)));
+            meaning.goodput = each.collect();
+            let part = self.slo_attainment_fraction.unwrap_or(USUAL_ATTAINMENT);
+            meaning.slos.push(format!("good_request_fraction >= {part}"));
+        } else {
+            let bounds = [
+                ("time_to_first_token p95", self.ttft_sla_ms),
+                ("inter_token_latency p95", self.itl_sla_ms),
+                ("request_latency p99", self.e2e_sla_ms),
+            ];
+            let each = bounds.into_iter().filter_map(|(what, ms)| Some(format!("{what} <= {}ms", ms?)));
+            meaning.slos = each.collect();
+        }
+        let errors = self.error_rate_sla.map(|part| format!("request_error_rate <= {}%", 100.0 * part));
+        meaning.slos.extend(errors);
+        let is_concurrency = self.concurrency_min.is_some() || self.concurrency_max.is_some();
+        if self.search_recipe.is_some() || is_concurrency {
+            meaning.over = Some(Over::Concurrency);
+        }
+        if is_concurrency {
+            let low = self.concurrency_min.map_or(usual.0, |low| low.get().into());
+            let high = self.concurrency_max.map_or(usual.1, |high| high.get().into());
+            if low >= high {
+                let message = format!("search from a concurrency of {low} to one of {high}");
+                return Err(Failure::new(Exit::Usage, message).with_hint("raise `--concurrency-max`"));
+            }
+            meaning.range = Some((low, high));
+        }
+        if let Some(Space { over, low, high }) = self.search_space {
+            (meaning.over, meaning.range) = (Some(over), Some((low, high)));
+        }
+        Ok(meaning)
+    }
+
+    fn check(&self) -> Result<(), Failure> {
+        let of_time = [self.ttft_sla_ms, self.itl_sla_ms, self.e2e_sla_ms];
+        let has_time = of_time.iter().any(Option::is_some);
+        let lacks = |what: &str| {
+            let message = "use this `--search-recipe` without its bound".to_owned();
+            Err(Failure::new(Exit::Usage, message).with_hint(format!("add {what}")))
+        };
+        match self.search_recipe {
+            Some(Recipe::ThroughputUnderTtft) if self.ttft_sla_ms.is_none() => {
+                lacks("`--ttft-sla-ms 500`, say")
+            }
+            Some(Recipe::ThroughputUnderItl) if self.itl_sla_ms.is_none() => lacks("`--itl-sla-ms 50`, say"),
+            Some(Recipe::ConcurrencyUnderSla) if !has_time && self.error_rate_sla.is_none() => {
+                lacks("one of `--ttft-sla-ms`, `--itl-sla-ms`, `--e2e-sla-ms` and `--error-rate-sla`")
+            }
+            Some(Recipe::GoodputUnderSlo) if !has_time => {
+                lacks("one of `--ttft-sla-ms`, `--itl-sla-ms` and `--e2e-sla-ms`")
+            }
+            recipe if self.slo_attainment_fraction.is_some() && recipe != Some(Recipe::GoodputUnderSlo) => {
+                let message =
+                    "use `--slo-attainment-fraction`: the bounds are on percentiles, and not on each request";
+                let hint = "add `--search-recipe max-goodput-under-slo`, or leave it out";
+                Err(Failure::new(Exit::Usage, message).with_hint(hint))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::FromArgMatches;
+    use rstest::rstest;
+
+    use super::*;
+
+    fn read(line: &str) -> Result<WordsOfAiperf, String> {
+        // The flags that others of these do not go together with.
+        let command = Command::new("search").arg(clap::Arg::new("over").long("over"));
+        let command = WordsOfAiperf::augment_args(command.arg(clap::Arg::new("range").long("range")));
+        let words = std::iter::once("search").chain(line.split_whitespace());
+        let matches = command.try_get_matches_from(words).map_err(|error| error.to_string())?;
+        Ok(WordsOfAiperf::from_arg_matches(&matches).unwrap())
+    }
+
+    fn meaning(line: &str) -> Meaning {
+        read(line).unwrap().meaning((1.0, 1000.0)).unwrap()
+    }
+
+    #[rstest]
+    #[case::one("--search-recipe max-throughput-ttft-sla --ttft-sla-ms 500", &["time_to_first_token p95 <= 500ms"])]
+    #[case::tpot("--search-recipe max-throughput-itl-sla --tpot-sla-ms 20", &["inter_token_latency p95 <= 20ms"])]
+    #[case::all(
+        "--search-recipe max_concurrency_under_sla --e2e-sla-ms 900 --error-rate-sla 0.01",
+        &["request_latency p99 <= 900ms", "request_error_rate <= 1%"]
+    )]
+    fn a_recipe_is_bounds_on_a_concurrency(#[case] line: &str, #[case] slos: &[&str]) {
+        let meaning = meaning(line);
+        assert_eq!((meaning.over, meaning.range), (Some(Over::Concurrency), None));
+        assert_eq!(meaning.slos, slos);
+        assert!(meaning.goodput.is_empty());
+    }
+
+    #[test]
+    fn goodput_is_a_bound_on_each_request() {
+        let line = "--search-recipe max-goodput-under-slo --ttft-sla-ms 500 --itl-sla-ms 20 --slo-attainment-fraction 0.9";
+        let meaning = meaning(line);
+        assert_eq!(meaning.goodput, ["time_to_first_token:500", "inter_token_latency:20"]);
+        assert_eq!(meaning.slos, ["good_request_fraction >= 0.9"]);
+    }
+
+    #[rstest]
+    #[case("--search-space concurrency:1,8:int", Over::Concurrency, (1.0, 8.0))]
+    #[case("--search-space phases.profiling.request_rate:0.5,20", Over::Rate, (0.5, 20.0))]
+    #[case("--concurrency-max 64", Over::Concurrency, (1.0, 64.0))]
+    fn a_space_is_a_load_and_its_range(#[case] line: &str, #[case] over: Over, #[case] range: (f64, f64)) {
+        assert_eq!((meaning(line).over, meaning(line).range), (Some(over), Some(range)));
+    }
+
+    #[rstest]
+    #[case::a_sweep("--search-recipe concurrency-ramp", "it is a sweep and no search")]
+    #[case::no_recipe("--search-recipe best", "it must be one of max-concurrency-under-sla")]
+    #[case::another_way("--search-planner bayesian", "invalid value")]
+    #[case::no_load("--search-space isl:1,8", "a search raises `concurrency`")]
+    #[case::two_ranges("--search-space rate:1,8 --concurrency-max 5", "cannot be used with")]
+    fn what_a_search_cannot_do_is_refused(#[case] line: &str, #[case] expected: &str) {
+        let error = read(line).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
+
+    #[rstest]
+    #[case("--search-recipe max-throughput-ttft-sla --itl-sla-ms 5", "--ttft-sla-ms")]
+    #[case("--search-recipe max-goodput-under-slo --error-rate-sla 0.1", "--e2e-sla-ms")]
+    #[case("--ttft-sla-ms 5 --slo-attainment-fraction 0.9", "max-goodput-under-slo")]
+    #[case("--concurrency-min 5000", "--concurrency-max")]
+    fn a_recipe_without_its_bound_is_refused(#[case] line: &str, #[case] hint: &str) {
+        let failure = read(line).unwrap().meaning((1.0, 1000.0)).unwrap_err();
+        assert!(failure.hint.is_some_and(|text| text.contains(hint)), "{line}");
+    }
+}

@@ -1,0 +1,211 @@
+//! When a server cannot keep up with an open load: exports [`Saturation`].
+//!
+//! Below its capacity the number of requests in flight goes up and down; above it, the number grows by as many a second as come more than
+//! are answered, without an end. The time since the start of the phase is divided into thirds. The server is held to be over its
+//! capacity when, in each of the last two,
+//!
+//! * more requests began than ended, by [`SURE`] standard deviations of what chance does (arrivals and ends that are independent of each
+//!   other, each with the variance of its number);
+//! * as many ended as in the third before, but for chance: answers that take long do not only begin to come;
+//! * those that ended had taken longer than those of the third before: what is in flight waits, and does not only take its time.
+//!
+//! At the capacity itself, both numbers being equal, the first of these happens by chance once in 30,000 times in one third, and below
+//! it less often. It takes some 300 requests at twice the capacity, and some 10,000 at 1.1 times.
+
+use std::time::Duration;
+
+use super::lifecycle::Ending;
+use crate::plan::{Load, Phase, Ramp, Role};
+
+/// Standard deviations that are no chance.
+const SURE: f64 = 4.0;
+
+/// Standard deviations within which two numbers are the same.
+const SAME: f64 = 2.0;
+
+/// With fewer in a third, hardly anything differs from anything.
+const LEAST_ENDED: f64 = 50.0;
+
+/// Requests of a third have taken so many times what those of the third before had.
+const LONGER: f64 = 1.2;
+
+/// It is not looked at earlier: so many ticks of a tenth of a second.
+const LEAST_LOOKS: usize = 30;
+
+/// The numbers of a phase at one time.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Look {
+    /// Requests that began.
+    pub(super) begun: u64,
+    /// Those that ended.
+    pub(super) ended: u64,
+    /// The time that these took, all together.
+    pub(super) took: Duration,
+}
+
+/// What happened in a third of the time.
+struct Third {
+    begun: f64,
+    ended: f64,
+    took_s: f64,
+}
+
+impl Third {
+    fn between(from: Look, to: Look) -> Self {
+        Self {
+            begun: to.begun.saturating_sub(from.begun) as f64,
+            ended: to.ended.saturating_sub(from.ended) as f64,
+            took_s: to.took.saturating_sub(from.took).as_secs_f64(),
+        }
+    }
+
+    fn grows(&self) -> bool {
+        self.begun - self.ended > SURE * (self.begun + self.ended).sqrt()
+    }
+
+    /// Whether as many ended as in the third before, and took longer.
+    fn waits_more_than(&self, before: &Self) -> bool {
+        let is_same = (self.ended - before.ended).abs() <= SAME * (self.ended + before.ended).sqrt();
+        is_same && self.took_s / self.ended > LONGER * before.took_s / before.ended
+    }
+}
+
+/// Watches a phase.
+#[derive(Debug, Default)]
+pub(super) struct Saturation {
+    is_watched: bool,
+    looks: Vec<Look>,
+}
+
+impl Saturation {
+    /// Watches this phase, if it is measured and its load stays the same; a closed load cannot be above a capacity.
+    pub(super) fn of(phase: &Phase) -> Self {
+        let is_steady = match &phase.load {
+            Load::Open { rate, .. } => Ramp::as_constant(rate).is_some(),
+            Load::Users { .. } => true,
+            Load::Closed { .. } | Load::Replay { .. } => false,
+        };
+        Self { is_watched: is_steady && phase.role == Role::Measured, looks: Vec::new() }
+    }
+
+    /// Takes the numbers of a time; in equal distances. Says once that the server cannot keep up.
+    pub(super) fn note(&mut self, elapsed: Duration, look: Look) -> Option<Ending> {
+        if !self.is_watched {
+            return None;
+        }
+        self.looks.push(look);
+        let count = self.looks.len();
+        if count < LEAST_LOOKS {
+            return None;
+        }
+        let at = [Look::default(), self.looks[count / 3], self.looks[count * 2 / 3], look];
+        let [first, middle, last] = [0, 1, 2].map(|third| Third::between(at[third], at[third + 1]));
+        let is_over = first.ended >= LEAST_ENDED
+            && [(&first, &middle), (&middle, &last)]
+                .iter()
+                .all(|(before, third)| third.grows() && third.waits_more_than(before));
+        if !is_over {
+            return None;
+        }
+        self.is_watched = false;
+        let in_flight = |look: Look| look.begun.saturating_sub(look.ended);
+        let more = u128::from(in_flight(look).saturating_sub(in_flight(at[2])));
+        let more_a_second = 3000 * more / elapsed.as_millis().max(1);
+        Some(Ending::Saturated {
+            after: elapsed,
+            in_flight: in_flight(look),
+            more_a_second: u64::try_from(more_a_second).unwrap_or(u64::MAX),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cmp::Reverse, collections::BinaryHeap};
+
+    use rand::{RngExt as _, SeedableRng as _};
+    use rand_chacha::ChaCha8Rng;
+    use rand_distr::Exp1;
+    use rstest::rstest;
+
+    use super::*;
+    use crate::clock::as_ns;
+
+    /// How long requests of a simulated server take, in seconds.
+    #[derive(Clone, Copy)]
+    enum Takes {
+        Exponential(f64),
+        /// Every second one is short, the others take a minute.
+        ShortOrAMinute,
+        Constant(f64),
+    }
+
+    /// When the server is held to be over its capacity, in seconds, of a run of two minutes with Poisson arrivals.
+    fn noticed(rate: f64, slots: usize, takes: Takes, seed: u64) -> Option<f64> {
+        let mut dice = ChaCha8Rng::seed_from_u64(seed);
+        let mut free_at: BinaryHeap<Reverse<u64>> = BinaryHeap::new();
+        let (mut now, mut begun, mut ends) = (0.0, Vec::new(), Vec::new());
+        while now < 120.0 {
+            let gap: f64 = dice.sample(Exp1);
+            now += gap / rate;
+            let needs = match takes {
+                Takes::Exponential(mean) => mean * dice.sample::<f64, _>(Exp1),
+                Takes::ShortOrAMinute => {
+                    if dice.random::<bool>() {
+                        0.1
+                    } else {
+                        60.0
+                    }
+                }
+                Takes::Constant(time) => time,
+            };
+            let arrived = as_ns(Duration::from_secs_f64(now));
+            let is_full = free_at.len() >= slots;
+            let free = if is_full { free_at.pop().map_or(0, |Reverse(at)| at) } else { 0 };
+            let end = arrived.max(free) + as_ns(Duration::from_secs_f64(needs));
+            free_at.push(Reverse(end));
+            begun.push(arrived);
+            ends.push((end, end - arrived));
+        }
+        ends.sort_unstable();
+        let mut watch = Saturation { is_watched: true, looks: Vec::new() };
+        let (mut ended, mut took) = (0, 0);
+        (1..1200).find_map(|tick| {
+            let at = tick * 100_000_000;
+            while ends[ended].0 <= at {
+                took += ends[ended].1;
+                ended += 1;
+            }
+            let begun = begun.partition_point(|begun| *begun <= at) as u64;
+            let look = Look { begun, ended: ended as u64, took: Duration::from_nanos(took) };
+            watch.note(Duration::from_nanos(at), look).map(|_| at as f64 / 1e9)
+        })
+    }
+
+    #[rstest]
+    #[case::twice_the_capacity(400.0, 5.0)]
+    #[case::ten_times(2000.0, 4.0)]
+    #[case::a_quarter_more(250.0, 30.0)]
+    fn a_server_over_its_capacity_is_noticed(#[case] rate: f64, #[case] within_s: f64) {
+        for seed in 0..10 {
+            let at = noticed(rate, 4, Takes::Exponential(0.02), seed).unwrap();
+            assert!(at <= within_s, "{at} s");
+        }
+    }
+
+    #[rstest]
+    #[case::busy(180.0, 4, Takes::Exponential(0.02))]
+    #[case::nearly_full(196.0, 4, Takes::Exponential(0.02))]
+    #[case::slow_answers(50.0, 2000, Takes::Constant(20.0))]
+    #[case::slow_answers_of_all_lengths(50.0, 2000, Takes::Exponential(20.0))]
+    #[case::short_and_long_ones(50.0, 3000, Takes::ShortOrAMinute)]
+    fn a_server_that_keeps_up_is_left_in_peace(
+        #[case] rate: f64,
+        #[case] slots: usize,
+        #[case] takes: Takes,
+    ) {
+        for seed in 0..20 {
+            assert_eq!(noticed(rate, slots, takes, seed), None, "seed {seed}");
+        }
+    }
+}
