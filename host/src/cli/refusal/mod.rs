@@ -92,8 +92,9 @@ impl<'a> Line<'a> {
         Self { words, command, path }
     }
 
-    fn is_profile(&self) -> bool {
-        self.path == ["profile"]
+    /// Whether the command takes the settings of a run, which other tools have as well.
+    fn makes_runs(&self) -> bool {
+        matches!(self.path[..], ["profile" | "search"])
     }
 
     fn unknown_argument(&self, typed: &str) -> Failure {
@@ -101,11 +102,11 @@ impl<'a> Line<'a> {
         if !flag.starts_with('-') {
             return self.word_behind_a_switch(typed).unwrap_or_else(|| self.unexpected(typed));
         }
-        if let Some(hint) = unbuilt::flag(flag).filter(|_| self.is_profile()) {
+        if let Some(hint) = unbuilt::flag(flag).filter(|_| self.makes_runs()) {
             let message = format!("`{flag}` of AIPerf is not supported yet");
             return Failure::statement(Exit::Usage, message).with_hint(hint);
         }
-        let hint = foreign::flag(flag).filter(|_| self.is_profile()).map(str::to_owned);
+        let hint = foreign::flag(flag).filter(|_| self.makes_runs()).map(str::to_owned);
         let hint = hint.or_else(|| {
             let (typed, flags) = (flag.strip_prefix("--")?, self.flags());
             near(typed, flags.iter().map(String::as_str)).map(|near| format!("did you mean `--{near}`?"))
@@ -127,7 +128,7 @@ impl<'a> Line<'a> {
     /// `profile http://host`: a word that belongs to no flag.
     fn unexpected(&self, word: &str) -> Failure {
         let shown = redact::url(word);
-        let hint = if self.is_profile() && word.contains("://") {
+        let hint = if self.makes_runs() && word.contains("://") {
             format!("did you mean `--url {shown}`?")
         } else {
             format!("put a flag in front of it; `{} --help` lists what there is", self.name())

@@ -77,6 +77,11 @@ fn a_flag_that_is_not_there_leads_to_what_is(#[case] line: &str, #[case] message
     "the command `plot` of AIPerf is not supported yet",
     "`prony --help` lists what there is"
 )]
+#[case(
+    "prony search --search-metric request_throughput",
+    "`--search-metric` of AIPerf is not supported yet",
+    "`prony search --over concurrency --slo 'time_to_first_token p95 < 500ms'` finds the highest load that keeps to objectives"
+)]
 #[case("prony bench", "unknown command `bench`", "use `prony profile`")]
 #[case("prony profle", "unknown command `profle`", "did you mean `prony profile`?")]
 #[case("prony fly", "unknown command `fly`", "`prony --help` lists what there is")]
