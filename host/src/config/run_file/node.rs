@@ -277,6 +277,27 @@ impl<'de> Visitor<'de> for &Reader<'_> {
     }
 }
 
+/// An entry that is made of what a file says in other words.
+pub(super) fn made(key: &str, spot: Spot, text: &str, kind: Kind) -> Entry {
+    let content = Content::Scalar(Scalar { text: text.to_owned(), kind });
+    Entry { key: key.to_owned(), spot, value: Node { spot, content } }
+}
+
+/// Whether it is this text.
+pub(super) fn is_text(node: &Node, expected: &str) -> bool {
+    matches!(&node.content, Content::Scalar(scalar) if scalar.text == expected)
+}
+
+/// Whether a template of Jinja stands somewhere in it.
+pub(super) fn has_jinja(node: &Node) -> bool {
+    match &node.content {
+        Content::Nothing => false,
+        Content::Scalar(scalar) => scalar.text.contains("{{") || scalar.text.contains("{%"),
+        Content::List(items) => items.iter().any(has_jinja),
+        Content::Map(entries) => entries.iter().any(|entry| has_jinja(&entry.value)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
