@@ -13,11 +13,12 @@ use crate::{
     screen::{Align, Screen, Table},
 };
 
-/// The names of a run's phases, in their order; none where no more than one is measured.
+/// The names of a run's phases, in their order; none where the user has named none, and no more than one is measured.
 pub(super) fn names(header: &RunHeader) -> Vec<String> {
     let phases = &header.settings.phases;
     let measured = phases.iter().filter(|phase| Role::from(phase.kind) == Role::Measured);
-    if measured.count() < 2 { Vec::new() } else { phases.iter().map(name).collect() }
+    let are_named = phases.iter().any(|phase| phase.name.is_some());
+    if measured.count() > 1 || are_named { phases.iter().map(name).collect() } else { Vec::new() }
 }
 
 /// The name of a phase.

@@ -9,7 +9,9 @@ use prony_plugin_api::message::PhaseKind;
 use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{by_class, by_url, errors::ErrorGroup, marks, model::Report, values::metrics, warnings};
+use super::{
+    by_class, by_phase, by_url, errors::ErrorGroup, marks, model::Report, values::metrics, warnings,
+};
 use crate::{
     metrics::{Counting, Metric, PhaseSpan, Stats, Tally},
     plan::Role,
@@ -170,8 +172,10 @@ fn phase(report: &Report, span: &PhaseSpan) -> Value {
         "window_end_ns": span.window_end_ns().map(|end| report.wall_ns(end)),
         "counts": span.counts(),
     });
+    if let Some(name) = by_phase::names(&report.header).get(span.index as usize) {
+        phase["name"] = name.as_str().into();
+    }
     if let Some(known) = report.by_phase.iter().find(|known| known.index == span.index) {
-        phase["name"] = known.name.as_str().into();
         phase["role"] = match known.role {
             Role::Warmup => "warmup",
             Role::Measured => "measured",

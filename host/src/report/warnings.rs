@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use prony_plugin_api::message::PhaseKind;
 
-use super::{file_names, headline, model::Report, token_warnings};
+use super::{by_phase, file_names, headline, model::Report, token_warnings};
 use crate::{
     metrics::{ClassResults, ClientReport, MetricTable, PhaseCounts, Verdict},
     plan::{Class, Objective},
@@ -70,16 +70,28 @@ fn held_back(report: &Report) -> Option<String> {
     let PhaseCounts { sent, late, .. } = report.counts()?;
     let held: u64 = report.client.workers.iter().map(|usage| usage.held_back).sum();
     let held = held.min(late);
-    let mut phases = report.header.settings.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
-    let (Limits { most, flags }, rate) = phases.find_map(limited_rate)?;
+    let measured = report.header.settings.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
+    let measured: Vec<&PhaseSettings> = measured.collect();
+    let limited = measured.iter().find_map(|phase| Some((*phase, limited_rate(phase)?)));
+    let (first, (Limits { most, flags }, rate)) = limited?;
+    if held == 0 || (held as f64) < HELD_BACK_SHARE * sent as f64 {
+        return None;
+    }
+    let advice = format!("Latencies from the schedule include that wait; raise {flags}, or leave it out");
+    if measured.len() > 1 {
+        // Of which phase they were is not known.
+        return Some(format!(
+            "limits of what is in flight held {held} of {sent} requests back, as in the phase `{}`: {most} at {rate}/s. \
+             {advice}",
+            by_phase::name(first)
+        ));
+    }
     let reached =
         report.profiling.outcomes.completed() as f64 / report.profiling.table.avg("benchmark_duration")?;
-    (held as f64 >= HELD_BACK_SHARE * sent as f64 && held > 0).then(|| {
-        format!(
-            "the limit of {most} held {held} of {sent} requests back: {rate}/s were asked, {reached:.1}/s were \
-             reached. Latencies from the schedule include that wait; raise {flags}, or leave it out"
-        )
-    })
+    Some(format!(
+        "the limit of {most} held {held} of {sent} requests back: {rate}/s were asked, {reached:.1}/s were reached. \
+         {advice}"
+    ))
 }
 
 /// What holds requests of an open loop back, and what the user can change.

@@ -368,7 +368,7 @@ impl Conductor<'_> {
         let number = phase.id;
         self.live.reset(number);
         self.channels.refusals.reset(phase.load.most_in_flight());
-        self.channels.failed_share.reset(phase);
+        self.channels.failed_share.begin(phase);
         if self.run.ends_saturated {
             self.saturation = Saturation::of(phase);
         }

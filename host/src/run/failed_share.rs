@@ -10,12 +10,13 @@ use crate::{plan::Phase, request::exchange::Finished};
 /// A share of fewer requests says little.
 const LEAST: u64 = 10;
 
-/// Counts the requests of a phase that ended by themselves, if there is a limit of failures.
+/// Counts the requests of each phase that ended by themselves, if there is a limit of failures.
 #[derive(Debug, Default)]
 pub(super) struct FailedShare {
     /// There is a limit: without one, no lock is taken.
     is_watched: AtomicBool,
-    watch: Mutex<Option<Watch>>,
+    /// Of the phases that began so far: one that hands over goes on beside the next one.
+    watches: Mutex<Vec<Watch>>,
 }
 
 /// The counts of one phase.
@@ -43,20 +44,13 @@ pub(super) struct TooManyFailed {
 }
 
 impl FailedShare {
-    /// Starts a phase at zero.
-    pub(super) fn reset(&self, phase: &Phase) {
+    /// A phase begins.
+    pub(super) fn begin(&self, phase: &Phase) {
         let least = LEAST.max(phase.load.most_in_flight().map_or(0, u64::from));
-        let watch = phase.rules.most_failed.map(|most| Watch {
-            phase: phase.id,
-            most,
-            least,
-            ended: 0,
-            failed: 0,
-            is_told: false,
-        });
-        let is_watched = watch.is_some();
-        *self.watch.lock().unwrap_or_else(PoisonError::into_inner) = watch;
-        self.is_watched.store(is_watched, Ordering::Release);
+        let Some(most) = phase.rules.most_failed else { return };
+        let watch = Watch { phase: phase.id, most, least, ended: 0, failed: 0, is_told: false };
+        self.watches.lock().unwrap_or_else(PoisonError::into_inner).push(watch);
+        self.is_watched.store(true, Ordering::Release);
     }
 
     /// Counts a request that is over. Says once a phase that too many have failed.
@@ -65,10 +59,11 @@ impl FailedShare {
             return None;
         }
         let outcome = &finished.exchange.outcome;
-        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
-        let watch = watch.as_mut().filter(|watch| {
-            watch.phase == finished.phase && !outcome.is_cancelled() && !outcome.is_overflow()
-        })?;
+        if outcome.is_cancelled() || outcome.is_overflow() {
+            return None;
+        }
+        let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
+        let watch = watches.iter_mut().find(|watch| watch.phase == finished.phase)?;
         watch.ended += 1;
         watch.failed += u64::from(!outcome.is_ok());
         let is_too_much = watch.ended >= watch.least && watch.failed as f64 > watch.most * watch.ended as f64;
@@ -91,11 +86,15 @@ mod tests {
         request::outcome::Outcome,
     };
 
-    fn watched(sessions: u32, most_failed: Option<f64>) -> FailedShare {
-        let share = FailedShare::default();
+    fn phase(id: u32, sessions: u32, most_failed: Option<f64>) -> Phase {
         let phase = sample::config().phases.remove(0);
         let load = Load::Closed { sessions: Ramp::constant(sessions).unwrap() };
-        share.reset(&Phase { id: 3, load, rules: Rules { most_failed, ..Rules::default() }, ..phase });
+        Phase { id, load, rules: Rules { most_failed, ..Rules::default() }, ..phase }
+    }
+
+    fn watched(sessions: u32, most_failed: Option<f64>) -> FailedShare {
+        let share = FailedShare::default();
+        share.begin(&phase(3, sessions, most_failed));
         share
     }
 
@@ -143,5 +142,14 @@ mod tests {
         });
         let late = (0..40).map(|_| Finished { phase: 2, ..ended(false) });
         assert_eq!(said(&watched(1, Some(0.0)), cancelled.chain(late)), []);
+    }
+
+    #[test]
+    fn a_phase_that_goes_on_beside_the_next_one_is_still_watched() {
+        let share = watched(1, Some(0.5));
+        share.begin(&phase(4, 1, Some(0.5)));
+        let both = (0..10).flat_map(|_| [ended(false), Finished { phase: 4, ..ended(true) }]);
+        let expected = TooManyFailed { failed: 10, ended: 10, most: 0.5 };
+        assert_eq!(said(&share, both), [(19, expected)]);
     }
 }

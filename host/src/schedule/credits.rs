@@ -66,6 +66,11 @@ impl Budget {
         let Some(left) = &self.0 else { return true };
         left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
     }
+
+    /// Whether none is left.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.0.as_ref().is_some_and(|left| left.load(Ordering::Relaxed) == 0)
+    }
 }
 
 /// What a worker knows about its share among the others.
@@ -132,6 +137,16 @@ impl Credits {
     /// Whether the schedule goes on behind the phase's duration, which has ended it.
     pub(crate) fn are_over_by_time(&self) -> bool {
         self.is_over_by_time
+    }
+
+    /// Whether a closed loop has given out all of its numbers. Of an open one it is not known before it is asked.
+    pub(crate) fn are_given_out(&self) -> bool {
+        match &self.source {
+            Source::Closed(pool) => {
+                self.limit.is_some_and(|limit| pool.taken.load(Ordering::Relaxed) >= limit)
+            }
+            Source::Open { .. } | Source::Users { .. } | Source::Replay { .. } => false,
+        }
     }
 
     /// When the next credit is due, if there is one and it has an instant. Only of an open loop: it would be taken from the other

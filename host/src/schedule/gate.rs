@@ -22,8 +22,15 @@ struct Gate {
     free: Arc<Semaphore>,
     /// Slots that are taken away as soon as they come back.
     surplus: AtomicUsize,
-    /// How many there are to be.
-    size: Mutex<usize>,
+    size: Mutex<Size>,
+}
+
+/// How many slots there are to be, and who says so.
+#[derive(Clone, Copy, Debug)]
+struct Size {
+    slots: usize,
+    /// Times that the gate was handed over. Phases before the last hand-over no longer say how wide it is.
+    owner: u32,
 }
 
 /// A slot that is taken. It comes back when this is dropped.
@@ -37,7 +44,11 @@ impl Gate {
     /// A gate with so many slots, or as many as there can be.
     fn new(size: usize) -> Self {
         let size = size.min(Semaphore::MAX_PERMITS);
-        Self { free: Arc::new(Semaphore::new(size)), surplus: AtomicUsize::new(0), size: Mutex::new(size) }
+        Self {
+            free: Arc::new(Semaphore::new(size)),
+            surplus: AtomicUsize::new(0),
+            size: Mutex::new(Size { slots: size, owner: 0 }),
+        }
     }
 
     /// Waits for a slot.
@@ -51,19 +62,34 @@ impl Gate {
         self.free.available_permits() == 0
     }
 
-    /// Changes the number of slots. It may be told the same number again and again, from several threads.
-    fn resize(&self, size: usize) {
-        let size = size.min(Semaphore::MAX_PERMITS);
+    /// Changes the number of slots, if this owner still says it. It may be told the same number again and again, from several
+    /// threads.
+    fn resize(&self, owner: u32, slots: usize) {
         let mut current = self.size.lock().unwrap_or_else(PoisonError::into_inner);
-        if size > *current {
-            let kept = self.take_surplus(size - *current);
-            self.free.add_permits(size - *current - kept);
+        if owner == current.owner {
+            self.change(&mut current, slots);
+        }
+    }
+
+    /// Changes the number of slots for a new owner. Gives its number.
+    fn take_over(&self, slots: usize) -> u32 {
+        let mut current = self.size.lock().unwrap_or_else(PoisonError::into_inner);
+        current.owner += 1;
+        self.change(&mut current, slots);
+        current.owner
+    }
+
+    fn change(&self, current: &mut Size, slots: usize) {
+        let slots = slots.min(Semaphore::MAX_PERMITS);
+        if slots > current.slots {
+            let kept = self.take_surplus(slots - current.slots);
+            self.free.add_permits(slots - current.slots - kept);
         } else {
-            let less = *current - size;
+            let less = current.slots - slots;
             let taken = self.free.forget_permits(less);
             self.surplus.fetch_add(less - taken, Ordering::Relaxed);
         }
-        *current = size;
+        current.slots = slots;
     }
 
     /// Takes up to so many off the surplus, and says how many.
@@ -79,26 +105,28 @@ impl Gate {
 pub(crate) struct Slots {
     gate: Arc<Gate>,
     curve: Option<Arc<Ramp<u32>>>,
+    /// As which owner of the gate its phase says how wide it is.
+    owner: u32,
 }
 
 impl Slots {
     /// So many all the time.
     pub(crate) fn fixed(size: usize) -> Self {
-        Self { gate: Arc::new(Gate::new(size)), curve: None }
+        Self { gate: Arc::new(Gate::new(size)), curve: None, owner: 0 }
     }
 
     /// As many as a curve says.
     pub(crate) fn following(curve: Ramp<u32>) -> Self {
         let changes = curve.as_constant().is_none();
         let gate = Arc::new(Gate::new(whole(curve.at(0.0))));
-        Self { gate, curve: changes.then(|| Arc::new(curve)) }
+        Self { gate, curve: changes.then(|| Arc::new(curve)), owner: 0 }
     }
 
     /// The same slots in the next phase, as many as its curve says, or as many as are wanted: what is still in flight has its own.
     pub(crate) fn handed_over(&self, curve: Option<Ramp<u32>>) -> Self {
-        self.gate.resize(curve.as_ref().map_or(usize::MAX, |curve| whole(curve.at(0.0))));
+        let owner = self.gate.take_over(curve.as_ref().map_or(usize::MAX, |curve| whole(curve.at(0.0))));
         let curve = curve.filter(|curve| curve.as_constant().is_none());
-        Self { gate: Arc::clone(&self.gate), curve: curve.map(Arc::new) }
+        Self { gate: Arc::clone(&self.gate), curve: curve.map(Arc::new), owner }
     }
 
     /// Waits for a slot in a phase that began at `start_ns`. Whoever waits sees to it that the gate follows its curve.
@@ -106,7 +134,7 @@ impl Slots {
         let Some(curve) = &self.curve else { return self.gate.enter().await };
         loop {
             let now_s = clock.now().saturating_sub(start_ns) as f64 / NS_PER_S;
-            self.gate.resize(whole(curve.at(now_s)));
+            self.gate.resize(self.owner, whole(curve.at(now_s)));
             let Some(change_s) = curve.next_change_s(now_s) else { return self.gate.enter().await };
             tokio::select! {
                 biased;
@@ -203,6 +231,20 @@ mod tests {
         assert!(within_a_second(&wide).await.is_some() && !wide.is_full());
     }
 
+    /// A session of several turns goes on to wait for slots of its own phase.
+    #[tokio::test(start_paused = true)]
+    async fn a_curve_of_an_earlier_phase_does_not_narrow_the_next_one() {
+        let clock = Clock::start();
+        let before = Slots::following(Ramp::steps(vec![(0.0, 1), (5.0, 2)]).unwrap());
+        let first = before.enter(clock, 0).await;
+        let next = before.handed_over(Some(Ramp::constant(3).unwrap()));
+        let second = before.enter(clock, 0).await;
+        assert!(!next.is_full());
+        let third = next.enter(clock, 0).await;
+        assert!(next.is_full());
+        drop((first, second, third));
+    }
+
     proptest! {
         /// Whatever comes and goes, and whatever the number becomes meanwhile: there are as many slots as there are to be, as
         /// soon as no more than that are taken.
@@ -214,7 +256,7 @@ mod tests {
                 match step {
                     0 => {
                         size = number;
-                        gate.resize(size);
+                        gate.resize(0, size);
                     }
                     1 => taken.extend(enter(&gate)),
                     _ => drop(taken.pop()),

@@ -2,7 +2,10 @@
 
 use super::variables::VariableError;
 use crate::{
-    config::{flags::PhaseRole, place::Place},
+    config::{
+        flags::{PHASES, PhaseRole},
+        place::Place,
+    },
     explain::Explain,
 };
 
@@ -11,6 +14,9 @@ const NAMES: [&str; 2] = [PhaseRole::NAMES[0].0, PhaseRole::NAMES[1].0];
 
 /// Flags of a search, which are no settings of a run.
 const OF_SEARCH: [&str; 5] = ["slo", "over", "range", "repeats", "precision"];
+
+/// Keys that only a phase has, told with the list of phases.
+const OF_PHASES: [&str; 3] = ["name", "role", "seamless"];
 
 /// Something that is wrong, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -104,6 +110,7 @@ impl Explain for Mistake {
             }
             Problem::Twice { key, .. } => format!("give `{key}` once; several values are a list: `[a, b]`"),
             Problem::Kind { key, .. } | Problem::NoValue { key, .. } => {
+                let key = if OF_PHASES.contains(&key.as_str()) { PHASES } else { key.as_str() };
                 format!("correct it, or leave it out; `prony config explain {key}` says what it takes")
             }
             Problem::Variable { error: VariableError::NotSet(name), .. } => {

@@ -223,6 +223,10 @@ impl<S: Sink> Dispatcher<S> {
     }
 
     async fn next_closed(&self, phase: &mut Assignment, context: &PhaseContext) -> NextSession {
+        // The next phase need not wait until a slot of this one is free.
+        if phase.is_given_out() {
+            return NextSession::NoMore;
+        }
         let slot = phase.slots.enter(self.clock(), phase.start_ns);
         let Some(slot) = unless_drained(&mut phase.control, slot).await else { return NextSession::NoMore };
         let prefill = context.prefill(self.clock());

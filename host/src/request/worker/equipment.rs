@@ -53,6 +53,11 @@ pub(crate) struct Assignment {
 }
 
 impl Assignment {
+    /// Whether no session can start any more, as far as that is known before a slot is free.
+    pub(super) fn is_given_out(&self) -> bool {
+        self.credits.are_given_out() || self.budget.is_spent()
+    }
+
     /// The next session that may start; none when no request is left for it.
     pub(super) fn next_credit(&mut self) -> Option<Credit> {
         self.credits.next().filter(|_| self.budget.take())
