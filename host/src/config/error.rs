@@ -7,6 +7,7 @@ use super::{
     endpoint_options::{self, EndpointOptionError},
     goodput::ObjectiveError,
     hook_error::HookError,
+    keys::in_file,
     pairs::PairError,
     services::{self, ServiceOptionError},
     size::SizeError,
@@ -240,7 +241,13 @@ impl ConfigError {
 impl Explain for ConfigError {
     fn hint(&self) -> String {
         match self {
-            Self::InPhase { error, .. } => error.hint(),
+            // A typed flag stands over all phases.
+            Self::InPhase { name, error } => match &**error {
+                Self::Needs { needs, .. } => {
+                    format!("set `{}` in the phase `{name}`, or leave out the other one", in_file(needs.name()))
+                }
+                error => error.hint(),
+            },
             Self::NoPayloads { .. } => "leave out `--custom-dataset-type raw-payload`: rows of `--input-file` may hold texts, images and audio".to_owned(),
             Self::NoModel { by } => {
                 format!("add `{by} NAME`, or try `prony profile --mock`, which needs no server")
