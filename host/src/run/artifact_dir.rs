@@ -224,10 +224,11 @@ mod tests {
         std::fs::create_dir(dir.path().join(FOLDER)).unwrap();
         let others = ["notes.txt", "hooks/1-setup.txt", "hooks/before_run.txt"];
         let new = "hooks/1-before_run.txt";
-        others.into_iter().chain([new]).for_each(write);
         let old = ["hooks/2-before_phase-warm-up.txt", "hooks/3-after_run.txt"];
         let of_a_run: Vec<_> = files_of_a_run().chain(old).collect();
-        of_a_run.iter().for_each(|name| write(name));
+        for name in of_a_run.iter().chain(&others).chain([&new]) {
+            write(name);
+        }
         let exists = |name: &str| dir.path().join(name).exists();
         let claimed = claim(dir.path(), true).unwrap();
         assert!(of_a_run.len() > 4 && of_a_run.iter().all(|name| exists(name)));

@@ -237,9 +237,9 @@ fn an_interrupt_while_an_experiment_waits_for_the_server_leaves_the_command_afte
 #[test]
 fn the_deadline_that_ends_the_command_before_a_run_is_told() {
     let server = MockServer::start([]);
-    let run = short(&server).args(["--deadline", "1", "--before-run", "sleep 60"]).run();
+    let run = short(&server).args(["--deadline", "2", "--before-run", "sleep 60"]).run();
     run.ends_with(6);
-    let told = "the deadline of 1 s (`--deadline`) was over before the command of `--before-run` was over";
+    let told = "the deadline of 2 s (`--deadline`) was over before the command of `--before-run` was over";
     assert!(run.stderr.contains(told), "{}", run.stderr);
 }
 

@@ -14,6 +14,8 @@ use super::{
     player::{LONG_PROMPTS, PhaseContext, Player, ReadyRequest, ReadySession},
     sink::{AllStarted, Sink},
 };
+#[cfg(test)]
+use crate::request::priority::Priority;
 use crate::{
     clock::{Clock, RunNs},
     dataset::Source,
@@ -102,6 +104,11 @@ impl<S: Sink> Dispatcher<S> {
             source,
             statistics,
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn priority(&self) -> Arc<Priority> {
+        Arc::clone(&self.player.wire.priority)
     }
 
     fn clock(&self) -> Clock {

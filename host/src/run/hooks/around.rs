@@ -93,7 +93,7 @@ impl<'a> Around<'a> {
     /// A step is over. What that means, if it was the last one, or must not have failed.
     pub(crate) fn over(&mut self, done: Done, observer: &mut dyn Observer) -> Option<Event> {
         (self.running, self.ends_at) = (None, None);
-        self.is_profiled |= done.mark.name == START_PROFILE && done.may_be_done;
+        self.is_profiled |= done.mark.name == START_PROFILE && done.may_have_worked;
         if let Some(StepFailure { reason, hint, .. }) =
             done.failure.clone().filter(|_| self.place == Place::Before)
         {

@@ -63,7 +63,7 @@ impl CallEnd {
     }
 
     /// Whether the server may have done what it was asked for. One that is not there, or that refuses, has not.
-    pub(super) fn may_be_done(&self) -> bool {
+    pub(super) fn may_have_worked(&self) -> bool {
         match self {
             Self::Ok | Self::TimedOut(_) | Self::Stopped(_) => true,
             Self::Failed(error) => {
@@ -219,10 +219,10 @@ mod tests {
         let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", server.local_addr().unwrap());
         let end = called(&url);
-        assert!(matches!(end, CallEnd::TimedOut(_)) && end.may_be_done() && !end.is_unreachable());
+        assert!(matches!(end, CallEnd::TimedOut(_)) && end.may_have_worked() && !end.is_unreachable());
         drop(server);
         let end = called(&url);
-        assert!(end.is_unreachable() && !end.may_be_done(), "{end:?}");
+        assert!(end.is_unreachable() && !end.may_have_worked(), "{end:?}");
     }
 
     #[test]
@@ -230,7 +230,7 @@ mod tests {
         let error = |kind: FailureKind| ErrorDetails { kind: kind.into(), ..ErrorDetails::default() };
         let of = |kind| CallEnd::Failed(error(kind));
         let (reset, refused) = (of(FailureKind::ConnectionReset), of(FailureKind::HttpStatus));
-        assert!(!reset.is_unreachable() && reset.may_be_done());
-        assert!(!refused.is_unreachable() && !refused.may_be_done());
+        assert!(!reset.is_unreachable() && reset.may_have_worked());
+        assert!(!refused.is_unreachable() && !refused.may_have_worked());
     }
 }

@@ -84,7 +84,7 @@ pub(crate) struct Done {
     /// The deadline of the run has ended it.
     pub(crate) is_late: bool,
     /// The server may have done what a call asks for, whatever became of the response.
-    pub(crate) may_be_done: bool,
+    pub(crate) may_have_worked: bool,
 }
 
 /// Why a step did not do what it was to do.
@@ -105,7 +105,7 @@ struct Ended {
     output: Option<String>,
     url: Option<String>,
     failure: Option<StepFailure>,
-    may_be_done: bool,
+    may_have_worked: bool,
 }
 
 const OK: &str = "ok";
@@ -124,12 +124,12 @@ impl Step {
         let Self { name, phase, what, limit } = self;
         let begin_ns = clock.now();
         let marked = move |ended: Ended| {
-            let Ended { outcome, exit_code, output, url, failure, may_be_done } = ended;
+            let Ended { outcome, exit_code, output, url, failure, may_have_worked } = ended;
             let is_late = outcome == TIMED_OUT && limit.is_deadline();
             let reason = failure.as_ref().map(|failure| failure.reason.clone());
             let (name, outcome, end_ns) = (name.to_owned(), outcome.to_owned(), clock.now());
             let mark = Mark { name, phase, begin_ns, end_ns, outcome, reason, exit_code, output, url };
-            Done { mark, failure, is_late, may_be_done }
+            Done { mark, failure, is_late, may_have_worked }
         };
         match what {
             What::Command(planned) => match ShellCommand::start(&planned.command, &planned.variables) {
@@ -143,7 +143,7 @@ impl Step {
             },
             What::Call(call) => {
                 let (stop, stopped) = watch::channel(None);
-                let wait = move || marked(called(&call, call.carry_out(limit.time, stopped, clock), limit));
+                let wait = move || marked(called(&call, &call.carry_out(limit.time, stopped, clock), limit));
                 Begun { stop: Stop::Call(stop), wait: Box::new(wait) }
             }
         }
@@ -174,13 +174,13 @@ impl PlannedCommand {
         };
         let output = kept.is_ok().then_some(self.output);
         let outcome = if failure.is_some() && outcome == OK { FAILED } else { outcome };
-        Ended { outcome, exit_code, output, url: None, failure, may_be_done: false }
+        Ended { outcome, exit_code, output, url: None, failure, may_have_worked: false }
     }
 
     fn not_begun(self, error: &std::io::Error) -> Ended {
         let hint = "raise the limits on processes and open files (`ulimit -u`, `ulimit -n`)";
         let failure = Some(self.failure(&format!("cannot be carried out: {error}"), hint));
-        Ended { outcome: FAILED, exit_code: None, output: None, url: None, failure, may_be_done: false }
+        Ended { outcome: FAILED, exit_code: None, output: None, url: None, failure, may_have_worked: false }
     }
 
     fn failure(&self, what: &str, hint: &str) -> StepFailure {
@@ -201,14 +201,14 @@ fn keep(path: &Path, said: Vec<u8>) -> std::io::Result<()> {
     fs::write(path, said)
 }
 
-fn called(call: &Call, end: CallEnd, limit: Limit) -> Ended {
-    let may_be_done = end.may_be_done();
+fn called(call: &Call, end: &CallEnd, limit: Limit) -> Ended {
+    let may_have_worked = end.may_have_worked();
     let failed = |what: String, hint: String| StepFailure {
         reason: format!("{call} {what}"),
         hint,
         is_unreachable: end.is_unreachable(),
     };
-    let (outcome, failure) = match &end {
+    let (outcome, failure) = match end {
         CallEnd::Ok => (OK, None),
         CallEnd::Stopped(reason) => {
             (stopped(*reason), Some(failed(format!("was ended {reason}"), String::new())))
@@ -223,5 +223,5 @@ fn called(call: &Call, end: CallEnd, limit: Limit) -> Ended {
             (FAILED, Some(failed(format!("failed: {}", error.message), error.hint.clone())))
         }
     };
-    Ended { outcome, exit_code: None, output: None, url: Some(call.url.clone()), failure, may_be_done }
+    Ended { outcome, exit_code: None, output: None, url: Some(call.url.clone()), failure, may_have_worked }
 }
