@@ -239,8 +239,9 @@ fn the_deadline_that_ends_the_command_before_a_run_is_told() {
     let server = MockServer::start([]);
     let run = short(&server).args(["--deadline", "2", "--before-run", "sleep 60"]).run();
     run.ends_with(6);
-    let told = "the deadline of 2 s (`--deadline`) was over before the command of `--before-run` was over";
-    assert!(run.stderr.contains(told), "{}", run.stderr);
+    let expected =
+        "the deadline of 2 s (`--deadline`) was over before the command of `--before-run` was over";
+    assert!(run.stderr.contains(expected), "{}", run.stderr);
 }
 
 #[test]
@@ -262,4 +263,18 @@ fn the_deadline_leaves_time_for_the_command_after_a_phase_that_goes_on() {
         Some(true)
     );
     assert_eq!(run.read("hooks/2-after_run.txt"), "after\n");
+}
+
+#[test]
+fn a_command_that_fails_before_a_later_phase_leaves_results_and_a_hint() {
+    let server = MockServer::start([]);
+    let tool = Tool::profile(&server).args(["--no-server-metrics", "--osl", "2", "--isl", "64"]);
+    let phases =
+        "phases: [{name: a, request_count: 2}, {name: b, request_count: 2}]\nbefore_phase: {b: exit 3}\n";
+    let file = tool.file("run.yaml", phases);
+    let run = tool.arg("--config").arg(file).run();
+    run.ends_with(6);
+    let reason = "the run ended before its time: the command of `--before-phase` failed with exit code 3";
+    assert!(run.stderr.contains(reason), "{}", run.stderr);
+    assert!(run.stderr.contains("hooks/1-before_phase-b.txt"), "{}", run.stderr);
 }
