@@ -18,7 +18,7 @@ impl HasExit for ExecuteError {
         match self {
             Self::Target(_) => Exit::Usage,
             Self::Interrupted(interrupt) => (*interrupt).into(),
-            Self::Late(_) => Exit::Incomplete,
+            Self::Late { .. } => Exit::Incomplete,
             Self::Step(failure) if failure.is_unreachable => Exit::Unreachable,
             Self::Step(_) | Self::Describe(_) | Self::Wait(_) | Self::Unformatted(_) | Self::List(_) => {
                 Exit::Failed

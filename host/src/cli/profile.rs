@@ -234,11 +234,14 @@ fn end(RunOutcome { run, ended }: RunOutcome, shown: Shown) -> Result<Exit, Lost
         Some(Ending::StepFailed { reason, hint }) if report.profiling.outcomes.succeeded == 0 => {
             Err(Lost::Nothing(Failure::statement(Exit::Failed, reason).with_hint(hint)))
         }
+        Some(Ending::StepFailed { reason, hint }) => {
+            terminal::warn(&format!("the run ended before its time: {reason}{}", in_brackets(&hint)));
+            outcome(&report).map_err(Lost::Nothing)
+        }
         Some(
             ending @ (Ending::ServerGone { .. }
             | Ending::Unformatted { .. }
             | Ending::TooManyFailed { .. }
-            | Ending::StepFailed { .. }
             | Ending::Deadline(_)),
         ) => {
             terminal::warn(&format!("the run ended before its time: {}", ending.reason()));
@@ -253,6 +256,11 @@ fn end(RunOutcome { run, ended }: RunOutcome, shown: Shown) -> Result<Exit, Lost
             outcome(&report).map_err(Lost::Nothing)
         }
     }
+}
+
+/// What is to be done, behind a sentence.
+fn in_brackets(hint: &str) -> String {
+    if hint.is_empty() { String::new() } else { format!(" ({hint})") }
 }
 
 /// The journal could not be written to its end. What stands in it is reported all the same; where there is no room for that,

@@ -96,7 +96,7 @@ fn of_phase(text: &str, by: Origin, phases: &[Phase], gap: Gap) -> Result<PhaseC
         return Err(HookError::NoPhase { by, name: name.to_owned(), phases }.into());
     };
     if let Some(other) = gap.other(phases, at) {
-        return Err(HookError::NoGap { by, name: name.to_owned(), other: other.name.to_string() }.into());
+        return Err(HookError::NoGap { by, name: name.to_owned(), other: other.name.clone() }.into());
     }
     Ok(PhaseCommand { phase: Some(phases[at].id), command: whole(command, by)? })
 }
@@ -137,7 +137,7 @@ mod tests {
         let mut phases = load::phases(&spec, &mut Problems::default());
         let others = |phases: &[Phase]| {
             let gaps = [(Gap::Before, 0), (Gap::After, 0), (Gap::Before, 1), (Gap::After, 1)];
-            gaps.map(|(gap, at)| gap.other(phases, at).map(|phase| phase.name.to_string()))
+            gaps.map(|(gap, at)| gap.other(phases, at).map(|phase| phase.name.clone()))
         };
         assert_eq!(others(&phases), [const { None }; 4]);
         phases[0].hands_over = true;

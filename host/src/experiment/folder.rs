@@ -13,7 +13,11 @@ use super::state::{FORMAT, Progress, State};
 use crate::{
     bounded,
     explain::Explain,
-    run::{Lock, artifact_dir, folder_error::ArtifactDirError},
+    run::{
+        Lock,
+        artifact_dir::{self, Claimed},
+        folder_error::ArtifactDirError,
+    },
 };
 
 /// The file of the state.
@@ -131,7 +135,7 @@ impl ExperimentFolder {
         if is_experiment(dir) {
             return Err(FolderError::Taken(dir.to_owned()));
         }
-        let (dir, lock) = artifact_dir::claim(dir, false)?;
+        let Claimed { dir, lock, .. } = artifact_dir::claim(dir, false)?;
         Ok(Self::of(dir, lock))
     }
 
@@ -140,7 +144,7 @@ impl ExperimentFolder {
     /// # Errors
     /// It cannot be made.
     pub(crate) fn dated(name: &Path, wall_ns: u64) -> Result<Self, FolderError> {
-        let (dir, lock) = artifact_dir::dated(name, wall_ns)?;
+        let Claimed { dir, lock, .. } = artifact_dir::dated(name, wall_ns)?;
         Ok(Self::of(dir, lock))
     }
 

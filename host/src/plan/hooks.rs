@@ -71,4 +71,17 @@ impl Hooks {
         let of_phases = self.before_phase.iter_mut().chain(&mut self.after_phase);
         of_run.chain(of_phases.map(|hook| &mut hook.command))
     }
+
+    /// The path of every call in it.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &String> {
+        let of_profiler = self.server_profiler.iter().flat_map(|calls| [&calls.start_path, &calls.stop_path]);
+        self.reset_kv_cache.iter().map(|reset| &reset.path).chain(of_profiler)
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn paths_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        let of_profiler =
+            self.server_profiler.iter_mut().flat_map(|calls| [&mut calls.start_path, &mut calls.stop_path]);
+        self.reset_kv_cache.iter_mut().map(|reset| &mut reset.path).chain(of_profiler)
+    }
 }

@@ -97,6 +97,12 @@ impl Priority {
         self.was_raised.load(Relaxed)
     }
 
+    /// Whether requests of a burst are being sent.
+    #[cfg(test)]
+    pub(super) fn is_burst(&self) -> bool {
+        self.is_burst.load(Relaxed)
+    }
+
     fn raise(&self) {
         // Elsewhere a priority is one of the whole process.
         let is_possible = cfg!(target_os = "linux") && !self.is_refused.load(Relaxed);

@@ -1,7 +1,7 @@
 //! The folder of a run: made new, never silently reused.
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     io,
     path::{Path, PathBuf},
 };
@@ -15,44 +15,97 @@ use super::{
 };
 use crate::{record::journal, report};
 
-/// Makes the folder that the user named, and takes it. With `overwrite`, the files of an earlier run in it go; others stay.
-pub(crate) fn claim(path: &Path, overwrite: bool) -> Result<(PathBuf, Lock), ArtifactDirError> {
+/// A folder that is this process's.
+#[derive(Debug)]
+pub(crate) struct Claimed {
+    pub(crate) dir: PathBuf,
+    pub(crate) lock: Lock,
+    /// What an earlier run has left in it.
+    pub(crate) old: OldFiles,
+}
+
+/// The files of an earlier run, by their names in its folder. They stay until the new run begins.
+#[derive(Debug, Default)]
+pub(crate) struct OldFiles(Vec<PathBuf>);
+
+impl OldFiles {
+    /// Removes them from their folder, but for those that the new run has written (`new`).
+    ///
+    /// # Errors
+    /// One cannot be removed.
+    pub(crate) fn remove(&self, dir: &Path, new: &[&str]) -> Result<(), ArtifactDirError> {
+        for name in self.0.iter().filter(|name| !new.iter().any(|new| Path::new(new) == *name)) {
+            let path = dir.join(name);
+            match std::fs::remove_file(&path) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(ArtifactDirError::Io { path, source });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Makes the folder that the user named, and takes it. With `overwrite` there may be an earlier run in it, whose files are
+/// named and not yet removed.
+///
+/// # Errors
+/// There are files in it, or it cannot be made, or another process has it.
+pub(crate) fn claim(path: &Path, overwrite: bool) -> Result<Claimed, ArtifactDirError> {
     let io = |source| ArtifactDirError::Io { path: path.to_owned(), source };
     check_for_files(path)?;
     std::fs::create_dir_all(path).map_err(io)?;
     let lock = Lock::take(path)?;
-    let mut entries = std::fs::read_dir(path).map_err(io)?;
-    // Where nothing but a command before the run was carried out, there is no run.
-    let is_nothing = |name: &OsStr| name == lock::FILE_NAME || name == FOLDER;
-    let is_empty = entries.all(|entry| entry.is_ok_and(|entry| is_nothing(&entry.file_name())));
-    if !is_empty && !overwrite {
+    if !overwrite && !is_empty(path).map_err(io)? {
         let error = if has_run(path) { ArtifactDirError::HasRun } else { ArtifactDirError::NotEmpty };
         return Err(error(path.to_owned()));
     }
-    let said = outputs_of_hooks(path).map_err(io)?;
-    for file in files_of_a_run().map(|name| path.join(name)).chain(said) {
-        match std::fs::remove_file(file) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
-            _ => {}
-        }
-    }
-    Ok((path.to_owned(), lock))
+    let said = names_in_hooks(path).map_err(io)?.into_iter().filter(|name| is_output(name));
+    let said = said.map(|name| Path::new(FOLDER).join(name));
+    let old = OldFiles(files_of_a_run().map(PathBuf::from).chain(said).collect());
+    Ok(Claimed { dir: path.to_owned(), lock, old })
 }
 
-/// What commands of an earlier run have said, in files that begin with a number.
-fn outputs_of_hooks(path: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = match std::fs::read_dir(path.join(FOLDER)) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
-    let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?;
-    let is_ours = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.split_once('-').is_some_and(|(number, _)| number.parse::<u32>().is_ok())
-            && name.ends_with(".txt")
-    };
-    Ok(paths.into_iter().filter(is_ours).collect())
+/// Whether there is nothing in it but a lock, and the output of commands around a run that did not begin.
+fn is_empty(path: &Path) -> io::Result<bool> {
+    for entry in std::fs::read_dir(path)? {
+        let entry = entry?;
+        let is_nothing = entry.file_name() == lock::FILE_NAME
+            || (entry.file_name() == FOLDER && entry.file_type()?.is_dir());
+        if !is_nothing {
+            return Ok(false);
+        }
+    }
+    Ok(names_in_hooks(path)?.iter().all(|name| is_output_without_a_run(name)))
+}
+
+/// What is in the folder for the output of commands.
+fn names_in_hooks(path: &Path) -> io::Result<Vec<OsString>> {
+    match std::fs::read_dir(path.join(FOLDER)) {
+        Ok(entries) => entries.map(|entry| entry.map(|entry| entry.file_name())).collect(),
+        Err(error) if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind()) => {
+            Ok(Vec::new())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// What a command was for whose output has this name, such as `before_run` of `1-before_run.txt`.
+fn hook_of(name: &OsStr) -> Option<&str> {
+    let (number, hook) = name.to_str()?.strip_suffix(".txt")?.split_once('-')?;
+    number.parse::<u32>().is_ok().then_some(hook)
+}
+
+fn is_output_without_a_run(name: &OsStr) -> bool {
+    matches!(hook_of(name), Some("before_run" | "after_run"))
+}
+
+/// Whether a file with this name is the output of a command of a run.
+fn is_output(name: &OsStr) -> bool {
+    let is_around_a_phase =
+        |hook: &str| ["before_phase-", "after_phase-"].iter().any(|begin| hook.starts_with(begin));
+    is_output_without_a_run(name) || hook_of(name).is_some_and(is_around_a_phase)
 }
 
 /// Takes a folder that is there, with what is in it.
@@ -84,7 +137,7 @@ fn check_for_files(path: &Path) -> Result<(), ArtifactDirError> {
 /// Makes a new folder for a run that began `wall_start_ns` after 1970 and whose folder the user did not name: the date and
 /// time in front of the name of `path`, in UTC, so that names sort by time. Two runs that begin in the same second get two
 /// folders.
-pub(crate) fn dated(path: &Path, wall_start_ns: u64) -> Result<(PathBuf, Lock), ArtifactDirError> {
+pub(crate) fn dated(path: &Path, wall_start_ns: u64) -> Result<Claimed, ArtifactDirError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     number(&path.with_file_name(format!("{}_{name}", second(wall_start_ns))))
 }
@@ -99,7 +152,7 @@ fn second(wall_ns: u64) -> String {
 }
 
 /// Makes a new folder: `name`, or `name-2` and so on when that is taken.
-fn number(path: &Path) -> Result<(PathBuf, Lock), ArtifactDirError> {
+fn number(path: &Path) -> Result<Claimed, ArtifactDirError> {
     let io = |source| ArtifactDirError::Io { path: path.to_owned(), source };
     if let Some(parent) = path.parent() {
         check_for_files(parent)?;
@@ -108,7 +161,10 @@ fn number(path: &Path) -> Result<(PathBuf, Lock), ArtifactDirError> {
     let mut candidate = path.to_owned();
     for number in 2_u64.. {
         match std::fs::create_dir(&candidate) {
-            Ok(()) => return Lock::take(&candidate).map(|lock| (candidate, lock)),
+            Ok(()) => {
+                let lock = Lock::take(&candidate)?;
+                return Ok(Claimed { dir: candidate, lock, old: OldFiles::default() });
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let mut name = path.as_os_str().to_owned();
                 name.push(format!("-{number}"));
@@ -130,7 +186,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("artifacts/chat_c1");
         let begin_ns = 1_795_874_587_999_999_999;
-        let made: Vec<PathBuf> = (0..3).map(|_| dated(&path, begin_ns).unwrap().0).collect();
+        let made: Vec<PathBuf> = (0..3).map(|_| dated(&path, begin_ns).unwrap().dir).collect();
         let names: Vec<_> = made.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(
             names,
@@ -162,15 +218,37 @@ mod tests {
     }
 
     #[test]
-    fn overwriting_removes_a_runs_files_and_nothing_else() {
+    fn overwriting_removes_a_runs_files_and_nothing_else_and_not_before_the_new_one_begins() {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("notes.txt"), "mine").unwrap();
-        let of_a_run: Vec<_> = files_of_a_run().map(|name| dir.path().join(name)).collect();
-        for file in &of_a_run {
-            std::fs::write(file, "old").unwrap();
+        let write = |name: &str| std::fs::write(dir.path().join(name), "old").unwrap();
+        std::fs::create_dir(dir.path().join(FOLDER)).unwrap();
+        let others = ["notes.txt", "hooks/1-setup.txt", "hooks/before_run.txt"];
+        let new = "hooks/1-before_run.txt";
+        let old = ["hooks/2-before_phase-warm-up.txt", "hooks/3-after_run.txt"];
+        let of_a_run: Vec<_> = files_of_a_run().chain(old).collect();
+        for name in of_a_run.iter().chain(&others).chain([&new]) {
+            write(name);
         }
-        claim(dir.path(), true).unwrap();
-        assert!(dir.path().join("notes.txt").exists());
-        assert!(of_a_run.len() > 2 && of_a_run.iter().all(|file| !file.exists()), "{of_a_run:?}");
+        let exists = |name: &str| dir.path().join(name).exists();
+        let claimed = claim(dir.path(), true).unwrap();
+        assert!(of_a_run.len() > 4 && of_a_run.iter().all(|name| exists(name)));
+        claimed.old.remove(&claimed.dir, &[new]).unwrap();
+        assert!(!of_a_run.iter().any(|name| exists(name)), "{of_a_run:?}");
+        assert!(others.into_iter().chain([new]).all(exists));
+    }
+
+    #[test]
+    fn output_of_a_run_that_did_not_begin_is_nothing_and_other_files_are_the_users() {
+        let dir = tempfile::tempdir().unwrap();
+        let hooks = dir.path().join(FOLDER);
+        std::fs::write(&hooks, "mine").unwrap();
+        assert!(matches!(claim(dir.path(), false), Err(ArtifactDirError::NotEmpty(_))));
+        std::fs::remove_file(&hooks).unwrap();
+        std::fs::create_dir(&hooks).unwrap();
+        std::fs::write(hooks.join("1-before_run.txt"), "old").unwrap();
+        std::fs::write(hooks.join("2-after_run.txt"), "old").unwrap();
+        drop(claim(dir.path(), false).unwrap());
+        std::fs::write(hooks.join("1-setup.txt"), "mine").unwrap();
+        assert!(matches!(claim(dir.path(), false), Err(ArtifactDirError::NotEmpty(_))));
     }
 }

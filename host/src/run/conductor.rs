@@ -14,9 +14,8 @@ use super::{
     event_source::{EventSource, Wakeup},
     failed_share::TooManyFailed,
     hooks::{
-        LAST_TIMEOUT,
+        Limit,
         around::{Around, after_run},
-        time_left,
     },
     lifecycle::{Action, Drain, Ending, Event, Lifecycle},
     observer::{Observer, Snapshot},
@@ -166,8 +165,7 @@ async fn conduct_in_loop(
     registry.restore_process_state();
     // Whoever does not wait for the rest ends the run as well.
     let ending = ending.or_else(|| events.interrupted());
-    let left = time_left(run.plan.deadline(), run.clock).max(LAST_TIMEOUT);
-    let most = if is_hurried { LAST_TIMEOUT } else { left };
+    let most = if is_hurried { Limit::last() } else { Limit::after_load(run.plan.deadline(), run.clock) };
     let note = after_run(&run.hooks, ending.as_ref(), most, &mut events, &channels, observer).await;
     let ending = ending.or_else(|| events.interrupted());
     let notes = end.notes.into_iter().chain(note);
@@ -308,7 +306,7 @@ impl Conductor<'_> {
     /// The next instant at which something is due.
     fn timer(&self) -> Option<RunNs> {
         let of_phases = self.running.iter().filter_map(|phase| phase.timer.as_ref()).map(|(at, _)| *at);
-        self.deadline.into_iter().chain(of_phases).min()
+        self.deadline.into_iter().chain(self.around.ends_at()).chain(of_phases).min()
     }
 
     /// What is due at that instant.
@@ -318,6 +316,10 @@ impl Conductor<'_> {
             self.deadline = None;
             self.around.is_late();
             return self.run.plan.deadline().map(|time| Event::Broken(Ending::Deadline(time)));
+        }
+        if self.around.ends_at() == Some(timer) {
+            self.around.end_late();
+            return None;
         }
         let is_due = |phase: &&mut RunningPhase| phase.timer.as_ref().is_some_and(|(at, _)| *at == timer);
         self.running.iter_mut().find(is_due).and_then(|phase| phase.timer.take()).map(|(_, event)| event)
@@ -330,7 +332,7 @@ impl Conductor<'_> {
             Action::Before(index) => return self.around.before(&run.plan.phases[*index..]),
             Action::StartPhase(index) => self.start_phase(*index),
             Action::After(index) => return self.around.after(&run.plan.phases[*index]),
-            Action::StopStep => self.around.stop(),
+            Action::StopStep(reason) => self.around.stop(*reason),
             Action::Drain(phase) => self.tell(*phase, Control::Drain),
             Action::Cancel(phase) => {
                 self.requests_cancelled = true;

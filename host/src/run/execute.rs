@@ -10,13 +10,13 @@ use prony_plugin_api::{ErrorDetails, metadata::EndpointMetadata};
 use uuid::Uuid;
 
 use super::{
-    Interrupt, Lock, artifact_dir,
+    Interrupt, Lock,
+    artifact_dir::{self, OldFiles},
     conductor::{RunError, conduct},
     folder_error::ArtifactDirError,
     hooks::{
-        PlannedHooks, Step, StepFailure,
+        Limit, PlannedHooks, Step, StepFailure,
         blocking::{self, CarriedOut},
-        time_left,
     },
     in_time::in_time,
     lifecycle::Ending,
@@ -33,7 +33,9 @@ use crate::{
     node::{self, LoadedEndpoint, Loading, NodeError},
     plan::{ClassKind, DatasetConfig, Plan},
     plugin::{Category, PluginError, Registry},
-    record::{Mark, PolicyRecord, ProcessUsage, RunHeader, recorder::RecorderError, settings},
+    record::{
+        Mark, PolicyRecord, ProcessUsage, RESET_KV_CACHE, RunHeader, recorder::RecorderError, settings,
+    },
     report,
     request::target::TargetPlan,
     seed::Seed,
@@ -119,10 +121,12 @@ pub(crate) enum ExecuteError {
     #[error("interrupted before the first request: nothing was measured")]
     Interrupted(Interrupt),
     /// There was no time left to measure anything.
-    #[error(
-        "the deadline of {0} s (`--deadline`) was over before the content of the requests was made: nothing was measured"
-    )]
-    Late(f64),
+    #[error("the deadline of {deadline_s} s (`--deadline`) was over before {what}: nothing was measured")]
+    Late {
+        deadline_s: f64,
+        /// What was to be done by then, as a half-sentence.
+        what: &'static str,
+    },
     /// A bug of ours: the configuration is no JSON.
     #[error("describe the configuration")]
     Describe(#[source] serde_json::Error),
@@ -201,7 +205,7 @@ fn prepare(
     let beginning = Beginning { registry, folder, clock, here: here.ok(), observer };
     let Ready { asked, hooks, marks, claimed } = beginning.get_ready(asked, hooks)?;
     let Asked { endpoint, mut plan, target, source, .. } = asked;
-    let Claimed { dir, absolute, lock } = claimed;
+    let Claimed { dir, absolute, lock, .. } = claimed;
     plan.artifact_dir = dir;
     let dir = absolute;
     if let Some(text) = file_of_settings {
@@ -319,6 +323,9 @@ impl Beginning<'_> {
             Some(claimed) => claimed,
             None => self.claim(&asked.plan)?,
         };
+        // What an earlier run has measured is kept until this one can measure.
+        let new: Vec<&str> = marks.iter().filter_map(|mark| mark.output.as_deref()).collect();
+        claimed.old.remove(&claimed.absolute, &new)?;
         let hooks = hooks.in_folder(&claimed.absolute);
         Ok(Ready { asked, hooks, marks, claimed })
     }
@@ -336,24 +343,39 @@ impl Beginning<'_> {
         Ok(asked)
     }
 
-    /// Carries out what must be done, within the run's deadline.
+    /// Carries out what must be done, within the run's deadline. From here on an interrupt is the run's to hear: the command
+    /// after the run is carried out although somebody ends what comes next.
     fn carry_out(&mut self, step: Step, plan: &Plan) -> Result<Mark, ExecuteError> {
-        let left = time_left(plan.deadline(), self.clock);
+        let deadline = plan.deadline();
         self.observer.hears_interrupts(true);
-        let carried_out = blocking::carry_out(step.within(left), self.clock);
-        self.observer.hears_interrupts(false);
+        let carried_out = blocking::carry_out(step.within(Limit::until(deadline, self.clock)), self.clock);
         let CarriedOut { done, interrupt } = carried_out.map_err(ExecuteError::Wait)?;
         match (interrupt, done.failure) {
             (Some(interrupt), _) => Err(ExecuteError::Interrupted(interrupt)),
+            (None, Some(_)) if done.is_late => Err(late(deadline.unwrap_or_default(), before(&done.mark))),
             (None, Some(failure)) => Err(ExecuteError::Step(failure)),
             (None, None) => Ok(done.mark),
         }
     }
 
     fn claim(&self, plan: &Plan) -> Result<Claimed, ArtifactDirError> {
-        let (dir, lock) = claim(self.folder, plan, self.clock)?;
+        let artifact_dir::Claimed { dir, lock, old } = claim(self.folder, plan, self.clock)?;
         let absolute = self.here.as_ref().map_or_else(|| dir.clone(), |here| here.join(&dir));
-        Ok(Claimed { dir, absolute, lock })
+        Ok(Claimed { dir, absolute, lock, old })
+    }
+}
+
+/// There was no time left.
+fn late(deadline: Duration, what: &'static str) -> ExecuteError {
+    ExecuteError::Late { deadline_s: deadline.as_secs_f64(), what }
+}
+
+/// What a step does, as [`late`] says it.
+fn before(mark: &Mark) -> &'static str {
+    if mark.name == RESET_KV_CACHE {
+        "the caches of the servers were empty (`--reset-kv-cache`)"
+    } else {
+        "the command of `--before-run` was over"
     }
 }
 
@@ -364,6 +386,8 @@ struct Claimed {
     /// The same wherever a plugin may go.
     absolute: PathBuf,
     lock: Lock,
+    /// What goes when the run begins.
+    old: OldFiles,
 }
 
 /// Notes what markers of conversations cost, if there are any and something counts them: generated texts leave room for them.
@@ -388,7 +412,7 @@ fn open_in_time(
     let work = move || (open_dataset(&mut own, &endpoint, tokenizer.as_ref()), own);
     let left = deadline.saturating_sub(Duration::from_nanos(clock.now()));
     let opened = in_time(left, work).map_err(ExecuteError::Wait)?;
-    let (opened, own) = opened.ok_or_else(|| ExecuteError::Late(deadline.as_secs_f64()))?;
+    let (opened, own) = opened.ok_or_else(|| late(deadline, "the content of the requests was made"))?;
     *plan = own;
     Ok(opened?)
 }
@@ -430,7 +454,7 @@ pub(super) fn load_tokenizer(
     needed.then(|| Tokenizer::of_plan(plan).map(Arc::new)).transpose()
 }
 
-fn claim(folder: Folder, plan: &Plan, clock: Clock) -> Result<(PathBuf, Lock), ArtifactDirError> {
+fn claim(folder: Folder, plan: &Plan, clock: Clock) -> Result<artifact_dir::Claimed, ArtifactDirError> {
     match folder {
         Folder::Named { overwrite } => artifact_dir::claim(&plan.artifact_dir, overwrite),
         Folder::Dated => artifact_dir::dated(&plan.artifact_dir, clock.wall_start_ns()),

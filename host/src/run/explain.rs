@@ -21,7 +21,7 @@ impl Explain for ExecuteError {
 
     fn is_statement(&self) -> bool {
         match self {
-            Self::Interrupted(_) | Self::Late(_) | Self::Step(_) => true,
+            Self::Interrupted(_) | Self::Late { .. } | Self::Step(_) => true,
             wrapped => wrapped.explained().is_some_and(Explain::is_statement),
         }
     }
@@ -42,7 +42,7 @@ impl ExecuteError {
             Self::Target(_)
             | Self::Step(_)
             | Self::Interrupted(_)
-            | Self::Late(_)
+            | Self::Late { .. }
             | Self::Describe(_)
             | Self::Wait(_)
             | Self::Unformatted(_)

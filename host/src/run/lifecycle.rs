@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::interrupts::Interrupt;
+use super::{interrupts::Interrupt, stop_reason::StopReason};
 use crate::clock::RunNs;
 
 /// Something happened.
@@ -188,7 +188,7 @@ pub(crate) enum Action {
     /// Do what comes after the phase at this position, and report [`Event::StepsOver`].
     After(usize),
     /// End what is being done before or after a phase.
-    StopStep,
+    StopStep(StopReason),
     /// Nobody waits for the phases any more.
     Abandon,
     /// Send nothing new in it.
@@ -281,7 +281,7 @@ impl Lifecycle {
                 self.ending.get_or_insert(Ending::Interrupted(interrupt));
                 match self.step {
                     // Each ends one command.
-                    Some(_) => vec![Action::StopStep],
+                    Some(_) => vec![Action::StopStep(StopReason::Interrupt)],
                     None if self.interrupts > 1 => self.cancel_all(),
                     None => self.drain_early(),
                 }
@@ -335,9 +335,13 @@ impl Lifecycle {
     /// same reason may be told again and again.
     fn end(&mut self, ending: Ending, phases_end: fn(&mut Self) -> Vec<Action>) -> Vec<Action> {
         let is_first = self.ending.is_none();
+        let stop = match ending {
+            Ending::Deadline(_) => StopReason::Deadline,
+            _ => StopReason::RunEnds,
+        };
         self.ending.get_or_insert(ending);
         match self.step {
-            Some(Step::Before) if is_first => vec![Action::StopStep],
+            Some(Step::Before) if is_first => vec![Action::StopStep(stop)],
             Some(_) => Vec::new(),
             None => phases_end(self),
         }
@@ -558,7 +562,7 @@ mod tests {
     #[test]
     fn an_interrupt_before_a_phase_ends_the_command_and_the_run() {
         let mut run = before();
-        assert_eq!(run.on(INTERRUPT), [Action::StopStep]);
+        assert_eq!(run.on(INTERRUPT), [Action::StopStep(StopReason::Interrupt)]);
         let failed =
             Ending::StepFailed { reason: "it was ended by an interrupt".into(), hint: String::new() };
         assert_eq!(run.on(Event::StepsFailed(failed)), [Action::After(0)]);
@@ -570,7 +574,7 @@ mod tests {
     fn an_interrupt_after_a_phase_ends_the_command_and_no_further_phase_begins() {
         let mut run = lifecycle();
         run.on(Event::PhaseDone(0));
-        assert_eq!(run.on(INTERRUPT), [Action::StopStep]);
+        assert_eq!(run.on(INTERRUPT), [Action::StopStep(StopReason::Interrupt)]);
         assert_eq!(run.on(Event::StepsOver), [Action::Finish]);
     }
 
@@ -586,10 +590,18 @@ mod tests {
     #[test]
     fn a_reason_that_is_told_again_and_again_ends_a_command_once() {
         let mut run = before();
-        assert_eq!(run.on(Event::Broken(Ending::JournalLost)), [Action::StopStep]);
+        assert_eq!(run.on(Event::Broken(Ending::JournalLost)), [Action::StopStep(StopReason::RunEnds)]);
         assert_eq!(run.on(Event::Broken(Ending::JournalLost)), []);
         assert_eq!(run.on(Event::StepsOver), [Action::After(0)]);
         assert_eq!(run.on(Event::Broken(Ending::JournalLost)), []);
+    }
+
+    #[test]
+    fn the_deadline_ends_a_command_before_a_phase_and_says_so() {
+        let mut run = before();
+        let deadline = Event::Broken(Ending::Deadline(GRACE));
+        assert_eq!(run.on(deadline), [Action::StopStep(StopReason::Deadline)]);
+        assert_eq!(run.on(Event::StepsOver), [Action::After(0)]);
     }
 
     /// Three phases, of which the first two hand over.

@@ -28,6 +28,7 @@ mod saturation;
 mod scrape;
 pub(crate) mod services;
 pub(crate) mod setup;
+mod stop_reason;
 pub(crate) mod usage;
 
 use prony_plugin_api::{

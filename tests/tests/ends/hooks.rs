@@ -1,8 +1,8 @@
 //! Commands before and after a run and its phases, and calls to the server.
 
-use std::fs;
+use std::{fs, net::TcpListener};
 
-use prony_tests::{MockServer, Run, Running, Tool};
+use prony_tests::{MockServer, Run, Running, Script, ScriptedServer, Tool};
 use serde_json::Value;
 
 /// What was done around the load: name, phase, outcome.
@@ -182,4 +182,99 @@ fn a_cache_that_is_emptied_before_each_run_knows_nothing_of_the_run_before() {
         (&second["prefix_cache"]["usage"], &server.truth()["cache_resets_total"]),
         (&0.0.into(), &2.into())
     );
+}
+
+#[test]
+fn the_servers_profiler_is_stopped_although_it_did_not_say_that_it_has_started() {
+    let stopped = Script::whole("application/json", "{}");
+    let server = ScriptedServer::start([Script::silent().hold(), stopped]);
+    let run = Tool::profile_at(&server.url())
+        .args(["--request-count", "1", "--no-server-metrics", "--server-profiler"])
+        .args(["--server-profiler-timeout-seconds", "0.3"])
+        .run();
+    run.ends_with(1);
+    let requests = server.requests();
+    let paths: Vec<_> = requests.iter().map(|seen| seen.bytes.split(|byte| *byte == b' ').nth(1)).collect();
+    assert_eq!(paths, [Some(&b"/start_profile"[..]), Some(b"/stop_profile")]);
+    assert_eq!(mark(&run, "start_profile")["outcome"], "timed_out");
+}
+
+#[test]
+fn results_of_an_earlier_run_stay_until_what_comes_before_the_new_one_has_succeeded() {
+    let server = MockServer::start([]);
+    let first = Tool::profile(&server).args(["--request-count", "1"]).run();
+    first.succeeds();
+    let again = |command| {
+        let words = ["profile", "--model", "m", "--request-count", "1", "--url", server.url(), "--overwrite"];
+        Tool::new(words).args(["--before-run", command, "--artifact-dir"]).arg(first.artifact("")).run()
+    };
+    let journal = fs::read(first.artifact("journal.prony")).unwrap();
+    again("exit 3").ends_with(1);
+    assert!(fs::read(first.artifact("journal.prony")).unwrap() == journal);
+    assert!(first.artifact("profile_export_prony.json").exists());
+    again("echo new").succeeds();
+    assert!(fs::read(first.artifact("journal.prony")).unwrap() != journal);
+    assert_eq!(first.read("hooks/1-before_run.txt"), "new\n");
+}
+
+#[test]
+fn an_interrupt_while_an_experiment_waits_for_the_server_leaves_the_command_after_the_run_whole() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", server.local_addr().unwrap());
+    let running = Tool::profile_at(&url)
+        .args(["--request-count", "1", "--num-profile-runs", "2", "--wait-for-model-timeout", "60"])
+        .args(["--before-run", "true", "--after-run", "sleep 0.3; echo \"$PRONY_RUN_INCOMPLETE\""])
+        .spawn();
+    // It asks whether the server is there, and gets no response.
+    let _asks = server.accept().unwrap();
+    running.signal("INT");
+    let run = running.wait();
+    run.ends_with(130);
+    let said = run.read("runs/run_1/hooks/2-after_run.txt");
+    assert_eq!(said, "interrupted before the first request: nothing was measured\n");
+}
+
+#[test]
+fn the_deadline_that_ends_the_command_before_a_run_is_told() {
+    let server = MockServer::start([]);
+    let run = short(&server).args(["--deadline", "2", "--before-run", "sleep 60"]).run();
+    run.ends_with(6);
+    let expected =
+        "the deadline of 2 s (`--deadline`) was over before the command of `--before-run` was over";
+    assert!(run.stderr.contains(expected), "{}", run.stderr);
+}
+
+#[test]
+fn the_deadline_leaves_time_for_the_command_after_a_phase_that_goes_on() {
+    let server = MockServer::start([]);
+    let run = short(&server)
+        .args([
+            "--deadline",
+            "2",
+            "--after-phase",
+            "profiling: sleep 2; echo done",
+            "--after-run",
+            "echo after",
+        ])
+        .run();
+    assert_eq!(mark(&run, "after_phase")["outcome"], "ok", "{}", run.stderr);
+    assert_eq!(
+        run.summary()["incomplete_reason"].as_str().map(|reason| reason.contains("--deadline")),
+        Some(true)
+    );
+    assert_eq!(run.read("hooks/2-after_run.txt"), "after\n");
+}
+
+#[test]
+fn a_command_that_fails_before_a_later_phase_leaves_results_and_a_hint() {
+    let server = MockServer::start([]);
+    let tool = Tool::profile(&server).args(["--no-server-metrics", "--osl", "2", "--isl", "64"]);
+    let phases =
+        "phases: [{name: a, request_count: 2}, {name: b, request_count: 2}]\nbefore_phase: {b: exit 3}\n";
+    let file = tool.file("run.yaml", phases);
+    let run = tool.arg("--config").arg(file).run();
+    run.ends_with(6);
+    let reason = "the run ended before its time: the command of `--before-phase` failed with exit code 3";
+    assert!(run.stderr.contains(reason), "{}", run.stderr);
+    assert!(run.stderr.contains("hooks/1-before_phase-b.txt"), "{}", run.stderr);
 }

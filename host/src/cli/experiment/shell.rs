@@ -3,7 +3,7 @@
 use std::{fs, path::Path, time::Duration};
 
 use super::signals::Signals;
-use crate::{config::redact, run::hooks::ShellCommand};
+use crate::run::hooks::ShellCommand;
 
 /// Carries out a command, and writes what it says into this file, without secrets that are known.
 ///
@@ -15,8 +15,7 @@ pub(super) fn carry_out(command: &str, output: &Path, signals: &Signals) -> Resu
     signals.set_shell(command.group());
     let (end, said) = command.wait(Duration::MAX);
     signals.set_shell(None);
-    let shown = redact::shown_bytes(&said).unwrap_or(said);
-    fs::write(output, shown).map_err(|error| format!("has an output that cannot be kept: {error}"))?;
+    fs::write(output, said).map_err(|error| format!("has an output that cannot be kept: {error}"))?;
     if end.is_success() { Ok(()) } else { Err(end.in_words()) }
 }
 

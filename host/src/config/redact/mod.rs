@@ -54,6 +54,10 @@ pub(crate) fn plan(plan: &Plan, redactor: &Redactor) -> Redacted<Plan> {
         redactor.mask_in_place(address);
     }
     redactor.mask_in_place(&mut config.target.model);
+    for path in config.hooks.paths_mut() {
+        *path = url(path);
+        redactor.mask_in_place(path);
+    }
     for command in config.hooks.commands_mut() {
         *command = shell(command);
         redactor.mask_in_place(command);
@@ -116,7 +120,10 @@ pub(crate) fn value_of(flag: &str, value: &str) -> String {
         "-u" | "--url" | "--server-metrics" | "--proxy" => {
             value.split(',').map(url).collect::<Vec<_>>().join(",")
         }
-        "--custom-endpoint" => url(value),
+        "--custom-endpoint"
+        | "--reset-kv-cache-path"
+        | "--server-profiler-start-path"
+        | "--server-profiler-stop-path" => url(value),
         // Their names are ours, and none of their values is a secret.
         "--class" | "--goodput" => value.to_owned(),
         "--service-option" | "--endpoint-option" => option(value),
@@ -126,14 +133,24 @@ pub(crate) fn value_of(flag: &str, value: &str) -> String {
     }
 }
 
-/// A command of the shell, whose parts nobody knows: hidden as a whole where one of them may be a secret, or is behind a flag
-/// that `curl` logs in with.
+/// Programs to which `-p` gives a password. To others it gives a port, or tells them to make folders.
+const TAKE_PASSWORDS: [&str; 6] = ["sshpass", "mysql", "mysqladmin", "mysqldump", "mariadb", "mariadb-dump"];
+
+/// A command of the shell, whose parts nobody knows: hidden as a whole where one of them may be a secret, or is a flag that
+/// well-known programs log in with.
 fn shell(command: &str) -> String {
-    let parts = command.split(|c: char| c.is_whitespace() || "'\"`".contains(c));
-    let may_be_secret = |part: &str| {
-        is_sensitive(part) || ["-u", "--user"].contains(&part) || (is_address(part) && url(part) != part)
+    let parts = || command.split(|c: char| c.is_whitespace() || "'\"`;|&()".contains(c));
+    let takes_password =
+        parts().any(|part| part.rsplit('/').next().is_some_and(|name| TAKE_PASSWORDS.contains(&name)));
+    let is_login = |part: &str| {
+        part.starts_with("-u")
+            || part == "--user"
+            || part.starts_with("--user=")
+            || (takes_password && part.starts_with("-p"))
     };
-    if parts.into_iter().any(may_be_secret) { REDACTED.to_owned() } else { command.to_owned() }
+    let may_be_secret =
+        |part: &str| is_sensitive(part) || is_login(part) || (is_address(part) && url(part) != part);
+    if parts().any(may_be_secret) { REDACTED.to_owned() } else { command.to_owned() }
 }
 
 /// A JSON object or array with its secrets hidden; nothing for any other text.
@@ -263,6 +280,12 @@ mod tests {
     #[case("--extra-inputs a:1,api_key:k,b:2", "--extra-inputs a:1,api_key:<redacted>")]
     #[case("-H Accept:a,b -H code:x", "-H Accept:a,b -H code:<redacted>")]
     #[case("--url http://u:p/q@h", "--url http://<redacted>")]
+    #[case(
+        "--reset-kv-cache-path /reset?api_key=k&a=1",
+        "--reset-kv-cache-path /reset?api_key=<redacted>&a=1"
+    )]
+    #[case("--server-profiler-start-path=/a?token=t", "--server-profiler-start-path=/a?token=<redacted>")]
+    #[case("--server-profiler-stop-path /a?token=t", "--server-profiler-stop-path /a?token=<redacted>")]
     #[case("--isl 5 --url localhost:8000", "--isl 5 --url localhost:8000")]
     fn a_command_line_is_shown_without_secrets(#[case] typed: &str, #[case] shown: &str) {
         assert_eq!(command_line(typed.split(' ')).join(" "), shown);
@@ -280,6 +303,23 @@ mod tests {
     }
 
     #[test]
+    fn paths_of_calls_are_kept_without_their_secrets() {
+        use crate::{
+            metrics::sample,
+            plan::{CacheReset, ProfilerCalls},
+        };
+        let mut config = sample::config();
+        let path = "/a?token=a-secret-1&n=1".to_owned();
+        config.hooks.reset_kv_cache = Some(CacheReset { path: path.clone(), timeout_s: 1.0 });
+        let profiler = ProfilerCalls { start_path: path.clone(), stop_path: path, timeout_s: 1.0 };
+        config.hooks.server_profiler = Some(profiler);
+        assert!(of_config(&config).iter().any(|secret| secret == "a-secret-1"));
+        let kept = serde_json::to_string(&plan(&config, &Redactor::of([""; 0]))).unwrap();
+        assert!(!kept.contains("a-secret-1"));
+        assert_eq!(kept.matches("/a?token=<redacted>&n=1").count(), 3, "{kept}");
+    }
+
+    #[test]
     fn a_short_secret_is_taken_out_as_a_whole() {
         let mut text = "pwd1234 pwd123".to_owned();
         take_out(&mut text, "pwd1234");
@@ -290,6 +330,11 @@ mod tests {
     #[case::plain("curl -fsS -X POST http://h:8000/reset_prefix_cache", true)]
     #[case::header("curl -H 'Authorization: Bearer abc' http://h", false)]
     #[case::login("curl -u me:abc http://h", false)]
+    #[case::login_without_space("curl -uadmin:abc http://h", false)]
+    #[case::login_in_one_word("curl --user=me:abc http://h", false)]
+    #[case::password_of_ssh("sshpass -p abc ssh h date", false)]
+    #[case::password_of_mysql("date; /usr/bin/mysql -pabc -e 'flush tables'", false)]
+    #[case::folders("mkdir -p logs && docker run -p 8000:8000 vllm", true)]
     #[case::address("curl http://me:abc@h", false)]
     #[case::variable("reset --key $API_KEY", false)]
     fn a_command_of_the_shell_is_hidden_where_it_may_hold_a_secret(

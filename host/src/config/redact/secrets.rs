@@ -17,6 +17,7 @@ pub(crate) fn of_config(plan: &Plan) -> Vec<String> {
     let mut secrets = of_target(&plan.target);
     secrets.extend(of_headers(&plan.server_metrics.headers));
     secrets.extend(plan.server_metrics.urls.iter().flat_map(|url| of_address(url)));
+    secrets.extend(plan.hooks.paths().flat_map(|path| of_address(path)));
     for option in &plan.services.options {
         leaves(&option.value, is_sensitive(&option.key), &mut secrets);
     }

@@ -7,7 +7,7 @@ use super::{
     mistake::Problem,
     node::{Content, Entry, Kind, Node, Scalar},
     setting,
-    texts::Said,
+    texts::{Said, is_phase_name},
 };
 use crate::config::{
     flags::{PHASE_SETTINGS, PhaseRole},
@@ -103,9 +103,7 @@ impl Reader<'_> {
 
     fn name(&mut self, entry: &Entry) -> Option<String> {
         let Scalar { text, .. } = self.word(entry, "a name")?;
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-        let is_name = text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(is_plain);
-        if !is_name {
+        if !is_phase_name(&text) {
             self.add(entry.value.spot, Problem::PhaseName(text));
             return None;
         }
@@ -233,6 +231,8 @@ mod tests {
         "phases: [{name: a, role: warmup}]",
         "run.yaml:1:1: no phase is measured: each has `role: warmup`"
     )]
+    #[case("before_phase: {pro filing: date}", "run.yaml:1:16: a phase cannot be called `pro filing`")]
+    #[case("after_phase: [date, {a.b: date}]", "run.yaml:1:22: a phase cannot be called `a.b`")]
     fn what_is_no_list_of_phases_is_told(#[case] text: &str, #[case] expected: &str) {
         assert_eq!(mistakes(&read_text(text)), [expected]);
     }

@@ -134,7 +134,14 @@ pub(super) fn takes_list(key: &Key, node: &Node) -> bool {
         && items.iter().filter_map(|item| text(item).ok()).any(|text| is_list(format!("{text},{text}")))
 }
 
-/// What of a value would not be read as it is written: several values of a text, and a value in which others are looked for.
+/// Whether a phase can be called so.
+pub(super) fn is_phase_name(text: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(is_plain)
+}
+
+/// What of a value would not be read as it is written: several values of a text, a value in which others are looked for, and
+/// a command for a phase that no phase can be.
 pub(super) fn unreadable(key: &Key, node: &Node) -> Option<(Spot, Problem)> {
     match (&node.content, pairs(&key.name)) {
         (Content::List(items), _) if key.shape == Shape::Single => {
@@ -142,7 +149,13 @@ pub(super) fn unreadable(key: &Key, node: &Node) -> Option<(Spot, Problem)> {
             (!is_one).then(|| (node.spot, Problem::SeveralTexts { key: key.in_file() }))
         }
         (Content::Map(settings), Some(Pairs::Sweeps)) => settings.iter().find_map(divided),
-        (Content::List(items), Some(Pairs::Sweeps)) => items.iter().find_map(|item| unreadable(key, item)),
+        (Content::Map(phases), Some(Pairs::Phases)) => phases
+            .iter()
+            .find(|phase| !is_phase_name(&phase.key))
+            .map(|phase| (phase.spot, Problem::PhaseName(phase.key.clone()))),
+        (Content::List(items), Some(Pairs::Sweeps | Pairs::Phases)) => {
+            items.iter().find_map(|item| unreadable(key, item))
+        }
         _ => None,
     }
 }

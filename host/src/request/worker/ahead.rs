@@ -20,6 +20,9 @@ const WITHIN_NS: RunNs = 20_000_000;
 /// No request is formatted so shortly before another one is due: that one would be late.
 const LONGEST_FORMAT_NS: RunNs = 2_000_000;
 
+/// Requests that are due so shortly after each other are a burst: they are sent one after the other without a pause.
+const BURST_GAP_NS: RunNs = 1_000_000;
+
 /// A credit that is not due yet.
 pub(super) struct Waiting {
     pub(super) credit: Credit,
@@ -40,6 +43,8 @@ impl Waiting {
 pub(super) struct Ahead {
     waiting: VecDeque<Waiting>,
     bytes: usize,
+    /// When the one that was taken last was due.
+    taken_due: Option<RunNs>,
 }
 
 impl Ahead {
@@ -53,7 +58,14 @@ impl Ahead {
     pub(super) fn pop(&mut self) -> Option<Waiting> {
         let next = self.waiting.pop_front()?;
         self.bytes -= next.bytes();
+        self.taken_due = Some(next.due);
         Some(next)
+    }
+
+    /// Whether the next one is sent in a burst with the one that was taken last.
+    pub(super) fn is_burst(&self) -> bool {
+        let next = self.waiting.front().map(|next| next.due);
+        next.zip(self.taken_due).is_some_and(|(next, taken)| next <= taken.saturating_add(BURST_GAP_NS))
     }
 
     /// Nothing waits.
@@ -106,6 +118,16 @@ mod tests {
         #[case] expected: bool,
     ) {
         assert_eq!(ahead(waiting_ms).has_time_for(due_ms * MS, now_ms * MS), expected);
+    }
+
+    #[test]
+    fn requests_that_are_due_at_one_instant_are_a_burst_and_those_of_a_steady_rate_are_none() {
+        let mut burst = ahead(&[100, 100, 101, 120]);
+        assert!(!burst.is_burst(), "none was taken");
+        let then: Vec<bool> = (0..4).map(|_| burst.pop().map(|_| burst.is_burst()).unwrap()).collect();
+        assert_eq!(then, [true, true, false, false]);
+        let mut steady = ahead(&[100, 110, 120]);
+        assert!((0..3).all(|_| steady.pop().is_some() && !steady.is_burst()));
     }
 
     #[test]

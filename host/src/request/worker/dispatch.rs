@@ -14,6 +14,8 @@ use super::{
     player::{LONG_PROMPTS, PhaseContext, Player, ReadyRequest, ReadySession},
     sink::{AllStarted, Sink},
 };
+#[cfg(test)]
+use crate::request::priority::Priority;
 use crate::{
     clock::{Clock, RunNs},
     dataset::Source,
@@ -102,6 +104,11 @@ impl<S: Sink> Dispatcher<S> {
             source,
             statistics,
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn priority(&self) -> Arc<Priority> {
+        Arc::clone(&self.player.wire.priority)
     }
 
     fn clock(&self) -> Clock {
@@ -197,6 +204,8 @@ impl<S: Sink> Dispatcher<S> {
                 counts.scheduled += self.player.requests(ended);
             }
         }
+        // A phase that drains in a burst is not asked for its next request, which would end it.
+        self.player.wire.priority.end_burst();
         counts.scheduled += counts.dropped;
         counts.sessions += counts.dropped;
         Started { counts, in_flight, by_time: phase.credits.are_over_by_time() }
@@ -258,7 +267,7 @@ impl<S: Sink> Dispatcher<S> {
         pacer: &mut Pacer,
     ) -> NextSession {
         let priority = &self.player.wire.priority;
-        if ahead.is_empty() {
+        if !ahead.is_burst() {
             priority.end_burst();
         }
         self.look_ahead(phase, context, ahead).await;
@@ -270,7 +279,7 @@ impl<S: Sink> Dispatcher<S> {
             return NextSession::Refused(None);
         };
         let start = async {
-            if !ahead.is_empty() {
+            if ahead.is_burst() {
                 pacer.wait_until(due.saturating_sub(BEFORE_BURST_NS)).await;
                 priority.begin_burst();
             }

@@ -19,9 +19,9 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::{
-    clock::Clock,
+    clock::{Clock, RunNs},
     dataset::{Message, Part, Script, Source, Step},
-    plan::{Load, OverflowPolicy, Phase, Ramp, Role, Rules, StopRule},
+    plan::{Law, Limit, Load, OverflowPolicy, Phase, Ramp, Role, Rules, StopRule},
     request::{
         endpoint::Endpoint, exchange::Finished, target::TargetPlan, transport::install_tls,
         worker_statistics::WorkerUsage,
@@ -169,21 +169,33 @@ fn equipment(url: &str, scripts: Vec<Script>, sink: Heard) -> Equipment<Heard> {
 fn played(url: &str, scripts: Vec<Script>, sessions: u64) -> (Vec<Finished>, ScheduleCounts) {
     let ((finished, requests), (done, ends)) = (channel(), channel());
     let worker = Worker::start(0, equipment(url, scripts, Heard { finished, done }), 0).unwrap();
+    let (_run, control) = watch::channel(Control::Run);
+    worker.assign(assignment(Load::Closed { sessions: Ramp::constant(1).unwrap() }, sessions, 0, control));
+    let (of_phase, counts) = ends.recv_timeout(DEADLINE).unwrap();
+    worker.join();
+    assert_eq!(of_phase, PHASE);
+    (requests.try_iter().collect(), counts)
+}
+
+/// Number of the phase.
+const PHASE: u32 = 3;
+
+/// All of a phase with this load, so many sessions, one at a time, and this start.
+fn assignment(load: Load, sessions: u64, start_ns: RunNs, control: watch::Receiver<Control>) -> Assignment {
     let phase = Phase {
-        id: 3,
+        id: PHASE,
         name: "profiling".into(),
         role: Role::Measured,
-        load: Load::Closed { sessions: Ramp::constant(1).unwrap() },
+        load,
         stop: StopRule::after_requests(NonZeroU64::new(sessions).unwrap()),
         drain_s: 8.0,
         rules: Rules::default(),
         hands_over: false,
     };
     let share = Share { worker: 0, workers: 1 };
-    let (_run, control) = watch::channel(Control::Run);
-    worker.assign(Assignment {
+    Assignment {
         phase: phase.id,
-        start_ns: 0,
+        start_ns,
         ends_ns: None,
         credits: Credits::new(&phase, Seed::new(1), share, &Arc::new(Pool::default())),
         budget: Budget::default(),
@@ -196,11 +208,7 @@ fn played(url: &str, scripts: Vec<Script>, sessions: u64) -> (Vec<Finished>, Sch
         hands_over: false,
         overflow: OverflowPolicy::default(),
         control,
-    });
-    let (of_phase, counts) = ends.recv_timeout(DEADLINE).unwrap();
-    worker.join();
-    assert_eq!(of_phase, phase.id);
-    (requests.try_iter().collect(), counts)
+    }
 }
 
 /// Session, script and step of each.
@@ -232,4 +240,38 @@ fn a_session_ends_with_a_request_that_failed() {
     assert_eq!(are_good, [true, false, true]);
     assert_eq!(counts.scheduled, 3);
     assert_eq!(bodies.iter().last().as_deref(), Some("user:hello"));
+}
+
+#[test]
+fn a_phase_that_drains_in_the_middle_of_a_burst_ends_it() {
+    // It takes the connection and sends no response, and there is one slot: the second request of the burst waits for good.
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", server.local_addr().unwrap());
+    let ((finished, _requests), (done, ends)) = (channel(), channel());
+    let equipment = equipment(&url, vec![script("a", &["one"])], Heard { finished, done });
+    let statistics = Arc::<WorkerStatistics>::default();
+    let transport = Transport::new(&equipment.target, equipment.clock, Arc::clone(&statistics)).unwrap();
+    let (run, control) = watch::channel(Control::Run);
+    let rate = Ramp::constant(10_000.0).unwrap();
+    let load = Load::Open { rate, law: Law::Constant, limit: Limit::default() };
+    // Late enough for requests to be formatted ahead.
+    let assignment = assignment(load, 20, equipment.clock.now() + 200_000_000, control);
+    let dispatcher = Dispatcher::new(0, equipment, transport, statistics);
+    let priority = dispatcher.priority();
+    let (assignments, received) = mpsc::unbounded_channel();
+    assignments.send(assignment).ok().unwrap();
+    let works = thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(dispatcher.work(received));
+    });
+    while !priority.is_burst() {
+        assert!(!works.is_finished());
+        thread::yield_now();
+    }
+    run.send_replace(Control::Drain);
+    run.send_replace(Control::Cancel);
+    ends.recv_timeout(DEADLINE).unwrap();
+    assert!(!priority.is_burst());
+    drop(assignments);
+    works.join().unwrap();
 }

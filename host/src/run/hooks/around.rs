@@ -1,13 +1,14 @@
 //! The steps around phases, one after the other, and the one after the run, while the event loop goes on: [`Around`].
 
-use std::{collections::VecDeque, time::Duration};
+use std::collections::VecDeque;
 
 use super::{
+    limit::{LAST_TIMEOUT, Limit},
     planned::{PlannedHooks, START_PROFILE},
-    step::{Begun, Done, LAST_TIMEOUT, Step, StepFailure, Stop},
+    step::{Begun, Done, Step, StepFailure, Stop},
 };
 use crate::{
-    clock::Clock,
+    clock::{Clock, RunNs, as_ns},
     plan::Phase,
     record::Frame,
     run::{
@@ -15,6 +16,7 @@ use crate::{
         event_source::{EventSource, aside},
         lifecycle::{Ending, Event},
         observer::Observer,
+        stop_reason::StopReason,
     },
 };
 
@@ -37,8 +39,10 @@ pub(crate) struct Around<'a> {
     channels: Channels,
     waiting: VecDeque<Step>,
     running: Option<Stop>,
+    /// When the one that goes on is ended, because the deadline of the run was over when it went on already.
+    ends_at: Option<RunNs>,
     place: Place,
-    /// The servers make a profile.
+    /// The servers make a profile, or may do so.
     is_profiled: bool,
     /// The end of the run is wanted now.
     is_hurried: bool,
@@ -55,6 +59,7 @@ impl<'a> Around<'a> {
             channels,
             waiting: VecDeque::new(),
             running: None,
+            ends_at: None,
             place: Place::Before,
             is_profiled: false,
             is_hurried: false,
@@ -87,8 +92,8 @@ impl<'a> Around<'a> {
 
     /// A step is over. What that means, if it was the last one, or must not have failed.
     pub(crate) fn over(&mut self, done: Done, observer: &mut dyn Observer) -> Option<Event> {
-        self.running = None;
-        self.is_profiled |= done.mark.name == START_PROFILE && done.failure.is_none();
+        (self.running, self.ends_at) = (None, None);
+        self.is_profiled |= done.mark.name == START_PROFILE && done.may_have_worked;
         if let Some(StepFailure { reason, hint, .. }) =
             done.failure.clone().filter(|_| self.place == Place::Before)
         {
@@ -101,11 +106,11 @@ impl<'a> Around<'a> {
     }
 
     /// The one that goes on is to end now, and those that wait before a phase are left out.
-    pub(crate) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self, reason: StopReason) {
         if self.place == Place::Before {
             self.waiting.clear();
         }
-        self.running.iter().for_each(Stop::stop);
+        self.running.iter().for_each(|step| step.stop(reason));
     }
 
     /// From here on, none may take long.
@@ -113,12 +118,24 @@ impl<'a> Around<'a> {
         self.is_hurried = true;
     }
 
-    /// The run must be over by now. One that stands before a phase is ended with the run.
+    /// The run must be over by now. What goes on after a phase has the same time from here as what comes then; what goes on
+    /// before one is ended with the run.
     pub(crate) fn is_late(&mut self) {
         self.hurry();
-        if self.place == Place::After {
-            self.stop();
+        if self.place == Place::After && self.running.is_some() {
+            self.ends_at = Some(self.clock.now().saturating_add(as_ns(LAST_TIMEOUT)));
         }
+    }
+
+    /// When [`Around::end_late`] is to be called, if at all.
+    pub(crate) fn ends_at(&self) -> Option<RunNs> {
+        self.ends_at
+    }
+
+    /// The time for what goes on is over.
+    pub(crate) fn end_late(&mut self) {
+        self.ends_at = None;
+        self.stop(StopReason::Deadline);
     }
 
     fn go_on(&mut self) -> Option<Event> {
@@ -137,23 +154,23 @@ impl<'a> Around<'a> {
     }
 }
 
-/// Carries out the command after a run, if there is one, in `most` of time. An interrupt ends it. Gives what the report is to say.
+/// Carries out the command after a run, if there is one, within this limit. An interrupt ends it. Gives what the report is to say.
 pub(crate) async fn after_run(
     hooks: &PlannedHooks,
     ending: Option<&Ending>,
-    most: Duration,
+    most: Limit,
     events: &mut EventSource,
     channels: &Channels,
     observer: &mut dyn Observer,
 ) -> Option<String> {
     let step = hooks.after_run(ending.map(Ending::reason).as_deref())?.within(most);
     let Begun { stop, wait } = step.begin(events.clock());
-    let done = events.until_over(wait, || stop.stop()).await?;
+    let done = events.until_over(wait, || stop.stop(StopReason::Interrupt)).await?;
     kept(done, channels, observer)
 }
 
 fn in_time(step: Step, is_hurried: bool) -> Step {
-    if is_hurried { step.within(LAST_TIMEOUT) } else { step }
+    if is_hurried { step.within(Limit::last()) } else { step }
 }
 
 /// Keeps the mark of a step that need not have succeeded. Gives what is to be said of it, if it has not.

@@ -3,14 +3,16 @@
 use std::{io, time::Duration};
 
 use super::{
+    limit::Limit,
     planned::PlannedHooks,
-    step::{Begun, Done, LAST_TIMEOUT, Step, time_left},
+    step::{Begun, Done, Step},
 };
 use crate::{
     clock::Clock,
     run::{
         interrupts::{Interrupt, until},
         observer::Observer,
+        stop_reason::StopReason,
     },
 };
 
@@ -30,7 +32,7 @@ pub(crate) fn carry_out(step: Step, clock: Clock) -> io::Result<CarriedOut> {
     let mut interrupt = None;
     let ends = |heard| {
         interrupt.get_or_insert(heard);
-        stop.stop();
+        stop.stop(StopReason::Interrupt);
         // Its end is near, and worth to be known.
         false
     };
@@ -48,7 +50,7 @@ pub(crate) fn end_without_a_run(
     observer: &mut dyn Observer,
 ) {
     let Some(step) = hooks.after_run(Some(why)) else { return };
-    let step = step.within(time_left(deadline, clock).max(LAST_TIMEOUT));
+    let step = step.within(Limit::after_load(deadline, clock));
     observer.hears_interrupts(true);
     let carried_out = carry_out(step, clock);
     observer.hears_interrupts(false);

@@ -4,14 +4,15 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use http::{Method, StatusCode};
 use prony_plugin_api::{ErrorDetails, metadata::StreamFraming};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use super::super::plain_request::{self, NoResponse, explained, refusal, unasked};
 use crate::{
     clock::{Clock, as_ns},
     config::{redact, url},
     plan::Target,
-    request::{prepared::Prepared, target::TargetPlan},
+    request::{failure_kind::FailureKind, prepared::Prepared, target::TargetPlan},
+    run::stop_reason::StopReason,
     schedule::pacer::Pacer,
 };
 
@@ -49,8 +50,28 @@ pub(super) struct Call {
 #[derive(Debug)]
 pub(super) enum CallEnd {
     Ok,
-    Failed { error: ErrorDetails, is_unreachable: bool },
-    Interrupted,
+    Failed(ErrorDetails),
+    /// The server was busy all the time, or did not respond.
+    TimedOut(ErrorDetails),
+    Stopped(StopReason),
+}
+
+impl CallEnd {
+    /// Nobody is there who could respond.
+    pub(super) fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Failed(error) if FailureKind::of(error).is_nobody_there())
+    }
+
+    /// Whether the server may have done what it was asked for. One that is not there, or that refuses, has not.
+    pub(super) fn may_have_worked(&self) -> bool {
+        match self {
+            Self::Ok | Self::TimedOut(_) | Self::Stopped(_) => true,
+            Self::Failed(error) => {
+                let is_refused = FailureKind::of(error) == FailureKind::HttpStatus;
+                !is_refused && !self.is_unreachable()
+            }
+        }
+    }
 }
 
 impl Calls {
@@ -98,20 +119,24 @@ impl fmt::Display for Call {
 
 impl Call {
     /// Carries it out, again and again while the server is busy, for so long at most.
-    pub(super) fn carry_out(&self, timeout: Duration, stopped: &Notify, clock: Clock) -> CallEnd {
-        let failed = |error, is_unreachable| CallEnd::Failed { error, is_unreachable };
+    pub(super) fn carry_out(
+        &self,
+        timeout: Duration,
+        mut stopped: watch::Receiver<Option<StopReason>>,
+        clock: Clock,
+    ) -> CallEnd {
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
-            Err(error) => return failed(unasked(&error.to_string(), ""), false),
+            Err(error) => return CallEnd::Failed(unasked(&error.to_string(), "")),
         };
         let request = match Prepared::plain(Method::POST, &self.plan, self.number) {
             Ok(request) => request,
-            Err(error) => return failed(error, false),
+            Err(error) => return CallEnd::Failed(error),
         };
         runtime.block_on(async {
             tokio::select! {
                 biased;
-                () = stopped.notified() => CallEnd::Interrupted,
+                reason = reason(&mut stopped) => CallEnd::Stopped(reason),
                 end = self.until_it_is_taken(&request, timeout, clock) => end,
             }
         })
@@ -127,16 +152,14 @@ impl Call {
                     Ok(response) => {
                         let error = explained(refusal(&response, self.missing), &self.plan, request);
                         if !BUSY.contains(&response.status) {
-                            return CallEnd::Failed { error, is_unreachable: false };
+                            return CallEnd::Failed(error);
                         }
                         last = Some(error);
                     }
-                    Err(NoResponse::Failed(error)) => {
-                        return CallEnd::Failed { error: *error, is_unreachable: true };
-                    }
+                    Err(NoResponse::Failed(error)) => return CallEnd::Failed(*error),
                     Err(NoResponse::Endless) => {
                         let error = unasked("its response has no end", "check the path of the call");
-                        return CallEnd::Failed { error, is_unreachable: false };
+                        return CallEnd::Failed(error);
                     }
                 }
                 pacer.wait_until(clock.now().saturating_add(as_ns(PAUSE))).await;
@@ -149,7 +172,16 @@ impl Call {
             let what = format!("no response from the server within {} s", timeout.as_secs_f64());
             unasked(&what, "give the call more time, or look at the server's log")
         };
-        CallEnd::Failed { error: last.unwrap_or_else(late), is_unreachable: false }
+        CallEnd::TimedOut(last.unwrap_or_else(late))
+    }
+}
+
+/// Waits until somebody ends the call.
+async fn reason(stopped: &mut watch::Receiver<Option<StopReason>>) -> StopReason {
+    match stopped.wait_for(Option::is_some).await.map(|reason| *reason) {
+        Ok(Some(reason)) => reason,
+        // Nobody is left who could.
+        Ok(None) | Err(_) => std::future::pending().await,
     }
 }
 
@@ -171,5 +203,34 @@ mod tests {
         let places: Vec<String> = places.map(|place| place.url.to_string()).collect();
         assert_eq!(places, ["http://a:1/reset_prefix_cache", "http://b/reset_prefix_cache"]);
         assert_eq!(servers(&target).1, [None, Some("http://p:8".to_owned())]);
+    }
+
+    /// How a call to this address ends that may take a tenth of a second.
+    fn called(url: &str) -> CallEnd {
+        let mut target = sample::config().target;
+        target.urls = vec![url.to_owned()];
+        let call = Calls::of(&target, "/start_profile", "").unwrap().each().next().unwrap();
+        let (_stop, stopped) = watch::channel(None);
+        call.carry_out(Duration::from_millis(100), stopped, Clock::start())
+    }
+
+    #[test]
+    fn a_server_that_does_not_respond_may_have_done_what_it_was_asked_for() {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", server.local_addr().unwrap());
+        let end = called(&url);
+        assert!(matches!(end, CallEnd::TimedOut(_)) && end.may_have_worked() && !end.is_unreachable());
+        drop(server);
+        let end = called(&url);
+        assert!(end.is_unreachable() && !end.may_have_worked(), "{end:?}");
+    }
+
+    #[test]
+    fn a_call_whose_connection_breaks_has_met_somebody() {
+        let error = |kind: FailureKind| ErrorDetails { kind: kind.into(), ..ErrorDetails::default() };
+        let of = |kind| CallEnd::Failed(error(kind));
+        let (reset, refused) = (of(FailureKind::ConnectionReset), of(FailureKind::HttpStatus));
+        assert!(!reset.is_unreachable() && reset.may_have_worked());
+        assert!(!refused.is_unreachable() && !refused.may_have_worked());
     }
 }

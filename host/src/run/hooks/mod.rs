@@ -6,12 +6,14 @@
 pub(super) mod around;
 pub(super) mod blocking;
 mod call;
+mod limit;
 mod planned;
 mod shell;
 mod step;
 
 pub(crate) use self::shell::ShellCommand;
 pub(super) use self::{
+    limit::Limit,
     planned::PlannedHooks,
-    step::{Done, FOLDER, LAST_TIMEOUT, Step, StepFailure, time_left},
+    step::{Done, FOLDER, Step, StepFailure},
 };

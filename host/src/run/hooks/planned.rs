@@ -10,6 +10,7 @@ use prony_plugin_api::ErrorDetails;
 
 use super::{
     call::Calls,
+    limit::Limit,
     step::{FOLDER, PlannedCommand, Step, What},
 };
 use crate::{
@@ -164,13 +165,14 @@ impl PlannedHooks {
             dir: self.dir.clone(),
             output: format!("{FOLDER}/{number}-{name}{of}.txt"),
         };
-        let timeout = self.hooks.timeout_s.map_or(NO_LIMIT, duration);
-        Step { name, phase: phase.map(|phase| phase.id), what: What::Command(planned), timeout }
+        let limit = Limit::own(self.hooks.timeout_s.map_or(NO_LIMIT, duration));
+        Step { name, phase: phase.map(|phase| phase.id), what: What::Command(planned), limit }
     }
 }
 
 fn steps(name: &'static str, phase: Option<u32>, calls: &Calls, timeout: Duration) -> Vec<Step> {
-    calls.each().map(|call| Step { name, phase, what: What::Call(call), timeout }).collect()
+    let limit = Limit::own(timeout);
+    calls.each().map(|call| Step { name, phase, what: What::Call(call), limit }).collect()
 }
 
 /// What reports call it.

@@ -13,13 +13,20 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+
+use crate::{config::redact, run::stop_reason::StopReason};
 
 /// Most that is kept of what a command says, in bytes.
 const MOST_KEPT: usize = 1_000_000;
 
-/// How long a command may take to end that was asked to, and then to be gone.
-const END_TIMEOUT: Duration = Duration::from_secs(1);
+/// So much more is heard. A secret at the end of what is heard may be there in part, and is not found: it is shorter than this.
+const MOST_OF_A_SECRET: usize = 64 << 10;
+
+/// How often is looked whether a command that was asked to end is gone with all that it has started, and how many times. It
+/// has a second.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+const LOOKS: usize = 100;
 
 /// How long is waited for the rest of its output when it is over. Something that it has left running may hold it open for ever.
 const OUTPUT_TIMEOUT: Duration = Duration::from_millis(200);
@@ -30,7 +37,7 @@ enum News {
     /// It is over.
     Over(io::Result<ExitStatus>),
     /// It is to end now.
-    Stop,
+    Stop(StopReason),
 }
 
 /// A command that goes on.
@@ -38,8 +45,8 @@ enum News {
 pub(crate) struct ShellCommand {
     group: Option<Pid>,
     said: Arc<Mutex<Vec<u8>>>,
-    /// Closed when nobody can say anything more.
-    silence: Receiver<()>,
+    /// Closed when its output is read to the end.
+    end_of_output: Receiver<()>,
     news: Receiver<News>,
     stop: StopHandle,
 }
@@ -50,9 +57,9 @@ pub(crate) struct StopHandle(Sender<News>);
 
 impl StopHandle {
     /// The command is to end now, with all that it has started.
-    pub(crate) fn stop(&self) {
-        // One that is over hears nothing.
-        let _ = self.0.send(News::Stop);
+    pub(crate) fn stop(&self, reason: StopReason) {
+        // Nobody listens when the command is over, and nothing is left to do.
+        let _ = self.0.send(News::Stop(reason));
     }
 }
 
@@ -66,7 +73,7 @@ pub(crate) enum CommandEnd {
     /// It took longer than it may.
     TimedOut(Duration),
     /// It was asked to.
-    Stopped,
+    Stopped(StopReason),
     /// The system does not say how.
     Unknown(io::Error),
 }
@@ -83,7 +90,7 @@ impl CommandEnd {
             Self::Exited(code) => format!("failed with exit code {code}"),
             Self::Killed(signal) => format!("was ended by signal {signal}"),
             Self::TimedOut(timeout) => format!("took longer than {} s and was ended", timeout.as_secs_f64()),
-            Self::Stopped => "was ended by an interrupt".to_owned(),
+            Self::Stopped(reason) => format!("was ended {reason}"),
             Self::Unknown(error) => format!("cannot be waited for: {error}"),
         }
     }
@@ -109,17 +116,17 @@ impl ShellCommand {
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let (tell, news) = channel();
         let stop = StopHandle(tell.clone());
-        let (said, silence) = (Arc::default(), channel());
+        let (said, end_of_output) = (Arc::default(), channel());
         let kept = Arc::clone(&said);
         let threads = [
             spawn(move || drop(tell.send(News::Over(child.wait())))),
             spawn(move || {
-                let open = silence.0;
+                let open = end_of_output.0;
                 listen(reader, &kept);
                 drop(open);
             }),
         ];
-        let running = Self { group, said, silence: silence.1, news, stop };
+        let running = Self { group, said, end_of_output: end_of_output.1, news, stop };
         for thread in threads {
             if let Err(error) = thread {
                 running.signal(Signal::KILL);
@@ -139,33 +146,45 @@ impl ShellCommand {
         self.stop.clone()
     }
 
-    /// Waits for its end, for so long at most. Returns how it ended, and what it said.
+    /// Waits for its end, for so long at most. Returns how it ended, and what it said, without secrets that are known.
     pub(crate) fn wait(self, timeout: Duration) -> (CommandEnd, Vec<u8>) {
         let end = match self.news.recv_timeout(timeout) {
             Ok(News::Over(status)) => ended(status),
-            Ok(News::Stop) => {
+            Ok(News::Stop(reason)) => {
                 self.end();
-                CommandEnd::Stopped
+                CommandEnd::Stopped(reason)
             }
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                 self.end();
                 CommandEnd::TimedOut(timeout)
             }
         };
-        // Closed is what is hoped for.
-        let _ = self.silence.recv_timeout(OUTPUT_TIMEOUT);
+        // An error is both: the end of the output, and of the time to wait for it.
+        let _ = self.end_of_output.recv_timeout(OUTPUT_TIMEOUT);
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        (end, said)
+        (end, to_be_kept(said))
     }
 
     /// Asks all of its group to end, and ends what does not, or when somebody asks once more.
     fn end(&self) {
         for signal in [Signal::TERM, Signal::KILL] {
             self.signal(signal);
-            if let Ok(News::Over(_)) = self.news.recv_timeout(END_TIMEOUT) {
+            if self.is_gone_soon() {
                 return;
             }
         }
+    }
+
+    /// Whether nothing is left of its group within a second. Who asks once more does not want to wait for that.
+    fn is_gone_soon(&self) -> bool {
+        (0..LOOKS).any(|_| match self.news.recv_timeout(LOOK_EVERY) {
+            Ok(News::Stop(_)) => true,
+            Ok(News::Over(_)) | Err(_) => self.is_gone(),
+        }) && self.is_gone()
+    }
+
+    fn is_gone(&self) -> bool {
+        self.group.is_none_or(|group| test_kill_process_group(group).is_err())
     }
 
     fn signal(&self, signal: Signal) {
@@ -180,13 +199,24 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     thread::Builder::new().name("hook".into()).spawn(work).map(drop)
 }
 
+/// The first part of what a command said, without secrets that are known.
+fn to_be_kept(said: Vec<u8>) -> Vec<u8> {
+    let is_whole = said.len() < MOST_KEPT + MOST_OF_A_SECRET;
+    let mut shown = redact::shown_bytes(&said).unwrap_or(said);
+    if !is_whole {
+        shown.truncate(shown.len().saturating_sub(MOST_OF_A_SECRET));
+    }
+    shown.truncate(MOST_KEPT);
+    shown
+}
+
 /// Reads to the end. What is beyond the limit is dropped, so that the command never waits for a reader.
 fn listen(mut reader: PipeReader, said: &Mutex<Vec<u8>>) {
     let mut buffer = [0; 8192];
     // A pipe that cannot be read says nothing more.
     while let Ok(read @ 1..) = reader.read(&mut buffer) {
         let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = MOST_KEPT.saturating_sub(said.len());
+        let room = (MOST_KEPT + MOST_OF_A_SECRET).saturating_sub(said.len());
         said.extend_from_slice(&buffer[..read.min(room)]);
     }
 }
@@ -250,9 +280,50 @@ mod tests {
     }
 
     #[test]
+    fn what_a_command_has_started_is_ended_although_it_does_not_want_to_and_the_command_does() {
+        let command =
+            ShellCommand::start("(trap '' TERM; echo; while :; do sleep 1; done) & wait", &[]).unwrap();
+        let group = command.group().unwrap();
+        let (stop, heard) = (command.stop_handle(), Arc::clone(&command.said));
+        let waits = thread::spawn(move || command.wait(LONG));
+        // It has said something: it has set its trap.
+        while heard.lock().unwrap().is_empty() {
+            thread::yield_now();
+        }
+        stop.stop(StopReason::Deadline);
+        let (end, _) = waits.join().unwrap();
+        assert_eq!(end.in_words(), "was ended at the deadline of the run (`--deadline`)");
+        assert!(is_without_living(group));
+    }
+
+    /// Whether no process of the group goes on. What is dead and not yet waited for by its new parent still counts as there.
+    fn is_without_living(group: Pid) -> bool {
+        let group = group.as_raw_nonzero().to_string();
+        let stats = std::fs::read_dir("/proc")
+            .unwrap()
+            .filter_map(|entry| std::fs::read_to_string(entry.unwrap().path().join("stat")).ok());
+        // State, parent, group: `proc_pid_stat(5)`, behind the name in brackets.
+        stats.into_iter().all(|stat| {
+            let behind: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+            behind.get(2) != Some(&group.as_str()) || behind[0] == "Z"
+        })
+    }
+
+    #[test]
+    fn a_secret_where_the_output_is_cut_is_not_kept_in_part() {
+        let secret = "very-secret-0123456789";
+        redact::learn(vec![secret.to_owned()]);
+        for before in [MOST_KEPT - 5, MOST_KEPT + MOST_OF_A_SECRET - 5] {
+            let said = [&vec![b'.'; before], secret.as_bytes()].concat();
+            let kept = to_be_kept(said[..said.len().min(MOST_KEPT + MOST_OF_A_SECRET)].to_vec());
+            assert!(kept.len() <= MOST_KEPT && !String::from_utf8(kept).unwrap().contains("very"));
+        }
+    }
+
+    #[test]
     fn a_command_can_be_ended_from_elsewhere() {
         let command = ShellCommand::start("sleep 60", &[]).unwrap();
-        command.stop_handle().stop();
-        assert!(matches!(command.wait(LONG).0, CommandEnd::Stopped));
+        command.stop_handle().stop(StopReason::Interrupt);
+        assert_eq!(command.wait(LONG).0.in_words(), "was ended by an interrupt");
     }
 }

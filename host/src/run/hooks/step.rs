@@ -3,29 +3,19 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
 };
 
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use super::{
     call::{Call, CallEnd},
+    limit::Limit,
     shell::{CommandEnd, ShellCommand, StopHandle},
 };
-use crate::{clock::Clock, config::redact, record::Mark};
+use crate::{clock::Clock, record::Mark, run::stop_reason::StopReason};
 
-/// The folder of a run in which it is kept what commands say.
+/// The folder of a run for what commands say.
 pub(crate) const FOLDER: &str = "hooks";
-
-/// How long a step may take that comes when the run is over, whatever its deadline says, and when its end is wanted now.
-pub(crate) const LAST_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The time until a run with this deadline must be over.
-pub(crate) fn time_left(deadline: Option<Duration>, clock: Clock) -> Duration {
-    let now = Duration::from_nanos(clock.now());
-    deadline.map_or(Duration::MAX, |deadline| deadline.saturating_sub(now))
-}
 
 /// A command or a call that is to be carried out.
 #[derive(Debug)]
@@ -35,7 +25,7 @@ pub(crate) struct Step {
     /// The phase that it is around.
     pub(super) phase: Option<u32>,
     pub(super) what: What,
-    pub(super) timeout: Duration,
+    pub(super) limit: Limit,
 }
 
 #[derive(Debug)]
@@ -69,17 +59,17 @@ pub(crate) struct Begun {
 #[derive(Debug)]
 pub(crate) enum Stop {
     Command(StopHandle),
-    Call(Arc<Notify>),
+    Call(watch::Sender<Option<StopReason>>),
     /// It could not begin.
     Nothing,
 }
 
 impl Stop {
     /// The step is to end now.
-    pub(crate) fn stop(&self) {
+    pub(crate) fn stop(&self, reason: StopReason) {
         match self {
-            Self::Command(handle) => handle.stop(),
-            Self::Call(notify) => notify.notify_one(),
+            Self::Command(handle) => handle.stop(reason),
+            Self::Call(stop) => drop(stop.send_replace(Some(reason))),
             Self::Nothing => {}
         }
     }
@@ -91,6 +81,10 @@ pub(crate) struct Done {
     pub(crate) mark: Mark,
     /// Why it failed, if it did.
     pub(crate) failure: Option<StepFailure>,
+    /// The deadline of the run has ended it.
+    pub(crate) is_late: bool,
+    /// The server may have done what a call asks for, whatever became of the response.
+    pub(crate) may_have_worked: bool,
 }
 
 /// Why a step did not do what it was to do.
@@ -111,6 +105,7 @@ struct Ended {
     output: Option<String>,
     url: Option<String>,
     failure: Option<StepFailure>,
+    may_have_worked: bool,
 }
 
 const OK: &str = "ok";
@@ -120,49 +115,47 @@ const INTERRUPTED: &str = "interrupted";
 
 impl Step {
     /// The same, with no more time than this.
-    pub(crate) fn within(self, most: Duration) -> Self {
-        Self { timeout: self.timeout.min(most), ..self }
+    pub(crate) fn within(self, most: Limit) -> Self {
+        Self { limit: self.limit.min(most), ..self }
     }
 
     /// Begins. Instants are those of `clock`.
     pub(crate) fn begin(self, clock: Clock) -> Begun {
-        let Self { name, phase, what, timeout } = self;
+        let Self { name, phase, what, limit } = self;
         let begin_ns = clock.now();
         let marked = move |ended: Ended| {
-            let Ended { outcome, exit_code, output, url, failure } = ended;
+            let Ended { outcome, exit_code, output, url, failure, may_have_worked } = ended;
+            let is_late = outcome == TIMED_OUT && limit.is_deadline();
             let reason = failure.as_ref().map(|failure| failure.reason.clone());
             let (name, outcome, end_ns) = (name.to_owned(), outcome.to_owned(), clock.now());
             let mark = Mark { name, phase, begin_ns, end_ns, outcome, reason, exit_code, output, url };
-            Done { mark, failure }
+            Done { mark, failure, is_late, may_have_worked }
         };
         match what {
             What::Command(planned) => match ShellCommand::start(&planned.command, &planned.variables) {
                 Ok(command) => Begun {
                     stop: Stop::Command(command.stop_handle()),
-                    wait: Box::new(move || marked(planned.ended(command.wait(timeout)))),
+                    wait: Box::new(move || marked(planned.ended(command.wait(limit.time), limit))),
                 },
                 Err(error) => {
                     Begun { stop: Stop::Nothing, wait: Box::new(move || marked(planned.not_begun(&error))) }
                 }
             },
             What::Call(call) => {
-                let stop = Arc::new(Notify::new());
-                let stopped = Arc::clone(&stop);
-                Begun {
-                    stop: Stop::Call(stop),
-                    wait: Box::new(move || marked(called(&call, call.carry_out(timeout, &stopped, clock)))),
-                }
+                let (stop, stopped) = watch::channel(None);
+                let wait = move || marked(called(&call, &call.carry_out(limit.time, stopped, clock), limit));
+                Begun { stop: Stop::Call(stop), wait: Box::new(wait) }
             }
         }
     }
 }
 
 impl PlannedCommand {
-    fn ended(self, (end, said): (CommandEnd, Vec<u8>)) -> Ended {
+    fn ended(self, (end, said): (CommandEnd, Vec<u8>), limit: Limit) -> Ended {
         let outcome = match &end {
             end if end.is_success() => OK,
             CommandEnd::TimedOut(_) => TIMED_OUT,
-            CommandEnd::Stopped => INTERRUPTED,
+            CommandEnd::Stopped(reason) => stopped(*reason),
             _ => FAILED,
         };
         let exit_code = if let CommandEnd::Exited(code) = end { Some(code) } else { None };
@@ -175,18 +168,19 @@ impl PlannedCommand {
             Ok(()) if end.is_success() => None,
             Ok(()) => {
                 let hint = format!("what it said is in `{}`", path.display());
-                Some(self.failure(&end.in_words(), &hint))
+                let how = if outcome == TIMED_OUT { limit.exceeded() } else { end.in_words() };
+                Some(self.failure(&how, &hint))
             }
         };
         let output = kept.is_ok().then_some(self.output);
         let outcome = if failure.is_some() && outcome == OK { FAILED } else { outcome };
-        Ended { outcome, exit_code, output, url: None, failure }
+        Ended { outcome, exit_code, output, url: None, failure, may_have_worked: false }
     }
 
     fn not_begun(self, error: &std::io::Error) -> Ended {
         let hint = "raise the limits on processes and open files (`ulimit -u`, `ulimit -n`)";
         let failure = Some(self.failure(&format!("cannot be carried out: {error}"), hint));
-        Ended { outcome: FAILED, exit_code: None, output: None, url: None, failure }
+        Ended { outcome: FAILED, exit_code: None, output: None, url: None, failure, may_have_worked: false }
     }
 
     fn failure(&self, what: &str, hint: &str) -> StepFailure {
@@ -195,27 +189,39 @@ impl PlannedCommand {
     }
 }
 
-/// Writes what a command said, without secrets that are known.
+/// What the mark says of a step that was ended.
+fn stopped(reason: StopReason) -> &'static str {
+    if reason == StopReason::Deadline { TIMED_OUT } else { INTERRUPTED }
+}
+
 fn keep(path: &Path, said: Vec<u8>) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    fs::write(path, redact::shown_bytes(&said).unwrap_or(said))
+    fs::write(path, said)
 }
 
-fn called(call: &Call, end: CallEnd) -> Ended {
-    let url = Some(call.url.clone());
+fn called(call: &Call, end: &CallEnd, limit: Limit) -> Ended {
+    let may_have_worked = end.may_have_worked();
+    let failed = |what: String, hint: String| StepFailure {
+        reason: format!("{call} {what}"),
+        hint,
+        is_unreachable: end.is_unreachable(),
+    };
     let (outcome, failure) = match end {
         CallEnd::Ok => (OK, None),
-        CallEnd::Interrupted => {
-            let reason = format!("{call} was not waited for: interrupted");
-            let failure = StepFailure { reason, hint: String::new(), is_unreachable: false };
-            (INTERRUPTED, Some(failure))
+        CallEnd::Stopped(reason) => {
+            (stopped(*reason), Some(failed(format!("was ended {reason}"), String::new())))
         }
-        CallEnd::Failed { error, is_unreachable } => {
-            let reason = format!("{call} failed: {}", error.message);
-            (FAILED, Some(StepFailure { reason, hint: error.hint, is_unreachable }))
+        CallEnd::TimedOut(_) if limit.is_of_the_run() => {
+            (TIMED_OUT, Some(failed(limit.exceeded(), String::new())))
+        }
+        CallEnd::TimedOut(error) => {
+            (TIMED_OUT, Some(failed(format!("failed: {}", error.message), error.hint.clone())))
+        }
+        CallEnd::Failed(error) => {
+            (FAILED, Some(failed(format!("failed: {}", error.message), error.hint.clone())))
         }
     };
-    Ended { outcome, exit_code: None, output: None, url, failure }
+    Ended { outcome, exit_code: None, output: None, url: Some(call.url.clone()), failure, may_have_worked }
 }
