@@ -60,7 +60,7 @@ pub(crate) struct Row {
     pub(crate) interval: Option<(f64, f64)>,
     /// The probability of such a difference by chance. Where several numbers are judged together, it is raised for that.
     pub(crate) p: f64,
-    /// What was compared with: a share.
+    /// What was compared with: a share. Where there is no ratio, it has no effect.
     pub(crate) margin: f64,
     pub(crate) larger_is_better: bool,
     pub(crate) answer: Answer,

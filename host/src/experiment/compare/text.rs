@@ -83,14 +83,21 @@ pub(crate) fn markdown(rows: &[Row]) -> String {
     text
 }
 
-/// Whether one margin is that of all rows, as it is shown.
-fn have_one_margin(rows: &[Row]) -> bool {
-    rows.windows(2).all(|pair| share(pair[0].margin) == share(pair[1].margin))
+/// The only margin of all rows that are judged by one, as it is shown; nothing where there are several or none.
+fn only_margin(rows: &[Row]) -> Option<String> {
+    let mut margins = rows.iter().filter_map(margin_of);
+    let first = margins.next()?;
+    margins.all(|margin| margin == first).then_some(first)
+}
+
+/// A margin as it is shown; ranks have none.
+fn margin_of(row: &Row) -> Option<String> {
+    row.ratio.map(|_| share(row.margin))
 }
 
 fn headers(rows: &[Row]) -> Vec<&'static str> {
     let mut headers = HEADERS.to_vec();
-    if !have_one_margin(rows) {
+    if only_margin(rows).is_none() {
         headers.insert(HEADERS.len() - 1, MARGIN);
     }
     headers
@@ -99,8 +106,8 @@ fn headers(rows: &[Row]) -> Vec<&'static str> {
 /// The cells of a row among its table.
 fn line(row: &Row, rows: &[Row]) -> Vec<String> {
     let mut cells = cells(row).to_vec();
-    if !have_one_margin(rows) {
-        cells.insert(HEADERS.len() - 1, share(row.margin));
+    if only_margin(rows).is_none() {
+        cells.insert(HEADERS.len() - 1, margin_of(row).unwrap_or_else(|| "-".to_owned()));
     }
     cells
 }
@@ -168,8 +175,7 @@ fn notes(rows: &[Row]) -> Vec<String> {
             name_of(row)
         ));
     }
-    let Some(row) = rows.first() else { return notes };
-    let margin = if have_one_margin(rows) { share(row.margin) } else { "the margin of each row".to_owned() };
+    let margin = only_margin(rows).unwrap_or_else(|| "the margin of each row".to_owned());
     notes.push(format!(
         "Numbers are medians of runs; a change is the median of all ratios of two runs, and its interval is Mann and Whitney's. Differences within {margin} count as none."
     ));
