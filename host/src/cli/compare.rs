@@ -223,18 +223,18 @@ fn paragraph(comparison: &Comparison, format: Format) -> String {
     let title = if is_markdown { format!("### {title}\n\n") } else { format!("{title}\n\n") };
     let table = if is_markdown { text::markdown(rows) } else { text::table(rows, terminal::screen()) };
     let headline = text::headline(rows, is_markdown).map(|line| line + "\n\n").unwrap_or_default();
-    let mut text = title + &headline + &table;
+    let mut blocks = vec![title + &headline + &table];
     let left_out: usize = left_out.iter().sum();
     if left_out > 0 {
-        text += &format!("\n{left_out} of the runs failed or were cut short, and are left out.\n");
+        blocks.push(format!("{left_out} of the runs failed or were cut short, and are left out.\n"));
     }
-    for file in not_results {
-        text += &format!("\n`{}` has no results, and is left out.\n", file.display());
-    }
-    for GateResult { gate, state, .. } in gates {
-        text += &format!("\ngate `{gate}`: {}\n", state.word());
-    }
-    text
+    blocks.extend(
+        not_results.iter().map(|file| format!("`{}` has no results, and is left out.\n", file.display())),
+    );
+    blocks.extend(
+        gates.iter().map(|GateResult { gate, state, .. }| format!("gate `{gate}`: {}\n", state.word())),
+    );
+    blocks.join("\n")
 }
 
 /// One suite for each pair of sides, as most build servers read them.

@@ -5,6 +5,7 @@
 //! ratio of the sides with its interval ([`shift`]), and one of four answers ([`Answer`]).
 
 mod answer;
+mod differences;
 mod foreign;
 mod gate;
 mod normal;
@@ -21,8 +22,8 @@ use serde::Serialize;
 
 pub(crate) use self::{
     answer::{Answer, Margin, Why},
+    differences::differences,
     gate::{GateState, gated},
-    settings::differences,
     side::{Side, SideError},
 };
 

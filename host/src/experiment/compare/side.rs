@@ -151,7 +151,8 @@ impl Side {
                 return Ok(());
             }
         };
-        let settings = settings::read(dir)?;
+        let settings = settings::read(dir)
+            .map_err(|source| SideError::Settings { path: dir.join(file_names::SETTINGS), source })?;
         self.cells.entry(cell).or_default().push(SideRun { measured, settings });
         Ok(())
     }

@@ -160,12 +160,12 @@ fn number(value: f64) -> String {
 /// What the table does not say by itself; of rows that have the same to say, the first one says it.
 fn notes(rows: &[Row]) -> Vec<String> {
     let mut notes = Vec::new();
-    let mut told: Vec<std::mem::Discriminant<Why>> = Vec::new();
+    let mut given: Vec<std::mem::Discriminant<Why>> = Vec::new();
     for row in rows {
         let Some(why) = row.why else { continue };
         let kind = std::mem::discriminant(&why);
-        if !told.contains(&kind) {
-            told.push(kind);
+        if !given.contains(&kind) {
+            given.push(kind);
             notes.push(reason(row, why));
         }
     }
