@@ -353,6 +353,9 @@ fn runs_of_other_settings_are_not_compared() {
     refused.ends_with(2);
     assert!(refused.stderr.contains("have other settings: concurrency: "), "{}", refused.stderr);
     compare(&[&before, &after], &["--anyway"]).succeeds();
+    let absent = compare(&[&before, &before], &["--metric", "goodput"]);
+    absent.ends_with(2);
+    assert!(absent.stderr.contains("has the number `goodput avg`"), "{}", absent.stderr);
     let nothing = Tool::new(["compare", "nowhere"]).arg(before.dir().join("run")).run();
     nothing.ends_with(2);
     assert!(nothing.stderr.contains("`nowhere`"), "{}", nothing.stderr);

@@ -25,7 +25,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  success               4  the target does not answer
   1  the run failed        5  a gate of `compare` is broken
-  2  usage, configuration  6  the run is incomplete
+  2  usage, configuration  6  the run is incomplete, or runs do not tell
   3  a plugin is at fault  130  interrupted (Ctrl-C); 143 by SIGTERM; 129 by SIGHUP";
 
 const EXAMPLES: &str = "\
@@ -50,7 +50,7 @@ Example:
 const COMPARE: &str = "\
 A change is the median of all ratios of a run of one side and a run of the other (Hodges and Lehmann), with its interval (Mann and \
 Whitney). It is better or worse when the whole interval lies beyond the margin, the same when it lies within, and else it cannot be \
-told. That takes 4 runs a side, better 5 or 6.
+told. That takes 4 runs a side, which decide the first number only; 5 or 6 decide the others as well.
 
 The exit code is 0, or with --gate 5 when a gate is broken and 6 when the runs do not tell.
 

@@ -9,8 +9,9 @@ use super::{
     exit::{Exit, Failure, HasExit},
     terminal,
 };
+use crate::experiment::Key;
 use crate::experiment::compare::{
-    self, Answer, Question, Row, Side, SideError,
+    self, Answer, GateState, Question, Row, Side, SideError,
     question::{self, Gate, QuestionError},
     text,
 };
@@ -24,11 +25,11 @@ pub(super) struct CompareArgs {
     sides: Vec<PathBuf>,
 
     /// A number that is compared, as in `time_to_first_token.p99`; may be repeated. The first one decides; the others are
-    /// judged together, so that one of many is not a difference by chance.
+    /// judged together, so that none of them is a difference by chance.
     #[arg(long = "metric", value_name = "TAG[.STATISTIC]")]
     metrics: Vec<String>,
 
-    /// Differences within this share count as none. Where runs of one side differ by more, that is the margin.
+    /// Differences within this share count as none. Where runs of one side differ by more, that is the margin (not of gates).
     #[arg(long, value_name = "SHARE", default_value = "2%")]
     margin: String,
 
@@ -58,7 +59,8 @@ enum Format {
     Markdown,
     /// An object with the array `comparisons`.
     Json,
-    /// JUnit XML: a test case for each number; one that is worse, or whose gate is broken, is a failure.
+    /// `JUnit` XML: a test case for each number and gate. A number that is worse is a failure, and so is a gate that is not kept: that is
+    /// broken, or of which the runs do not tell.
     Junit,
 }
 
@@ -69,6 +71,8 @@ struct Comparison {
     second: String,
     /// Runs that failed or were cut short, of both sides.
     left_out: [usize; 2],
+    /// Files of JSON beside the runs that are no results.
+    not_results: Vec<PathBuf>,
     rows: Vec<Row>,
     gates: Vec<GateResult>,
 }
@@ -80,14 +84,6 @@ struct GateResult {
     state: GateState,
     /// Of each cell.
     rows: Vec<Row>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum GateState {
-    Kept,
-    CannotTell,
-    Broken,
 }
 
 impl HasExit for SideError {
@@ -105,12 +101,14 @@ impl HasExit for QuestionError {
 /// Compares, and prints the answer.
 pub(super) fn run(args: &CompareArgs) -> Result<Exit, Failure> {
     let keys = args.metrics.iter().map(|text| question::key(text)).collect::<Result<Vec<_>, _>>()?;
+    let wanted = keys.clone();
     let keys = if keys.is_empty() { question::usual_keys() } else { keys };
     let gates = args.gates.iter().map(|text| question::gate(text)).collect::<Result<Vec<_>, _>>()?;
     let margin = question::margin(&args.margin)?;
     let question = Question { keys, margin, level: level(args.confidence_level)? };
     let sides = args.sides.iter().map(|dir| Side::read(dir)).collect::<Result<Vec<_>, _>>()?;
     let Some((first, others)) = sides.split_first() else { return Ok(Exit::Usage) };
+    wanted.iter().try_for_each(|key| sides.iter().try_for_each(|side| expect(side, key)))?;
     let comparisons = others.iter().map(|second| comparison(first, second, &question, &gates, args.anyway));
     let comparisons = comparisons.collect::<Result<Vec<_>, _>>()?;
     terminal::print(&printed(&comparisons, args.format)?)?;
@@ -128,6 +126,16 @@ fn level(level: f64) -> Result<f64, Failure> {
     }
     Err(Failure::new(Exit::Usage, format!("use `--confidence-level {level}`"))
         .with_hint("it is a probability from 0.5 to below 1, as 0.95"))
+}
+
+/// A number that was asked for by name must be there.
+fn expect(side: &Side, key: &Key) -> Result<(), Failure> {
+    if side.has(key) {
+        return Ok(());
+    }
+    let number = format!("{} {}", key.metric, key.statistic);
+    Err(Failure::statement(Exit::Usage, format!("no run of `{}` has the number `{number}`", side.name))
+        .with_hint("`prony metrics` says what each metric needs"))
 }
 
 fn comparison(
@@ -149,11 +157,13 @@ fn comparison(
         )
         .with_hint("compare runs of the same load; `--metric` says what is compared"));
     }
-    let gates = gates.iter().map(|gate| judged(gate, first, second, question)).collect::<Result<_, _>>()?;
+    let gates =
+        gates.iter().map(|gate| judged(gate, first, second, question.level)).collect::<Result<_, _>>()?;
     Ok(Comparison {
         first: first.name.clone(),
         second: second.name.clone(),
         left_out: [first.left_out, second.left_out],
+        not_results: first.strange.iter().chain(&second.strange).cloned().collect(),
         rows,
         gates,
     })
@@ -172,7 +182,7 @@ fn refuse_differences(first: &Side, second: &Side) -> Result<(), Failure> {
     Err(Failure::statement(
         Exit::Usage,
         format!(
-            "the runs of `{}` and `{}` have other settings: {}",
+            "runs of `{}` and `{}` have other settings: {}",
             first.name,
             second.name,
             list.collect::<Vec<_>>().join("; ")
@@ -181,17 +191,13 @@ fn refuse_differences(first: &Side, second: &Side) -> Result<(), Failure> {
     .with_hint("a difference would not be the server's alone; `--anyway` compares them as they are"))
 }
 
-fn judged(gate: &Gate, first: &Side, second: &Side, question: &Question) -> Result<GateResult, Failure> {
-    let question = Question { keys: vec![gate.key.clone()], margin: gate.margin, level: question.level };
-    let rows = compare::compare(first, second, &question);
-    let state = rows.iter().map(|row| match row.answer {
-        Answer::Worse => GateState::Broken,
-        Answer::CannotTell if !row.is_not_worse() => GateState::CannotTell,
-        Answer::CannotTell | Answer::Better | Answer::Same => GateState::Kept,
-    });
-    let state = state.max().ok_or_else(|| {
-        Failure::statement(Exit::Usage, format!("no run has the number of `--gate '{}'`", gate.text))
-            .with_hint("`prony metrics` says what each metric needs")
+fn judged(gate: &Gate, first: &Side, second: &Side, level: f64) -> Result<GateResult, Failure> {
+    let (state, rows) = compare::gated(gate, first, second, level).ok_or_else(|| {
+        let what = format!(
+            "`{}` and `{}` do not both have the number of `--gate '{}'`",
+            first.name, second.name, gate.text
+        );
+        Failure::statement(Exit::Usage, what).with_hint("`prony metrics` says what each metric needs")
     })?;
     Ok(GateResult { gate: gate.text.clone(), state, rows })
 }
@@ -211,38 +217,24 @@ fn printed(comparisons: &[Comparison], format: Format) -> Result<String, Failure
 }
 
 fn paragraph(comparison: &Comparison, format: Format) -> String {
-    let Comparison { first, second, left_out, rows, gates } = comparison;
+    let Comparison { first, second, left_out, not_results, rows, gates } = comparison;
     let is_markdown = format == Format::Markdown;
     let title = format!("{second} against {first}");
     let title = if is_markdown { format!("### {title}\n\n") } else { format!("{title}\n\n") };
     let table = if is_markdown { text::markdown(rows) } else { text::table(rows, terminal::screen()) };
-    let headline = rows.first().map(|row| headline(row, is_markdown)).unwrap_or_default();
+    let headline = text::headline(rows, is_markdown).map(|line| line + "\n\n").unwrap_or_default();
+    let mut blocks = vec![title + &headline + &table];
     let left_out: usize = left_out.iter().sum();
-    let left_out = if left_out > 0 {
-        format!("\n{left_out} of the runs failed or were cut short, and are left out.\n")
-    } else {
-        String::new()
-    };
-    let gates: String =
-        gates.iter().map(|gate| format!("\ngate `{}`: {}\n", gate.gate, gate.state.word())).collect();
-    title + &headline + &table + &left_out + &gates
-}
-
-/// The row that decides, in a line.
-fn headline(row: &Row, is_markdown: bool) -> String {
-    let bold = if is_markdown { "**" } else { "" };
-    let [one, other] = row.runs;
-    format!("{bold}{}{bold}: {} ({one} runs and {other})\n\n", row.answer.word(), text::in_words(row))
-}
-
-impl GateState {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Kept => "kept",
-            Self::CannotTell => "cannot tell",
-            Self::Broken => "broken",
-        }
+    if left_out > 0 {
+        blocks.push(format!("{left_out} of the runs failed or were cut short, and are left out.\n"));
     }
+    blocks.extend(
+        not_results.iter().map(|file| format!("`{}` has no results, and is left out.\n", file.display())),
+    );
+    blocks.extend(
+        gates.iter().map(|GateResult { gate, state, .. }| format!("gate `{gate}`: {}\n", state.word())),
+    );
+    blocks.join("\n")
 }
 
 /// One suite for each pair of sides, as most build servers read them.

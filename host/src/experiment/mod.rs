@@ -37,6 +37,7 @@ mod variant;
 pub(crate) use self::order::PlannedRun;
 pub(crate) use self::{
     bench::{Bench, Upcoming},
+    best::Key,
     carry_out::{Ended, carry_out},
     cell::Cell,
     design::Design,

@@ -66,6 +66,19 @@ pub(super) struct Channels {
     pub(super) failed_share: Arc<FailedShare>,
 }
 
+impl Channels {
+    /// Those of a run with so many phases.
+    pub(super) fn of(phases: usize, recorder: RecorderHandle, signals: UnboundedSender<Signal>) -> Self {
+        Self {
+            recorder,
+            signals,
+            tally: Arc::new(Tally::of(phases)),
+            refusals: Arc::default(),
+            failed_share: Arc::default(),
+        }
+    }
+}
+
 /// Requests of each phase.
 #[derive(Debug)]
 pub(super) struct Tally(Vec<PhaseTally>);

@@ -10,7 +10,7 @@ use prony_plugin_api::message::{PhaseEnded, PhaseStarted};
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::{
-    channels::{Channels, Signal, Tally},
+    channels::{Channels, Signal},
     event_source::{EventSource, Wakeup},
     failed_share::TooManyFailed,
     hooks::{
@@ -115,13 +115,7 @@ async fn conduct_in_loop(
         // There is one run, and it is conducted once.
         let _ = run.journal.set(location);
     }
-    let channels = Channels {
-        recorder: recorder.handle(),
-        signals,
-        tally: Arc::new(Tally::of(run.plan.phases.len())),
-        refusals: Arc::default(),
-        failed_share: Arc::default(),
-    };
+    let channels = Channels::of(run.plan.phases.len(), recorder.handle(), signals);
     let work = Work { plan: &run.plan, clock: run.clock, target: &run.target, source: &run.source };
     let mut fleet = endpoint.start(&work, &channels)?;
     let (services, wait_until_ready) = (start_services(run, registry, &bus, &channels), fleet.readiness());

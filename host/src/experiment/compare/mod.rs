@@ -1,12 +1,17 @@
 //! Comparisons: whether one side is better than another one, by their runs.
 //!
-//! The unit is the run: requests within a run share its weather, and are not independent of each other. What is told is the
+//! The unit is the run: requests within a run share the state of the server and of the network, and are not independent of each
+//! other. What is told is the
 //! ratio of the sides with its interval ([`shift`]), and one of four answers ([`Answer`]).
 
 mod answer;
+mod differences;
 mod foreign;
+mod gate;
+mod normal;
 pub(crate) mod question;
 mod rank_sum;
+mod settings;
 mod shift;
 mod side;
 #[cfg(test)]
@@ -16,8 +21,10 @@ pub(crate) mod text;
 use serde::Serialize;
 
 pub(crate) use self::{
-    answer::{Answer, LEAST_RUNS, Margin},
-    side::{Side, SideError, differences},
+    answer::{Answer, Margin, Why},
+    differences::differences,
+    gate::{GateState, gated},
+    side::{Side, SideError},
 };
 
 use super::best::Key;
@@ -28,7 +35,7 @@ use crate::metrics::catalogue::CATALOGUE;
 pub(crate) struct Question {
     /// The numbers that are compared, the one that decides first.
     pub(crate) keys: Vec<Key>,
-    /// Differences that matter to nobody.
+    /// Differences that do not count.
     pub(crate) margin: Margin,
     /// The probability with which each interval holds the ratio.
     pub(crate) level: f64,
@@ -39,6 +46,8 @@ pub(crate) struct Question {
 pub(crate) struct Row {
     /// The cell; empty outside of a sweep.
     pub(crate) cell: String,
+    /// Whether it is the number that decides: the first one of its cell.
+    pub(crate) decides: bool,
     pub(crate) metric: String,
     pub(crate) statistic: String,
     pub(crate) unit: String,
@@ -46,81 +55,122 @@ pub(crate) struct Row {
     pub(crate) medians: [f64; 2],
     /// Runs of the sides.
     pub(crate) runs: [usize; 2],
-    /// The second side as a multiple of the first; nothing where a value is 0.
+    /// The second side as a multiple of the first; nothing where a value is not above 0.
     pub(crate) ratio: Option<f64>,
     /// It holds the ratio.
     pub(crate) interval: Option<(f64, f64)>,
-    /// The probability of such a difference by chance, raised for the number of metrics.
-    pub(crate) p: Option<f64>,
-    /// What was compared with: a share.
+    /// The probability of such a difference by chance. Where several numbers are judged together, it is raised for that.
+    pub(crate) p: f64,
+    /// What was compared with: a share. Where there is no ratio, it has no effect.
     pub(crate) margin: f64,
     pub(crate) larger_is_better: bool,
     pub(crate) answer: Answer,
+    /// Why there is no answer.
+    pub(crate) why: Option<Why>,
     /// Further runs a side that would probably tell.
     pub(crate) further_runs: Option<usize>,
 }
 
-impl Row {
-    /// Whether the bad end of the interval lies within the margin: it may be better, but is not worse.
-    pub(crate) fn is_not_worse(&self) -> bool {
-        let bound = 1.0 + self.margin;
-        self.interval
-            .is_some_and(|(low, high)| if self.larger_is_better { low >= 1.0 / bound } else { high <= bound })
-    }
-}
-
 /// Compares two sides, cell by cell and number by number. What one of them does not have is left out.
 pub(crate) fn compare(first: &Side, second: &Side, question: &Question) -> Vec<Row> {
-    let both = first.cells.iter().filter_map(|(name, runs)| Some((name, runs, second.cells.get(name)?)));
-    both.flat_map(|(name, runs, others)| {
-        let rows = question.keys.iter().filter_map(|key| {
-            let values = |runs: &[side::SideRun]| -> Vec<f64> {
-                runs.iter().filter_map(|run| run.measured.get(key)).collect()
-            };
-            let unit = runs.iter().find_map(|run| run.measured.units.get(&key.metric)).cloned();
-            row(name, key, unit.unwrap_or_default(), [values(runs), values(others)], question)
-        });
-        let mut rows: Vec<Row> = rows.collect();
-        judge_together(&mut rows, question.level);
-        rows
-    })
-    .collect()
+    let pairs = pairs(first, second, &question.keys);
+    let mut rows: Vec<Row> = pairs
+        .into_iter()
+        .map(|pair| {
+            let margin = question.margin.or(noise(&pair.sides));
+            row(pair, margin, question.level)
+        })
+        .collect();
+    judge_together(&mut rows, question.level);
+    rows
 }
 
-fn row(cell: &str, key: &Key, unit: String, sides: [Vec<f64>; 2], question: &Question) -> Option<Row> {
+/// A number of all runs of both sides.
+struct Pair {
+    cell: String,
+    decides: bool,
+    key: Key,
+    unit: String,
+    sides: [Vec<f64>; 2],
+    larger_is_better: bool,
+}
+
+/// What both sides have of these numbers, by cell.
+fn pairs(first: &Side, second: &Side, keys: &[Key]) -> Vec<Pair> {
+    let mut pairs = Vec::new();
+    for (name, runs) in &first.cells {
+        let Some(others) = second.cells.get(name) else { continue };
+        let of_cell = keys.iter().filter_map(|key| pair(name, key, [runs, others]));
+        pairs.extend(of_cell.enumerate().map(|(at, pair)| Pair { decides: at == 0, ..pair }));
+    }
+    pairs
+}
+
+fn pair(cell: &str, key: &Key, runs: [&[side::SideRun]; 2]) -> Option<Pair> {
+    let sides = runs.map(|runs| runs.iter().filter_map(|run| run.measured.get(key)).collect::<Vec<f64>>());
+    if sides.iter().any(Vec::is_empty) {
+        return None;
+    }
+    let unit = runs[0].iter().find_map(|run| run.measured.units.get(&key.metric)).cloned();
+    Some(Pair {
+        cell: cell.to_owned(),
+        decides: false,
+        key: key.clone(),
+        unit: unit.unwrap_or_default(),
+        sides,
+        larger_is_better: larger_is_better(&key.metric),
+    })
+}
+
+/// Whether a larger value of a metric is better.
+fn larger_is_better(tag: &str) -> bool {
+    CATALOGUE.iter().any(|metric| metric.tag == tag && metric.larger_is_better)
+}
+
+fn row(pair: Pair, margin: Margin, level: f64) -> Row {
+    let Pair { cell, decides, key, unit, sides, larger_is_better } = pair;
     let [first, second] = &sides;
-    let medians = [median(first)?, median(second)?];
-    let margin = question.margin.or(noise(&sides));
-    let found = shift::shift(first, second, question.level);
-    let metric = CATALOGUE.iter().find(|metric| metric.tag == key.metric);
-    let larger_is_better = metric.is_some_and(|metric| metric.larger_is_better);
+    let medians = [median(first).unwrap_or(f64::NAN), median(second).unwrap_or(f64::NAN)];
+    let found = shift::shift(first, second, level);
     let interval = found.and_then(|shift| shift.interval);
     let are_all_equal = sides.iter().flatten().all(|value| value.total_cmp(&medians[0]).is_eq());
-    let has_enough = first.len().min(second.len()) >= LEAST_RUNS;
-    let answer = if are_all_equal && has_enough {
-        Answer::Same
-    } else {
-        answer::of(interval, margin, larger_is_better)
+    let has_enough = rank_sum::outside(first.len(), second.len(), level).is_some();
+    let answer = match found {
+        _ if !has_enough => Answer::CannotTell,
+        _ if are_all_equal => Answer::Same,
+        Some(_) => answer::of(interval, margin, larger_is_better),
+        None => answer::of_ranks(first, second, level, larger_is_better),
     };
     let runs = [first.len(), second.len()];
-    let further_runs = found.filter(|_| answer == Answer::CannotTell);
-    let further_runs =
-        further_runs.and_then(|shift| answer::further_runs(&shift, margin, runs[0].min(runs[1])));
-    Some(Row {
-        cell: cell.to_owned(),
-        metric: key.metric.clone(),
-        statistic: key.statistic.clone(),
+    let fewest = runs[0].min(runs[1]);
+    let (why, further_runs) = match found {
+        _ if answer != Answer::CannotTell => (None, None),
+        _ if !has_enough => (Some(Why::TooFewRuns), Some(further(rank_sum::least_runs(level), fewest))),
+        Some(shift) => (Some(Why::AcrossTheMargin), answer::further_runs(&shift, margin, fewest)),
+        None => (Some(Why::MixedRanks), None),
+    };
+    Row {
+        cell,
+        decides,
+        metric: key.metric,
+        statistic: key.statistic,
         unit,
         medians,
         runs,
         ratio: found.map(|shift| shift.ratio),
         interval,
-        p: found.map(|shift| shift.p),
+        p: rank_sum::two_sided(first, second),
         margin: margin.share(),
         larger_is_better,
         answer,
+        why,
         further_runs,
-    })
+    }
+}
+
+/// Runs that are missing, where so many are needed; one at least.
+fn further(needed: usize, runs: usize) -> usize {
+    needed.saturating_sub(runs).max(1)
 }
 
 fn median(values: &[f64]) -> Option<f64> {
@@ -144,17 +194,25 @@ fn noise(sides: &[Vec<f64>; 2]) -> Margin {
     Margin::of(sides.iter().map(of_side).fold(0.0, f64::max))
 }
 
-/// The first row of a cell decides by itself. The others are many: one of them that would be a difference by itself, but not
-/// among so many, is none.
+/// The numbers that decide are judged together, over all cells, and the others are. In a comparison without a sweep, the one that
+/// decides is judged by itself.
 fn judge_together(rows: &mut [Row], level: f64) {
-    let Some((_, others)) = rows.split_first_mut() else { return };
-    let known: Vec<f64> = others.iter().filter_map(|row| row.p).collect();
-    let mut raised = answer::holm(&known).into_iter();
-    for row in others {
-        row.p = row.p.and_then(|_| raised.next());
-        let is_difference = matches!(row.answer, Answer::Better | Answer::Worse);
-        if is_difference && row.p.is_some_and(|p| p > 1.0 - level) {
-            row.answer = Answer::CannotTell;
+    for decides in [true, false] {
+        let mut group: Vec<&mut Row> = rows.iter_mut().filter(|row| row.decides == decides).collect();
+        let numbers = group.len();
+        if numbers < 2 {
+            continue;
+        }
+        let raised = answer::holm(&group.iter().map(|row| row.p).collect::<Vec<_>>());
+        for (row, p) in group.iter_mut().zip(raised) {
+            row.p = p;
+            let is_difference = matches!(row.answer, Answer::Better | Answer::Worse);
+            if is_difference && p > 1.0 - level {
+                row.answer = Answer::CannotTell;
+                row.why = Some(Why::AmongMany { numbers });
+                let needed = rank_sum::least_for((1.0 - level) / numbers as f64);
+                row.further_runs = Some(further(needed, row.runs[0].min(row.runs[1])));
+            }
         }
     }
 }

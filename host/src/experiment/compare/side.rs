@@ -1,18 +1,17 @@
 //! What is compared: runs, with their numbers and their settings.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
 };
 
 use serde_json::Value;
 
-use super::foreign;
+use super::{foreign, settings};
 use crate::{
-    bounded,
-    config::yaml,
     experiment::{
+        best::Key,
         folder::{self, FolderError, is_experiment},
         measured::Measured,
         state::RunState,
@@ -22,26 +21,18 @@ use crate::{
     report::file_names,
 };
 
-/// Settings that may differ: what is compared, and where results and logs go.
-const MAY_DIFFER: [&str; 10] = [
-    "url",
-    "random_seed",
-    "artifact_dir",
-    "ui",
-    "api_key",
-    "header",
-    "plugin_path",
-    "plugins",
-    "tokenizer_path",
-    "proxy",
-];
-
 /// Why a folder is no side of a comparison.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SideError {
     /// It has no runs.
     #[error("there are no runs with a report in `{}`", .0.display())]
     Nothing(PathBuf),
+    /// None of its runs came to its end.
+    #[error("all {runs} runs in `{}` are incomplete: they failed, were cut short, or have no report", .dir.display())]
+    Incomplete { dir: PathBuf, runs: usize },
+    /// The report of one of its runs cannot be read.
+    #[error("read the report of the run `{}`", .path.display())]
+    Report { path: PathBuf, source: io::Error },
     /// It cannot be read.
     #[error("read the folder `{}`", .path.display())]
     Folder { path: PathBuf, source: io::Error },
@@ -60,6 +51,10 @@ impl Explain for SideError {
     fn hint(&self) -> String {
         match self {
             Self::Nothing(_) => "name the folder of a run, of an experiment, or one with folders of runs in it; `prony report RUN` makes the report of a run".to_owned(),
+            Self::Incomplete { .. } => "measure them again; `prony report RUN` says how a run ended".to_owned(),
+            Self::Report { path, .. } => {
+                format!("`prony report {}` makes it again; or take the run out of the folder", path.display())
+            }
             Self::Results { .. } => "name a `profile_export_aiperf.json`, a file of `vllm bench serve --save-result`, or a folder of them".to_owned(),
             Self::Folder { .. } | Self::Settings { .. } => "look at its permissions".to_owned(),
             Self::Experiment(error) => error.hint(),
@@ -67,7 +62,8 @@ impl Explain for SideError {
     }
 
     fn is_statement(&self) -> bool {
-        matches!(self, Self::Nothing(_)) || matches!(self, Self::Experiment(error) if error.is_statement())
+        matches!(self, Self::Nothing(_) | Self::Incomplete { .. })
+            || matches!(self, Self::Experiment(error) if error.is_statement())
     }
 }
 
@@ -88,6 +84,8 @@ pub(crate) struct Side {
     pub(super) cells: BTreeMap<String, Vec<SideRun>>,
     /// Runs that failed, or did not come to their ends, and are left out.
     pub(crate) left_out: usize,
+    /// Files of JSON beside the runs that are no results.
+    pub(crate) strange: Vec<PathBuf>,
 }
 
 impl Side {
@@ -96,7 +94,8 @@ impl Side {
     /// # Errors
     /// There are none with a report, or they cannot be read.
     pub(crate) fn read(dir: &Path) -> Result<Self, SideError> {
-        let mut side = Self { name: dir.display().to_string(), cells: BTreeMap::new(), left_out: 0 };
+        let name = dir.display().to_string();
+        let mut side = Self { name, cells: BTreeMap::new(), left_out: 0, strange: Vec::new() };
         if is_experiment(dir) {
             for run in folder::read(dir)?.runs {
                 if run.state == RunState::Measured {
@@ -110,29 +109,50 @@ impl Side {
         } else if let Some(file) = foreign::file_at(dir) {
             side.take_foreign(&file)?;
         } else {
-            let unread = |source| SideError::Folder { path: dir.to_owned(), source };
-            let entries =
-                fs::read_dir(dir).map_err(unread)?.collect::<io::Result<Vec<_>>>().map_err(unread)?;
-            let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
-            paths.sort();
-            for path in paths {
-                if is_run(&path) {
-                    side.take(&path, String::new())?;
-                } else if let Some(file) = foreign::file_at(&path).filter(|file| is_json(file)) {
-                    side.take_foreign(&file)?;
+            side.take_all(dir)?;
+        }
+        match (side.cells.is_empty(), side.left_out) {
+            (false, _) => Ok(side),
+            (true, 0) => Err(SideError::Nothing(dir.to_owned())),
+            (true, runs) => Err(SideError::Incomplete { dir: dir.to_owned(), runs }),
+        }
+    }
+
+    /// Takes the runs whose folders or files are in a folder, and notes files that are none.
+    fn take_all(&mut self, dir: &Path) -> Result<(), SideError> {
+        let unread = |source| SideError::Folder { path: dir.to_owned(), source };
+        let entries = fs::read_dir(dir).map_err(unread)?.collect::<io::Result<Vec<_>>>().map_err(unread)?;
+        let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
+        paths.sort();
+        for path in paths {
+            if is_run(&path) {
+                self.take(&path, String::new())?;
+            } else if let Some(file) = foreign::file_at(&path).filter(|file| is_json(file)) {
+                match self.take_foreign(&file) {
+                    Err(SideError::Results { source, .. }) if is_no_result(&source) => {
+                        self.strange.push(file);
+                    }
+                    taken => taken?,
                 }
             }
         }
-        if side.cells.is_empty() { Err(SideError::Nothing(dir.to_owned())) } else { Ok(side) }
+        Ok(())
     }
 
     fn take(&mut self, dir: &Path, cell: String) -> Result<(), SideError> {
-        let measured = Measured::read(dir).ok().filter(|measured| measured.incomplete.is_none());
-        let Some(measured) = measured else {
-            self.left_out += 1;
-            return Ok(());
+        let measured = match Measured::read(dir) {
+            Ok(measured) if measured.incomplete.is_none() => measured,
+            // It was killed, and no report of it was made since.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(SideError::Report { path: dir.to_owned(), source: error });
+            }
+            Ok(_) | Err(_) => {
+                self.left_out += 1;
+                return Ok(());
+            }
         };
-        let settings = settings(dir)?;
+        let settings = settings::read(dir)
+            .map_err(|source| SideError::Settings { path: dir.join(file_names::SETTINGS), source })?;
         self.cells.entry(cell).or_default().push(SideRun { measured, settings });
         Ok(())
     }
@@ -153,6 +173,17 @@ impl Side {
     pub(crate) fn has_cells_of(&self, other: &Self) -> bool {
         self.cells.keys().any(|name| other.cells.contains_key(name))
     }
+
+    /// Whether one of its runs has this number.
+    pub(crate) fn has(&self, key: &Key) -> bool {
+        self.cells.values().flatten().any(|run| run.measured.get(key).is_some())
+    }
+}
+
+/// Whether a file was read, and is of another kind.
+fn is_no_result(error: &io::Error) -> bool {
+    // JSON that ends too early is an `UnexpectedEof`.
+    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
 }
 
 fn is_run(dir: &Path) -> bool {
@@ -163,48 +194,50 @@ fn is_json(file: &Path) -> bool {
     file.extension().is_some_and(|extension| extension == "json")
 }
 
-/// The settings of a run by key; none where it has no file of them, as older runs.
-fn settings(dir: &Path) -> Result<BTreeMap<String, Value>, SideError> {
-    let path = dir.join(file_names::SETTINGS);
-    let unread = |source| SideError::Settings { path: path.clone(), source };
-    let bytes = match bounded::read(&path, yaml::MOST_MEGABYTES) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        Err(error) => return Err(unread(error)),
-    };
-    let text = String::from_utf8_lossy(&bytes);
-    let mut settings: BTreeMap<String, Value> =
-        yaml::parse(&text).map_err(|error| unread(io::Error::new(io::ErrorKind::InvalidData, error.text)))?;
-    settings.retain(|key, _| !MAY_DIFFER.contains(&key.as_str()));
-    Ok(settings)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// A setting that two sides do not have in common.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Difference {
-    pub(crate) setting: String,
-    /// Its values on both sides, as JSON; nothing where it is not set.
-    pub(crate) values: [Option<String>; 2],
-}
+    const WHOLE: &str = r#"{"request_latency": {"unit": "ms", "p50": 5.0}, "is_complete": true}"#;
+    const CUT: &str = r#"{"request_latency": {"unit": "ms", "p50": 5.0}, "is_complete": false}"#;
 
-/// In what the runs of the same cells differ. Sides whose cells have other names have none in common.
-pub(crate) fn differences(first: &Side, second: &Side) -> Vec<Difference> {
-    let mut found: Vec<Difference> = Vec::new();
-    for (name, runs) in &first.cells {
-        let Some(others) = second.cells.get(name) else { continue };
-        let (Some(run), Some(other)) = (runs.first(), others.first()) else { continue };
-        // Of other tools' runs and of old ones no settings are known.
-        if run.settings.is_empty() || other.settings.is_empty() {
-            continue;
+    /// A folder with a run for each of these summaries.
+    fn runs(summaries: &[&str]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for (at, summary) in summaries.iter().enumerate() {
+            let run = dir.path().join(format!("run_{at}"));
+            fs::create_dir(&run).unwrap();
+            fs::write(run.join(file_names::SUMMARY), summary).unwrap();
         }
-        let keys: BTreeSet<&String> = run.settings.keys().chain(other.settings.keys()).collect();
-        for key in keys {
-            let values = [run, other].map(|run| run.settings.get(key).map(Value::to_string));
-            let difference = Difference { setting: key.clone(), values };
-            if difference.values[0] != difference.values[1] && !found.contains(&difference) {
-                found.push(difference);
-            }
-        }
+        dir
     }
-    found
+
+    #[test]
+    fn runs_that_are_all_incomplete_are_told_with_their_number() {
+        let dir = runs(&[CUT, CUT]);
+        fs::create_dir(dir.path().join("killed")).unwrap();
+        fs::write(dir.path().join("killed").join(journal::FILE_NAME), "").unwrap();
+        let error = Side::read(dir.path()).unwrap_err();
+        assert!(matches!(error, SideError::Incomplete { runs: 3, .. }), "{error}");
+        let nothing = runs(&[]);
+        assert!(matches!(Side::read(nothing.path()).unwrap_err(), SideError::Nothing(_)));
+    }
+
+    #[test]
+    fn a_report_that_cannot_be_read_is_an_error() {
+        let dir = runs(&[WHOLE, "{"]);
+        let error = Side::read(dir.path()).unwrap_err();
+        assert!(matches!(&error, SideError::Report { path, .. } if path.ends_with("run_1")), "{error}");
+    }
+
+    #[test]
+    fn files_that_are_no_results_are_left_out_and_named() {
+        let dir = runs(&[WHOLE, CUT]);
+        fs::write(dir.path().join("config.json"), r#"{"model": "m"}"#).unwrap();
+        fs::write(dir.path().join("empty.json"), "").unwrap();
+        let side = Side::read(dir.path()).unwrap();
+        assert_eq!((side.cells[""].len(), side.left_out), (1, 1));
+        assert_eq!(side.strange, ["config.json", "empty.json"].map(|name| dir.path().join(name)));
+        assert!(Side::read(&dir.path().join("config.json")).is_err());
+    }
 }

@@ -1,0 +1,56 @@
+//! The settings of a run that both sides of a comparison must have in common.
+
+use std::{collections::BTreeMap, io, path::Path};
+
+use serde_json::Value;
+
+use crate::{bounded, config::yaml, report::file_names};
+
+/// Settings that may differ: what is compared and how it is reached, where results go, and what is done around a run.
+const MAY_DIFFER: [&str; 14] = [
+    "url",
+    "api_key",
+    "proxy",
+    "random_seed",
+    "artifact_dir",
+    "overwrite",
+    "ui",
+    "server_metrics",
+    "server_metrics_header",
+    "before_run",
+    "after_run",
+    "before_phase",
+    "after_phase",
+    "hook_timeout",
+];
+
+/// The settings of a run by key, without those that may differ; none where it has no file of them, as older runs.
+///
+/// # Errors
+/// The file cannot be read, or is no YAML.
+pub(super) fn read(dir: &Path) -> io::Result<BTreeMap<String, Value>> {
+    let bytes = match bounded::read(&dir.join(file_names::SETTINGS), yaml::MOST_MEGABYTES) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) => return Err(error),
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    let mut settings: BTreeMap<String, Value> =
+        yaml::parse(&text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.text))?;
+    settings.retain(|key, _| !MAY_DIFFER.contains(&key.as_str()));
+    Ok(settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_target_is_and_what_is_done_around_a_run_may_differ_and_headers_may_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = "url: http://a\nheader: 'X-Key:${SECRET_OF_HEADER}'\nserver_metrics: http://a/metrics\nafter_run: echo\nosl: 4\n";
+        std::fs::write(dir.path().join(file_names::SETTINGS), text).unwrap();
+        let settings = read(dir.path()).unwrap();
+        assert_eq!(settings.keys().collect::<Vec<_>>(), ["header", "osl"]);
+    }
+}
