@@ -106,7 +106,7 @@ fn other_commands_are_refused_in_words_of_their_own(
 #[rstest]
 #[case(
     "prony dataset inspect FILE --isl-block-size 16,32",
-    "use `--isl-block-size 16,32`: only `prony profile` takes several values",
+    "use `--isl-block-size 16,32`: only sweeps of `prony profile` take several values",
     "give one value"
 )]
 #[case(
