@@ -297,10 +297,7 @@ mod tests {
         let path = dir.path().join("e");
         let folder = ExperimentFolder::named(&path).unwrap();
         folder.save(&state()).unwrap();
-        assert!(matches!(
-            ExperimentFolder::resumed(&path),
-            Err(FolderError::Folder(ArtifactDirError::Busy { .. }))
-        ));
+        assert!(matches!(ExperimentFolder::resumed(&path), Err(FolderError::Busy { .. })));
         drop(folder);
         let (folder, read) = ExperimentFolder::resumed(&path).unwrap();
         assert_eq!((read.cells, read.runs_per_cell), (state().cells, 2));

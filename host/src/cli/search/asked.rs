@@ -58,23 +58,24 @@ pub(super) fn over(args: &SearchArgs, meaning: &Meaning) -> Result<Over, Failure
     }
 }
 
-/// What is looked for; nothing where something is wrong with it, which is noted. `meaning` is not there where AIPerf's words mean nothing.
+/// What is looked for, as far as nothing is wrong with it, which is noted. `meaning` is not there where something is wrong with AIPerf's
+/// words.
 pub(super) fn plan(
     args: &SearchArgs,
     meaning: Option<&Meaning>,
     asked: &settings::Asked,
     over: Over,
     mistakes: &mut Mistakes,
-) -> Option<SearchPlan> {
+) -> SearchPlan {
     let slos = slos(args, meaning, mistakes);
     let numbers = args.numbers(mistakes);
     let range = numbers.range.or(meaning.and_then(|meaning| meaning.range)).unwrap_or(USUAL_RANGE);
     mistakes.note(check_range(range, over));
     let precision = numbers.precision.unwrap_or(USUAL_PRECISION);
     mistakes.note(check_precision(precision));
-    let seed = mistakes.note(seed_of(&asked.words))?;
+    let seed = mistakes.note(seed_of(&asked.words)).unwrap_or_default();
     let flags = &asked.flags;
-    Some(SearchPlan {
+    SearchPlan {
         slos,
         over: over.setting().to_owned(),
         rate_of_user: flags.users.user_centric_rate.filter(|_| over == Over::Users),
@@ -85,7 +86,7 @@ pub(super) fn plan(
         ends_saturated: !args.no_early_end,
         confidence: asked.flags.experiment.confidence_level.unwrap_or(USUAL_CONFIDENCE),
         seed,
-    })
+    }
 }
 
 fn slos(args: &SearchArgs, meaning: Option<&Meaning>, mistakes: &mut Mistakes) -> Vec<Slo> {

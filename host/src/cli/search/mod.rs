@@ -74,11 +74,8 @@ fn begun(args: &SearchArgs, asked: settings::Asked) -> Result<Prepared, Failure>
     let over = mistakes.note(asked::over(args, &meaning)).unwrap_or(Over::Concurrency);
     mistakes.note(asked::check_alone(&asked, &meaning, over));
     let plan = asked::plan(args, meant.as_ref(), &asked, over, &mut mistakes);
-    if let Some(plan) = &plan {
-        mistakes.note(check_is_reached(&asked.flags, plan));
-    }
     mistakes.finish()?;
-    let Some(plan) = plan else { return Err(Failure::new(Exit::Usage, "read what is looked for")) };
+    check_is_reached(&asked.flags, &plan)?;
     let mut base = asked::base(&asked, &meaning, over);
     // It may go on in another working directory.
     settings::make_absolute(&mut base, &Keys::all());

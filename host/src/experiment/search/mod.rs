@@ -184,9 +184,8 @@ impl Search<'_> {
     fn run(&mut self, load: f64, known: Option<usize>) -> Result<Result<ProbeRun, SearchEnded>, FolderError> {
         let Wanted { plan, base } = self.wanted;
         let before = known.map_or(&[][..], |at| self.probes[at].runs.as_slice());
-        // Where a run was ended early and says nothing for it, the next one goes on to its end.
-        let ended_and_said_nothing =
-            before.iter().any(|run| run.is_saturated && !run.says_something(&plan.slos));
+        // Where a run was ended early and says nothing, another one that is ended early would say nothing, either.
+        let goes_on_to_its_end = before.iter().any(|run| run.is_saturated && !run.says_something(&plan.slos));
         let (place, repeat) = (self.runs() as usize + 1, before.len() + 1);
         let folder = run_folder(&plan.over, load, repeat);
         self.folder.make_room(&folder)?;
@@ -198,7 +197,7 @@ impl Search<'_> {
             repeats: 1,
             label: format!("{} {load}", plan.over),
             dir: self.folder.dir().join(&folder),
-            ends_saturated: plan.ends_saturated && !ended_and_said_nothing,
+            ends_saturated: plan.ends_saturated && !goes_on_to_its_end,
         };
         let random_seed = plan.seed.wrapping_add(place as u64 - 1);
         let mut settings = plan.settings(base, load);
