@@ -132,7 +132,7 @@ fn ctrl_c_ends_the_current_run_as_a_run_ends_and_the_rest_can_be_measured_later(
     // Nobody else may use the folder meanwhile.
     let other = Tool::new(["profile", "--resume"]).arg(running.dir().join("run")).run();
     other.ends_with(2);
-    assert!(other.stderr.contains("another one is going there"), "{}", other.stderr);
+    assert!(other.stderr.contains("another process works there"), "{}", other.stderr);
 
     running.signal("INT");
     let run = running.wait();

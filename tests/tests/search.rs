@@ -102,7 +102,7 @@ fn a_search_that_was_killed_goes_on_and_counts_no_half_run() {
 
 /// 200 requests a second come, and 100 are answered: nobody has to wait a minute to see what becomes of that.
 #[test]
-fn a_hopeless_run_ends_early() {
+fn a_run_above_the_capacity_ends_early() {
     let server = MockServer::start(["--slots", "1", "--ttft-ms", "10"]);
     let words = ["search", "--model", "m", "--url", server.url(), "--no-server-metrics", "--ui", "none"];
     let tool = Tool::new(words).args(["--artifact-dir", "run", "--isl", "5", "--osl", "1", "--over", "rate"]);
@@ -147,13 +147,64 @@ fn what_is_no_search_is_refused_before_anything_is_sent(#[case] words: &[&str], 
     assert_eq!(server.truth()["requests"], json!([]));
 }
 
+/// Nothing is sent for it: a run would tell only at its end.
+#[rstest]
+#[case("time_to_first_token p99 < 500ms", "add `--streaming`")]
+#[case("good_request_fraction > 95%", "--goodput")]
+fn an_objective_that_no_run_can_measure_is_refused(#[case] slo: &str, #[case] hint: &str) {
+    let server = one_at_a_time();
+    let run = search(&server, &["--range", "1..8", "--slo", slo]);
+    run.ends_with(2);
+    assert!(run.stderr.contains("no request would have its metric"), "{}", run.stderr);
+    assert!(run.stderr.contains(hint), "{}", run.stderr);
+    assert_eq!(server.truth()["requests"], json!([]));
+}
+
+#[test]
+fn all_that_is_wrong_with_a_search_is_told_at_once() {
+    let words = ["search", "--range", "1..abc", "--max-runs", "0", "--precision", "2", "--search-recipe"];
+    let words =
+        words.into_iter().chain(["max-goodput-under-slo", "--slo", "a p99 < 5", "--slo", "b p99 < 5"]);
+    let run = Tool::new(words).run();
+    run.ends_with(2);
+    for wrong in ["`a`", "`b`", "--range 1..abc", "--max-runs 0", "--precision 2", "without its bound"] {
+        assert!(run.stderr.contains(wrong), "{wrong}: {}", run.stderr);
+    }
+}
+
+#[rstest]
+#[case(&["search", "--resume", "there-is-none"], "no search is in it")]
+#[case(&["profile", "--resume", "search"], "`prony search --resume search` goes on with it")]
+#[case(&["search", "--resume", "search"], "begin a new search")]
+fn a_folder_that_a_search_cannot_go_on_in_is_told(#[case] words: &[&str], #[case] expected: &str) {
+    let tool = Tool::new(words);
+    fs::create_dir(tool.dir().join("search")).unwrap();
+    tool.file("search/search.json", "{}");
+    let run = tool.run();
+    run.ends_with(2);
+    assert!(run.stderr.contains(expected), "{}", run.stderr);
+}
+
+/// 1 would mean that even the lowest load breaks an objective.
+#[test]
+fn an_answer_that_cannot_be_printed_is_kept_and_is_no_answer() {
+    let server = one_at_a_time();
+    let words = ["search", "--model", "m", "--url", server.url(), "--no-server-metrics", "--ui", "none"];
+    let tool = Tool::new(words).args(["--artifact-dir", "run", "--request-count", "2", "--isl", "5"]);
+    let tool = tool.args(["--osl", "1", "--range", "1..2", "--max-runs", "1", "--slo", "e2e p50 < 1s"]);
+    let run = tool.under(&["sh", "-c", "exec \"$0\" \"$@\" >/dev/full"]).run();
+    run.ends_with(6);
+    assert!(run.stderr.contains("standard output"), "{}", run.stderr);
+    assert!(run.read("search_console.txt").contains("concurrency"));
+}
+
 #[test]
 fn an_objective_that_no_request_has_is_told_and_not_held_against_the_server() {
     let server = one_at_a_time();
-    let run = search(&server, &["--range", "1..8", "--slo", "time_to_first_token p99 < 500ms"]);
+    let run = search(&server, &["--range", "1..8", "--slo", "submit_latency p99 < 500ms"]);
     run.ends_with(2);
     assert!(
-        run.stderr.contains("no request has the metric of `time_to_first_token p99 < 500ms`"),
+        run.stderr.contains("no request has the metric of `submit_latency p99 < 500ms`"),
         "{}",
         run.stderr
     );

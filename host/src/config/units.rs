@@ -30,7 +30,7 @@ pub(crate) enum UnitError {
         expected: &'static str,
     },
     /// Several values, which `prony profile` measures one after the other.
-    #[error("only `prony profile` takes several values")]
+    #[error("only sweeps of `prony profile` take several values")]
     Sweep,
     /// A name that AIPerf knows and prony does not have.
     #[error("prony does not have this choice yet")]

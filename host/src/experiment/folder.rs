@@ -16,7 +16,7 @@ use crate::{
     run::{
         Lock,
         artifact_dir::{self, Claimed},
-        folder_error::ArtifactDirError,
+        folder_error::{ArtifactDirError, in_brackets},
     },
 };
 
@@ -41,6 +41,13 @@ pub(crate) enum FolderError {
     /// An earlier experiment is in it.
     #[error("use `{}` for this experiment: another one is in it", .0.display())]
     Taken(PathBuf),
+    /// Another process works in it.
+    #[error("go on in `{}`: another process works there{}", .dir.display(), in_brackets(.owner))]
+    Busy {
+        dir: PathBuf,
+        /// Whose it is, if that is known.
+        owner: String,
+    },
     /// There is nothing to go on with.
     #[error("go on in `{}`: no experiment is in it", .0.display())]
     None(PathBuf),
@@ -58,7 +65,7 @@ pub(crate) enum FolderError {
 impl FolderError {
     /// Whether it is the user's to name another folder.
     pub(crate) fn is_usage(&self) -> bool {
-        matches!(self, Self::Taken(_) | Self::None(_) | Self::Newer { .. })
+        matches!(self, Self::Taken(_) | Self::Busy { .. } | Self::None(_) | Self::Newer { .. })
     }
 }
 
@@ -72,6 +79,7 @@ impl Explain for FolderError {
                     dir.display()
                 )
             }
+            Self::Busy { .. } => "wait for its end".to_owned(),
             Self::None(_) => format!("name the folder that has `{STATE}` in it"),
             Self::Read { .. } => "begin a new experiment in another folder".to_owned(),
             Self::Newer { .. } => "use the prony that has begun it".to_owned(),
@@ -166,7 +174,11 @@ impl ExperimentFolder {
     /// # Errors
     /// Another process has it.
     pub(crate) fn entered(dir: &Path) -> Result<Self, FolderError> {
-        Ok(Self::of(dir.to_owned(), artifact_dir::enter(dir)?))
+        let busy = |error| match error {
+            ArtifactDirError::Busy { dir, owner } => FolderError::Busy { dir, owner },
+            other => other.into(),
+        };
+        Ok(Self::of(dir.to_owned(), artifact_dir::enter(dir).map_err(busy)?))
     }
 
     fn of(dir: PathBuf, lock: Lock) -> Self {
@@ -286,10 +298,7 @@ mod tests {
         let path = dir.path().join("e");
         let folder = ExperimentFolder::named(&path).unwrap();
         folder.save(&state()).unwrap();
-        assert!(matches!(
-            ExperimentFolder::resumed(&path),
-            Err(FolderError::Folder(ArtifactDirError::Busy { .. }))
-        ));
+        assert!(matches!(ExperimentFolder::resumed(&path), Err(FolderError::Busy { .. })));
         drop(folder);
         let (folder, read) = ExperimentFolder::resumed(&path).unwrap();
         assert_eq!((read.cells, read.runs_per_cell), (state().cells, 2));

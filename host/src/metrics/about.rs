@@ -95,6 +95,40 @@ impl Metric {
         }
     }
 
+    /// It is a time that requests take, and is never 0.
+    pub(crate) fn is_time_of_requests(&self) -> bool {
+        self.unit.starts_with("ms")
+    }
+
+    /// More load can make it larger: the times of requests, and failures.
+    pub(crate) fn grows_with_load(&self) -> bool {
+        let is_failure = matches!(
+            self.source,
+            Source::Phase(PhaseFact::Failed | PhaseFact::Cancelled | PhaseFact::ErrorRate)
+        );
+        is_failure || self.is_time_of_requests()
+    }
+
+    /// More load can make it smaller: what one request is given a second, and parts of a whole that come out well.
+    pub(crate) fn shrinks_with_load(&self) -> bool {
+        let is_rate_or_part = match self.source {
+            Source::Request(_) => self.unit.contains("/sec") || ["ratio", "%"].contains(&self.unit),
+            Source::Share(..) | Source::Phase(PhaseFact::GoodShare) => true,
+            _ => false,
+        };
+        self.larger_is_better && is_rate_or_part
+    }
+
+    /// The largest value that there can be, where it is a part of a whole.
+    pub(crate) fn largest(&self) -> Option<f64> {
+        match self.source {
+            Source::Phase(PhaseFact::GoodShare) => Some(1.0),
+            Source::Phase(PhaseFact::ErrorRate) | Source::Share(..) => Some(100.0),
+            Source::Request(_) if self.unit == "%" && self.larger_is_better => Some(100.0),
+            _ => None,
+        }
+    }
+
     /// What must hold for it to be there, each in words.
     pub(crate) fn conditions(&self) -> Vec<&'static str> {
         let words = |need: &Need| match need {

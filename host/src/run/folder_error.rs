@@ -51,6 +51,7 @@ impl Explain for ArtifactDirError {
     }
 }
 
-fn in_brackets(owner: &str) -> String {
+/// The owner of a folder behind a sentence, if it is known.
+pub(crate) fn in_brackets(owner: &str) -> String {
     if owner.is_empty() { String::new() } else { format!(" ({owner})") }
 }

@@ -27,7 +27,9 @@ use super::{
 use crate::{
     clock::Clock,
     config::{flags::ProfileFlags, resolve::ARTIFACTS, words::Words},
-    experiment::{self, Design, Ended, ExperimentFolder, FolderError, Progress, Results, State},
+    experiment::{
+        self, Design, Ended, ExperimentFolder, FolderError, Progress, Results, State, search::Kept,
+    },
     plugin::Registry,
     run::until,
 };
@@ -136,6 +138,11 @@ pub(super) fn report(dir: &Path) -> Result<Exit, Failure> {
 
 /// Goes on with an experiment.
 fn resume(settings: &settings::Asked, typed: &Asked, dir: &Path, log: &LogFlags) -> Result<Exit, Failure> {
+    if Kept::check_is_there(dir).is_ok() {
+        let message = format!("go on in `{}` with runs: a search is in it", dir.display());
+        let hint = format!("`prony search --resume {}` goes on with it", dir.display());
+        return Err(Failure::new(Exit::Usage, message).with_hint(hint));
+    }
     let (folder, state) = ExperimentFolder::resumed(dir)?;
     let asked = typed.over_kept(&state, dir)?;
     let design = asked.design(state.random_seed)?;

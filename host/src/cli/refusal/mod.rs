@@ -36,7 +36,7 @@ pub(super) fn of(error: &clap::Error, words: &[OsString], root: &Command) -> Opt
         }
         ErrorKind::InvalidValue => unknown_choice(error),
         ErrorKind::MissingRequiredArgument => line.missing_argument(),
-        ErrorKind::ValueValidation => wrong_value(error),
+        ErrorKind::ValueValidation => list_in_a_search(error, line.command).or_else(|| wrong_value(error)),
         ErrorKind::InvalidUtf8 => not_text(words, line.command),
         ErrorKind::ArgumentConflict => conflict(error),
         _ => None,
@@ -283,6 +283,18 @@ fn wrong_value(error: &clap::Error) -> Option<Failure> {
     let failure = Failure::new(Exit::Usage, message);
     let hint = Some(reason.hint()).filter(|hint| !hint.is_empty());
     Some(Failure { hint, ..failure })
+}
+
+/// What to say about a list of values where a search is asked for, be it in the words of `profile`.
+fn list_in_a_search(error: &clap::Error, command: &Command) -> Option<Failure> {
+    let is_list = error.source()?.downcast_ref::<UnitError>() == Some(&UnitError::Sweep);
+    if command.get_name() != "search" || !is_list {
+        return None;
+    }
+    let flag = context(error, ContextKind::InvalidArg)?.split(' ').next()?;
+    let message = format!("a search takes one value of `{}`", flag.trim_start_matches('-'));
+    let hint = "give one value; for several, make a search for each";
+    Some(Failure::statement(Exit::Usage, message).with_hint(hint))
 }
 
 #[cfg(test)]

@@ -95,6 +95,11 @@ fn a_flag_that_is_not_there_leads_to_what_is(#[case] line: &str, #[case] message
     "which endpoint to show is missing",
     "write `prony plugins show endpoint NAME`"
 )]
+#[case(
+    "prony search --concurrency 1,2",
+    "a search takes one value of `concurrency`",
+    "give one value; for several, make a search for each"
+)]
 fn other_commands_are_refused_in_words_of_their_own(
     #[case] line: &str,
     #[case] message: &str,
@@ -106,7 +111,7 @@ fn other_commands_are_refused_in_words_of_their_own(
 #[rstest]
 #[case(
     "prony dataset inspect FILE --isl-block-size 16,32",
-    "use `--isl-block-size 16,32`: only `prony profile` takes several values",
+    "use `--isl-block-size 16,32`: only sweeps of `prony profile` take several values",
     "give one value"
 )]
 #[case(

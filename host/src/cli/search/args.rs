@@ -1,10 +1,15 @@
 //! The flags of a search.
 
-use std::num::NonZeroU32;
+use std::{fmt::Display, num::NonZeroU32};
 
 use clap::Args;
 
-use super::{over::Over, words::WordsOfAiperf};
+use super::{
+    super::exit::{Exit, Failure},
+    mistakes::Mistakes,
+    over::Over,
+    words::WordsOfAiperf,
+};
 use crate::config::{
     flags::{ChoiceParser, ProfileFlags},
     units,
@@ -24,16 +29,16 @@ pub(in crate::cli) struct SearchArgs {
     pub(super) over: Option<Over>,
 
     /// Lowest and highest load to try, as `1..2000` [default: 1..1000].
-    #[arg(long, value_name = "LOW..HIGH", value_parser = range, help_heading = "Search")]
-    pub(super) range: Option<(f64, f64)>,
+    #[arg(long, value_name = "LOW..HIGH", help_heading = "Search")]
+    range: Option<String>,
 
     /// Runs at most, of all loads together [default: 40].
-    #[arg(long, visible_alias = "search-max-iterations", value_name = "N", value_parser = units::non_zero::<NonZeroU32>, help_heading = "Search")]
-    pub(super) max_runs: Option<NonZeroU32>,
+    #[arg(long, visible_alias = "search-max-iterations", value_name = "N", help_heading = "Search")]
+    max_runs: Option<String>,
 
     /// How near the ends of the answer's interval are to be, as a part of it; it ends the search [default: 0.05].
-    #[arg(long, value_name = "PART", value_parser = units::inner_share, help_heading = "Search")]
-    pub(super) precision: Option<f64>,
+    #[arg(long, value_name = "PART", help_heading = "Search")]
+    precision: Option<String>,
 
     /// Let a run go on to its end although the server cannot keep up with its load.
     #[arg(long, help_heading = "Search")]
@@ -44,6 +49,41 @@ pub(in crate::cli) struct SearchArgs {
 
     #[command(flatten)]
     pub(super) flags: ProfileFlags,
+}
+
+/// The numbers of a search, as far as they are typed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Numbers {
+    pub(super) range: Option<(f64, f64)>,
+    pub(super) max_runs: Option<NonZeroU32>,
+    pub(super) precision: Option<f64>,
+}
+
+impl SearchArgs {
+    /// Whether a range is typed, be it one or not.
+    pub(super) fn has_range(&self) -> bool {
+        self.range.is_some()
+    }
+
+    /// Reads the numbers. The command line is read with them as texts, so that all that is wrong can be told at once.
+    pub(super) fn numbers(&self, mistakes: &mut Mistakes) -> Numbers {
+        Numbers {
+            range: read(self.range.as_deref(), "range", range, mistakes),
+            max_runs: read(self.max_runs.as_deref(), "max-runs", units::non_zero, mistakes),
+            precision: read(self.precision.as_deref(), "precision", units::inner_share, mistakes),
+        }
+    }
+}
+
+fn read<T, E: Display>(
+    text: Option<&str>,
+    flag: &str,
+    read: impl Fn(&str) -> Result<T, E>,
+    mistakes: &mut Mistakes,
+) -> Option<T> {
+    let text = text?;
+    let refused = |error| Failure::new(Exit::Usage, format!("use `--{flag} {text}`: {error}"));
+    mistakes.note(read(text).map_err(refused))
 }
 
 /// A text that is no range of loads.

@@ -9,6 +9,7 @@ use super::{
         settings,
     },
     args::SearchArgs,
+    mistakes::Mistakes,
     over::Over,
     words::Meaning,
 };
@@ -57,48 +58,65 @@ pub(super) fn over(args: &SearchArgs, meaning: &Meaning) -> Result<Over, Failure
     }
 }
 
-/// What is looked for.
-///
-/// # Errors
-/// There is no objective, one is none, or the range is none of such a load.
+/// What is looked for, as far as nothing is wrong with it, which is noted. `meaning` is not there where something is wrong with AIPerf's
+/// words.
 pub(super) fn plan(
     args: &SearchArgs,
-    meaning: &Meaning,
+    meaning: Option<&Meaning>,
     asked: &settings::Asked,
     over: Over,
-) -> Result<SearchPlan, Failure> {
-    let texts = args.slo.iter().chain(&meaning.slos);
-    let slos: Vec<Slo> = texts.map(|text| Slo::read(text)).collect::<Result<_, _>>()?;
-    if slos.is_empty() {
-        let message = "search for the highest load: there is no objective that it could break";
-        let hint =
-            "add one, as in `--slo 'time_to_first_token p99 < 500ms'`; `prony metrics` lists what there is";
-        return Err(Failure::new(Exit::Usage, message).with_hint(hint));
-    }
-    let (low, high) = args.range.or(meaning.range).unwrap_or(USUAL_RANGE);
-    let is_whole = over != Over::Rate;
-    if is_whole && (low.fract() != 0.0 || high.fract() != 0.0) {
-        let message = format!("use `--range {low}..{high}`: {} is a whole number", over.setting());
-        return Err(Failure::new(Exit::Usage, message).with_hint("give two whole numbers"));
-    }
-    let precision = args.precision.unwrap_or(USUAL_PRECISION);
-    if precision < LEAST_PRECISION {
-        let message = format!("use `--precision {precision}`: runs cannot tell loads so near to each other");
-        return Err(Failure::new(Exit::Usage, message).with_hint(format!("use {LEAST_PRECISION} or more")));
-    }
+    mistakes: &mut Mistakes,
+) -> SearchPlan {
+    let slos = slos(args, meaning, mistakes);
+    let numbers = args.numbers(mistakes);
+    let range = numbers.range.or(meaning.and_then(|meaning| meaning.range)).unwrap_or(USUAL_RANGE);
+    mistakes.note(check_range(range, over));
+    let precision = numbers.precision.unwrap_or(USUAL_PRECISION);
+    mistakes.note(check_precision(precision));
+    let seed = mistakes.note(seed_of(&asked.words)).unwrap_or_default();
     let flags = &asked.flags;
-    Ok(SearchPlan {
+    SearchPlan {
         slos,
         over: over.setting().to_owned(),
         rate_of_user: flags.users.user_centric_rate.filter(|_| over == Over::Users),
         pause_s: flags.experiment.parameter_sweep_cooldown_seconds.unwrap_or(0.0),
         between: flags.experiment.between.clone(),
-        range: Range { low, high, is_whole, precision },
-        most_runs: args.max_runs.map_or(USUAL_RUNS, NonZeroU32::get),
+        range: Range { low: range.0, high: range.1, is_whole: over.is_whole(), precision },
+        most_runs: numbers.max_runs.map_or(USUAL_RUNS, NonZeroU32::get),
         ends_saturated: !args.no_early_end,
         confidence: asked.flags.experiment.confidence_level.unwrap_or(USUAL_CONFIDENCE),
-        seed: seed_of(&asked.words)?,
-    })
+        seed,
+    }
+}
+
+fn slos(args: &SearchArgs, meaning: Option<&Meaning>, mistakes: &mut Mistakes) -> Vec<Slo> {
+    let texts = args.slo.iter().chain(meaning.into_iter().flat_map(|meaning| &meaning.slos));
+    let read: Vec<_> = texts.map(|text| Slo::read(text)).collect();
+    if read.is_empty() && meaning.is_some() {
+        let message = "search for the highest load: there is no objective that it could break";
+        let hint =
+            "add one, as in `--slo 'time_to_first_token p99 < 500ms'`; `prony metrics` lists what there is";
+        mistakes.extend([Failure::new(Exit::Usage, message).with_hint(hint)]);
+    }
+    read.into_iter().filter_map(|slo| mistakes.note(slo)).collect()
+}
+
+fn check_range((low, high): (f64, f64), over: Over) -> Result<(), Failure> {
+    if over.is_whole() && (low.fract() != 0.0 || high.fract() != 0.0) {
+        let message = format!("use `--range {low}..{high}`: {} is a whole number", over.setting());
+        return Err(Failure::new(Exit::Usage, message).with_hint("give two whole numbers"));
+    }
+    Ok(())
+}
+
+/// # Errors
+/// It is finer than runs can tell.
+pub(super) fn check_precision(precision: f64) -> Result<(), Failure> {
+    if precision < LEAST_PRECISION {
+        let message = format!("use `--precision {precision}`: runs cannot tell loads so near to each other");
+        return Err(Failure::new(Exit::Usage, message).with_hint(format!("use {LEAST_PRECISION} or more")));
+    }
+    Ok(())
 }
 
 /// Flags about several runs that a search has as well.
@@ -119,17 +137,22 @@ pub(super) fn check_alone(asked: &settings::Asked, meaning: &Meaning, over: Over
     let is_typed = |name: &str| asked.origins.source(name) == Source::Typed;
     let all = asked.all();
     let mut names = all.iter().map(|said| said.name.as_str());
+    let is_load = |name: &str| name == over.setting();
+    let is_list = |name: &str| asked.lists.get(name).is_some() && !is_load(name);
     let is_its_own = |name: &str| {
-        let is_load = name == over.setting();
-        let is_list = asked.lists.get(name).is_some() && !is_load;
         let is_of_experiment = !SHARED.contains(&name) && experiment.iter().any(|known| known == name);
-        is_load && is_typed(name) || is_list || is_of_experiment || OF_ONE_RUN.contains(&name)
+        is_load(name) && is_typed(name) || is_list(name) || is_of_experiment || OF_ONE_RUN.contains(&name)
     };
     let Some(name) = names.find(|name| is_its_own(name)) else { return Ok(()) };
     let place = match asked.origins.source(name) {
         Source::File(place) => format!(" ({place})"),
         Source::Typed | Source::Variable => String::new(),
     };
+    if is_list(name) {
+        let message = format!("a search takes one value of `{name}`{place}");
+        let hint = "give one value; for several, make a search for each";
+        return Err(Failure::statement(Exit::Usage, message).with_hint(hint));
+    }
     let message = format!("use `--{name}` in a search{place}: it decides itself what is run, and how often");
     Err(Failure::new(Exit::Usage, message).with_hint(format!("leave out `{name}`")))
 }

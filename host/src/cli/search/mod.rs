@@ -2,6 +2,8 @@
 
 mod args;
 mod asked;
+mod measurable;
+mod mistakes;
 mod over;
 mod prepared;
 mod resume;
@@ -11,11 +13,15 @@ use std::{num::NonZeroU64, sync::Arc};
 
 use clap::ArgMatches;
 
-use self::prepared::{Prepared, checked};
 pub(super) use self::{
     args::SearchArgs,
     asked::{OF_ONE_RUN, SHARED},
     words::names as names_of_aiperf,
+};
+use self::{
+    mistakes::Mistakes,
+    over::Over,
+    prepared::{Prepared, checked},
 };
 use super::{
     exit::{Exit, Failure, HasExit},
@@ -52,9 +58,6 @@ impl HasExit for KeptError {
 /// Looks for the load, and says what was found.
 pub(super) fn run(args: &SearchArgs, matches: &ArgMatches, log: &LogFlags) -> Result<Exit, Failure> {
     let asked = settings::asked(matches, args.flags.config.as_deref())?;
-    if asked.has_mistakes() {
-        return Err(asked.failure(None));
-    }
     let prepared = match args.flags.experiment.resume.as_deref() {
         Some(dir) => resume::prepared(args, asked, dir)?,
         None => begun(args, asked)?,
@@ -64,10 +67,14 @@ pub(super) fn run(args: &SearchArgs, matches: &ArgMatches, log: &LogFlags) -> Re
 
 /// A search that was not there before.
 fn begun(args: &SearchArgs, asked: settings::Asked) -> Result<Prepared, Failure> {
-    let meaning = args.aiperf.meaning(asked::USUAL_RANGE)?;
-    let over = asked::over(args, &meaning)?;
-    asked::check_alone(&asked, &meaning, over)?;
-    let plan = asked::plan(args, &meaning, &asked, over)?;
+    let mut mistakes = Mistakes::default();
+    mistakes.extend(asked.has_mistakes().then(|| asked.failure(None)));
+    let meant = mistakes.note(args.aiperf.meaning(asked::USUAL_RANGE));
+    let meaning = meant.clone().unwrap_or_default();
+    let over = mistakes.note(asked::over(args, &meaning)).unwrap_or(Over::Concurrency);
+    mistakes.note(asked::check_alone(&asked, &meaning, over));
+    let plan = asked::plan(args, meant.as_ref(), &asked, over, &mut mistakes);
+    mistakes.finish()?;
     check_is_reached(&asked.flags, &plan)?;
     let mut base = asked::base(&asked, &meaning, over);
     // It may go on in another working directory.
@@ -117,8 +124,8 @@ fn tell(
         SearchEnded::Interrupted { .. } | SearchEnded::Stopped { .. } => None,
     };
     let text = search::text(plan, probes, answer, terminal::screen());
-    terminal::print(&format!("{text}\nthe runs are in {}\n", folder.dir().display()))?;
     search::keep_text(folder, &text).map_err(|error| unkept(error, folder))?;
+    terminal::print(&format!("{text}\nthe runs are in {}\n", folder.dir().display())).map_err(untold)?;
     match ended {
         SearchEnded::Answered(answer) => Ok(match answer.bracket {
             Bracket::Between { .. } | Bracket::AllKept { .. } => Exit::Success,
@@ -149,7 +156,12 @@ fn unkept(error: FolderError, folder: &ExperimentFolder) -> Failure {
         "look at the space on that disk and at its permissions; `prony search --resume {}` goes on then",
         folder.dir().display()
     );
-    Failure::from(error).with_hint(hint)
+    untold(Failure::from(error).with_hint(hint))
+}
+
+/// What was found does not reach the user. The exit code is none that answers the question.
+fn untold(failure: Failure) -> Failure {
+    Failure { exit: Exit::Incomplete, ..failure }
 }
 
 /// A closed loop with fewer requests than it may have in flight never has as many.

@@ -26,6 +26,11 @@ impl Over {
         }
     }
 
+    /// Only whole numbers are such loads.
+    pub(super) fn is_whole(self) -> bool {
+        self != Self::Rate
+    }
+
     /// The setting, by the long name of its flag.
     pub(super) fn setting(self) -> &'static str {
         match self {

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use super::super::{exit::Failure, profile, settings};
+use super::{
+    super::{exit::Failure, profile, settings},
+    measurable,
+    mistakes::Mistakes,
+};
 use crate::{
     config::words::Words,
     experiment::{
@@ -36,7 +40,11 @@ pub(super) fn checked(
 ) -> Result<Arc<Registry>, Failure> {
     let registry = profile::discover(&asked.flags)?;
     for load in [plan.range.low, plan.range.high] {
-        profile::check(&asked.with(plan.settings(base, load))?, &registry)?;
+        let of_load = asked.with(plan.settings(base, load))?;
+        let resolved = profile::resolved(&of_load, &of_load.flags, &registry)?;
+        let mut mistakes = Mistakes::default();
+        mistakes.extend(measurable::mistakes(&plan.slos, &resolved.plan, &registry)?);
+        mistakes.finish()?;
     }
     Ok(registry)
 }

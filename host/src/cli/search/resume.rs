@@ -8,6 +8,8 @@ use super::{
         settings,
     },
     args::SearchArgs,
+    asked::check_precision,
+    mistakes::Mistakes,
     prepared::{Prepared, checked},
     words::WordsOfAiperf,
 };
@@ -24,7 +26,13 @@ const FREE: [&str; 2] = ["ui", "resume"];
 /// # Errors
 /// There is none, another process has it, or something else is typed than it has.
 pub(super) fn prepared(args: &SearchArgs, asked: settings::Asked, dir: &Path) -> Result<Prepared, Failure> {
-    check_typed(args, &asked)?;
+    let mut mistakes = Mistakes::default();
+    mistakes.extend(asked.has_mistakes().then(|| asked.failure(None)));
+    mistakes.note(check_typed(args, &asked));
+    let numbers = args.numbers(&mut mistakes);
+    mistakes.note(numbers.precision.map_or(Ok(()), check_precision));
+    mistakes.finish()?;
+    Kept::check_is_there(dir)?;
     let folder = ExperimentFolder::entered(dir)?;
     let kept = Kept::read(dir)?;
     let mut typed = asked.words.only(|name| !FREE.contains(&name));
@@ -44,8 +52,8 @@ pub(super) fn prepared(args: &SearchArgs, asked: settings::Asked, dir: &Path) ->
         }
     };
     let mut plan = kept.plan.clone();
-    plan.most_runs = args.max_runs.map_or(plan.most_runs, NonZeroU32::get);
-    plan.range.precision = args.precision.unwrap_or(plan.range.precision);
+    plan.most_runs = numbers.max_runs.map_or(plan.most_runs, NonZeroU32::get);
+    plan.range.precision = numbers.precision.unwrap_or(plan.range.precision);
     let registry = checked(&asked, &plan, &base)?;
     Ok(Prepared { asked, plan, base, probes: kept.probes, folder, registry })
 }
@@ -54,7 +62,7 @@ pub(super) fn prepared(args: &SearchArgs, asked: settings::Asked, dir: &Path) ->
 fn check_typed(args: &SearchArgs, asked: &settings::Asked) -> Result<(), Failure> {
     let is_typed = !args.slo.is_empty()
         || args.over.is_some()
-        || args.range.is_some()
+        || args.has_range()
         || args.no_early_end
         || args.aiperf != WordsOfAiperf::default()
         || asked.values("artifact-dir").is_some();

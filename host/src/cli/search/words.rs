@@ -135,14 +135,22 @@ enum SpaceError {
         "it must be PATH:LOW,HIGH or PATH:LOW,HIGH:int, with two numbers above 0, as in `concurrency:1,64:int`"
     )]
     Form,
+    #[error("requests a second need not be whole: leave out `:int`")]
+    NotWhole,
+    #[error("both ends of `{}` must be whole numbers, as in `{}:1,64`", .0, .0)]
+    Whole(&'static str),
     #[error(
         "a search raises `concurrency`, `request_rate` or `num_users`, and not `{0}`: use a list of values for that"
     )]
     Path(String),
 }
 
+/// Before the name of a load in AIPerf's paths of settings.
+const MEASURED_PHASE: &str = "phases.profiling.";
+
 fn space(text: &str) -> Result<Space, SpaceError> {
     let (path, ends) = text.split_once(':').ok_or(SpaceError::Form)?;
+    let is_int = ends.ends_with(":int");
     let ends = ends.strip_suffix(":int").or_else(|| ends.strip_suffix(":real")).unwrap_or(ends);
     let (low, high) = ends.split_once(',').ok_or(SpaceError::Form)?;
     let number = |text: &str| text.trim().parse::<f64>().map_err(|_| SpaceError::Form);
@@ -150,14 +158,24 @@ fn space(text: &str) -> Result<Space, SpaceError> {
     if !(low > 0.0 && low < high && high.is_finite()) {
         return Err(SpaceError::Form);
     }
-    // A path of AIPerf's ends with the name: `phases.profiling.concurrency`.
-    let over = match path.rsplit('.').next().unwrap_or(path) {
+    let over = match path.strip_prefix(MEASURED_PHASE).unwrap_or(path) {
         "concurrency" => Over::Concurrency,
         "request_rate" | "request-rate" | "rate" => Over::Rate,
         "num_users" | "num-users" | "users" => Over::Users,
         _ => return Err(SpaceError::Path(path.to_owned())),
     };
-    Ok(Space { over, low, high })
+    match over {
+        Over::Rate if is_int => Err(SpaceError::NotWhole),
+        Over::Concurrency | Over::Users if low.fract() != 0.0 || high.fract() != 0.0 => {
+            Err(SpaceError::Whole(over.name()))
+        }
+        _ => Ok(Space { over, low, high }),
+    }
+}
+
+/// A part of 1 in percent, without the digits that a product of binary numbers adds: 0.07 is 7 %.
+fn percent(part: f64) -> f64 {
+    (part * 1e14).round() / 1e12
 }
 
 /// Ways of AIPerf's to the same answer.
@@ -209,7 +227,7 @@ impl WordsOfAiperf {
             let each = bounds.into_iter().filter_map(|(what, ms)| Some(format!("{what} <= {}ms", ms?)));
             meaning.slos = each.collect();
         }
-        let errors = self.error_rate_sla.map(|part| format!("request_error_rate <= {}%", 100.0 * part));
+        let errors = self.error_rate_sla.map(|part| format!("request_error_rate <= {}%", percent(part)));
         meaning.slos.extend(errors);
         let is_concurrency = self.concurrency_min.is_some() || self.concurrency_max.is_some();
         if self.search_recipe.is_some() || is_concurrency {
@@ -283,8 +301,8 @@ mod tests {
     #[case::one("--search-recipe max-throughput-ttft-sla --ttft-sla-ms 500", &["time_to_first_token p95 <= 500ms"])]
     #[case::tpot("--search-recipe max-throughput-itl-sla --tpot-sla-ms 20", &["inter_token_latency p95 <= 20ms"])]
     #[case::all(
-        "--search-recipe max_concurrency_under_sla --e2e-sla-ms 900 --error-rate-sla 0.01",
-        &["request_latency p99 <= 900ms", "request_error_rate <= 1%"]
+        "--search-recipe max_concurrency_under_sla --e2e-sla-ms 900 --error-rate-sla 0.07",
+        &["request_latency p99 <= 900ms", "request_error_rate <= 7%"]
     )]
     fn a_recipe_is_bounds_on_a_concurrency(#[case] line: &str, #[case] slos: &[&str]) {
         let meaning = meaning(line);
@@ -314,6 +332,12 @@ mod tests {
     #[case::no_recipe("--search-recipe best", "it must be one of max-concurrency-under-sla")]
     #[case::another_way("--search-planner bayesian", "invalid value")]
     #[case::no_load("--search-space isl:1,8", "a search raises `concurrency`")]
+    #[case::a_load_of_a_warmup(
+        "--search-space phases.warmup.concurrency:1,8",
+        "a search raises `concurrency`"
+    )]
+    #[case::a_rate_in_whole_numbers("--search-space request_rate:1,8:int", "leave out `:int`")]
+    #[case::half_a_request("--search-space concurrency:1.5,8", "must be whole numbers")]
     #[case::two_ranges("--search-space rate:1,8 --concurrency-max 5", "cannot be used with")]
     fn what_a_search_cannot_do_is_refused(#[case] line: &str, #[case] expected: &str) {
         let error = read(line).unwrap_err();

@@ -5,7 +5,7 @@
 //!
 //! * t, where the value is a power of the load: the latency of a closed loop on a server that is full;
 //! * -ln(1 - t), where it is a hyperbola: waiting times in a queue, which grow as 1 / (capacity - load);
-//! * ln(b + (1 - b) / (1 - t)), where that comes on top of a time b that is always there: a hockey stick.
+//! * ln(b + (1 - b) / (1 - t)), where that comes on top of a time b that is always there: flat for long, and then steep.
 //!
 //! Slopes s from 0.1 to some 70 stand for everything from a value that hardly depends on the load to a step. Noise is normal in the
 //! logarithm, with a variance that nobody knows: it is integrated out under an inverse gamma prior, as in Gelman et al., Bayesian Data

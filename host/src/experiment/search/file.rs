@@ -137,15 +137,21 @@ impl Explain for KeptError {
 }
 
 impl Kept {
+    /// Looks for a search in a folder, which need not be there.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(crate) fn check_is_there(dir: &Path) -> Result<(), KeptError> {
+        if dir.join(FILE).is_file() { Ok(()) } else { Err(KeptError::None(dir.to_owned())) }
+    }
+
     /// Reads the search in a folder.
     ///
     /// # Errors
     /// There is none, or it cannot go on.
     pub(crate) fn read(dir: &Path) -> Result<Self, KeptError> {
+        Self::check_is_there(dir)?;
         let path = dir.join(FILE);
-        if !path.is_file() {
-            return Err(KeptError::None(dir.to_owned()));
-        }
         let unread = |source| KeptError::Read { path: path.clone(), source };
         let bytes = bounded::read(&path, LARGEST_MB).map_err(unread)?;
         let json: Value = serde_json::from_slice(&bytes).map_err(|error| unread(error.into()))?;

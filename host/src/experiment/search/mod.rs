@@ -75,7 +75,7 @@ pub(crate) fn search(
 }
 
 /// So many runs in a row that say nothing end the search.
-const MOST_SILENT: usize = 3;
+const RUNS_THAT_SAY_NOTHING: usize = 3;
 
 /// The exit code of a command line that cannot be used.
 const USAGE: u8 = 2;
@@ -125,7 +125,7 @@ impl Search<'_> {
         let edge = &self.edge;
         let confidence = plan.confidence_of_a_look();
         let answer = || Answer::of(plan.range, edge, confidence);
-        if self.is_silent() {
+        if self.learns_nothing() {
             return Step::Answer(Answer::unknown());
         }
         match plan.range.next(&plan.tried(&self.probes), edge, confidence) {
@@ -136,9 +136,11 @@ impl Search<'_> {
     }
 
     /// Whether a load was run several times, and it says nothing.
-    fn is_silent(&self) -> bool {
-        let is_silent = |run: &ProbeRun| !run.says_something(&self.wanted.plan.slos);
-        self.probes.iter().any(|probe| probe.runs.len() >= MOST_SILENT && probe.runs.iter().all(is_silent))
+    fn learns_nothing(&self) -> bool {
+        let says_nothing = |run: &ProbeRun| !run.says_something(&self.wanted.plan.slos);
+        self.probes
+            .iter()
+            .any(|probe| probe.runs.len() >= RUNS_THAT_SAY_NOTHING && probe.runs.iter().all(says_nothing))
     }
 
     /// Runs a load once.
@@ -182,8 +184,8 @@ impl Search<'_> {
     fn run(&mut self, load: f64, known: Option<usize>) -> Result<Result<ProbeRun, SearchEnded>, FolderError> {
         let Wanted { plan, base } = self.wanted;
         let before = known.map_or(&[][..], |at| self.probes[at].runs.as_slice());
-        // Where a run was ended early and says nothing for it, the next one goes on to its end.
-        let has_ended_in_vain = before.iter().any(|run| run.is_saturated && !run.says_something(&plan.slos));
+        // Where a run was ended early and says nothing, another one that is ended early would say nothing, either.
+        let goes_on_to_its_end = before.iter().any(|run| run.is_saturated && !run.says_something(&plan.slos));
         let (place, repeat) = (self.runs() as usize + 1, before.len() + 1);
         let folder = run_folder(&plan.over, load, repeat);
         self.folder.make_room(&folder)?;
@@ -195,7 +197,7 @@ impl Search<'_> {
             repeats: 1,
             label: format!("{} {load}", plan.over),
             dir: self.folder.dir().join(&folder),
-            ends_saturated: plan.ends_saturated && !has_ended_in_vain,
+            ends_saturated: plan.ends_saturated && !goes_on_to_its_end,
         };
         let random_seed = plan.seed.wrapping_add(place as u64 - 1);
         let mut settings = plan.settings(base, load);
@@ -356,7 +358,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_run_that_was_ended_in_vain_is_repeated_to_its_end() {
+    fn a_run_that_was_ended_early_and_says_nothing_is_repeated_to_its_end() {
         let mut server = Simulated::default();
         let reason =
             Ending::Saturated { after: Duration::from_secs(3), in_flight: 500, more_a_second: 40 }.reason();

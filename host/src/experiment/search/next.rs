@@ -264,17 +264,17 @@ mod tests {
     #[rstest]
     #[case::little_noise(0.0, 300.0, 0.1)]
     #[case::much_noise(0.0, 300.0, 0.4)]
-    #[case::little_noise_at_a_hockey_stick(0.6, 360.0, 0.1)]
-    #[case::much_noise_at_a_hockey_stick(0.6, 360.0, 0.4)]
+    #[case::little_noise_at_a_long_flat_part(0.6, 360.0, 0.1)]
+    #[case::much_noise_at_a_long_flat_part(0.6, 360.0, 0.4)]
     fn the_edge_of_a_noisy_server_is_in_the_interval(
         #[case] base: f64,
         #[case] edge: f64,
         #[case] noise: f64,
     ) {
-        let mut dice = ChaCha8Rng::seed_from_u64(7);
+        let mut generator = ChaCha8Rng::seed_from_u64(7);
         let excess = queue(base, edge);
         let mut found = (0..20).filter_map(|_| {
-            let noisy = |load: f64| excess(load) + noise * dice.sample::<f64, _>(StandardNormal);
+            let noisy = |load: f64| excess(load) + noise * generator.sample::<f64, _>(StandardNormal);
             match search(Range { low: 20.0, ..range(false) }, 30, noisy).0 {
                 Bracket::Between { kept, broken } => Some((kept, broken)),
                 _ => None,

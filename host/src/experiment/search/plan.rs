@@ -75,7 +75,12 @@ pub(crate) struct ProbeRun {
 impl ProbeRun {
     /// Whether it broke an objective, or came to its end, which tells as much of one that it kept.
     pub(super) fn says_something(&self, slos: &[Slo]) -> bool {
-        (0..slos.len()).any(|at| self.excess(slos, at).is_some())
+        (0..slos.len()).any(|at| self.says_something_of(slos, at))
+    }
+
+    /// The same of one objective.
+    pub(super) fn says_something_of(&self, slos: &[Slo], at: usize) -> bool {
+        self.excess(slos, at).is_some()
     }
 
     /// By how much it was above the bound of an objective, as far as that is known. Of a run that ended before its time, nobody knows

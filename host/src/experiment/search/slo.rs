@@ -14,14 +14,28 @@ use crate::{
     metrics::{Metric, catalogue::CATALOGUE, quantile::PERCENTILES},
 };
 
-/// Signs of a bound, and whether more is asked for. The longer ones first.
-const SIGNS: [(&str, bool); 4] = [("<=", false), (">=", true), ("<", false), (">", true)];
+/// On which side of its bound a value is to be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Side {
+    /// Above it, and not below.
+    at_least: bool,
+    /// A value that is equal to it does not keep to it.
+    is_strict: bool,
+}
+
+/// Signs of a bound. The longer ones first.
+const SIGNS: [(&str, Side); 4] = [
+    ("<=", Side { at_least: false, is_strict: false }),
+    (">=", Side { at_least: true, is_strict: false }),
+    ("<", Side { at_least: false, is_strict: true }),
+    (">", Side { at_least: true, is_strict: true }),
+];
 
 /// The same in AIPerf's `metric:stat:op:value`.
 const WORDS: [(&str, &str); 4] = [("lt", "<"), ("le", "<="), ("gt", ">"), ("ge", ">=")];
 
-/// The unit of a part of 1.
-const SHARE: &str = "ratio";
+/// The excess of a value that is equal to a bound and does not keep to it.
+const JUST_OVER: f64 = f64::EPSILON;
 
 /// A bound on a statistic of a metric.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,10 +43,11 @@ pub(crate) struct Slo {
     /// As it was typed.
     pub(crate) text: String,
     key: Key,
-    /// In the metric's unit. A value that is equal to it keeps to it.
+    /// In the metric's unit.
     bound: f64,
-    at_least: bool,
-    is_share: bool,
+    side: Side,
+    /// The largest value that there can be, where it is a part of a whole.
+    largest: Option<f64>,
 }
 
 /// Why a text is no such bound.
@@ -48,6 +63,12 @@ pub(crate) enum SloError {
     Statistic { tag: &'static str, statistic: String, is_one_number: bool },
     #[error("`{tag}` is no objective for a highest load: more load gives more of it")]
     Rises { tag: &'static str },
+    #[error("`{text}` is no objective for a highest load: more load does not break it")]
+    Unharmed { text: String },
+    #[error("`{text}` is no objective: no run can keep to it")]
+    NeverKept { text: String },
+    #[error("`{text}` is no objective: every run keeps to it")]
+    AlwaysKept { text: String },
     #[error("`{text}` is no value of `{tag}`, which has the unit {unit}")]
     Value { tag: &'static str, text: String, unit: &'static str },
 }
@@ -68,7 +89,10 @@ impl Explain for SloError {
             Self::Statistic { .. } => {
                 format!("use one of {}", statistic::names())
             }
-            Self::Rises { .. } => "bound what suffers from load, as in `--slo 'time_to_first_token p99 < 500ms'` or `--slo 'output_token_throughput_per_user p50 > 20'`".to_owned(),
+            Self::Rises { .. } | Self::Unharmed { .. } => "bound what suffers from load, as in `--slo 'time_to_first_token p99 < 500ms'` or `--slo 'output_token_throughput_per_user p50 > 20'`".to_owned(),
+            Self::NeverKept { .. } | Self::AlwaysKept { .. } => {
+                "write a bound that a run may keep to and may break".to_owned()
+            }
             Self::Value { unit: "ms", .. } => "write 500, `500ms` or `0.5s`".to_owned(),
             Self::Value { .. } => "write a number, with its unit or without".to_owned(),
         }
@@ -87,13 +111,11 @@ impl Slo {
     pub(crate) fn read(text: &str) -> Result<Self, SloError> {
         let typed = in_signs(text);
         let form = || SloError::Form(text.to_owned());
-        let found = SIGNS.iter().find_map(|(sign, at_least)| Some((typed.split_once(sign)?, *at_least)));
-        let ((what, value), at_least) = found.ok_or_else(form)?;
+        let found = SIGNS.iter().find_map(|(sign, side)| Some((typed.split_once(sign)?, *side)));
+        let ((what, value), side) = found.ok_or_else(form)?;
         let mut words = what.split([' ', '.', ':', '\t']).filter(|word| !word.is_empty());
         let metric = metric(words.next().ok_or_else(form)?)?;
-        if at_least && metric.is_amount() {
-            return Err(SloError::Rises { tag: metric.tag });
-        }
+        check_is_harmed(metric, side, text)?;
         let statistic = words.collect::<Vec<_>>().join(".").to_lowercase();
         let statistic = statistic_of(metric, &statistic)?;
         let bound = goodput::bound(value.trim(), metric.unit).ok_or_else(|| SloError::Value {
@@ -101,8 +123,9 @@ impl Slo {
             text: value.trim().to_owned(),
             unit: metric.unit,
         })?;
+        check_can_be_either(metric, side, bound, text)?;
         let key = Key::new(metric.tag, statistic);
-        Ok(Self { text: text.trim().to_owned(), key, bound, at_least, is_share: metric.unit == SHARE })
+        Ok(Self { text: text.trim().to_owned(), key, bound, side, largest: metric.largest() })
     }
 
     /// How many requests its percentile needs, if it is one.
@@ -113,7 +136,8 @@ impl Slo {
 
     /// What a reader of JSON finds beside its text.
     pub(super) fn in_json(&self) -> Value {
-        serde_json::json!({ "bound": self.bound, "at_least": self.at_least })
+        let Side { at_least, is_strict } = self.side;
+        serde_json::json!({ "bound": self.bound, "at_least": at_least, "is_strict": is_strict })
     }
 
     /// The metric's tag.
@@ -126,21 +150,57 @@ impl Slo {
         measured.get(&self.key)
     }
 
-    /// The logarithm of a value over its bound, or of the bound over the value where more is asked for: above 0 it is broken. Of a share
-    /// that is to be large, it is that of what the share lacks: 99 % and 98 % are as far apart as 1 % and 2 %.
+    /// The logarithm of a value over its bound, or of the bound over the value where more is asked for: above 0 it is broken. Of a part
+    /// of a whole that is to be large, it is that of what the part lacks: 99 % and 98 % are as far apart as 1 % and 2 %.
     pub(super) fn excess(&self, value: f64) -> f64 {
-        let ratio = match (self.at_least, self.is_share) {
-            (true, true) => (1.0 - value) / (1.0 - self.bound),
-            (true, false) => self.bound / value,
+        let ratio = match (self.side.at_least, self.largest) {
+            (true, Some(largest)) => (largest - value) / (largest - self.bound),
+            (true, None) => self.bound / value,
             (false, _) => value / self.bound,
         };
-        let is_kept = if self.at_least { value >= self.bound } else { value <= self.bound };
-        match ratio.ln() {
-            excess if excess.is_finite() => excess,
+        match (ratio.ln(), self.side.is_kept(value, self.bound)) {
+            (excess, true) if excess.is_finite() => excess.min(0.0),
+            (excess, false) if excess.is_finite() => excess.max(JUST_OVER),
             // One of the two is 0 or below it, and no part of the other.
-            _ if is_kept => -FAR,
-            _ => FAR,
+            (_, true) => -FAR,
+            (_, false) => FAR,
         }
+    }
+}
+
+impl Side {
+    fn is_kept(self, value: f64, bound: f64) -> bool {
+        match (self.at_least, self.is_strict) {
+            (true, true) => value > bound,
+            (true, false) => value >= bound,
+            (false, true) => value < bound,
+            (false, false) => value <= bound,
+        }
+    }
+}
+
+/// More load has to be able to break an objective.
+fn check_is_harmed(metric: &'static Metric, side: Side, text: &str) -> Result<(), SloError> {
+    let text = || text.trim().to_owned();
+    match side.at_least {
+        true if metric.shrinks_with_load() => Ok(()),
+        false if metric.grows_with_load() => Ok(()),
+        true if metric.is_amount() || metric.grows_with_load() => Err(SloError::Rises { tag: metric.tag }),
+        _ => Err(SloError::Unharmed { text: text() }),
+    }
+}
+
+/// There have to be values on both sides of a bound. Values are 0 or above; times and rates of requests are above.
+fn check_can_be_either(metric: &Metric, side: Side, bound: f64, text: &str) -> Result<(), SloError> {
+    let is_never_0 = metric.is_time_of_requests() || (side.at_least && metric.largest().is_none());
+    let (least, largest) =
+        (if is_never_0 { f64::MIN_POSITIVE } else { 0.0 }, metric.largest().unwrap_or(f64::MAX));
+    let kept = [least, largest].map(|value| side.is_kept(value, bound));
+    let text = || text.trim().to_owned();
+    match kept {
+        [true, true] => Err(SloError::AlwaysKept { text: text() }),
+        [false, false] => Err(SloError::NeverKept { text: text() }),
+        _ => Ok(()),
     }
 }
 
@@ -197,7 +257,7 @@ mod tests {
     #[case("time_to_first_token:p95:le:200", "time_to_first_token_p95", 200.0, false)]
     fn a_bound_is_read(#[case] text: &str, #[case] key: &str, #[case] bound: f64, #[case] at_least: bool) {
         let slo = Slo::read(text).unwrap();
-        assert_eq!((slo.key.joined().as_str(), slo.bound, slo.at_least), (key, bound, at_least));
+        assert_eq!((slo.key.joined().as_str(), slo.bound, slo.side.at_least), (key, bound, at_least));
     }
 
     #[rstest]
@@ -208,6 +268,18 @@ mod tests {
     #[case("request_error_rate p99 < 5", "has no statistic `p99`")]
     #[case("request_throughput > 20", "more load gives more of it")]
     #[case("request_latency p99 < fast", "`fast` is no value")]
+    #[case::more_of_what_is_bad("request_latency p99 > 5ms", "more load gives more of it")]
+    #[case::an_amount("request_count < 5", "more load does not break it")]
+    #[case::the_length_of_a_run("benchmark_duration < 5", "more load does not break it")]
+    #[case::the_length_of_answers("output_sequence_length avg < 5", "more load does not break it")]
+    #[case::more_of_a_length("output_sequence_length avg > 5", "more load does not break it")]
+    #[case::no_time_at_all("request_latency p99 <= 0", "no run can keep to it")]
+    #[case::fewer_than_none("error_rate < 0%", "no run can keep to it")]
+    #[case::more_than_all_may_fail("error_rate < 150%", "every run keeps to it")]
+    #[case::all_may_fail("error_rate <= 100%", "every run keeps to it")]
+    #[case::better_than_all("good_request_fraction > 100%", "no run can keep to it")]
+    #[case::nothing_is_asked("good_request_fraction >= 0", "every run keeps to it")]
+    #[case::a_rate_above_0("output_token_throughput_per_user p50 > 0", "every run keeps to it")]
     fn what_is_no_bound_is_refused(#[case] text: &str, #[case] expected: &str) {
         let error = Slo::read(text).unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
@@ -219,6 +291,7 @@ mod tests {
     #[case::half_of_it("request_latency p99 < 200", 100.0, 0.5)]
     #[case::half_of_what_is_asked_for("output_token_throughput_per_user p50 > 20", 10.0, 2.0)]
     #[case::two_percent_lacking("good_request_fraction >= 99%", 0.98, 2.0)]
+    #[case::what_is_no_part_of_a_whole("rtfx p50 > 20", 10.0, 2.0)]
     fn an_excess_is_in_proportion_to_the_bound(#[case] text: &str, #[case] value: f64, #[case] times: f64) {
         let excess = Slo::read(text).unwrap().excess(value);
         assert!((excess - times.ln()).abs() < 1e-9, "{excess}");
@@ -235,5 +308,20 @@ mod tests {
         #[case] expected: f64,
     ) {
         assert_eq!(Slo::read(text).unwrap().excess(value).to_bits(), expected.to_bits());
+    }
+
+    #[rstest]
+    #[case("request_latency p99 < 200", 200.0, false)]
+    #[case("request_latency p99 <= 200", 200.0, true)]
+    #[case("output_token_throughput_per_user p50 > 20", 20.0, false)]
+    #[case("output_token_throughput_per_user p50 >= 20", 20.0, true)]
+    #[case("good_request_fraction > 95%", 0.95, false)]
+    #[case("error_rate < 100%", 100.0, false)]
+    fn a_value_that_is_the_bound_is_judged_by_the_sign(
+        #[case] text: &str,
+        #[case] value: f64,
+        #[case] is_kept: bool,
+    ) {
+        assert_eq!(Slo::read(text).unwrap().excess(value) <= 0.0, is_kept);
     }
 }

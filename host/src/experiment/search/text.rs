@@ -11,6 +11,9 @@ use crate::{
     screen::{Align, Screen, Table, counted},
 };
 
+/// What stands in the place of a number that there is not.
+const NONE: &str = "none";
+
 /// The loads, and the answer if there is one.
 pub(crate) fn text(plan: &SearchPlan, probes: &[Probe], answer: Option<&Answer>, screen: Screen) -> String {
     let mut lines = table(plan, probes).lines(screen.table_width());
@@ -32,35 +35,53 @@ fn table(plan: &SearchPlan, probes: &[Probe]) -> Table {
     sorted.sort_by(|one, other| one.load.total_cmp(&other.load));
     for probe in sorted {
         let values = (0..plan.slos.len()).map(|at| value(plan, probe, at));
-        let failed = format!("{} %", number(mean(probe, |run| run.failed_percent)));
-        let requests = number(mean(probe, |run| run.requests));
-        let head = [number(probe.load), probe.runs.len().to_string(), requests, failed];
-        table.row(head.into_iter().chain(values).chain([verdict(probe)]));
+        let of_runs = |of_run: fn(&ProbeRun) -> f64| mean(plan, probe, of_run).map(number);
+        let failed = of_runs(|run| run.failed_percent).map(|percent| format!("{percent} %"));
+        let requests = of_runs(|run| run.requests);
+        let runs = counted_runs(plan, probe).count().to_string();
+        let none = || NONE.to_owned();
+        let head = [number(probe.load), runs, requests.unwrap_or_else(none), failed.unwrap_or_else(none)];
+        table.row(head.into_iter().chain(values).chain([verdict(plan, probe)]));
     }
     table
 }
 
-/// Over the runs of a load.
-fn mean(probe: &Probe, of_run: impl Fn(&ProbeRun) -> f64) -> f64 {
-    probe.runs.iter().map(of_run).sum::<f64>() / probe.runs.len() as f64
+/// The runs of a load that say something. The others have no part in any number.
+fn counted_runs<'a>(plan: &'a SearchPlan, probe: &'a Probe) -> impl Iterator<Item = &'a ProbeRun> {
+    probe.runs.iter().filter(|run| run.says_something(&plan.slos))
 }
 
-fn verdict(probe: &Probe) -> String {
+/// Over those.
+fn mean(plan: &SearchPlan, probe: &Probe, of_run: impl Fn(&ProbeRun) -> f64) -> Option<f64> {
+    let count = counted_runs(plan, probe).count();
+    (count > 0).then(|| counted_runs(plan, probe).map(of_run).sum::<f64>() / count as f64)
+}
+
+fn verdict(plan: &SearchPlan, probe: &Probe) -> String {
     let word = match probe.verdict {
         Verdict::Kept => "kept",
         Verdict::Broken => "broken",
         Verdict::Unclear => "unclear",
     };
-    match probe.runs.iter().find_map(|run| run.reason.as_ref()) {
-        Some(reason) => format!("{word}: {reason}"),
-        None => word.to_owned(),
-    }
+    let reason = counted_runs(plan, probe).find_map(|run| run.reason.as_ref());
+    let reason = reason.map(|reason| format!(": {reason}"));
+    format!("{word}{}{}", reason.unwrap_or_default(), not_counted(plan, probe).unwrap_or_default())
+}
+
+/// What is to be said of runs that say nothing.
+fn not_counted(plan: &SearchPlan, probe: &Probe) -> Option<String> {
+    let says_nothing = |run: &&ProbeRun| !run.says_something(&plan.slos);
+    let runs = probe.runs.iter().filter(says_nothing).count() as u64;
+    let reason = probe.runs.iter().filter(says_nothing).find_map(|run| run.reason.as_ref())?;
+    let verb = if runs == 1 { "does" } else { "do" };
+    Some(format!("; {} {verb} not count: {reason}", counted(runs, "run")))
 }
 
 fn value(plan: &SearchPlan, probe: &Probe, at: usize) -> String {
-    let values = probe.runs.iter().filter_map(|run| run.values[at]);
+    let runs = probe.runs.iter().filter(|run| run.says_something_of(&plan.slos, at));
+    let values = runs.filter_map(|run| run.values[at]);
     match Estimate::of(values, plan.confidence) {
-        None => "none".to_owned(),
+        None => NONE.to_owned(),
         Some(estimate) => match estimate.half_width() {
             Some(half) => format!("{} ±{}", number(estimate.mean), number(half)),
             None => number(estimate.mean),
@@ -105,7 +126,7 @@ fn sentences(plan: &SearchPlan, answer: &Answer, probes: &[Probe]) -> Vec<String
 fn failures(plan: &SearchPlan, probes: &[Probe]) -> Option<String> {
     let is_asked_for = plan.slos.iter().any(|slo| slo.metric() == "request_error_rate");
     let kept = probes.iter().filter(|probe| probe.verdict == Verdict::Kept && !probe.runs.is_empty());
-    let worst = kept.map(|probe| mean(probe, |run| run.failed_percent)).fold(0.0, f64::max);
+    let worst = kept.filter_map(|probe| mean(plan, probe, |run| run.failed_percent)).fold(0.0, f64::max);
     (worst > 0.0 && !is_asked_for).then(|| {
         format!(
             "up to {} % of the requests failed at loads that are kept, and no objective is about that: add `--slo 'error_rate < 1%'`",
@@ -116,14 +137,15 @@ fn failures(plan: &SearchPlan, probes: &[Probe]) -> Option<String> {
 
 /// What is to be said of percentiles of few requests.
 fn few_samples(plan: &SearchPlan, probes: &[Probe]) -> Option<String> {
-    let near = probes.iter().filter(|probe| probe.verdict != Verdict::Broken && !probe.runs.is_empty());
+    let near = probes.iter().filter(|probe| probe.verdict != Verdict::Broken);
+    let near = near.filter(|probe| counted_runs(plan, probe).next().is_some());
     let highest = near.max_by(|one, other| one.load.total_cmp(&other.load))?;
     let (slo, least) = plan
         .slos
         .iter()
         .filter_map(|slo| Some((slo, slo.least_samples()?)))
         .max_by_key(|(_, least)| *least)?;
-    let requests = mean(highest, |run| run.requests);
+    let requests = mean(plan, highest, |run| run.requests)?;
     (requests < f64::from(least)).then(|| {
         format!(
             "`{}` needs some {least} requests a run, and those with {} {} had {}: use longer ones (`--benchmark-duration`)",
@@ -188,6 +210,23 @@ mod tests {
         `--slo 'error_rate < 1%'`
         `request_latency p99 < 40ms` needs some 662 requests a run, and those with request-rate 298 had 600:
         use longer ones (`--benchmark-duration`)
+        ");
+    }
+
+    #[test]
+    fn runs_that_say_nothing_are_counted_apart() {
+        let plan = plan("request_latency p99 < 40ms");
+        let mut some = probe(200.0, Verdict::Kept, &[20.0, 30.0, 4.0]);
+        let mut none = probe(100.0, Verdict::Unclear, &[4.0]);
+        for run in [&mut some.runs[2], &mut none.runs[0]] {
+            run.reason = Some("the deadline was over".to_owned());
+            run.requests = 3.0;
+        }
+        insta::assert_snapshot!(text(&plan, &[some, none], None, Screen::of_width(140)), @"
+        request-rate  runs  requests  failed  request_latency p99 < 40ms
+        ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+                 100     0      none    none                        none  unclear; 1 run does not count: the deadline was over
+                 200     2       600   0.5 %                   25 ±63.53  kept; 1 run does not count: the deadline was over
         ");
     }
 }
