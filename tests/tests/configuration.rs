@@ -224,7 +224,7 @@ fn a_secret_of_a_variable_is_shown_nowhere() {
 /// may be.
 #[test]
 fn phases_follow_each_other_without_a_gap() {
-    let settings = "mock: true\nui: none\nrandom_seed: 7\nisl: 5\nosl: 12\nosl_stddev: 5\nconcurrency: 3\nphases:\n  \
+    let settings = "mock: true\nui: none\nrandom_seed: 7\nisl: 5\nosl: 12\nconcurrency: 3\nphases:\n  \
                     - {name: fill, role: warmup, request_count: 6, seamless: true}\n  \
                     - {name: low, request_count: 9, seamless: true}\n  \
                     - {name: high, concurrency: 5, request_count: 10}\n  \
@@ -249,6 +249,7 @@ fn phases_follow_each_other_without_a_gap() {
     assert_eq!((low.len(), high.len(), rate.len()), (9, 10, 5));
     let first = |requests: &[(u64, u64)]| requests.iter().map(|(start, _)| *start).min().unwrap();
     let last = |requests: &[(u64, u64)]| requests.iter().map(|(_, end)| *end).max().unwrap();
+    // All answers are of one length, so that the last three begin and end together.
     let mut ends: Vec<u64> = low.iter().map(|(_, end)| *end).collect();
     ends.sort_unstable();
     assert!(first(&high) < ends[ends.len() - 3], "it waits until one of the last three in flight is over");
