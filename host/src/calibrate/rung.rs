@@ -29,8 +29,9 @@ use crate::{
     record::recorder::RecorderError,
     report::{self, ReportError, file_names},
     run::{
-        ExecuteError, Execution, Folder, Observer, RunOutcome, Snapshot, execute,
-        lifecycle::Ending,
+        ExecuteError, Execution, Folder, Observer, RunOutcome, Snapshot,
+        ending::Ending,
+        execute,
         mock::{MockError, MockProcess},
         usage,
     },

@@ -36,8 +36,8 @@ use crate::{
     record::{ProcessUsage, recorder::RecorderError},
     report::again_from_the_journal,
     run::{
-        ExecuteError, Execution, Folder, Interrupt, Observer, RunError, RunOutcome, execute,
-        lifecycle::Ending, mock::MockProcess, models, setup::Run, until_interrupted, usage,
+        ExecuteError, Execution, Folder, Interrupt, Observer, RunError, RunOutcome, ending::Ending, execute,
+        mock::MockProcess, models, setup::Run, until_interrupted, usage,
     },
 };
 

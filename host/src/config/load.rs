@@ -9,7 +9,7 @@ use super::{
     error::ConfigError,
     problems::Problems,
     rules,
-    spec::RunSpec,
+    spec::{Origin, RunSpec},
     users,
 };
 use crate::{
@@ -146,16 +146,7 @@ fn warmup_stop(spec: &RunSpec, problems: &mut Problems) -> Option<StopRule> {
     });
     let stop = StopRule::of(spec.warmup_request_count.value(), spec.num_warmup_sessions.value(), time);
     if stop.is_none() {
-        let of_a_warmup = [
-            spec.warmup_concurrency.origin(),
-            spec.warmup_request_rate.origin(),
-            spec.warmup_arrival_pattern.origin(),
-            spec.warmup_request_rate_ramp_duration.origin(),
-            spec.warmup_concurrency_ramp_duration.origin(),
-            spec.warmup_prefill_concurrency.origin(),
-            spec.warmup_prefill_concurrency_ramp_duration.origin(),
-        ];
-        for flag in of_a_warmup.into_iter().flatten() {
+        for flag in warmup_loads(spec).into_iter().flatten() {
             problems.push(ConfigError::Needs { flag, needs: spec.warmup_request_count.flag() });
         }
     }
@@ -257,6 +248,19 @@ pub(super) fn warnings(phases: &[Phase], are_described: bool) -> Vec<String> {
         })
     });
     unreached.collect()
+}
+
+/// Where the settings come from that say what the load of a warm-up is, and not how long it is.
+pub(super) fn warmup_loads(spec: &RunSpec) -> [Option<Origin>; 7] {
+    [
+        spec.warmup_concurrency.origin(),
+        spec.warmup_request_rate.origin(),
+        spec.warmup_arrival_pattern.origin(),
+        spec.warmup_request_rate_ramp_duration.origin(),
+        spec.warmup_concurrency_ramp_duration.origin(),
+        spec.warmup_prefill_concurrency.origin(),
+        spec.warmup_prefill_concurrency_ramp_duration.origin(),
+    ]
 }
 
 #[cfg(test)]

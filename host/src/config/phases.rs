@@ -71,20 +71,13 @@ pub(super) fn phases(spec: &RunSpec, problems: &mut Problems) -> Vec<Phase> {
 fn check_beside(spec: &RunSpec, by: Origin, problems: &mut Problems) {
     const WARMUP: &str = "a warm-up is one of the phases then, with `role: warmup`";
     const REPLAY: &str = "a replay is one phase, as long as the recording";
-    let of_warmup = [
+    let ends = [
         spec.warmup_request_count.origin(),
-        spec.warmup_concurrency.origin(),
         spec.num_warmup_sessions.origin(),
         spec.warmup_duration.origin(),
         spec.warmup_grace_period.origin(),
-        spec.warmup_request_rate.origin(),
-        spec.warmup_arrival_pattern.origin(),
-        spec.warmup_request_rate_ramp_duration.origin(),
-        spec.warmup_concurrency_ramp_duration.origin(),
-        spec.warmup_prefill_concurrency.origin(),
-        spec.warmup_prefill_concurrency_ramp_duration.origin(),
     ];
-    let of_warmup = of_warmup.into_iter().flatten().map(|flag| (flag, WARMUP));
+    let of_warmup = ends.into_iter().chain(load::warmup_loads(spec)).flatten().map(|flag| (flag, WARMUP));
     let of_replay = spec.fixed_schedule.origin().into_iter().map(|flag| (flag, REPLAY));
     for (flag, reason) in of_warmup.chain(of_replay) {
         clash(flag, by, reason, problems);

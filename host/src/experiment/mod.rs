@@ -19,6 +19,7 @@ mod estimate;
 mod files;
 mod folder;
 mod measured;
+mod number;
 mod order;
 mod outcome;
 pub(crate) mod past;

@@ -11,13 +11,14 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use super::{
     channels::{Channels, Signal},
+    ending::Ending,
     event_source::{EventSource, Wakeup},
     failed_share::TooManyFailed,
     hooks::{
         Limit,
         around::{Around, after_run},
     },
-    lifecycle::{Action, Drain, Ending, Event, Lifecycle},
+    lifecycle::{Action, Drain, Event, Lifecycle},
     observer::{Observer, Snapshot},
     refusals::{Failures, Verdict},
     saturation::Saturation,

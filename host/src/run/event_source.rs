@@ -9,8 +9,8 @@ use tokio::{
 
 use super::{
     channels::Signal,
+    ending::Ending,
     interrupts::{Interrupt, Interrupts},
-    lifecycle::Ending,
 };
 use crate::{
     clock::{Clock, RunNs},

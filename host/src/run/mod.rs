@@ -8,6 +8,7 @@ pub(crate) mod artifact_dir;
 mod channels;
 mod conductor;
 mod dry_run;
+pub(crate) mod ending;
 mod event_source;
 mod execute;
 mod explain;

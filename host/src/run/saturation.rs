@@ -14,7 +14,7 @@
 
 use std::time::Duration;
 
-use super::lifecycle::Ending;
+use super::ending::Ending;
 use crate::plan::{Load, Phase, Ramp, Role};
 
 /// Standard deviations that are no chance.

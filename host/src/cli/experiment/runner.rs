@@ -20,7 +20,7 @@ use crate::{
     },
     experiment::{Bench, Measured, RunEnd, Upcoming},
     plan::Phase,
-    run::{Observer, Snapshot, lifecycle::Ending},
+    run::{Observer, Snapshot, ending::Ending},
     stderr,
 };
 

@@ -2,10 +2,9 @@
 
 use super::answer::Margin;
 use crate::{
-    config::{goodput, near::near},
     experiment::{
         best::Key,
-        statistic::{self, NoStatistic},
+        number::{self, NumberError},
     },
     explain::Explain,
     metrics::catalogue::CATALOGUE,
@@ -25,12 +24,8 @@ const USUAL: [(&str, &str); 7] = [
 /// Why a text is no number of a run, or no gate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum QuestionError {
-    #[error("there is no metric `{tag}`")]
-    Unknown { tag: String, near: Option<&'static str> },
-    #[error("`{tag}` has many values: the statistic is missing")]
-    NoStatistic { tag: &'static str },
-    #[error("`{tag}` has no statistic `{statistic}`")]
-    Statistic { tag: &'static str, statistic: String, is_one_number: bool },
+    #[error(transparent)]
+    Number(#[from] NumberError),
     #[error("`{0}` is no gate")]
     Gate(String),
     #[error("`{text}` is no gate: `{tag}` is worse when it is {}", worse_when(*.larger_is_better))]
@@ -48,13 +43,7 @@ fn worse_when(larger_is_better: bool) -> &'static str {
 impl Explain for QuestionError {
     fn hint(&self) -> String {
         match self {
-            Self::Unknown { near: Some(near), .. } => format!("did you mean `{near}`?"),
-            Self::Unknown { near: None, .. } => "`prony metrics` lists all metrics".to_owned(),
-            Self::NoStatistic { tag } => format!("write `{tag}.p99`, `{tag}.p50` or `{tag}.avg`"),
-            Self::Statistic { tag, is_one_number: true, .. } => {
-                format!("it is one number: write `{tag}` alone")
-            }
-            Self::Statistic { .. } => format!("use one of {}", statistic::names()),
+            Self::Number(error) => error.hint(),
             Self::Gate(_) => "write a metric, a statistic of it, and by how much it may become worse: `time_to_first_token.p99 +5%`, `output_token_throughput -3%`".to_owned(),
             Self::Sign { larger_is_better, .. } => {
                 let sign = if *larger_is_better { '-' } else { '+' };
@@ -94,20 +83,9 @@ pub(crate) fn usual_keys() -> Vec<Key> {
 pub(crate) fn key(text: &str) -> Result<Key, QuestionError> {
     let mut words = text.split([' ', '.', ':']).filter(|word| !word.is_empty());
     let typed = words.next().unwrap_or_default().replace('-', "_").to_lowercase();
-    let tag = goodput::usual_tag(&typed);
-    let metric = CATALOGUE.iter().find(|metric| metric.tag == tag).ok_or_else(|| {
-        let near = near(tag, CATALOGUE.iter().map(|metric| metric.tag));
-        QuestionError::Unknown { tag: typed.clone(), near }
-    })?;
+    let metric = number::metric(&typed)?;
     let typed = words.collect::<Vec<_>>().join(".").to_lowercase();
-    let statistic = statistic::statistic_of(metric, &typed).map_err(|error| match error {
-        NoStatistic::Missing => QuestionError::NoStatistic { tag: metric.tag },
-        NoStatistic::OneNumber | NoStatistic::Unknown => QuestionError::Statistic {
-            tag: metric.tag,
-            statistic: typed.clone(),
-            is_one_number: error == NoStatistic::OneNumber,
-        },
-    })?;
+    let statistic = number::statistic_of(metric, &typed)?;
     Ok(Key::new(metric.tag, statistic))
 }
 
@@ -191,8 +169,8 @@ mod tests {
     #[test]
     fn unknown_names_have_their_nearest() {
         let unknown =
-            QuestionError::Unknown { tag: "request_latncy".to_owned(), near: Some("request_latency") };
+            NumberError::Unknown { tag: "request_latncy".to_owned(), near: Some("request_latency") }.into();
         assert_eq!(key("request_latncy.p50"), Err(unknown));
-        assert_eq!(key("request_latency"), Err(QuestionError::NoStatistic { tag: "request_latency" }));
+        assert_eq!(key("request_latency"), Err(NumberError::NoStatistic { tag: "request_latency" }.into()));
     }
 }

@@ -39,7 +39,7 @@ use super::{
     order::PlannedRun,
     outcome::RunEnd,
 };
-use crate::{config::words::Said, run::lifecycle::Ending};
+use crate::{config::words::Said, run::ending::Ending};
 
 /// What the screen showed at the end.
 pub(crate) const TEXT: &str = "search_console.txt";

@@ -4,14 +4,14 @@ use serde_json::Value;
 
 use super::{curve::FAR, samples};
 use crate::{
-    config::{goodput, near::near},
+    config::goodput,
     experiment::{
         best::Key,
         measured::Measured,
-        statistic::{self, NoStatistic},
+        number::{self, NumberError},
     },
     explain::Explain,
-    metrics::{Metric, catalogue::CATALOGUE, quantile::PERCENTILES},
+    metrics::{Metric, quantile::PERCENTILES},
 };
 
 /// On which side of its bound a value is to be.
@@ -55,12 +55,8 @@ pub(crate) struct Slo {
 pub(crate) enum SloError {
     #[error("`{0}` is no bound on a metric")]
     Form(String),
-    #[error("there is no metric `{tag}`")]
-    Unknown { tag: String, near: Option<&'static str> },
-    #[error("`{tag}` has many values: the statistic is missing")]
-    NoStatistic { tag: &'static str },
-    #[error("`{tag}` has no statistic `{statistic}`")]
-    Statistic { tag: &'static str, statistic: String, is_one_number: bool },
+    #[error(transparent)]
+    Number(#[from] NumberError),
     #[error("`{tag}` is no objective for a highest load: more load gives more of it")]
     Rises { tag: &'static str },
     #[error("`{text}` is no objective for a highest load: more load does not break it")]
@@ -80,15 +76,7 @@ impl Explain for SloError {
                 "write it as in `--slo 'time_to_first_token p99 < 500ms'` or `--slo 'error_rate < 1%'`"
                     .to_owned()
             }
-            Self::Unknown { near: Some(near), .. } => format!("did you mean `{near}`?"),
-            Self::Unknown { near: None, .. } => "`prony metrics` lists all metrics".to_owned(),
-            Self::NoStatistic { tag } => format!("write `{tag} p99`, `{tag} p50` or `{tag} avg`"),
-            Self::Statistic { tag, is_one_number: true, .. } => {
-                format!("it is one number: write `{tag}` alone")
-            }
-            Self::Statistic { .. } => {
-                format!("use one of {}", statistic::names())
-            }
+            Self::Number(error) => error.hint(),
             Self::Rises { .. } | Self::Unharmed { .. } => "bound what suffers from load, as in `--slo 'time_to_first_token p99 < 500ms'` or `--slo 'output_token_throughput_per_user p50 > 20'`".to_owned(),
             Self::NeverKept { .. } | Self::AlwaysKept { .. } => {
                 "write a bound that a run may keep to and may break".to_owned()
@@ -114,10 +102,10 @@ impl Slo {
         let found = SIGNS.iter().find_map(|(sign, side)| Some((typed.split_once(sign)?, *side)));
         let ((what, value), side) = found.ok_or_else(form)?;
         let mut words = what.split([' ', '.', ':', '\t']).filter(|word| !word.is_empty());
-        let metric = metric(words.next().ok_or_else(form)?)?;
+        let metric = number::metric(words.next().ok_or_else(form)?)?;
         check_is_harmed(metric, side, text)?;
         let statistic = words.collect::<Vec<_>>().join(".").to_lowercase();
-        let statistic = statistic_of(metric, &statistic)?;
+        let statistic = number::statistic_of(metric, &statistic)?;
         let bound = goodput::bound(value.trim(), metric.unit).ok_or_else(|| SloError::Value {
             tag: metric.tag,
             text: value.trim().to_owned(),
@@ -216,24 +204,6 @@ fn in_signs(text: &str) -> String {
         },
         _ => text.to_owned(),
     }
-}
-
-fn metric(typed: &str) -> Result<&'static Metric, SloError> {
-    let tag = goodput::usual_tag(typed);
-    CATALOGUE.iter().find(|metric| metric.tag == tag).ok_or_else(|| SloError::Unknown {
-        tag: typed.to_owned(),
-        near: near(tag, CATALOGUE.iter().map(|metric| metric.tag)),
-    })
-}
-
-/// The statistic as summaries spell it. A metric that is one number has it as its mean.
-fn statistic_of(metric: &'static Metric, typed: &str) -> Result<&'static str, SloError> {
-    let tag = metric.tag;
-    let wrong = |is_one_number| SloError::Statistic { tag, statistic: typed.to_owned(), is_one_number };
-    statistic::statistic_of(metric, typed).map_err(|error| match error {
-        NoStatistic::Missing => SloError::NoStatistic { tag },
-        NoStatistic::OneNumber | NoStatistic::Unknown => wrong(!metric.has_many_values()),
-    })
 }
 
 #[cfg(test)]

@@ -13,8 +13,9 @@ use crate::{
     record::Frame,
     run::{
         channels::{Channels, Signal},
+        ending::Ending,
         event_source::{EventSource, aside},
-        lifecycle::{Ending, Event},
+        lifecycle::Event,
         observer::Observer,
         stop_reason::StopReason,
     },
