@@ -11,6 +11,7 @@
 mod bounded;
 mod calibrate;
 mod capture;
+mod chart;
 mod child;
 pub mod cli;
 mod clock;
@@ -23,6 +24,7 @@ pub mod internals;
 mod metrics;
 mod mock_server;
 mod node;
+mod page;
 mod plan;
 mod plugin;
 mod record;

@@ -213,6 +213,13 @@ fn a_run_that_could_not_begin_is_run_when_the_experiment_goes_on_in_any_director
         .run();
     resumed.succeeds();
     assert_eq!(states(&run), ["measured", "measured"]);
+    let page = run.read("report.html");
+    assert!(
+        page.contains("Latency against throughput") && page.matches("/report.html\">").count() == 2,
+        "{page}"
+    );
+    let plots = Tool::new(["plot"]).arg(&folder).run();
+    assert!(plots.succeeds().stdout.contains("throughput_and_latency.svg"), "{}", plots.stdout);
 }
 
 #[test]

@@ -37,3 +37,24 @@ fn the_texts_have_their_metrics_with_units() {
         }
     }
 }
+
+/// The page stands alone: nothing is fetched, and nothing of it may do anything that its policy does not name. Its charts become
+/// files of their own.
+#[test]
+fn the_page_of_a_run_stands_alone_and_its_charts_become_files() {
+    let server = MockServer::start(["--tokens", "4", "--error-every", "5"]);
+    let run = Tool::profile(&server).args(["--request-count", "20", "--concurrency", "4"]).run();
+    let page = run.succeeds().read("report.html");
+    assert!(page.contains("content=\"default-src 'none'; img-src data:;"), "{page}");
+    assert!(!page.contains("src=\"") && !page.contains("unsafe-"), "{page}");
+    assert!(page.len() < 300_000, "{} bytes for 20 requests", page.len());
+    for heading in ["Numbers", "Load", "Over time", "Errors", "Requests", "Run it again"] {
+        assert!(page.contains(&format!("<h2>{heading}</h2>")), "{heading}");
+    }
+    let plots = Tool::new(["plot"]).arg(run.artifact("")).run();
+    plots.succeeds();
+    for name in ["requests.svg", "request_latency.svg", "latency_distribution.svg"] {
+        assert!(plots.stdout.contains(name), "{}", plots.stdout);
+        assert!(run.read(&format!("plots/{name}")).starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""));
+    }
+}

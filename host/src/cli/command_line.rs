@@ -11,6 +11,7 @@ use super::{
     logging::LogFlags,
     metrics::MetricsArgs,
     mock_server::MockServerArgs,
+    plot::PlotArgs,
     plugins::PluginsArgs,
     record::RecordArgs,
     report::ReportArgs,
@@ -106,6 +107,8 @@ pub(super) enum Command {
     Runs(RunsArgs),
     /// Print the table of a run.
     Show(ShowArgs),
+    /// Write the charts of runs and experiments as SVG files.
+    Plot(PlotArgs),
     /// Say whether one side is better than another one, by their runs.
     #[command(after_help = COMPARE)]
     Compare(CompareArgs),

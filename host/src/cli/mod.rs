@@ -24,6 +24,7 @@ mod mock_server;
 mod names;
 mod option_rows;
 mod outcome;
+mod plot;
 mod plugins;
 mod profile;
 mod progress;
@@ -90,6 +91,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         Command::Profile(_)
             | Command::Search(_)
             | Command::Report(_)
+            | Command::Plot(_)
             | Command::Calibrate(_)
             | Command::Worker
     ) {
@@ -107,6 +109,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         Command::Config(args) => config::run(&args, &matches),
         Command::Report(args) if !args.messages && is_experiment(&args.dir) => experiment::report(&args.dir),
         Command::Report(args) => report::run(&args),
+        Command::Plot(args) => plot::run(&args),
         Command::Runs(args) => runs::list(&args),
         Command::Show(args) => runs::show(&args),
         Command::Compare(args) => compare::run(&args),

@@ -10,11 +10,12 @@ use super::{
     cell::Cell,
     estimate::Spread,
     folder::{ExperimentFolder, FolderError},
+    page,
     results::{CellResults, Results},
     state::State,
     table,
 };
-use crate::screen::Screen;
+use crate::{report::file_names, screen::Screen};
 
 const SCHEMA_VERSION: &str = "1.0";
 
@@ -38,6 +39,8 @@ pub(crate) fn write_results(
     folder.write(JSON, text.as_bytes())?;
     folder.write(CSV, &csv(results))?;
     let table = table::text(results, screen);
+    // A vector takes everything.
+    folder.write(file_names::PAGE, &page::page(results, state).unwrap_or_default())?;
     folder.write(TABLE, table.as_bytes())?;
     Ok(table)
 }

@@ -22,6 +22,7 @@ mod measured;
 mod number;
 mod order;
 mod outcome;
+mod page;
 pub(crate) mod past;
 mod read;
 mod results;
@@ -47,6 +48,7 @@ pub(crate) use self::{
     folder::{ExperimentFolder, FolderError, is_experiment},
     measured::Measured,
     outcome::RunEnd,
+    page::charts,
     read::design,
     results::Results,
     state::{Fit, Progress, State},

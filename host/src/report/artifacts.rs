@@ -73,7 +73,8 @@ fn temporary_name(name: &str) -> String {
 /// The files of one report. One that cannot be written costs that file, never the report.
 #[derive(Debug)]
 pub(super) struct Files<'a> {
-    dir: &'a Path,
+    /// None where nothing is to be written.
+    dir: Option<&'a Path>,
     written: Vec<PathBuf>,
     unwritten: Vec<PathBuf>,
     /// Why the first of the unwritten ones is missing.
@@ -83,16 +84,21 @@ pub(super) struct Files<'a> {
 impl<'a> Files<'a> {
     /// None yet, in this folder.
     pub(super) fn of(dir: &'a Path) -> Self {
-        Self { dir, written: Vec::new(), unwritten: Vec::new(), reason: None }
+        Self { dir: Some(dir), written: Vec::new(), unwritten: Vec::new(), reason: None }
+    }
+
+    /// For a report of which no file is wanted.
+    pub(super) fn nowhere() -> Self {
+        Self { dir: None, written: Vec::new(), unwritten: Vec::new(), reason: None }
     }
 
     pub(super) fn dir(&self) -> &Path {
-        self.dir
+        self.dir.unwrap_or(Path::new(""))
     }
 
     /// Works on a file of the folder. Nothing when that is not possible, which is remembered.
     pub(super) fn attempt<T>(&mut self, work: impl FnOnce(&Path) -> Result<T, WriteError>) -> Option<T> {
-        work(self.dir).map_err(|error| self.miss(error)).ok()
+        work(self.dir?).map_err(|error| self.miss(error)).ok()
     }
 
     /// The same with the last work on a file, which is there then.
@@ -113,8 +119,9 @@ impl<'a> Files<'a> {
 
     /// The error about those that are missing, if any are.
     pub(super) fn into_error(self) -> Option<ReportError> {
-        let Self { dir, unwritten, reason, .. } = self;
-        reason.map(|source| ReportError::Write { dir: dir.to_owned(), unwritten, source })
+        let dir = self.dir().to_owned();
+        let Self { unwritten, reason, .. } = self;
+        reason.map(|source| ReportError::Write { dir, unwritten, source })
     }
 }
 

@@ -1,6 +1,12 @@
 //! A part of a run: what some records next to each other come to. Parts are made by all cores at once.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use prony_plugin_api::message::PhaseKind;
 
@@ -8,6 +14,7 @@ use super::{
     errors::{ErrorGroups, Position},
     models_seen::ModelsSeen,
     outputs::Outputs,
+    page::Row,
     records::LineStyle,
     recount::Recount,
     server_metrics::Flights,
@@ -31,6 +38,7 @@ pub(super) struct Lens {
     /// Base URLs, if what is in flight to them is compared with what their servers say.
     places: Option<usize>,
     recount: Arc<Recount>,
+    slow: Arc<AtomicU64>,
 }
 
 impl Lens {
@@ -38,12 +46,19 @@ impl Lens {
     pub(super) fn of(header: &RunHeader, recount: Recount) -> Self {
         Self {
             recount: Arc::new(recount),
+            slow: Arc::default(),
             aggregator: Aggregator::new(header),
             style: LineStyle::of(header),
             wall_start_ns: header.wall_start_ns,
             keeps_outputs: header.settings.export_outputs,
             places: Some(header.settings.urls.len()).filter(|_| header.settings.server_metrics),
         }
+    }
+
+    /// Of records that are faster than this, in milliseconds, no details are needed any more. This spares work and changes no result:
+    /// the slowest are slower at any time.
+    pub(super) fn needs_slower_than(&self, ms: f64) {
+        self.slow.store(ms.to_bits(), Ordering::Relaxed);
     }
 
     /// The records that come next may be of this phase, too.
@@ -61,6 +76,8 @@ pub(super) struct Chunk {
     pub(super) profiled: Vec<u8>,
     /// Lines of the warm-up.
     pub(super) warmup: Vec<u8>,
+    /// What the page keeps of them.
+    pub(super) rows: Vec<Row>,
     /// Texts, if the run keeps them.
     pub(super) outputs: Option<Outputs>,
     /// Failures of each phase.
@@ -84,6 +101,7 @@ impl Chunk {
             aggregator: lens.aggregator.clone(),
             profiled: Vec::new(),
             warmup: Vec::new(),
+            rows: Vec::new(),
             outputs: lens.keeps_outputs.then(Outputs::default),
             errors: BTreeMap::new(),
             models_seen: ModelsSeen::default(),
@@ -123,6 +141,9 @@ impl Chunk {
             PhaseKind::Warmup => &mut self.warmup,
         };
         lens.style.write(record, kind, is_good, measured, lines)?;
+        let slow_ms = f64::from_bits(lens.slow.load(Ordering::Relaxed));
+        let is_measured = kind == PhaseKind::Profiling;
+        self.rows.push(Row::of(record, is_measured, is_good, measured, slow_ms));
         // A request that prony has cancelled has not failed: it is counted by itself.
         if let Some(failure) = record.outcome.failure() {
             self.errors.entry(record.phase).or_default().record(failure, at);

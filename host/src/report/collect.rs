@@ -27,6 +27,7 @@ use super::{
     model::{PhaseReport, Report},
     models_seen::ModelsSeen,
     outputs::Outputs,
+    page,
     prefix_cache::{Around, PrefixCacheReport},
     recount::Recount,
     server_metrics::{self, Flights, PhaseWindow, ServerMetricsReport, Timeline},
@@ -53,6 +54,8 @@ pub(super) struct Collected {
     pub(super) outputs: Option<Outputs>,
     /// What the servers said of themselves, if they were asked.
     pub(super) server_metrics: Option<ServerMetricsReport>,
+    /// What the page is made of.
+    pub(super) page: page::Ingredients,
 }
 
 /// Reads the journal of a run's folder and writes the files with one line a request. Tokens are counted that the run has not
@@ -88,6 +91,7 @@ pub(super) fn collect(
             || batch.into_par_iter().map(Work::run).collect(),
             || {
                 pass.take_all(done);
+                batches.lens.needs_slower_than(pass.page.slow_ms());
                 batches.next()
             },
         );
@@ -201,6 +205,7 @@ struct Pass<'a, 'b> {
     /// By phase.
     errors: BTreeMap<u32, ErrorGroups>,
     models_seen: ModelsSeen,
+    page: page::Gathered,
     server_metrics: Timeline,
     flights: Flights,
     messages: Messages,
@@ -226,6 +231,7 @@ impl<'a, 'b> Pass<'a, 'b> {
             outputs: header.settings.export_outputs.then(Outputs::default),
             errors: BTreeMap::new(),
             models_seen: ModelsSeen::default(),
+            page: page::Gathered::default(),
             server_metrics: Timeline::default(),
             flights: Flights::default(),
             messages: Messages::default(),
@@ -271,6 +277,7 @@ impl<'a, 'b> Pass<'a, 'b> {
     fn take_part(&mut self, part: Chunk) {
         self.aggregator.merge(part.aggregator);
         self.uncounted += part.uncounted;
+        self.page.take(part.rows);
         self.profiled.add(self.files, &part.profiled);
         if !part.warmup.is_empty() {
             self.warmup.add(self.files, &part.warmup);
@@ -316,6 +323,7 @@ impl<'a, 'b> Pass<'a, 'b> {
         let windows: Vec<PhaseWindow> = phases.iter().map(window).collect();
         let server_metrics =
             ServerMetricsReport::compute(&self.server_metrics, &windows, self.header.wall_start_ns);
+        let curves = page::curves(&self.server_metrics, &phases);
         if let Some(metrics) = &server_metrics {
             self.notes.extend(metrics.unavailable());
         }
@@ -363,7 +371,8 @@ impl<'a, 'b> Pass<'a, 'b> {
             notes: self.notes,
             files: Vec::new(),
         };
-        Collected { report, outputs: self.outputs, server_metrics }
+        let page = page::Ingredients { gathered: self.page, curves };
+        Collected { report, outputs: self.outputs, server_metrics, page }
     }
 }
 

@@ -27,5 +27,8 @@ pub(crate) const SUMMARY: &str = "profile_export_prony.json";
 /// Every metric as one table.
 pub(crate) const SUMMARY_TABLE: &str = "profile_export_prony.csv";
 
+/// Everything as one page for a browser.
+pub(crate) const PAGE: &str = "report.html";
+
 /// What the console showed.
 pub(crate) const CONSOLE: &str = "profile_export_console.txt";

@@ -156,6 +156,11 @@ fn profiled_between(report: &Report) -> (u64, Option<u64>) {
     (start.unwrap_or(0), end)
 }
 
+/// When the first measured phase began.
+pub(super) fn start_time(report: &Report) -> Option<String> {
+    timestamp(report, profiled_between(report).0)
+}
+
 /// An instant of the run as RFC 3339 in UTC.
 fn timestamp(report: &Report, run_ns: u64) -> Option<String> {
     OffsetDateTime::from_unix_timestamp_nanos(report.wall_ns(run_ns).into()).ok()?.format(&Rfc3339).ok()

@@ -23,6 +23,7 @@ pub(crate) mod messages;
 mod model;
 mod models_seen;
 mod outputs;
+mod page;
 pub(crate) mod past_runs;
 mod prefix_cache;
 mod records;
@@ -49,7 +50,7 @@ pub(crate) use self::{
     model::Report,
     writers::possible_files,
 };
-use crate::screen::Screen;
+use crate::{chart, screen::Screen};
 use artifacts::Files;
 
 /// Reads the journal of a run's folder and writes the report's files beside it, the one for people as `screen` shows it.
@@ -71,6 +72,16 @@ pub(crate) fn generate_at_end(
     screen: Screen,
 ) -> Result<(Report, Option<ReportError>), ReportError> {
     generate_with(dir, Some(run_id), screen)
+}
+
+/// The charts of the run in a folder, each with a name and as the text of an SVG file. Nothing is written.
+///
+/// # Errors
+/// There is no readable journal with a header.
+pub(crate) fn charts(dir: &Path) -> Result<Vec<(String, String)>, ReportError> {
+    let collect::Collected { report, page, .. } = collect::collect(dir, None, &mut Files::nowhere())?;
+    let figures = page::figures(&report, page);
+    Ok(figures.into_iter().map(|figure| (figure.name, chart::file(&figure.svg))).collect())
 }
 
 fn generate_with(

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use super::{
     artifacts::{self, Files},
     collect::Collected,
-    console, csv, file_names, json, outputs,
+    console, csv, file_names, json, outputs, page,
     server_metrics::{self, csv as server_metrics_csv},
     sessions,
 };
@@ -37,7 +37,7 @@ enum Writing {
 }
 
 /// All of them, in the order in which their files are written and named.
-const WRITERS: [Writer; 7] = [
+const WRITERS: [Writer; 8] = [
     Writer {
         name: "settings",
         format_version: None,
@@ -73,6 +73,12 @@ const WRITERS: [Writer; 7] = [
         format_version: Some(json::SCHEMA_VERSION),
         files: &[file_names::SUMMARY, file_names::SUMMARY_TABLE],
         writing: Writing::AtTheEnd(write_summary),
+    },
+    Writer {
+        name: "page",
+        format_version: None,
+        files: &[file_names::PAGE],
+        writing: Writing::AtTheEnd(write_page),
     },
     Writer {
         name: "console",
@@ -121,6 +127,13 @@ fn write_server_metrics(collected: &mut Collected, _: Screen, files: &mut Files<
 fn write_summary(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
     write(files, file_names::SUMMARY, |out| json::write(&collected.report, out));
     write(files, file_names::SUMMARY_TABLE, |out| csv::write(&collected.report, out));
+}
+
+fn write_page(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
+    let ingredients = std::mem::take(&mut collected.page);
+    write(files, file_names::PAGE, |out| {
+        page::write(&collected.report, ingredients, json::start_time(&collected.report), out)
+    });
 }
 
 /// The table lists the files, itself and what they are made from among them.

@@ -124,9 +124,7 @@ fn designed(settings: &settings::Asked, asked: &Asked) -> Result<Design, Failure
 
 /// Makes the results of an experiment once more, from the summaries of its runs, and prints its table.
 pub(super) fn report(dir: &Path) -> Result<Exit, Failure> {
-    let (folder, state) = ExperimentFolder::resumed(dir)?;
-    let design = Asked::of(&state.known_settings())?.design(state.random_seed)?;
-    let results = Results::read(&design, &state, dir);
+    let (folder, state, results) = known(dir)?;
     let text = experiment::write_results(&results, &state, &folder, terminal::screen())?;
     terminal::print(&text)?;
     Ok(match (results.has_any(), state.progress == Progress::Complete && !results.has_failures()) {
@@ -134,6 +132,20 @@ pub(super) fn report(dir: &Path) -> Result<Exit, Failure> {
         (true, true) => Exit::Success,
         (true, false) => Exit::Incomplete,
     })
+}
+
+/// The charts of an experiment, each with a name and as the text of a file.
+pub(super) fn charts(dir: &Path) -> Result<Vec<(String, String)>, Failure> {
+    let (_folder, _, results) = known(dir)?;
+    Ok(experiment::charts(&results))
+}
+
+/// What the runs of an experiment have left in its folder.
+fn known(dir: &Path) -> Result<(ExperimentFolder, State, Results), Failure> {
+    let (folder, state) = ExperimentFolder::resumed(dir)?;
+    let design = Asked::of(&state.known_settings())?.design(state.random_seed)?;
+    let results = Results::read(&design, &state, dir);
+    Ok((folder, state, results))
 }
 
 /// Goes on with an experiment.

@@ -73,8 +73,8 @@ fn a_flag_that_is_not_there_leads_to_what_is(#[case] line: &str, #[case] message
 #[case("prony report --timeout 3 D", "unknown flag `--timeout`", "`prony report --help` lists what there is")]
 #[case("prony plugins list --jsn", "unknown flag `--jsn`", "did you mean `--json`?")]
 #[case(
-    "prony plot D",
-    "the command `plot` of AIPerf is not supported yet",
+    "prony proxy D",
+    "the command `proxy` of AIPerf is not supported yet",
     "`prony --help` lists what there is"
 )]
 #[case(

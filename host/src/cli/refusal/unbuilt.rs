@@ -11,6 +11,10 @@ const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
         &["--export-level", "--profile-export-level"],
         "leave it out: a record of every request is always written",
     ),
+    (
+        &["--auto-plot", "--no-auto-plot", "--plot-required"],
+        "leave it out: every run has its charts in `report.html`, and `prony plot DIR` writes them as SVG files",
+    ),
     (&["--server-metrics-formats"], "leave it out: server metrics are written as JSON and CSV"),
     (&["--no-gpu-telemetry"], "leave it out: there is no GPU telemetry to switch off"),
     (
@@ -79,8 +83,7 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     // Conversations.
     "--open-loop-strict", "--omit-kv-hints",
     // Output, integrations.
-    "--slice-duration", "--auto-plot", "--no-auto-plot", "--plot-required",
-    "--show-trace-timing", "--otel-url", "--otel-resource-attributes",
+    "--slice-duration", "--show-trace-timing", "--otel-url", "--otel-resource-attributes",
     "--gen-ai-provider", "--mlflow-tracking-uri", "--mlflow-experiment", "--mlflow-run-name", "--mlflow-tag",
     "--mlflow-parent-run-id", "--mlflow-artifact-glob", "--wandb-project", "--wandb-entity", "--wandb-run-name",
     "--wandb-tag",
@@ -105,7 +108,6 @@ const COMMANDS: &[(&str, &str)] = &[
     ),
     ("chat", HELP),
     ("kube", HELP),
-    ("plot", HELP),
     ("proxy", HELP),
     (
         "synthesize",

@@ -7,6 +7,7 @@
 //! phase, restarts of a counter are counted, and percentiles of histograms are interpolated in their bucket.
 
 pub(super) mod csv;
+mod curves;
 mod export;
 mod other_clients;
 mod prefix_hits;
@@ -19,6 +20,7 @@ mod timeline;
 mod window;
 
 pub(crate) use self::{
+    curves::{Curve, curves},
     export::{SCHEMA_VERSION, ServerMetricsReport},
     other_clients::{Flights, OtherClient, strangers},
     speculation::Speculation,

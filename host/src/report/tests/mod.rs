@@ -55,6 +55,11 @@ fn report_on(frames: &[Frame]) -> Report {
     generate(write(frames).path()).unwrap()
 }
 
+/// For the tests of the page.
+pub(super) fn report_of_sound_run() -> Report {
+    report_on(&sound_frames())
+}
+
 fn report_on_records(records: &[Record]) -> Report {
     report_on(&sample::journal(sample::header(), records))
 }
@@ -149,6 +154,7 @@ fn the_console_shows_a_sound_run() {
         wrote [dir]/profile_export_warmup.jsonl
         wrote [dir]/profile_export_prony.json
         wrote [dir]/profile_export_prony.csv
+        wrote [dir]/report.html
         wrote [dir]/profile_export_console.txt
         wrote [dir]/journal.prony
         ");
@@ -250,6 +256,7 @@ fn the_console_shows_what_is_wrong_with_a_run() {
         wrote [dir]/profile_export_warmup.jsonl
         wrote [dir]/profile_export_prony.json
         wrote [dir]/profile_export_prony.csv
+        wrote [dir]/report.html
         wrote [dir]/profile_export_console.txt
         wrote [dir]/journal.prony
         ");

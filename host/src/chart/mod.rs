@@ -1,0 +1,39 @@
+//! Charts: from numbers to the text of an SVG picture.
+//!
+//! A [`Plot`] has axes and layers (lines, bands, bars, points), [`Lanes`] are spans of time below each other. Both are pure: the same
+//! numbers give the same text. A picture needs no script. Its colours are variables of [`STYLE`], which follows the reader's choice
+//! of light or dark; what tells two layers apart is never the colour alone, but a dash or a marker as well. The numbers behind a
+//! picture are a [`Table`]. Nothing here knows what is measured.
+
+mod axis;
+mod lanes;
+mod layer;
+mod legend;
+mod markup;
+mod plot;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::{
+    axis::{Axis, number},
+    lanes::{Lane, Lanes, Span},
+    layer::{Interval, Layer, Shape},
+    markup::escape,
+    plot::Plot,
+    table::Table,
+};
+
+/// Colours, fonts and lines of all charts, for the page or the file that they stand in.
+pub(crate) const STYLE: &str = include_str!("style.css");
+
+/// Width of a picture, in its own units.
+const WIDTH: f64 = 520.0;
+
+/// The picture as a file of its own.
+pub(crate) fn file(svg: &str) -> String {
+    let opened = "<svg xmlns=\"http://www.w3.org/2000/svg\" ";
+    let (_, rest) = svg.split_once("<svg ").unwrap_or(("", svg));
+    let (head, body) = rest.split_once('>').unwrap_or((rest, ""));
+    format!("{opened}{head}><style>{STYLE}</style>{body}\n")
+}

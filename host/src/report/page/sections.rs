@@ -1,0 +1,309 @@
+//! What the page says before and between its charts.
+
+use std::fmt::Write;
+
+use super::{
+    charts::{Figure, Place},
+    sample,
+};
+use crate::{
+    chart::{Table, escape, number},
+    metrics::{PhaseCounts, Stats, Verdict},
+    page,
+    report::{
+        by_phase,
+        errors::ErrorGroup,
+        file_names, headline, marks,
+        model::Report,
+        server_metrics::Speculation,
+        text::{TRUSTED_P99_COUNT, few},
+        warnings,
+    },
+    screen::counted,
+};
+
+/// The largest configuration that is shown, in bytes.
+const MOST_CONFIG: usize = 200_000;
+
+/// The headline numbers: metric, statistic, and what it is called.
+const HEADLINE: [(&str, Option<&str>, &str); 9] = [
+    ("request_throughput", None, "Requests"),
+    ("output_token_throughput", None, "Output tokens"),
+    ("goodput", None, "Goodput"),
+    ("time_to_first_token", Some("p50"), "TTFT, median"),
+    ("time_to_first_token", Some("p99"), "TTFT, p99"),
+    ("inter_token_latency", Some("p50"), "ITL, median"),
+    ("inter_token_latency", Some("p99"), "ITL, p99"),
+    ("request_latency", Some("p50"), "Latency, median"),
+    ("request_latency", Some("p99"), "Latency, p99"),
+];
+
+/// The sections of a page: what the links at its top say, in their order.
+pub(super) const LINKS: [(&str, &str); 10] = [
+    ("numbers", "Numbers"),
+    ("load", "Load"),
+    ("over-time", "Over time"),
+    ("distributions", "Distributions"),
+    ("inputs", "Input length"),
+    ("sessions", "Sessions"),
+    ("errors", "Errors"),
+    ("servers", "Servers"),
+    ("explorer", "Requests"),
+    ("again", "Run it again"),
+];
+
+/// What the page is about.
+pub(super) fn title(report: &Report) -> String {
+    let model = headline::models(&report.header.settings).join(", ");
+    if model.is_empty() {
+        format!("prony, run {}", report.header.run_id)
+    } else {
+        format!("{model}, measured by prony")
+    }
+}
+
+/// Heading, what was measured, and the verdict.
+pub(super) fn top(report: &Report, start: Option<String>) -> String {
+    let mut html = format!("<header><h1>{}</h1>", escape(&title(report)));
+    let when = start.map(|start| format!(", {start}")).unwrap_or_default();
+    let _ = write!(
+        html,
+        "<p class=\"sub\">{}</p>",
+        escape(&format!("prony {}, run {}{when}", report.header.version, report.header.run_id))
+    );
+    html.push_str(&verdict(report));
+    html.push_str("</header>\n");
+    html
+}
+
+/// Whether the numbers can be believed: the client's verdict, and every doubt.
+fn verdict(report: &Report) -> String {
+    let doubts = warnings::warnings(report);
+    let is_fine = doubts.is_empty() && report.client.verdict == Verdict::Ok;
+    let class = if is_fine { "verdict" } else { "verdict doubt" };
+    let said = if is_fine {
+        "Nothing that was looked at speaks against these numbers.".to_owned()
+    } else {
+        counted(doubts.len() as u64, "doubt")
+    };
+    let mut html = format!(
+        "<div class=\"{class}\"><strong>{}</strong> <span>Client: {}.</span>",
+        escape(&said),
+        escape(&report.client.verdict.to_string())
+    );
+    if !doubts.is_empty() {
+        html.push_str("<ul>");
+        for doubt in &doubts {
+            let _ = write!(html, "<li>{}</li>", escape(doubt));
+        }
+        html.push_str("</ul>");
+    }
+    html.push_str("</div>\n");
+    html
+}
+
+/// The headline numbers, and all of them as a table.
+pub(super) fn numbers(report: &Report) -> String {
+    let mut html = "<ul class=\"cards\">".to_owned();
+    for (tag, percentile, name) in HEADLINE {
+        let Some((metric, stats)) = report.profiling.table.rows().find(|(metric, _)| metric.tag == tag)
+        else {
+            continue;
+        };
+        let (value, note) = match (stats, percentile) {
+            (Stats::Distribution(values), Some(key)) => {
+                let Some(value) = values.percentile(key) else { continue };
+                let mark = if key == "p99" && few(&values) { ", too few for it" } else { "" };
+                (value, format!("of {}{mark}", counted(values.count, "request")))
+            }
+            (Stats::Scalar(value), None) => (value, String::new()),
+            _ => continue,
+        };
+        let _ = write!(
+            html,
+            "<li><small>{}</small><b>{} {}</b><small>{}</small></li>",
+            escape(name),
+            number(value),
+            escape(metric.unit),
+            escape(&note)
+        );
+    }
+    let outcomes = report.profiling.outcomes;
+    let failed = if outcomes.failed > 0 { " class=\"bad\"" } else { "" };
+    let _ = write!(
+        html,
+        "<li><small>Errors</small><b{failed}>{}</b><small>of {}</small></li></ul>\n",
+        outcomes.failed,
+        counted(outcomes.completed(), "request")
+    );
+    html.push_str(&metrics(report).html("Every metric of the measured phases"));
+    let _ = write!(
+        html,
+        "<p class=\"note\">A p99 of fewer than {TRUSTED_P99_COUNT} values rests on a handful of them. What each metric means stands in {}.</p>",
+        file_names::SUMMARY
+    );
+    page::section("numbers", "Numbers", &html)
+}
+
+fn metrics(report: &Report) -> Table {
+    const KEYS: [&str; 5] = ["p50", "p90", "p95", "p99", "p99.9"];
+    let headers = ["metric", "unit", "mean"].into_iter().chain(KEYS).chain(["min", "max", "values"]);
+    let mut table = Table::new(headers.map(str::to_owned));
+    for (metric, stats) in report.profiling.table.rows() {
+        let mut row = vec![metric.header.to_owned(), metric.unit.to_owned(), number(stats.avg())];
+        if let Stats::Distribution(values) = stats {
+            row.extend(KEYS.iter().map(|key| values.percentile(key).map(number).unwrap_or_default()));
+            row.extend([number(values.min), number(values.max), values.count.to_string()]);
+        } else {
+            row.resize(3 + KEYS.len() + 3, String::new());
+        }
+        table.row(row);
+    }
+    table
+}
+
+/// What was asked for, and what was sent.
+pub(super) fn load(report: &Report) -> String {
+    let mut html = "<dl class=\"facts\">".to_owned();
+    for (label, fact) in headline::lines(report) {
+        let _ = write!(html, "<dt>{}</dt><dd>{}</dd>", escape(label), escape(&fact));
+    }
+    html.push_str("</dl>\n");
+    let mut table = Table::new(
+        ["phase", "from (s)", "to (s)", "asked for", "sent", "late", "dropped", "lost"].map(str::to_owned),
+    );
+    let settings = &report.header.settings.phases;
+    for span in &report.phases {
+        let name = settings.get(span.index as usize).map(by_phase::name).unwrap_or_default();
+        let seconds = |ns: u64| number(ns as f64 / 1e9);
+        let mut row =
+            vec![name, seconds(span.start_ns), span.window_end_ns().map(seconds).unwrap_or_default()];
+        match span.counts() {
+            Some(PhaseCounts { scheduled, sent, late, dropped, lost }) => {
+                row.extend([scheduled, sent, late, dropped, lost].map(|count| count.to_string()));
+            }
+            None => row.extend(["unknown", "", "", "", ""].map(str::to_owned)),
+        }
+        table.row(row);
+    }
+    html.push_str(&table.html("What was asked for, and what was sent"));
+    let lines = [report.prefix_cache.line(), report.speculation.map(Speculation::line), marks::line(report)];
+    for line in lines.into_iter().flatten().chain(report.notes.iter().cloned()) {
+        let _ = write!(html, "<p class=\"note\">{}</p>", escape(&line));
+    }
+    page::section("load", "Load", &html)
+}
+
+/// A section of charts; nothing where there are none.
+pub(super) fn charts(figures: &[Figure], place: Place, id: &str, heading: &str) -> String {
+    let mut html = "<div class=\"grid\">".to_owned();
+    let mut all = figures.iter().filter(|figure| figure.place == place).peekable();
+    if all.peek().is_none() {
+        return String::new();
+    }
+    for figure in all {
+        html.push_str(&page::figure(&figure.svg, &figure.title, &figure.note, &figure.table));
+    }
+    html.push_str("</div>");
+    page::section(id, heading, &html)
+}
+
+/// Failures by kind.
+pub(super) fn errors(report: &Report) -> String {
+    let mut html = String::new();
+    for (caption, groups) in [("Errors", &report.errors), ("Errors of the warm-up", &report.warmup_errors)] {
+        if !groups.is_empty() {
+            html.push_str(&error_table(groups).html(caption));
+        }
+    }
+    if html.is_empty() {
+        html.push_str("<p>No request failed.</p>");
+    }
+    page::section("errors", "Errors", &html)
+}
+
+fn error_table(groups: &[ErrorGroup]) -> Table {
+    let mut table = Table::new(["kind", "code", "count", "the first of them"].map(str::to_owned));
+    for ErrorGroup { sample, count } in groups {
+        let code = sample.code.map(|code| code.to_string()).unwrap_or_default();
+        let message: String = sample.message.chars().take(500).collect();
+        let hint = if sample.hint.is_empty() { String::new() } else { format!(" ({})", sample.hint) };
+        table.row([sample.kind.to_string(), code, count.to_string(), message + &hint]);
+    }
+    table
+}
+
+/// Where the script shows requests. Without it, a table of numbers stands behind each chart, and the files have every request.
+pub(super) fn explorer(seen: u64, kept: usize) -> String {
+    let mut html = String::new();
+    if (kept as u64) < seen {
+        let _ = write!(
+            html,
+            "<p>{kept} of {seen} requests are on this page: up to {} that failed, the {} slowest, and others by lot. The charts above \
+             have all of them, and so has <code>{}</code>.</p>",
+            sample::MOST_FAILURES,
+            sample::MOST_SLOW,
+            file_names::REQUESTS
+        );
+    }
+    let _ = write!(
+        html,
+        "<p id=\"explorer-status\" role=\"status\">Requests are shown where scripts may run. Every request is in <code>{}</code>.</p>\n",
+        file_names::REQUESTS
+    );
+    html.push_str(EXPLORER);
+    page::section("explorer", "Requests", &format!("<div class=\"explorer\">{html}</div>"))
+}
+
+const EXPLORER: &str = r#"<div id="explorer-tools" hidden>
+<div class="controls">
+<label>Search <input id="search" type="search" placeholder="conversation, request id, error"></label>
+<label>Outcome <select id="outcome"><option value="">all</option><option value="0">succeeded</option><option value="1">failed</option><option value="2">cancelled</option><option value="3">context too long</option><option value="bad">not good</option></select></label>
+<label>Phase <select id="phase"><option value="">all</option></select></label>
+<label>Class <select id="class"><option value="">all</option></select></label>
+<label>Slower than (ms) <input id="least" type="number" min="0" step="any"></label>
+<button id="all" type="button">Show all</button>
+</div>
+<div class="controls">
+<label>Across <select id="x"></select></label>
+<label>Up <select id="y"></select></label>
+<label>Logarithmic <input id="log" type="checkbox" checked></label>
+<span class="note">Click a point to see its request; drag across to keep a span.</span>
+</div>
+<canvas id="points" role="img" aria-label="Requests as points. The table below has the same requests."></canvas>
+<div class="scroll" tabindex="0" role="region" aria-label="Requests"><table><thead><tr id="list-head"></tr></thead><tbody id="list-body"></tbody></table></div>
+<div class="controls"><button id="earlier" type="button">Previous</button><button id="later" type="button">Next</button></div>
+<div id="one" tabindex="-1" hidden></div>
+</div>
+"#;
+
+/// How to run it again, and with what it was run.
+pub(super) fn again(report: &Report) -> String {
+    let mut html = format!(
+        "<p>In the run's folder:</p><pre tabindex=\"0\">prony profile -f {}</pre><p>As it was typed, without secrets:</p><pre tabindex=\"0\">{}</pre>\n",
+        file_names::SETTINGS,
+        escape(&report.header.command)
+    );
+    let config = format!("{:#}", report.header.config);
+    if config.len() <= MOST_CONFIG {
+        html.push_str(&page::verbatim("The plan: every setting of the run", &config));
+    } else {
+        let _ = write!(
+            html,
+            "<p class=\"note\">The plan is too long for this page: it stands in {}.</p>",
+            file_names::SUMMARY
+        );
+    }
+    let mut table = Table::new(["plugin", "package", "SHA-256"].map(str::to_owned));
+    for plugin in report.plugins() {
+        table.row([
+            plugin.name.clone(),
+            format!("{} {}", plugin.package, plugin.version),
+            plugin.sha256.clone(),
+        ]);
+    }
+    if !table.is_empty() {
+        html.push_str(&table.html("Plugins"));
+    }
+    page::section("again", "Run it again", &html)
+}

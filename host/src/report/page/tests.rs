@@ -1,0 +1,163 @@
+//! The page as a whole, and the pieces that its numbers are made of.
+
+use serde_json::Value;
+
+use super::{buckets::Buckets, row::Row, *};
+use crate::{
+    metrics::{Aggregator, Measured, sample},
+    record::{Instants, Outcome, Record, RequestFailure},
+};
+
+const MS: u64 = 1_000_000;
+
+/// A request that is sent, has its first token and its last one at these milliseconds.
+fn record(number: u64, sent: u64, first: u64, last: u64) -> Record {
+    Record {
+        session_num: number,
+        request_id: format!("00000000-0000-4000-8000-{number:012x}"),
+        conversation_id: format!("session-{number}"),
+        instants: Instants {
+            scheduled: sent * MS,
+            started: sent * MS,
+            sent: Some(sent * MS),
+            first_byte: Some(first * MS),
+            first_token: Some(first * MS),
+            last_token: Some(last * MS),
+            end: last * MS,
+            ..Instants::default()
+        },
+        ..Record::default()
+    }
+}
+
+fn row(record: &Record) -> Row {
+    let mut row = Row::of(record, true, None, &Measured::new(), 0.0);
+    row.output_tokens = Some(100);
+    row
+}
+
+#[test]
+fn what_is_in_flight_and_tokens_are_averaged_over_each_bucket() {
+    let mut buckets = Buckets::default();
+    // 10 ms are a bucket: in flight from 5 to 25 ms, 100 tokens from 15 to 25 ms.
+    buckets.add(&row(&record(0, 5, 15, 25)));
+    let moments = buckets.moments();
+    let in_flight: Vec<f64> = moments.iter().map(|moment| moment.in_flight).collect();
+    let tokens: Vec<f64> = moments.iter().map(|moment| (moment.tokens_per_s * 1e3).round() / 1e3).collect();
+    assert_eq!(in_flight, [0.5, 1.0, 0.5]);
+    assert_eq!(tokens, [0.0, 5000.0, 5000.0]);
+}
+
+#[test]
+fn wider_buckets_have_the_same_sums() {
+    let (mut narrow, mut wide) = (Buckets::default(), Buckets::default());
+    let rows: Vec<Row> = (0..50).map(|n| row(&record(n, n * 20, n * 20 + 30, n * 20 + 130))).collect();
+    rows.iter().for_each(|row| narrow.add(row));
+    rows.iter().for_each(|row| wide.add(row));
+    // A late request doubles the width of one of them.
+    let late = row(&record(50, 100_000, 100_010, 100_020));
+    wide.add(&late);
+    let sums = |buckets: &Buckets| {
+        let moments = buckets.moments();
+        let area = |of: fn(&buckets::Moment<'_>) -> f64| -> f64 {
+            moments
+                .iter()
+                .take_while(|moment| moment.from_s < 50.0)
+                .map(|moment| of(moment) * (moment.to_s - moment.from_s))
+                .sum()
+        };
+        [area(|moment| moment.in_flight), area(|moment| moment.tokens_per_s)]
+            .map(|sum| (sum * 1e6).round() / 1e6)
+    };
+    assert!(wide.width_s() > narrow.width_s());
+    assert_eq!(sums(&narrow), [6.5, 5000.0]);
+    assert_eq!(sums(&wide), sums(&narrow));
+}
+
+/// The page of a run with these records.
+fn page_of(mut report: Report, records: &[Record]) -> String {
+    report.header.settings.phases.truncate(2);
+    let mut gathered = Gathered::default();
+    let mut aggregator = Aggregator::new(&report.header);
+    let mut measured = Measured::new();
+    let rows = records.iter().map(|record| {
+        let is_good = aggregator.record(record, &mut measured);
+        Row::of(record, true, is_good, &measured, 0.0)
+    });
+    gathered.take(rows.collect());
+    let mut page = Vec::new();
+    write(&report, Ingredients { gathered, curves: Vec::new() }, None, &mut page).unwrap();
+    String::from_utf8(page).unwrap()
+}
+
+/// What the page's script reads: the head of its rows.
+fn head(page: &str) -> (Value, Vec<u8>) {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    use std::io::Read;
+    let text = page.split_once("id=\"rows\">").unwrap().1.split_once("</script>").unwrap().0;
+    let mut bytes = Vec::new();
+    flate2::read::DeflateDecoder::new(&*STANDARD.decode(text).unwrap()).read_to_end(&mut bytes).unwrap();
+    let length = u32::from_le_bytes(bytes[..4].try_into().unwrap()) as usize;
+    (serde_json::from_slice(&bytes[4..4 + length]).unwrap(), bytes[4 + length..].to_vec())
+}
+
+fn report() -> Report {
+    crate::report::tests::report_of_sound_run()
+}
+
+#[test]
+fn what_others_say_is_never_markup() {
+    let hostile = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\u{202e}";
+    let mut report = report();
+    report.header.settings.model = hostile.to_owned();
+    report.header.command = hostile.to_owned();
+    report.header.config = Value::String(hostile.to_owned());
+    report.notes.push(hostile.to_owned());
+    report.errors[0].sample.message = hostile.to_owned();
+    let failure = RequestFailure { message: hostile.to_owned(), ..RequestFailure::default() };
+    let failed = Record {
+        outcome: Outcome::Failed(failure),
+        conversation_id: hostile.to_owned(),
+        ..record(7, 10, 20, 30)
+    };
+    let page = page_of(report, &[record(0, 5, 15, 25), failed]);
+    assert_eq!(page.matches("<script").count(), 2, "the rows, and the page's own script");
+    assert!(!page.contains("<img") && page.matches("</script>").count() == 2);
+    assert!(page.contains("&lt;/script&gt;") && !page.contains('\u{202e}'));
+    let (head, _) = head(&page);
+    assert_eq!(head["failures"][0]["message"], hostile);
+}
+
+#[test]
+fn the_rows_are_those_of_the_requests() {
+    let mut slow = record(3, 40, 90, 140);
+    slow.chunk_gaps_ns = vec![10 * MS, 40 * MS];
+    slow.facts = vec![("tier".to_owned(), "gold".to_owned())];
+    let page = page_of(report(), &[record(0, 5, 15, 25), slow]);
+    let (head, numbers) = head(&page);
+    assert_eq!(head["rows"], 2);
+    assert_eq!(head["conversations"], serde_json::json!(["session-0", "session-3"]));
+    assert_eq!(head["details"][1]["facts"], serde_json::json!([["tier", "gold"]]));
+    assert_eq!((&head["details"][1]["gaps"], &head["details"][1]["kept"]), (&2.into(), &2.into()));
+    // Phases, and sessions as folded differences: 0 and 3.
+    assert_eq!(numbers[..4], [0, 0, 0, 6]);
+    assert!(numbers.ends_with(&[0x80, 0, 0, 0, 0, 0, 0, 3]));
+}
+
+#[test]
+fn a_page_fetches_nothing_and_reads_without_scripts() {
+    let records: Vec<Record> = (0..200).map(|n| record(n, n * 7, n * 7 + 40, n * 7 + 90)).collect();
+    let page = page_of(report(), &records);
+    for attribute in ["src=", "srcset=", "url(", "@import", "style=\""] {
+        assert!(!page.contains(attribute), "{attribute}");
+    }
+    assert!(page.contains("default-src 'none'"));
+    assert!(page.matches("<svg ").count() >= 5, "{}", page.matches("<svg ").count());
+    assert_eq!(page.matches("<figure>").count(), page.matches("<summary>Numbers of").count());
+    let headings: Vec<&str> =
+        page.split("<h2>").skip(1).map(|part| part.split_once('<').unwrap().0).collect();
+    assert_eq!(
+        headings,
+        ["Numbers", "Load", "Over time", "Distributions", "Sessions", "Errors", "Requests", "Run it again"]
+    );
+}
