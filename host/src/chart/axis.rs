@@ -1,7 +1,9 @@
 //! Axes: which values a picture shows, and where its ticks are.
 
-/// Fewest and most ticks of a logarithmic axis that has only powers of ten.
+/// With more decades, a logarithmic axis has only powers of ten as ticks.
 const FEW_DECADES: f64 = 2.5;
+/// Fewer ticks do not say what the values between them are.
+const FEWEST: usize = 3;
 
 /// The values from one side of a picture to the other.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,10 +93,10 @@ impl Axis {
         let values = powers
             .take_while(|power| *power <= self.high.log10())
             .flat_map(|power| factors.iter().map(move |factor| factor * 10_f64.powf(power)));
-        values
-            .filter(|value| (self.low..=self.high).contains(value))
-            .map(|value| (value, number(value)))
-            .collect()
+        let inside = values.filter(|value| (self.low..=self.high).contains(value));
+        let ticks: Vec<(f64, String)> = inside.map(|value| (value, number(value))).collect();
+        // A narrow range has too few of them, and is nearly linear.
+        if ticks.len() < FEWEST { self.linear_ticks(most) } else { ticks }
     }
 }
 
@@ -190,6 +192,7 @@ mod tests {
             ["10", "100", "1,000", "10,000", "100,000", "1M"]
         );
         assert_eq!(labels(Axis::log("", [9.0, 60.0]), 6), ["10", "20", "50"]);
+        assert_eq!(labels(Axis::log("", [190.0, 420.0]), 6), ["200", "250", "300", "350", "400"]);
     }
 
     #[test]

@@ -4,6 +4,9 @@ use std::fmt::Write;
 
 use super::markup::escape;
 
+/// Longer cells are texts, which are broken into lines.
+const LONGEST_WORD: usize = 40;
+
 /// A table. What is put in is text, never markup.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
@@ -46,11 +49,12 @@ impl Table {
         for row in &self.rows {
             html.push_str("<tr>");
             for (at, cell) in row.iter().enumerate() {
+                let class = if cell.chars().count() > LONGEST_WORD { " class=\"text\"" } else { "" };
                 let cell = escape(cell);
                 let _ = if at == 0 {
                     write!(html, "<th scope=\"row\">{cell}</th>")
                 } else {
-                    write!(html, "<td>{cell}</td>")
+                    write!(html, "<td{class}>{cell}</td>")
                 };
             }
             html.push_str("</tr>\n");

@@ -16,6 +16,9 @@ use crate::{
     screen::Screen,
 };
 
+/// Width of the table, in characters.
+const COLUMNS: usize = 160;
+
 /// Numbers that are drawn against a setting: metric, statistic, name, unit.
 const BY_SETTING: [(&str, &str, &str, &str); 5] = [
     ("request_throughput", "avg", "Requests", "requests/s"),
@@ -46,7 +49,7 @@ pub(super) fn page(results: &Results, state: &State) -> std::io::Result<Vec<u8>>
     html.push_str(&page::section(
         "results",
         "Results",
-        &format!("<pre tabindex=\"0\">{}</pre>", escape(&table::text(results, Screen::UNLIMITED))),
+        &format!("<pre tabindex=\"0\">{}</pre>", escape(&table::text(results, Screen::of_width(COLUMNS)))),
     ));
     if !drawn.is_empty() {
         html.push_str(&page::section("charts", "Charts", &format!("<div class=\"grid\">{drawn}</div>")));

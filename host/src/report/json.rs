@@ -156,9 +156,10 @@ fn profiled_between(report: &Report) -> (u64, Option<u64>) {
     (start.unwrap_or(0), end)
 }
 
-/// When the first measured phase began.
+/// When the first measured phase began, to the second.
 pub(super) fn start_time(report: &Report) -> Option<String> {
-    timestamp(report, profiled_between(report).0)
+    let exact = timestamp(report, profiled_between(report).0)?;
+    exact.get(..19).map(|text| text.replace('T', " ") + " UTC")
 }
 
 /// An instant of the run as RFC 3339 in UTC.

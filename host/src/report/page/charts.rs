@@ -18,6 +18,8 @@ const LEAST_IN_A_PART: f64 = 20.0;
 const MOST_PARTS: usize = 80;
 /// Points of a picture: more of them are drawn by the explorer.
 const MOST_POINTS: usize = 400;
+/// Bars of a distribution.
+const MOST_BARS: usize = 50;
 /// A server's help text is cut to this.
 const MOST_HELP: usize = 200;
 
@@ -127,7 +129,7 @@ fn over_time(buckets: &Buckets, moments: &[Moment<'_>], time: &Axis, is_open: bo
         "Output tokens",
         "tokens/s",
         "Output tokens a second over time. Those of a request are spread evenly from its first to its last one.",
-        vec![line("", 2, &|moment| moment.tokens_per_s)],
+        vec![line("", 0, &|moment| moment.tokens_per_s)],
     );
     let latency = |title: &str, histogram: fn(&Bucket) -> &Histogram| {
         let quantile = |share: f64| move |moment: &Moment<'_>| histogram(moment.bucket).quantile(share);
@@ -146,7 +148,7 @@ fn over_time(buckets: &Buckets, moments: &[Moment<'_>], time: &Axis, is_open: bo
         plot(title, "ms", &about, layers)
     };
     let late =
-        format!("{note} By when requests were sent; values are read from a histogram and at most 2.5 % off.");
+        format!("{note} By when requests were sent; values are read from a histogram and at most 1 % off.");
     [
         Figure::of("requests", Place::OverTime, &rates, &note),
         Figure::of("in_flight", Place::OverTime, &in_flight, &note),
@@ -194,7 +196,7 @@ fn distributions(gathered: &Gathered) -> impl Iterator<Item = Figure> {
     ];
     all.into_iter().filter_map(|(name, title, histogram)| {
         let bars: Vec<(f64, f64, f64)> =
-            histogram.bars(2).into_iter().map(|(from, to, count)| (from, to, count as f64)).collect();
+            histogram.bars(MOST_BARS).into_iter().map(|(from, to, count)| (from, to, count as f64)).collect();
         let ends = bars.iter().flat_map(|(from, to, _)| [*from, *to]);
         let plot = Plot {
             title: title.to_owned(),
@@ -239,9 +241,9 @@ fn by_input(shown: &Shown<'_>) -> Option<Figure> {
         x: Axis::log("input tokens, logarithmic", xs),
         y: Axis::log("ms, logarithmic", ys),
         layers: vec![
-            Layer::new("requests", 5, Shape::Points(points.clone())),
-            Layer::new("p10 to p90", 0, Shape::Band(band)),
-            Layer::new("p50", 0, Shape::Line(median)),
+            Layer::new("requests", 0, Shape::Points(points.clone())),
+            Layer::new("p10 to p90", 1, Shape::Band(band)),
+            Layer::new("p50", 1, Shape::Line(median)),
         ],
     };
     let note = format!(

@@ -288,7 +288,9 @@
     if (is_log) {
       const few = Math.log10(high / low) < 2.5 ? [1, 2, 5] : [1];
       for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++) for (const n of few) { const tick = n * 10 ** power; if (tick >= low && tick <= high) found.push(tick); }
-      return found;
+      // A narrow range has too few of them, and is nearly linear.
+      if (found.length >= 3) return found;
+      found.length = 0;
     }
     const raw = (high - low) / 5, size = 10 ** Math.floor(Math.log10(raw)), step = [1, 2, 5, 10].map((n) => n * size).find((n) => n >= raw);
     for (let tick = Math.ceil(low / step) * step; tick <= high + step * 1e-6; tick += step) found.push(tick);

@@ -94,12 +94,27 @@ fn verdict(report: &Report) -> String {
     if !doubts.is_empty() {
         html.push_str("<ul>");
         for doubt in &doubts {
-            let _ = write!(html, "<li>{}</li>", escape(doubt));
+            let _ = write!(html, "<li>{}</li>", prose(doubt));
         }
         html.push_str("</ul>");
     }
     html.push_str("</div>\n");
     html
+}
+
+/// A sentence, in which names between backticks are code.
+fn prose(text: &str) -> String {
+    let parts = text.split('`').map(escape).enumerate();
+    let last = text.matches('`').count();
+    // A backtick without another one is a character.
+    let is_code = |at: usize| at % 2 == 1 && at < last;
+    parts
+        .map(|(at, part)| match at {
+            _ if is_code(at) => format!("<code>{part}</code>"),
+            _ if at == last && last % 2 == 1 => format!("`{part}"),
+            _ => part,
+        })
+        .collect()
 }
 
 /// The headline numbers, and all of them as a table.
@@ -121,7 +136,7 @@ pub(super) fn numbers(report: &Report) -> String {
         };
         let _ = write!(
             html,
-            "<li><small>{}</small><b>{} {}</b><small>{}</small></li>",
+            "<li><small>{}</small><b>{} <span>{}</span></b><small>{}</small></li>",
             escape(name),
             number(value),
             escape(metric.unit),
@@ -189,7 +204,7 @@ pub(super) fn load(report: &Report) -> String {
     html.push_str(&table.html("What was asked for, and what was sent"));
     let lines = [report.prefix_cache.line(), report.speculation.map(Speculation::line), marks::line(report)];
     for line in lines.into_iter().flatten().chain(report.notes.iter().cloned()) {
-        let _ = write!(html, "<p class=\"note\">{}</p>", escape(&line));
+        let _ = write!(html, "<p class=\"note\">{}</p>", prose(&line));
     }
     page::section("load", "Load", &html)
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{buckets::Buckets, row::Row, *};
 use crate::{
-    metrics::{Aggregator, Measured, sample},
+    metrics::{Aggregator, Measured},
     record::{Instants, Outcome, Record, RequestFailure},
 };
 
