@@ -33,7 +33,6 @@ impl Screen {
     pub(crate) const UNLIMITED: Self = Self { columns: None };
 
     /// One with lines of so many characters.
-    #[cfg(test)]
     pub(crate) const fn of_width(columns: usize) -> Self {
         Self { columns: Some(columns) }
     }
