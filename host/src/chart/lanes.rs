@@ -27,7 +27,7 @@ pub(crate) struct Lanes {
     pub(crate) x: Axis,
     /// What each kind of span is.
     pub(crate) kinds: Vec<&'static str>,
-    pub(crate) lanes: Vec<Lane>,
+    pub(crate) rows: Vec<Lane>,
 }
 
 /// One row.
@@ -52,7 +52,7 @@ impl Lanes {
             self.kinds.iter().enumerate().map(|(kind, name)| (Sign::Area, kind % KINDS, *name)).collect();
         let (legend, rows) = legend::rows(&entries, LEFT, TITLE + 12.0);
         let top = TITLE + 10.0 + rows * legend::ROW;
-        let bottom = top + self.lanes.len() as f64 * ROW;
+        let bottom = top + self.rows.len() as f64 * ROW;
         let mut svg = format!(
             "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {}\" role=\"img\"><title>{}</title><desc>{}</desc>",
             placed(bottom + BOTTOM),
@@ -61,7 +61,7 @@ impl Lanes {
         );
         let _ = write!(svg, "<text class=\"t\" x=\"{LEFT}\" y=\"16\">{}</text>{legend}", escape(&self.title));
         self.axis(&mut svg, top, bottom);
-        for (lane, at) in self.lanes.iter().zip(0_u32..) {
+        for (lane, at) in self.rows.iter().zip(0_u32..) {
             self.draw(&mut svg, lane, top + f64::from(at) * ROW);
         }
         svg.push_str("</svg>");
@@ -110,7 +110,7 @@ impl Lanes {
     pub(crate) fn table(&self) -> Table {
         let headers = ["", "", "from", "to"].map(str::to_owned);
         let mut table = Table::new(headers);
-        for lane in &self.lanes {
+        for lane in &self.rows {
             for span in &lane.spans {
                 let kind = self.kinds.get(span.kind).copied().unwrap_or_default();
                 table.row([lane.name.clone(), kind.to_owned(), number(span.from), number(span.to)]);

@@ -201,7 +201,11 @@ fn draw(svg: &mut String, layer: &Layer, frame: &Frame) {
             }
             svg.push_str("</g>");
         }
-        Shape::Estimates(points) => points.iter().for_each(|(x, y)| estimate(svg, kind, *x, *y, frame)),
+        Shape::Estimates(points) => {
+            for (x, y) in points {
+                estimate(svg, kind, *x, *y, frame);
+            }
+        }
     }
 }
 

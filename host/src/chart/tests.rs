@@ -30,7 +30,7 @@ fn lanes_are_the_same_text_each_time() {
         about: "One row a session.".to_owned(),
         x: Axis::between("s", 0.0, 2.0),
         kinds: vec!["waiting", "first token", "tokens"],
-        lanes: vec![Lane {
+        rows: vec![Lane {
             name: "a".to_owned(),
             spans: vec![Span { kind: 0, from: 0.0, to: 0.5 }, Span { kind: 2, from: 0.5, to: 1.5 }],
         }],

@@ -36,9 +36,9 @@ pub(super) fn page(results: &Results, state: &State) -> std::io::Result<Vec<u8>>
         if settings.is_empty() { "Runs of one setting".to_owned() } else { format!("Runs over {settings}") };
     page::begin(&format!("{title}, measured by prony"), None, &mut out)?;
     let mut html = format!("<header><h1>{}</h1>", escape(&title));
-    let _ = write!(
+    let _ = writeln!(
         html,
-        "<p class=\"sub\">{}</p></header><main>\n",
+        "<p class=\"sub\">{}</p></header><main>",
         escape(&format!("prony {}, seed {}, {}", state.prony_version, state.random_seed, runs(results)))
     );
     let plots = plots(results);
@@ -193,7 +193,7 @@ fn numbers(results: &Results) -> Table {
 fn links(state: &State) -> String {
     let mut html = "<ul>".to_owned();
     for run in &state.runs {
-        let folder = run.folder.to_string();
+        let folder = run.folder.clone();
         let path = folder.split('/').map(url_part).collect::<Vec<_>>().join("/");
         let page = file_names::PAGE;
         let _ = match run.state {

@@ -45,7 +45,7 @@ pub(crate) fn begin(title: &str, script: Option<&str>, out: &mut dyn Write) -> i
 /// The file cannot be written.
 pub(crate) fn end(script: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
     if let Some(script) = script {
-        write!(out, "<script>{script}</script>\n")?;
+        writeln!(out, "<script>{script}</script>")?;
     }
     out.write_all(b"</body>\n</html>\n")
 }

@@ -23,6 +23,9 @@ const MOST_BARS: usize = 50;
 /// A server's help text is cut to this.
 const MOST_HELP: usize = 200;
 
+/// One of the histograms of a bucket.
+type OfBucket = fn(&Bucket) -> &Histogram;
+
 /// Where a chart stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -94,88 +97,72 @@ pub(super) fn figures(shown: &Shown<'_>) -> Vec<Figure> {
 
 fn over_time(buckets: &Buckets, moments: &[Moment<'_>], time: &Axis, is_open: bool) -> Vec<Figure> {
     let note = format!("Each point is {} s of the measured phases.", number(buckets.width_s()));
-    let line = |name: &str, kind: usize, value: &dyn Fn(&Moment<'_>) -> f64| {
-        let points = moments.iter().map(|moment| (moment.middle_s(), value(moment))).collect();
-        Layer::new(name, kind, Shape::Line(points))
-    };
-    let plot = |title: &str, unit: &str, about: &str, layers: Vec<Layer>| {
-        let highest = layers.iter().flat_map(heights).collect::<Vec<_>>();
-        Plot {
-            title: title.to_owned(),
-            about: about.to_owned(),
-            x: time.clone(),
-            y: Axis::from_zero(unit, highest),
-            layers,
-        }
-    };
-    let mut rates = Vec::new();
-    if is_open {
-        rates.push(line("asked for", 5, &|moment| moment.per_s(moment.bucket.due)));
-    }
-    rates.push(line("sent", 0, &|moment| moment.per_s(moment.bucket.sent)));
-    rates.push(line("succeeded", 2, &|moment| moment.per_s(moment.bucket.succeeded)));
-    if moments.iter().any(|moment| moment.bucket.failed > 0) {
-        rates.push(line("failed", 1, &|moment| moment.per_s(moment.bucket.failed)));
-    }
-    let rates =
-        plot("Requests", "requests/s", "Requests a second that were sent and that ended, over time.", rates);
-    let in_flight = plot(
-        "In flight",
-        "requests",
-        "Requests in flight over time, averaged by time.",
-        vec![line("", 0, &|moment| moment.in_flight)],
-    );
-    let tokens = plot(
-        "Output tokens",
-        "tokens/s",
-        "Output tokens a second over time. Those of a request are spread evenly from its first to its last one.",
-        vec![line("", 0, &|moment| moment.tokens_per_s)],
-    );
-    let latency = |title: &str, histogram: fn(&Bucket) -> &Histogram| {
-        let quantile = |share: f64| move |moment: &Moment<'_>| histogram(moment.bucket).quantile(share);
-        let band = moments.iter().map(|moment| {
-            let values = histogram(moment.bucket);
-            (moment.middle_s(), values.quantile(0.1), values.quantile(0.9))
-        });
-        let layers = vec![
-            Layer::new("p10 to p90", 0, Shape::Band(band.collect())),
-            line("p50", 0, &quantile(0.5)),
-            line("slowest", 1, &quantile(1.0)),
-        ];
-        let about = format!(
-            "{title} over time, by when a request was sent: median, the middle 80 %, and the slowest."
-        );
-        plot(title, "ms", &about, layers)
-    };
     let late =
         format!("{note} By when requests were sent; values are read from a histogram and at most 1 % off.");
-    [
-        Figure::of("requests", Place::OverTime, &rates, &note),
-        Figure::of("in_flight", Place::OverTime, &in_flight, &note),
-        Figure::of("output_tokens", Place::OverTime, &tokens, &note)
-            .filter(|_| moments.iter().any(|moment| moment.tokens_per_s > 0.0)),
-        Figure::of(
-            "time_to_first_token",
-            Place::OverTime,
-            &latency("Time to first token", |bucket| &bucket.first_token),
-            &late,
-        ),
-        Figure::of(
-            "inter_token_latency",
-            Place::OverTime,
-            &latency("Inter-token latency", |bucket| &bucket.inter_token),
-            &late,
-        ),
-        Figure::of(
-            "request_latency",
-            Place::OverTime,
-            &latency("Request latency", |bucket| &bucket.latency),
-            &late,
-        ),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    let latencies: [(&str, &str, OfBucket); 3] = [
+        ("time_to_first_token", "Time to first token", |bucket| &bucket.first_token),
+        ("inter_token_latency", "Inter-token latency", |bucket| &bucket.inter_token),
+        ("request_latency", "Request latency", |bucket| &bucket.latency),
+    ];
+    let rates = rates(moments, time, is_open);
+    let rates = rates.iter().map(|(name, plot)| Figure::of(name, Place::OverTime, plot, &*note));
+    let latencies = latencies.into_iter().map(|(name, title, histogram)| {
+        Figure::of(name, Place::OverTime, &latency(title, moments, time, histogram), &*late)
+    });
+    rates.chain(latencies).flatten().collect()
+}
+
+/// What was sent and what came back, each with the name of its file.
+fn rates(moments: &[Moment<'_>], time: &Axis, is_open: bool) -> Vec<(&'static str, Plot)> {
+    let per_s = |name: &str, kind: usize, count: fn(&Bucket) -> u32| {
+        line(moments, name, kind, &|moment| moment.per_s(count(moment.bucket)))
+    };
+    let mut requests = Vec::new();
+    if is_open {
+        requests.push(per_s("asked for", 5, |bucket| bucket.due));
+    }
+    requests.push(per_s("sent", 0, |bucket| bucket.sent));
+    requests.push(per_s("succeeded", 2, |bucket| bucket.succeeded));
+    if moments.iter().any(|moment| moment.bucket.failed > 0) {
+        requests.push(per_s("failed", 1, |bucket| bucket.failed));
+    }
+    let about = "Requests a second that were sent and that ended, over time.";
+    let mut plots = vec![("requests", plot("Requests", "requests/s", about, time, requests))];
+    let about = "Requests in flight over time, averaged by time.";
+    let in_flight = vec![line(moments, "", 0, &|moment| moment.in_flight)];
+    plots.push(("in_flight", plot("In flight", "requests", about, time, in_flight)));
+    if moments.iter().any(|moment| moment.tokens_per_s > 0.0) {
+        let about = "Output tokens a second over time. Those of a request are spread evenly from its first to its last one.";
+        let tokens = vec![line(moments, "", 0, &|moment| moment.tokens_per_s)];
+        plots.push(("output_tokens", plot("Output tokens", "tokens/s", about, time, tokens)));
+    }
+    plots
+}
+
+fn latency(title: &str, moments: &[Moment<'_>], time: &Axis, histogram: OfBucket) -> Plot {
+    let quantile = |share: f64| move |moment: &Moment<'_>| histogram(moment.bucket).quantile(share);
+    let band = moments.iter().map(|moment| {
+        let values = histogram(moment.bucket);
+        (moment.middle_s(), values.quantile(0.1), values.quantile(0.9))
+    });
+    let layers = vec![
+        Layer::new("p10 to p90", 0, Shape::Band(band.collect())),
+        line(moments, "p50", 0, &quantile(0.5)),
+        line(moments, "slowest", 1, &quantile(1.0)),
+    ];
+    let about =
+        format!("{title} over time, by when a request was sent: median, the middle 80 %, and the slowest.");
+    plot(title, "ms", &about, time, layers)
+}
+
+fn line(moments: &[Moment<'_>], name: &str, kind: usize, value: &dyn Fn(&Moment<'_>) -> f64) -> Layer {
+    let points = moments.iter().map(|moment| (moment.middle_s(), value(moment))).collect();
+    Layer::new(name, kind, Shape::Line(points))
+}
+
+fn plot(title: &str, unit: &str, about: &str, time: &Axis, layers: Vec<Layer>) -> Plot {
+    let y = Axis::from_zero(unit, layers.iter().flat_map(heights));
+    Plot { title: title.to_owned(), about: about.to_owned(), x: time.clone(), y, layers }
 }
 
 /// How high a layer is.

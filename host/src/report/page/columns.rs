@@ -111,7 +111,7 @@ pub(super) fn write(
 
 fn bytes(rows: &[Row], phases: &[String], classes: &[String]) -> io::Result<Vec<u8>> {
     let mut conversations = Places::default();
-    let of_conversation: Vec<u64> = rows.iter().map(|row| conversations.place(&*row.conversation)).collect();
+    let of_conversation: Vec<u64> = rows.iter().map(|row| conversations.place(&row.conversation)).collect();
     let mut failures = Failures::default();
     let of_failure: Vec<u64> = rows.iter().map(|row| failures.place(row.failure.as_deref())).collect();
     let columns: Vec<&'static str> = COLUMNS.into_iter().chain(["failure"]).collect();
@@ -131,7 +131,9 @@ fn bytes(rows: &[Row], phases: &[String], classes: &[String]) -> io::Result<Vec<
     bytes.extend(head);
     numbers(rows, &of_conversation, &of_failure, &mut bytes);
     for detail in rows.iter().filter_map(|row| row.detail.as_deref()) {
-        detail.gaps_us.iter().for_each(|gap| push(&mut bytes, u64::from(*gap)));
+        for gap in &detail.gaps_us {
+            push(&mut bytes, u64::from(*gap));
+        }
     }
     for row in rows {
         bytes.extend_from_slice(row.request_id.map(uuid::Uuid::into_bytes).unwrap_or_default().as_slice());
@@ -157,7 +159,9 @@ fn numbers(rows: &[Row], of_conversation: &[u64], of_failure: &[u64], out: &mut 
     let session: fn(&Row) -> u64 = |row| row.session;
     let due: fn(&Row) -> u64 = |row| row.due_ns / 1000;
     let mut column = |number: &dyn Fn(usize, &Row) -> u64| {
-        rows.iter().enumerate().for_each(|(at, row)| push(out, number(at, row)));
+        for (at, row) in rows.iter().enumerate() {
+            push(out, number(at, row));
+        }
     };
     column(&|_, row| row.phase.into());
     column(&|at, row| folded(session(row), before(at, session)));
@@ -312,7 +316,9 @@ mod tests {
     #[test]
     fn a_number_takes_seven_bits_a_byte() {
         let mut bytes = Vec::new();
-        [0, 127, 128, 300].into_iter().for_each(|number| push(&mut bytes, number));
+        for number in [0, 127, 128, 300] {
+            push(&mut bytes, number);
+        }
         assert_eq!(bytes, [0, 127, 128, 1, 172, 2]);
     }
 

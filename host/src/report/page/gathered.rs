@@ -27,7 +27,9 @@ pub(in crate::report) struct Gathered {
 impl Gathered {
     /// Takes in requests in the order of the journal.
     pub(in crate::report) fn take(&mut self, rows: Vec<Row>) {
-        rows.into_iter().for_each(|row| self.take_one(row));
+        for row in rows {
+            self.take_one(row);
+        }
     }
 
     fn take_one(&mut self, row: Row) {

@@ -86,7 +86,9 @@ mod tests {
     #[test]
     fn quantiles_are_within_the_width_of_a_cell() {
         let mut histogram = Histogram::default();
-        (1..=1000).for_each(|ms| histogram.add(f64::from(ms)));
+        for ms in 1..=1000 {
+            histogram.add(f64::from(ms));
+        }
         for share in [0.1, 0.5, 0.9, 0.99] {
             let (found, exact) = (histogram.quantile(share), 1.0 + (share * 999.0).floor());
             assert!((found / exact - 1.0).abs() < 0.011, "{found} for {exact}");
@@ -97,7 +99,9 @@ mod tests {
     #[test]
     fn values_beyond_the_cells_are_counted_at_their_ends() {
         let mut histogram = Histogram::default();
-        [0.0, -1.0, 1e300, f64::NAN, f64::INFINITY].into_iter().for_each(|ms| histogram.add(ms));
+        for ms in [0.0, -1.0, 1e300, f64::NAN, f64::INFINITY] {
+            histogram.add(ms);
+        }
         let bars = histogram.bars(CELLS);
         assert_eq!((bars.len(), bars[0].2, bars[CELLS - 1].2), (CELLS, 3, 2));
     }

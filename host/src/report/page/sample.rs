@@ -181,7 +181,9 @@ mod tests {
 
     fn kept(rows: impl Iterator<Item = Row>) -> Vec<u64> {
         let mut sample = Sample::bounded(Bounds { all: 50, failures: 10, slow: 5 });
-        rows.for_each(|row| sample.offer(row));
+        for row in rows {
+            sample.offer(row);
+        }
         sample.into_rows().iter().map(|row| row.session).collect()
     }
 

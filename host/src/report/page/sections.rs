@@ -145,9 +145,9 @@ pub(super) fn numbers(report: &Report) -> String {
     }
     let outcomes = report.profiling.outcomes;
     let failed = if outcomes.failed > 0 { " class=\"bad\"" } else { "" };
-    let _ = write!(
+    let _ = writeln!(
         html,
-        "<li><small>Errors</small><b{failed}>{}</b><small>of {}</small></li></ul>\n",
+        "<li><small>Errors</small><b{failed}>{}</b><small>of {}</small></li></ul>",
         outcomes.failed,
         counted(outcomes.completed(), "request")
     );
@@ -261,9 +261,9 @@ pub(super) fn explorer(seen: u64, kept: usize) -> String {
             file_names::REQUESTS
         );
     }
-    let _ = write!(
+    let _ = writeln!(
         html,
-        "<p id=\"explorer-status\" role=\"status\">Requests are shown where scripts may run. Every request is in <code>{}</code>.</p>\n",
+        "<p id=\"explorer-status\" role=\"status\">Requests are shown where scripts may run. Every request is in <code>{}</code>.</p>",
         file_names::REQUESTS
     );
     html.push_str(EXPLORER);

@@ -33,7 +33,7 @@ pub(super) fn lanes(rows: &[Row], time: &Axis) -> Option<Lanes> {
         about: format!("{shown}, one row each, in the order in which they began."),
         x: time.clone(),
         kinds: vec!["not sent yet", "until the first token", "tokens", "failed or cancelled"],
-        lanes: chosen.iter().map(|requests| lane(requests)).collect(),
+        rows: chosen.iter().map(|requests| lane(requests)).collect(),
     })
 }
 
