@@ -1,4 +1,4 @@
-//! What servers said of themselves while there was load, as lines over time: [`Curves`].
+//! What servers said of themselves while there was load, as lines over time: [`Curve`]s.
 
 use prony_plugin_api::message::MetricKind;
 
