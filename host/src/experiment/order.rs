@@ -39,8 +39,10 @@ impl Order {
             }
             SweepMode::Alternating => {
                 let round = |repeat: u32| {
-                    let mut cells = cells_of(if repeat % 2 == 0 { repeat - 1 } else { repeat });
-                    if repeat % 2 == 0 {
+                    let is_reversed = repeat.is_multiple_of(2);
+                    // The order of the repetition before it, if it is drawn.
+                    let mut cells = cells_of(if is_reversed { repeat - 1 } else { repeat });
+                    if is_reversed {
                         cells.reverse();
                     }
                     cells.into_iter().map(move |cell| PlannedRun { cell, repeat })

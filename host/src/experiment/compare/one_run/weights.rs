@@ -80,7 +80,9 @@ fn beta(a: f64, b: f64, n: usize) -> Vec<f64> {
         sum += part(place);
         sum
     }));
-    below.iter_mut().for_each(|value| *value /= sum);
+    for value in &mut below {
+        *value /= sum;
+    }
     below
 }
 
