@@ -27,5 +27,8 @@ pub(crate) const SUMMARY: &str = "profile_export_prony.json";
 /// Every metric as one table.
 pub(crate) const SUMMARY_TABLE: &str = "profile_export_prony.csv";
 
+/// The report as Markdown.
+pub(crate) const MARKDOWN: &str = "profile_export_prony.md";
+
 /// What the console showed.
 pub(crate) const CONSOLE: &str = "profile_export_console.txt";

@@ -10,7 +10,12 @@ use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
-    by_class, by_phase, by_url, errors::ErrorGroup, marks, model::Report, values::metrics, warnings,
+    by_class, by_phase, by_url,
+    errors::ErrorGroup,
+    marks,
+    model::Report,
+    values::metrics,
+    verdict::{self, Verdict},
 };
 use crate::{
     metrics::{Counting, Metric, PhaseSpan, Stats, Tally},
@@ -26,8 +31,12 @@ const PERCENTILES_NOTE: &str = "Percentiles interpolate linearly between the two
 
 /// Writes the summary, indented by two spaces.
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &summary(report)?)?;
-    out.write_all(b"\n")
+    out.write_all(render(report)?.as_bytes())
+}
+
+/// The text of the summary.
+pub(crate) fn render(report: &Report) -> Result<String, serde_json::Error> {
+    Ok(serde_json::to_string_pretty(&summary(report)?)? + "\n")
 }
 
 fn summary(report: &Report) -> Result<Value, serde_json::Error> {
@@ -41,6 +50,7 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     for (tag, value) in metrics(&report.profiling.table) {
         set(&tag, value);
     }
+    set("verdict", Verdict::of(report).summary(report));
     let counts = report.counts();
     set("scheduled", counts.map(|counts| counts.scheduled).into());
     set("sent", counts.map(|counts| counts.sent).into());
@@ -72,7 +82,7 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     });
     set("run_info", run_info);
     set("was_cancelled", report.was_cancelled().into());
-    let reason = warnings::why_incomplete(report);
+    let reason = verdict::why_incomplete(report);
     set("is_complete", reason.is_none().into());
     if let Some(reason) = reason {
         set("incomplete_reason", reason.into());

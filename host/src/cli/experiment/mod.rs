@@ -21,12 +21,18 @@ use super::{
     exit::{Exit, Failure, HasExit},
     logging::LogFlags,
     profile::{self, Common},
+    report::Shown,
+    runs::{check_has_form, stored},
     settings::{self, flags_of},
     terminal,
 };
 use crate::{
     clock::Clock,
-    config::{flags::ProfileFlags, resolve::ARTIFACTS, words::Words},
+    config::{
+        flags::{ProfileFlags, ReportFormat},
+        resolve::ARTIFACTS,
+        words::Words,
+    },
     experiment::{
         self, Design, Ended, ExperimentFolder, FolderError, Progress, Results, State, search::Kept,
     },
@@ -122,13 +128,19 @@ fn designed(settings: &settings::Asked, asked: &Asked) -> Result<Design, Failure
     Err(first.failure(None))
 }
 
-/// Makes the results of an experiment once more, from the summaries of its runs, and prints its table.
-pub(super) fn report(dir: &Path) -> Result<Exit, Failure> {
+/// Makes the results of an experiment once more, from the summaries of its runs, and prints them in this form.
+pub(super) fn report(dir: &Path, shown: Shown) -> Result<Exit, Failure> {
+    check_has_form(dir, shown)?;
     let (folder, state) = ExperimentFolder::resumed(dir)?;
     let design = Asked::of(&state.known_settings())?.design(state.random_seed)?;
     let results = Results::read(&design, &state, dir);
     let text = experiment::write_results(&results, &state, &folder, terminal::screen())?;
-    terminal::print(&text)?;
+    match shown {
+        Shown::Printed(ReportFormat::Text) => terminal::print(&text)?,
+        Shown::Printed(format) => terminal::print(&stored(dir, format)?)?,
+        Shown::Folder => terminal::print(&format!("{}\n", dir.display()))?,
+        Shown::Kept => {}
+    }
     Ok(match (results.has_any(), state.progress == Progress::Complete && !results.has_failures()) {
         (false, _) => Exit::Failed,
         (true, true) => Exit::Success,
@@ -218,8 +230,13 @@ fn tell(
     let results = Results::read(design, state, folder.dir());
     let screen = terminal::screen();
     let text = experiment::write_results(&results, state, folder, screen)?;
-    let wrote = format!("the results are in {}\n", folder.dir().display());
-    terminal::print(&if prints { format!("{text}\n{wrote}") } else { wrote })?;
+    let dir = folder.dir().display();
+    let wrote = format!("the results are in {dir}\n");
+    terminal::print(&match prints {
+        _ if terminal::is_quiet() => format!("{dir}\n"),
+        true => format!("{text}\n{wrote}"),
+        false => wrote,
+    })?;
     match ended {
         Ended::Interrupted { exit_code } => {
             terminal::warn(&how_to_go_on("interrupted", folder.dir()));

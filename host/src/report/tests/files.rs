@@ -15,6 +15,7 @@ fn every_file_is_listed_and_nothing_else_is_left_behind() {
             "profile_export_warmup.jsonl",
             "profile_export_prony.json",
             "profile_export_prony.csv",
+            "profile_export_prony.md",
             "profile_export_console.txt",
             "journal.prony",
         ]

@@ -156,6 +156,13 @@ fn the_console_shows_a_sound_run() {
 }
 
 #[test]
+fn the_markdown_is_what_github_shows() {
+    let dir = write(&sound_frames());
+    generate(dir.path()).unwrap();
+    assert_snapshot!(text(dir.path(), file_names::MARKDOWN), @"");
+}
+
+#[test]
 #[expect(clippy::too_many_lines, reason = "the snapshot of a whole table")]
 fn the_console_shows_what_is_wrong_with_a_run() {
     let mut header = sample::header();
@@ -177,7 +184,7 @@ fn the_console_shows_what_is_wrong_with_a_run() {
     end.services[0].error = Some(error("io"));
     end.services[0].lost = 3;
     let dir = write(&frames);
-    let table = console::render(&generate(dir.path()).unwrap(), Screen::of_width(100));
+    let table = console::render(&generate(dir.path()).unwrap(), Screen::of_width(120));
     with_settings!({ filters => vec![(dir.path().to_str().unwrap(), "[dir]")] }, {
         assert_snapshot!(table, @"
         prony 0.1.0, run 6f1e3a52-07c4-4c1b-9c58-d1b2ab3d9e11
