@@ -5,6 +5,9 @@ use super::{LEAST_MS, mean, trend::likeness, variance};
 /// A longer beginning is no start-up, in parts of all batches.
 const LONGEST: usize = 4;
 
+/// So many batches at least: one that is the slowest of all is the first one by chance in one of thirty runs.
+const LEAST_BATCHES: usize = 2;
+
 /// Standard deviations by which the beginning differs.
 const SURE: f64 = 5.0;
 
@@ -39,7 +42,9 @@ pub(super) fn start_up(means: &[f64]) -> Option<(usize, StartUp)> {
         variance(rest) * (rest.len() as f64 - 1.0) / (rest.len() as f64).powi(2)
     };
     let cut = (0..=means.len() / LONGEST).min_by(|a, b| error(*a).total_cmp(&error(*b)))?;
-    if cut == 0 {
+    // The error is as small where some of the rest are cut off as well.
+    let cut = beyond(&means[..cut], &means[cut..]);
+    if cut < LEAST_BATCHES {
         return None;
     }
     let (first, rest) = means.split_at(cut);
@@ -51,4 +56,14 @@ pub(super) fn start_up(means: &[f64]) -> Option<(usize, StartUp)> {
     let is_worth_a_word = difference >= LEAST_MS && difference >= LEAST_SHARE * rest_ms;
     let share = cut as f64 / means.len() as f64;
     (is_sure && is_worth_a_word).then_some((cut, StartUp { share, first_ms, rest_ms }))
+}
+
+/// How many of the first are all larger, or all smaller, than all of the rest.
+fn beyond(first: &[f64], rest: &[f64]) -> usize {
+    let (least, most) = rest.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), value| {
+        (least.min(*value), most.max(*value))
+    });
+    let above = first.iter().take_while(|value| **value > most).count();
+    let below = first.iter().take_while(|value| **value < least).count();
+    above.max(below)
 }

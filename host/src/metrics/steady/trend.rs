@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 
 use super::{LEAST_MS, mean};
 
-/// Standard deviations that are no chance: one in a thousand, to either side.
-const SURE: f64 = 3.29;
+/// Standard deviations that are no chance: 27 in 10,000, to either side.
+const SURE: f64 = 3.0;
 
 /// The least change from the first to the last that is worth a word, as a share.
 const LEAST_SHARE: f64 = 0.1;

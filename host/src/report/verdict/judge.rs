@@ -55,9 +55,9 @@ impl Verdict {
         };
         let reasons: Vec<&str> = all_of(Severity::Invalid).chain(all_of(Severity::Doubtful)).collect();
         if !reasons.is_empty() {
-            return format!("{}: {}", self.word(), reasons.join(", "));
+            return format!("{}: {}", self.word(), reasons.join("; "));
         }
-        match all_of(Severity::Note).collect::<Vec<_>>().join(", ") {
+        match all_of(Severity::Note).collect::<Vec<_>>().join("; ") {
             notes if notes.is_empty() => self.word().to_owned(),
             notes => format!("{} (note: {notes})", self.word()),
         }
