@@ -1,4 +1,4 @@
-//! How many independent values values in a row are worth: [`count`].
+//! How many independent values values in a row are worth: [`count`], and by how much batches of them differ: [`spread`].
 
 use super::{mean, variance};
 
@@ -13,4 +13,10 @@ pub(super) fn count(values: &[f64], batches: &[&[f64]]) -> f64 {
     let expected = variance(values) / (all / batches.len() as f64);
     let found = variance(&means);
     if found > expected { all * expected / found } else { all }
+}
+
+/// Standard deviation of the means of batches, as a part of the mean of all.
+pub(super) fn spread(batches: &[&[f64]]) -> f64 {
+    let means: Vec<f64> = batches.iter().map(|batch| mean(batch)).collect();
+    variance(&means).sqrt() / mean(&means).max(f64::MIN_POSITIVE)
 }

@@ -47,6 +47,8 @@ pub(crate) struct Steadiness {
     pub(crate) requests: u64,
     /// How many independent latencies theirs are worth.
     pub(crate) effective: f64,
+    /// Standard deviation of the mean latencies of batches, as a part of the mean of all.
+    pub(crate) spread: f64,
     /// Requests in flight on average, between the first and the last beginning.
     pub(crate) in_flight: f64,
     /// Requests in flight a third after the beginning and at the end, if their number grew without an end.
@@ -100,15 +102,16 @@ impl Series {
             .map(|point| milliseconds(point.first_us))
             .collect();
         let latency = "request_latency";
-        let mut told = vec![(latency, Told::of(&batches(&latencies)))];
+        let mut changes = vec![(latency, Change::of(&batches(&latencies)))];
         if firsts.len() == latencies.len() {
-            told.push(("time_to_first_token", Told::of(&batches(&firsts))));
+            changes.push(("time_to_first_token", Change::of(&batches(&firsts))));
         }
-        let drifts = told.iter().filter_map(|(metric, told)| Some((*metric, told.drift?)));
-        let starts = told.iter().filter_map(|(metric, told)| Some((*metric, told.start_up?)));
+        let drifts = changes.iter().filter_map(|(metric, change)| Some((*metric, change.drift?)));
+        let starts = changes.iter().filter_map(|(metric, change)| Some((*metric, change.start_up?)));
         Some(Steadiness {
             requests: self.points.len() as u64,
             effective: effective::count(&latencies, &batches(&latencies)),
+            spread: effective::spread(&batches(&latencies)),
             in_flight: self.in_flight()?,
             queue: if origin == LatencyOrigin::Scheduled { self.queue() } else { None },
             drift: drifts.max_by(|(_, a), (_, b)| a.size().total_cmp(&b.size())),
@@ -153,12 +156,12 @@ impl Series {
 }
 
 /// What the means of batches say.
-struct Told {
+struct Change {
     start_up: Option<StartUp>,
     drift: Option<Drift>,
 }
 
-impl Told {
+impl Change {
     fn of(batches: &[&[f64]]) -> Self {
         let means: Vec<f64> = batches.iter().map(|batch| mean(batch)).collect();
         let Some((cut, start_up)) = start_up(&means) else {

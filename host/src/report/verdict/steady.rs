@@ -18,6 +18,9 @@ const MOVES: f64 = 0.05;
 /// Values that are worth less than this part of their number are worth a note.
 const WORTH: f64 = 1.0 / 3.0;
 
+/// Batches whose means differ by less are no reason to count samples, as a share.
+const SPREAD: f64 = 0.05;
+
 pub(super) fn findings(report: &Report) -> impl Iterator<Item = Finding> {
     let several = report.steadiness.len() > 1;
     report.steadiness.iter().flat_map(move |(phase, found)| {
@@ -31,7 +34,7 @@ pub(super) fn findings(report: &Report) -> impl Iterator<Item = Finding> {
 /// For the summary: what was looked at, by phase.
 pub(super) fn summary(report: &Report) -> Value {
     let one = |(phase, found): &(String, Steadiness)| {
-        let told = json!({
+        let object = json!({
             "requests": found.requests,
             "effective_samples": found.effective.round(),
             "in_flight": found.in_flight,
@@ -48,7 +51,7 @@ pub(super) fn summary(report: &Report) -> Value {
                 "to_ms": drift.to_ms,
             })),
         });
-        (phase.clone(), told)
+        (phase.clone(), object)
     };
     Value::Object(report.steadiness.iter().map(one).collect::<Map<_, _>>())
 }
@@ -122,7 +125,7 @@ fn alike(found: &Steadiness, of: &str) -> Option<Finding> {
     let worth = found.effective.round() as u64;
     let lost = ["p50", "p90", "p95", "p99"].into_iter().filter(|key| samples::carries(all, key));
     let lost: Vec<&str> = lost.filter(|key| !samples::carries(worth, key)).collect();
-    let is_little = found.effective < WORTH * all as f64;
+    let is_little = found.effective < WORTH * all as f64 && found.spread >= SPREAD;
     let finding = Finding::note(
         "alike_neighbours",
         format!("{all} samples are worth {worth} independent ones"),
