@@ -119,6 +119,16 @@ fn a_server_that_slows_by_30_percent_drifts(#[case] slower: fn(f64) -> f64, #[ca
     assert!((45.0..55.0).contains(&drift.from_ms) && (60.0..75.0).contains(&drift.to_ms), "{drift:?}");
 }
 
+/// What is left beside the trend is small and smooth, which is no reason to doubt the trend.
+#[test]
+fn a_trend_that_nothing_hides_is_found_with_few_requests() {
+    let requests = (0..150).map(|number| {
+        let at = f64::from(number);
+        request(at, 0.01 + 0.0006 * at + 0.000_01 * (at / 9.0).sin())
+    });
+    assert!(steadiness(requests, LatencyOrigin::Sent).unwrap().drift.is_some());
+}
+
 #[test]
 fn a_start_up_is_named_as_such() {
     let named = share(|seed| {

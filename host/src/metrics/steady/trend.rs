@@ -13,6 +13,9 @@ const LEAST_SHARE: f64 = 0.1;
 /// Fewer values than these on a side of a step are no level.
 const LEAST_LEVEL: usize = 3;
 
+/// Where a trend leaves no more of the squares than this, neighbours are alike because of it, and by no chance.
+const LITTLE: f64 = 0.1;
+
 /// No more than this is corrected for: with neighbours that are so alike nothing can be told.
 const MOST_ALIKE: f64 = 0.9;
 
@@ -77,7 +80,9 @@ pub(super) fn likeness(values: &[f64]) -> f64 {
     let size = |rest: &[f64]| rest.iter().map(|value| value.powi(2)).sum::<f64>();
     let rest = if size(&beside_step) < size(&beside_line) { beside_step } else { beside_line };
     let (count, all) = (rest.len() as f64, size(&rest));
-    if all <= 0.0 {
+    let level = mean(values);
+    let before: Vec<f64> = values.iter().map(|value| value - level).collect();
+    if all <= LITTLE * size(&before) {
         return 0.0;
     }
     let neighbours: f64 = rest.windows(2).map(|pair| pair[0] * pair[1]).sum();

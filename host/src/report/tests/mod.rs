@@ -1,10 +1,10 @@
 //! The whole way from a hand-made journal to the files.
 
-mod console;
 mod doubts;
 mod files;
 mod marks;
 mod phases;
+mod screens;
 
 use std::{fs, path::Path};
 

@@ -1,6 +1,6 @@
 //! What people read of a report: the table on two screens, and Markdown.
 
-use super::{super::console, *};
+use super::*;
 
 #[test]
 fn the_console_shows_a_sound_run() {
