@@ -2,6 +2,8 @@
 //! a second run over the first and a second Ctrl-C (`ends`), a run that was cancelled and looks complete (`deadlines`, `ends`),
 //! a latency that ends with the connection (`ends_of_streams`), a failure that nobody hears of (`faults`).
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 use std::{thread, time::Duration};
 
 use prony_tests::{MockServer, Run, Script, ScriptedServer, Tool, eventually};

@@ -18,7 +18,7 @@ use super::{
     verdict::{self, Verdict},
 };
 use crate::{
-    metrics::{Counting, Metric, PhaseSpan, Stats, Tally},
+    metrics::{Counting, Metric, PhaseCounts, PhaseSpan, Stats, Tally},
     plan::Role,
 };
 
@@ -51,12 +51,9 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
         set(&tag, value);
     }
     set("verdict", Verdict::of(report).summary(report));
-    let counts = report.counts();
-    set("scheduled", counts.map(|counts| counts.scheduled).into());
-    set("sent", counts.map(|counts| counts.sent).into());
-    set("late", counts.map(|counts| counts.late).into());
-    set("dropped", counts.map(|counts| counts.dropped).into());
-    set("lost", counts.map(|counts| counts.lost).into());
+    for (key, count) in counts(report) {
+        set(key, count.into());
+    }
     set("uncounted", report.uncounted.into());
     set("closed_idle", report.profiling.outcomes.closed_idle().into());
     set("cancelled_on_purpose", report.profiling.outcomes.cancelled_on_purpose.into());
@@ -121,6 +118,18 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     set("percentiles_note", PERCENTILES_NOTE.into());
     set("definitions", definitions(report));
     Ok(Value::Object(summary))
+}
+
+/// What became of the schedule; unknown where the run was killed.
+fn counts(report: &Report) -> [(&'static str, Option<u64>); 5] {
+    let of = |count: fn(PhaseCounts) -> u64| report.counts().map(count);
+    [
+        ("scheduled", of(|counts| counts.scheduled)),
+        ("sent", of(|counts| counts.sent)),
+        ("late", of(|counts| counts.late)),
+        ("dropped", of(|counts| counts.dropped)),
+        ("lost", of(|counts| counts.lost)),
+    ]
 }
 
 /// Tokens of the same texts by two counters, and requests by how their inter-token latency is known.

@@ -114,16 +114,16 @@ fn table(head: &[&str], rows: &[Vec<String>], left: usize) -> String {
 fn plain(text: &str) -> String {
     let mut plain = String::new();
     let is_code = text.matches('`').count().is_multiple_of(2);
-    let mut in_code = false;
+    let mut within = false;
     for c in text.chars() {
         match c {
             '`' if is_code => {
-                in_code = !in_code;
+                within = !within;
                 plain.push('`');
             }
             '|' => plain.push_str("\\|"),
-            '<' if !in_code => plain.push_str("&lt;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '~' if !in_code => plain.extend(['\\', c]),
+            '<' if !within => plain.push_str("&lt;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '~' if !within => plain.extend(['\\', c]),
             c if c.is_control() => plain.push(' '),
             c => plain.push(c),
         }

@@ -229,7 +229,7 @@ fn with_worker(usage: WorkerUsage) -> Vec<Frame> {
 fn a_client_at_its_limit_makes_numbers_doubtful_and_without_stamps_invalid() {
     let stamped = DelaySummary { count: 700, p50_ns: 8_000, p99_ns: 70_000, max_ns: 90_000 };
     let busy = WorkerUsage { wall_ns: 1000 * MS, busy_ns: Some(950 * MS), ..WorkerUsage::default() };
-    let with_stamps = with_worker(WorkerUsage { read_delay: stamped, ..busy.clone() });
+    let with_stamps = with_worker(WorkerUsage { read_delay: stamped, ..busy });
     assert_eq!(verdict(&with_stamps), ("doubtful", vec!["client_limited"]));
     let line = Verdict::of(&report_on(&with_stamps)).line();
     assert_eq!(line, "doubtful: client limited (worker 0 was busy 95 % of the time)");
@@ -272,7 +272,7 @@ fn failures_weigh_as_much_as_there_are() {
     assert_eq!(severity(12), Some(Severity::Doubtful));
     assert_eq!(severity(1), None);
     let most = |number: u64, record: &mut Record| {
-        if number % 3 != 0 {
+        if !number.is_multiple_of(3) {
             record.outcome = sample::d().outcome;
         }
     };
