@@ -63,10 +63,11 @@ fn numbers_without_the_requests_that_were_cancelled_are_not_complete(#[case] mor
     let server = MockServer::start(["--stall-every", "2", "--stall-ms", "0"]);
     let run =
         stalled(&server, more).args(["--benchmark-duration", "1", "--benchmark-grace-period", "0"]).run();
-    run.succeeds();
+    run.ends_with(6);
     assert!(run.stderr.contains("2 requests cancelled"), "{}", run.stderr);
     let summary = run.summary();
     assert_eq!(summary["is_complete"], false);
+    Tool::new(["report"]).arg(run.artifact("")).run().ends_with(6);
     let reason = summary["incomplete_reason"].as_str().unwrap();
     let why = "2 requests were still in flight and were cancelled (the grace period was over)";
     assert!(reason.starts_with(why), "{reason}");

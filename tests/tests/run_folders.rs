@@ -100,7 +100,10 @@ fn runs_are_listed_with_their_headlines_and_shown_by_their_ids() {
     let at = |text: &str| lines.iter().position(|line| line.contains(text)).unwrap();
     assert!(at("_chat_r50") < at("_chat_c2"), "{list}");
     assert!(list.contains("open loop, 50 requests/s at Poisson gaps"), "{list}");
-    assert!(list.contains("4 requests, ") && list.contains("first token p50 "), "{list}");
+    assert!(
+        list.contains("4 requests, ") && list.contains("first token ") && list.contains(" ms on average"),
+        "{list}"
+    );
 
     let known: serde_json::Value = serde_json::from_str(&printed(home.path(), &["runs", "--json"])).unwrap();
     let newest = &known[0];

@@ -88,7 +88,7 @@ fn a_report_fits_into_the_terminal(#[values(60, 80, 120)] columns: usize) {
     lines_fit(&run.succeeds().stdout, columns);
     lines_fit(&run.stderr, columns);
     assert_eq!(run.stdout, run.read("profile_export_console.txt"));
-    assert!(run.stdout.contains("\nwarm-up, not in the numbers: 1 request in "), "{}", run.stdout);
+    assert!(run.stdout.contains("\n  warm-up, not in the numbers: 1 request in "), "{}", run.stdout);
     let [narrow, _] = both_reports(&run, columns);
     assert!(!narrow.stdout.contains("N/A"), "{}", narrow.stdout);
     for statistic in ["avg", "p99", "p95", "p50"] {

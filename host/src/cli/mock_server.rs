@@ -21,8 +21,8 @@ use super::{
 use crate::{
     explain::Explain,
     mock_server::{
-        Capacity, FaultPlan, Framing, JobPlan, ListenError, MockServer, Options, Pacing, ServiceTime, Splits,
-        Stall, StreamErrorStyle, UsageRatio,
+        Capacity, Drift, FaultPlan, Framing, JobPlan, ListenError, MockServer, Options, Pacing, ServiceTime,
+        Splits, Stall, StreamErrorStyle, UsageRatio,
     },
 };
 
@@ -65,6 +65,11 @@ pub(crate) struct MockServerArgs {
     /// M/M/c queue
     #[arg(long, default_value = "exponential", value_name = "LAW", requires = "service_ms")]
     service_law: LawArg,
+
+    /// Let each response take this share of the first one's time more than the one before it: with 0.001, the thousandth takes twice
+    /// as long as the first
+    #[arg(long, default_value = "0", value_name = "SHARE", value_parser = drift)]
+    drift: Drift,
 
     /// Put off each deadline by a random time of up to this, uniformly
     #[arg(long, default_value = "0", value_name = "MS", value_parser = milliseconds)]
@@ -227,6 +232,7 @@ impl From<MockServerArgs> for Options {
                     LawArg::Exponential => ServiceTime::Exponential(mean),
                 }),
             },
+            drift: args.drift,
             framing: args.framing.into(),
             jobs: JobPlan { polls: args.job_polls, fail: args.faults.job_fail_every },
             faults: args.faults.into(),
@@ -382,6 +388,10 @@ fn milliseconds(text: &str) -> Result<Duration, String> {
 fn usage_ratio(text: &str) -> Result<UsageRatio, String> {
     let tokens = text.parse().ok().and_then(UsageRatio::of);
     tokens.ok_or_else(|| "not a number of tokens above 0 and up to 1000".to_owned())
+}
+
+fn drift(text: &str) -> Result<Drift, String> {
+    text.parse().ok().and_then(Drift::of).ok_or_else(|| "not a share from 0 to 1".to_owned())
 }
 
 /// A path as requests name it: without a host and a query.

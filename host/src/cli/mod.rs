@@ -108,7 +108,9 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
             search::run(&args, matches, &cli.log)
         }
         Command::Config(args) => config::run(&args, &matches),
-        Command::Report(args) if !args.messages && is_experiment(&args.dir) => experiment::report(&args.dir),
+        Command::Report(args) if !args.messages && is_experiment(&args.dir) => {
+            experiment::report(&args.dir, args.shown())
+        }
         Command::Report(args) => report::run(&args),
         Command::Plot(args) => plot::run(&args),
         Command::Runs(args) => runs::list(&args),
@@ -163,6 +165,9 @@ fn prepare() -> Result<(), Failure> {
 
 /// One run, or the several that lists of values and some flags ask for.
 fn profile_or_experiment(asked: &settings::Asked, log: &LogFlags) -> Result<Exit, Failure> {
+    if asked.flags.quiet {
+        terminal::be_quiet();
+    }
     if asked.is_experiment() { experiment::run(asked, log) } else { profile::run(asked, log) }
 }
 

@@ -34,7 +34,7 @@ use crate::{
     plan::Plan,
     plugin::{self, Category, DiscoveryOptions, OptionSchema, Registry},
     record::{ProcessUsage, recorder::RecorderError},
-    report::again_from_the_journal,
+    report::{Report, again_from_the_journal, why_incomplete},
     run::{
         ExecuteError, Execution, Folder, Interrupt, Observer, RunError, RunOutcome, ending::Ending, execute,
         mock::MockProcess, models, setup::Run, until_interrupted, usage,
@@ -77,7 +77,7 @@ pub(super) fn run(asked: &Asked, log: &LogFlags) -> Result<Exit, Failure> {
         ends_saturated: false,
     };
     let outcome = execute(execution, &mut Progress::new(display(flags)))?;
-    Ok(end(outcome, Shown::Printed)?)
+    Ok(end(outcome, Shown::of(flags.format, flags.quiet))?)
 }
 
 /// Why a run has no result.
@@ -252,9 +252,16 @@ fn end(RunOutcome { run, ended }: RunOutcome, shown: Shown) -> Result<Exit, Lost
             Err(Lost::NotBegun(Failure::new(Exit::Usage, what).with_hint(hint)))
         }
         Some(Ending::ServiceLost(_) | Ending::WorkerLost(_) | Ending::JournalLost) => Ok(Exit::Failed),
-        Some(Ending::Requested(_) | Ending::Saturated { .. }) | None => {
-            outcome(&report).map_err(Lost::Nothing)
-        }
+        Some(Ending::Requested(_) | Ending::Saturated { .. }) | None => whole(&report, shown),
+    }
+}
+
+/// The outcome of a run that came to its end. One that is not complete is no success; one of several is judged by what it belongs to,
+/// which reads in its summary why it is not.
+fn whole(report: &Report, shown: Shown) -> Result<Exit, Lost> {
+    match outcome(report) {
+        Ok(Exit::Success) if shown != Shown::Kept && why_incomplete(report).is_some() => Ok(Exit::Incomplete),
+        other => other.map_err(Lost::Nothing),
     }
 }
 
@@ -411,6 +418,7 @@ fn facts() -> Result<Environment, Failure> {
 /// How the progress of a run is shown.
 pub(super) fn display(flags: &ProfileFlags) -> Display {
     match flags.ui {
+        _ if flags.quiet => Display::Nothing,
         Some(Ui::None) => Display::Nothing,
         Some(Ui::Simple) | None if std::io::stderr().is_terminal() => Display::Bar,
         Some(Ui::Simple) | None => Display::Lines,

@@ -4,7 +4,7 @@ use std::{borrow::Cow, io, time::Duration};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::bar::Terminal;
+use super::{bar::Terminal, terminal};
 use crate::{
     plan,
     run::{Observer, Snapshot},
@@ -72,6 +72,9 @@ impl Progress {
 
 impl Observer for Progress {
     fn notice(&mut self, text: &str) {
+        if terminal::is_quiet() {
+            return;
+        }
         let is_bar = matches!(self.phase, Some(Phase { shown: Shown::Bar(_), .. }));
         let begin_line = if is_bar { "\r\u{1b}[2K" } else { "" };
         let text = Screen::of(&io::stderr()).paragraph("warning: ", text);

@@ -13,10 +13,12 @@ use super::{
     terminal,
 };
 use crate::{
+    config::flags::{ChoiceParser, ReportFormat},
     record::journal,
     report::{
-        self, Report, ReportError, console,
+        self, Report, ReportError, console, json, markdown,
         messages::{self, JournalEnd},
+        why_incomplete,
     },
     run::lock,
     screen::Screen,
@@ -29,12 +31,28 @@ pub(super) struct ReportArgs {
     #[arg(value_name = "DIR")]
     pub(super) dir: PathBuf,
 
+    /// How the report is printed [default: text].
+    #[arg(long, value_name = "FORMAT", conflicts_with = "messages")]
+    #[arg(value_parser = ChoiceParser::<ReportFormat>::new())]
+    format: Option<ReportFormat>,
+
+    /// Write the files of the report, and print the folder in place of it.
+    #[arg(long, short, conflicts_with = "messages")]
+    quiet: bool,
+
     /// Print everything that services published in the run, one JSON object a line, and write no files.
     #[arg(long)]
     pub(super) messages: bool,
 }
 
-/// Computes the report, writes its files and prints its table.
+impl ReportArgs {
+    /// What is printed.
+    pub(super) fn shown(&self) -> Shown {
+        Shown::of(self.format, self.quiet)
+    }
+}
+
+/// Computes the report, writes its files and prints it.
 pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     let dir = folder(&args.dir);
     if args.messages {
@@ -46,10 +64,11 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     }
     let screen = terminal::screen();
     let (report, unwritten) = report::generate(dir, screen)?;
-    finish(&report, unwritten, dir, screen, Shown::Printed)?;
+    finish(&report, unwritten, dir, screen, args.shown())?;
     match report.came_to_its_end() {
         false => Ok(Exit::Incomplete),
         true if report.profiling.outcomes.succeeded == 0 => Err(no_success(&report)),
+        true if why_incomplete(&report).is_some() => Ok(Exit::Incomplete),
         true => Ok(Exit::Success),
     }
 }
@@ -76,13 +95,25 @@ fn print_messages(dir: &Path) -> Result<Exit, Failure> {
     }
 }
 
-/// What becomes of the table of a report.
+/// What is printed of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shown {
-    /// It is printed, too.
-    Printed,
-    /// It is a file and nothing else.
+    /// All of it, in this form.
+    Printed(ReportFormat),
+    /// The folder of its files.
+    Folder,
+    /// Nothing.
     Kept,
+}
+
+impl Shown {
+    /// What a user of these flags wants to see.
+    pub(super) fn of(format: Option<ReportFormat>, is_quiet: bool) -> Self {
+        match format {
+            None if is_quiet => Self::Folder,
+            format => Self::Printed(format.unwrap_or_default()),
+        }
+    }
 }
 
 /// The report at the end of a run, as far as it could be written.
@@ -99,7 +130,7 @@ pub(super) struct Written {
     pub(super) missing: Option<Failure>,
 }
 
-/// Prints the table, whatever has become of the files.
+/// Prints the report, whatever has become of the files.
 fn finish(
     report: &Report,
     unwritten: Option<ReportError>,
@@ -108,7 +139,12 @@ fn finish(
     shown: Shown,
 ) -> Result<(), Failure> {
     let printed = match shown {
-        Shown::Printed => terminal::print(&console::render(report, screen)),
+        Shown::Printed(ReportFormat::Text) => terminal::print_report(&console::render(report, screen)),
+        Shown::Printed(ReportFormat::Json) => json::render(report)
+            .map_err(|error| Failure::new(Exit::Failed, "write JSON").caused_by(&error))
+            .and_then(|text| terminal::print(&text)),
+        Shown::Printed(ReportFormat::Markdown) => terminal::print(&markdown::render(report)),
+        Shown::Folder => terminal::print(&format!("{}\n", dir.display())),
         Shown::Kept => Ok(()),
     };
     if let Some(error) = unwritten {

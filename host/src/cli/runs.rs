@@ -11,10 +11,14 @@ use serde::Serialize;
 
 use super::{
     exit::{Exit, Failure},
+    report::Shown,
     terminal,
 };
 use crate::{
-    config::resolve::ARTIFACTS,
+    config::{
+        flags::{ChoiceParser, ReportFormat},
+        resolve::ARTIFACTS,
+    },
     experiment::past::{self, Past},
     report::{
         file_names,
@@ -48,6 +52,11 @@ pub(super) struct ShowArgs {
     /// Folder of runs.
     #[arg(long, value_name = "DIR", default_value = ARTIFACTS)]
     dir: PathBuf,
+
+    /// How it is printed [default: text].
+    #[arg(long, value_name = "FORMAT")]
+    #[arg(value_parser = ChoiceParser::<ReportFormat>::new())]
+    format: Option<ReportFormat>,
 }
 
 /// What stands in a folder.
@@ -118,20 +127,42 @@ pub(super) fn list(args: &RunsArgs) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// Prints the table of a run as it stands in its folder.
+/// Prints the report of a run as it stands in its folder.
 pub(super) fn show(args: &ShowArgs) -> Result<Exit, Failure> {
     let dir = find(&args.run, &args.dir)?;
-    let of_run = || {
-        let hint = format!("`prony report {}` makes it from the journal", dir.display());
-        (dir.join(file_names::CONSOLE), hint)
+    let format = args.format.unwrap_or_default();
+    check_has_form(&dir, Shown::Printed(format))?;
+    let text = stored(&dir, format)?;
+    if format == ReportFormat::Text { terminal::print_report(&text) } else { terminal::print(&text) }?;
+    Ok(Exit::Success)
+}
+
+/// # Errors
+/// What stands in the folder has no such form.
+pub(super) fn check_has_form(dir: &Path, shown: Shown) -> Result<(), Failure> {
+    if shown == Shown::Printed(ReportFormat::Markdown) && past::json_in(dir).is_some() {
+        let message = format!("print `{}` as Markdown: several runs are in it", dir.display());
+        let hint = "use `--format text` or `--format json`, or name the folder of one of its runs";
+        return Err(Failure::new(Exit::Usage, message).with_hint(hint));
+    }
+    Ok(())
+}
+
+/// The report in a folder, in this form.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn stored(dir: &Path, format: ReportFormat) -> Result<String, Failure> {
+    let again = || format!("`prony report {}` makes it from the journal", dir.display());
+    let (path, hint) = match format {
+        ReportFormat::Text => past::table_in(dir).unwrap_or_else(|| (dir.join(file_names::CONSOLE), again())),
+        ReportFormat::Json => (past::json_in(dir).unwrap_or_else(|| dir.join(file_names::SUMMARY)), again()),
+        ReportFormat::Markdown => (dir.join(file_names::MARKDOWN), again()),
     };
-    let (path, hint) = past::table_in(&dir).unwrap_or_else(of_run);
-    let text = fs::read_to_string(&path).map_err(|error| {
+    fs::read_to_string(&path).map_err(|error| {
         let failure = Failure::new(Exit::Usage, format!("read `{}`", path.display())).caused_by(&error);
         if error.kind() == io::ErrorKind::NotFound { failure.with_hint(hint) } else { failure }
-    })?;
-    terminal::print(&text)?;
-    Ok(Exit::Success)
+    })
 }
 
 /// The newest first.

@@ -8,11 +8,14 @@ use std::{
     fs::File,
     io::{self, ErrorKind, Write},
     os::fd::AsFd,
-    sync::OnceLock,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use super::exit::{Exit, Failure, Form};
-use crate::{config::redact, screen::Screen, stderr};
+use crate::{config::redact, report::console::painted, screen::Screen, stderr};
 
 /// The screen that results go to.
 pub(crate) fn screen() -> Screen {
@@ -39,6 +42,11 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     }
     let mut stdout = io::stdout().lock();
     printed(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+}
+
+/// Prints the report of a run, in colours where the screen has any.
+pub(crate) fn print_report(text: &str) -> Result<(), Failure> {
+    if screen().has_colours() { print(&painted(text)) } else { print(text) }
 }
 
 /// Where results go that are written piece by piece.
@@ -83,8 +91,24 @@ fn printed(result: io::Result<()>) -> Result<(), Failure> {
     }
 }
 
+/// Only errors are told from now on.
+static IS_QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Has warnings and progress left out from now on.
+pub(super) fn be_quiet() {
+    IS_QUIET.store(true, Ordering::Relaxed);
+}
+
+/// Whether the user wants to hear of errors only.
+pub(super) fn is_quiet() -> bool {
+    IS_QUIET.load(Ordering::Relaxed)
+}
+
 /// Tells the user something that does not stop the command.
 pub(crate) fn warn(text: &str) {
+    if is_quiet() {
+        return;
+    }
     let text = redact::shown(text);
     stderr::write(Screen::of(&io::stderr()).paragraph("warning: ", &brief(&text)) + "\n");
 }

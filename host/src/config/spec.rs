@@ -10,7 +10,10 @@ use std::{
 };
 
 use super::{
-    flags::{ArrivalPattern, ImageSource, ModelStrategy, PhaseRole, PhaseText, ProfileFlags, UrlStrategy},
+    flags::{
+        ArrivalPattern, ImageSource, ModelStrategy, PhaseRole, PhaseText, ProfileFlags, ReportFormat,
+        UrlStrategy,
+    },
     keys::{API_KEY_VARIABLE, in_file, variable},
     lengths::{Mix, RandomStyle, RangeRatio},
     origins::{Origins, Source},
@@ -452,6 +455,7 @@ run_spec! {
     dry_run: NonZeroU64 = "--dry-run" in dry_run;
     dry_run_output: PathBuf = "--dry-run-output" in dry_run_output;
     overwrite: () = "--overwrite" in overwrite;
+    format: ReportFormat = "--format" in format;
 }
 
 impl RunSpec {

@@ -17,7 +17,7 @@ use crate::config::{
 };
 
 /// Settings that runs of one experiment have in common, and why.
-const COMMON: [(&str, &str); 13] = [
+const COMMON: [(&str, &str); 15] = [
     ("random-seed", "`--num-profile-runs` measures with several seeds"),
     ("artifact-dir", ONE_FOLDER),
     ("overwrite", ONE_FOLDER),
@@ -28,6 +28,8 @@ const COMMON: [(&str, &str); 13] = [
     ("plugins", ONE_HOST),
     ("plugin-policy", ONE_HOST),
     ("ui", ONE_HOST),
+    ("format", ONE_HOST),
+    ("quiet", ONE_HOST),
     ("dry-run", NOTHING_SENT),
     ("dry-run-output", NOTHING_SENT),
     (PHASES, "a phase's setting is swept by its path, as in `phases.NAME.concurrency=1,2`"),

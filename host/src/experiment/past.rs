@@ -111,6 +111,15 @@ pub(crate) fn table_in(dir: &Path) -> Option<(PathBuf, String)> {
     }
 }
 
+/// The results of the experiment or search in a folder as JSON, if one is there.
+pub(crate) fn json_in(dir: &Path) -> Option<PathBuf> {
+    if is_search(dir) {
+        Some(dir.join(search::FILE))
+    } else {
+        is_experiment(dir).then(|| dir.join(files::JSON))
+    }
+}
+
 fn is_search(dir: &Path) -> bool {
     dir.join(search::FILE).is_file()
 }

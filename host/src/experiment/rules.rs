@@ -55,6 +55,11 @@ pub(super) fn of_one_run(base: &Words) -> impl Iterator<Item = DesignError> {
     let rules = [
         ("--dry-run", says("dry-run", None), "it sends nothing"),
         ("--overwrite", says("overwrite", None), "an experiment has a new folder"),
+        (
+            "--format",
+            says("format", None),
+            "each run has its report, and `experiment_results.json` is that of all",
+        ),
         ("--input-file -", says("input-file", Some("-")), "standard input can be read only once"),
     ];
     let wrong = rules.into_iter().filter(|(_, is_given, _)| *is_given);

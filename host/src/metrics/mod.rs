@@ -19,13 +19,16 @@ mod per_request;
 mod pooled;
 mod prefix_cache;
 pub(crate) mod quantile;
+pub(crate) mod queue_growth;
 mod request;
 mod results;
 #[cfg(test)]
 pub(crate) mod sample;
+pub(crate) mod samples;
 mod sessions;
 mod span;
 mod speculation;
+pub(crate) mod steady;
 mod values;
 
 pub(crate) use aggregate::Aggregator;

@@ -1,6 +1,8 @@
 //! What was measured: the numbers of a request, of a phase, and of a run.
 
-use super::{Counting, Metric, MetricTable, Outcomes, PrefixCaches, Sessions, span::PhaseSpan};
+use super::{
+    Counting, Metric, MetricTable, Outcomes, PrefixCaches, Sessions, span::PhaseSpan, steady::Steadiness,
+};
 
 /// Who counted the output tokens of a whole phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +69,8 @@ pub(crate) struct PhaseResults {
     /// Its name, for people.
     pub(crate) name: String,
     pub(crate) results: Results,
+    /// What the order of its requests says, where that can be told.
+    pub(crate) steadiness: Option<Steadiness>,
 }
 
 /// The numbers of a run.

@@ -44,7 +44,7 @@ mod words;
 pub(crate) use canned::{Canned, CannedBody};
 pub(crate) use fault::{FaultPlan, Stall, StreamErrorStyle};
 pub(crate) use jobs::JobPlan;
-pub(crate) use options::{Capacity, Framing, Options, Pacing, ServiceTime, Splits, UsageRatio};
+pub(crate) use options::{Capacity, Drift, Framing, Options, Pacing, ServiceTime, Splits, UsageRatio};
 pub(crate) use server::{ListenError, MockServer};
 
 /// What all connections share.

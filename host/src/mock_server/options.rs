@@ -34,6 +34,8 @@ pub(crate) struct Options {
     pub(crate) pacing: Pacing,
     /// How many requests are answered at once.
     pub(crate) capacity: Capacity,
+    /// How each response is slower than the one before it.
+    pub(crate) drift: Drift,
     /// How they are packed.
     pub(crate) framing: Framing,
     /// How long jobs take, and which of them fail.
@@ -59,6 +61,7 @@ impl Default for Options {
             usage: UsageRatio::default(),
             pacing: Pacing::default(),
             capacity: Capacity::default(),
+            drift: Drift::default(),
             framing: Framing::default(),
             jobs: JobPlan::default(),
             faults: FaultPlan::default(),
@@ -145,6 +148,35 @@ pub(crate) enum ServiceTime {
     Exponential(Duration),
 }
 
+/// By which part of the first one's time each response takes longer than the one before it, as of a server that heats up or whose
+/// caches fill.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Drift {
+    /// In millionths: a share that can be compared.
+    millionths: u32,
+}
+
+impl Drift {
+    /// This share; `None` where it is no number from 0 to 1.
+    pub(crate) fn of(share: f64) -> Option<Self> {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in range")]
+        let millionths = |share: f64| (share * 1e6).round() as u32;
+        (0.0..=1.0).contains(&share).then(|| Self { millionths: millionths(share) })
+    }
+
+    /// The deadlines of the request with this number.
+    pub(super) fn slower(self, pacing: Pacing, number: u64) -> Pacing {
+        if self.millionths == 0 {
+            return pacing;
+        }
+        let factor = 1.0 + f64::from(self.millionths) / 1e6 * number as f64;
+        let slower = |time: Duration| {
+            Duration::try_from_secs_f64(time.as_secs_f64() * factor).unwrap_or(Duration::MAX)
+        };
+        Pacing { ttft: slower(pacing.ttft), itl: slower(pacing.itl), ..pacing }
+    }
+}
+
 /// How an answer is cut into frames and writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Framing {
@@ -192,6 +224,15 @@ mod tests {
     #[case::none_for_none(3.0, 0, 0)]
     fn usage_is_the_nearest_number(#[case] tokens_per_word: f64, #[case] words: u64, #[case] tokens: u64) {
         assert_eq!(UsageRatio::of(tokens_per_word).unwrap().tokens(words), tokens);
+    }
+
+    #[test]
+    fn each_response_takes_a_little_longer() {
+        let drift = Drift::of(0.01).unwrap();
+        let ttft = |number| drift.slower(Pacing::default(), number).ttft.as_millis();
+        assert_eq!([0, 10, 100].map(ttft), [50, 55, 100]);
+        assert_eq!(Drift::default().slower(Pacing::default(), 1000), Pacing::default());
+        assert!(Drift::of(f64::NAN).is_none() && Drift::of(-0.1).is_none());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use rand::RngExt as _;
 use rand_distr::Exp1;
 
 use super::{
-    options::{Capacity, Pacing, ServiceTime},
+    options::{Capacity, Drift, Pacing, ServiceTime},
     pace::{Pace, seeded},
 };
 use crate::clock::{RunNs, as_ns};
@@ -37,13 +37,14 @@ impl ServiceTime {
 #[derive(Debug)]
 pub(super) struct Queue {
     capacity: Capacity,
+    drift: Drift,
     /// When each busy slot is free again, the earliest first.
     free_at: Mutex<BinaryHeap<Reverse<RunNs>>>,
 }
 
 impl Queue {
-    pub(super) fn new(capacity: Capacity) -> Self {
-        Self { capacity, free_at: Mutex::default() }
+    pub(super) fn new(capacity: Capacity, drift: Drift) -> Self {
+        Self { capacity, drift, free_at: Mutex::default() }
     }
 
     /// The deadlines of a response of so many tokens to the request that arrived at this instant. Ask in the order of arrival.
@@ -56,6 +57,7 @@ impl Queue {
     ) -> Pace {
         let pacing =
             self.capacity.service.map_or(pacing, |service| evenly(service.of(seed, number), tokens, pacing));
+        let pacing = self.drift.slower(pacing, number);
         let takes = as_ns(pacing.ttft) + as_ns(pacing.itl).saturating_mul(tokens.saturating_sub(1));
         Pace::new(pacing, self.begin(arrived, takes), seed, number)
     }
@@ -89,7 +91,7 @@ mod tests {
     const MS: u64 = 1_000_000;
 
     fn queue(slots: u32, service: ServiceTime) -> Queue {
-        Queue::new(Capacity { slots: NonZeroU32::new(slots), service: Some(service) })
+        Queue::new(Capacity { slots: NonZeroU32::new(slots), service: Some(service) }, Drift::default())
     }
 
     fn ends(queue: &Queue, arrivals_ms: &[u64]) -> Vec<u64> {

@@ -62,7 +62,7 @@ impl MockServer {
                     truth: Truth::new(Clock::start(), options.usage),
                     jobs: Jobs::default(),
                     prefix_cache: PrefixCache::default(),
-                    queue: Queue::new(options.capacity),
+                    queue: Queue::new(options.capacity, options.drift),
                     options,
                 }),
             }),

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::{
     model::{PhaseReport, Report},
     text,
+    verdict::carries,
 };
 use crate::{
     metrics::{Results, Stats},
@@ -102,6 +103,6 @@ fn average(results: &Results, tag: &str) -> String {
 
 fn p99(results: &Results, tag: &str) -> String {
     let Some(Stats::Distribution(values)) = results.table.get(tag) else { return String::new() };
-    let mark = if text::few(&values) { "*" } else { "" };
+    let mark = if carries(values.count, "p99") { "" } else { "*" };
     values.percentile("p99").map(|value| text::decimal(value) + mark).unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{model::Report, text, values};
+use super::{model::Report, text, values, verdict::carries};
 use crate::{
     config::url,
     metrics::{Results, Stats},
@@ -53,7 +53,8 @@ pub(super) fn lines(report: &Report, screen: Screen) -> Vec<String> {
 fn times(results: &Results, tag: &str) -> [String; 2] {
     match results.table.get(tag) {
         Some(Stats::Distribution(values)) => {
-            let p99 = values.percentile("p99").map(text::decimal).unwrap_or_default();
+            let mark = if carries(values.count, "p99") { "" } else { "*" };
+            let p99 = values.percentile("p99").map(|value| text::decimal(value) + mark).unwrap_or_default();
             [text::decimal(values.avg), p99]
         }
         _ => [String::new(), String::new()],

@@ -340,7 +340,9 @@ impl<'a, 'b> Pass<'a, 'b> {
             has_strangers: !strangers.is_empty(),
             was_reset: self.marks.iter().any(|mark| mark.name == RESET_KV_CACHE),
         };
+        let steady = results.phases.iter().filter_map(|phase| Some((phase.name.clone(), phase.steadiness?)));
         let report = Report {
+            steadiness: steady.collect(),
             strangers,
             warmup: results.warmup,
             profiling: results.measured,
@@ -382,7 +384,7 @@ fn by_phase(results: Vec<PhaseResults>, errors: &BTreeMap<u32, ErrorGroups>) -> 
     if measured.count() < 2 {
         return Vec::new();
     }
-    let report = |PhaseResults { span, name, results }| {
+    let report = |PhaseResults { span, name, results, .. }| {
         let errors = errors.get(&span.index).cloned().unwrap_or_default().into_groups();
         PhaseReport { index: span.index, name, role: Role::from(span.kind), results, errors }
     };

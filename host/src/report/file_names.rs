@@ -27,6 +27,9 @@ pub(crate) const SUMMARY: &str = "profile_export_prony.json";
 /// Every metric as one table.
 pub(crate) const SUMMARY_TABLE: &str = "profile_export_prony.csv";
 
+/// The report as Markdown.
+pub(crate) const MARKDOWN: &str = "profile_export_prony.md";
+
 /// Everything as one page for a browser.
 pub(crate) const PAGE: &str = "report.html";
 

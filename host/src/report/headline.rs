@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use prony_plugin_api::message::PhaseKind;
 
-use super::{by_class, by_phase, model::Report, token_warnings};
+use super::{by_class, by_phase, model::Report, verdict};
 use crate::{
     config::url,
     metrics::TokenSource,
@@ -129,7 +129,7 @@ fn open_loop(phase: &PhaseSettings) -> String {
 }
 
 fn tokens(report: &Report) -> String {
-    let tokenizer = token_warnings::tokenizer(report);
+    let tokenizer = verdict::tokens::tokenizer(report);
     match report.profiling.token_source {
         TokenSource::Server => "output counted by the server".to_owned(),
         TokenSource::Client => format!("output counted here with {tokenizer}"),

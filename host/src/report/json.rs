@@ -10,10 +10,15 @@ use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
-    by_class, by_phase, by_url, errors::ErrorGroup, marks, model::Report, values::metrics, warnings,
+    by_class, by_phase, by_url,
+    errors::ErrorGroup,
+    marks,
+    model::Report,
+    values::metrics,
+    verdict::{self, Verdict},
 };
 use crate::{
-    metrics::{Counting, Metric, PhaseSpan, Stats, Tally},
+    metrics::{Counting, Metric, PhaseCounts, PhaseSpan, Stats, Tally},
     plan::Role,
 };
 
@@ -26,8 +31,12 @@ const PERCENTILES_NOTE: &str = "Percentiles interpolate linearly between the two
 
 /// Writes the summary, indented by two spaces.
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &summary(report)?)?;
-    out.write_all(b"\n")
+    out.write_all(render(report)?.as_bytes())
+}
+
+/// The text of the summary.
+pub(crate) fn render(report: &Report) -> Result<String, serde_json::Error> {
+    Ok(serde_json::to_string_pretty(&summary(report)?)? + "\n")
 }
 
 fn summary(report: &Report) -> Result<Value, serde_json::Error> {
@@ -41,12 +50,10 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     for (tag, value) in metrics(&report.profiling.table) {
         set(&tag, value);
     }
-    let counts = report.counts();
-    set("scheduled", counts.map(|counts| counts.scheduled).into());
-    set("sent", counts.map(|counts| counts.sent).into());
-    set("late", counts.map(|counts| counts.late).into());
-    set("dropped", counts.map(|counts| counts.dropped).into());
-    set("lost", counts.map(|counts| counts.lost).into());
+    set("verdict", Verdict::of(report).summary(report));
+    for (key, count) in counts(report) {
+        set(key, count.into());
+    }
     set("uncounted", report.uncounted.into());
     set("closed_idle", report.profiling.outcomes.closed_idle().into());
     set("cancelled_on_purpose", report.profiling.outcomes.cancelled_on_purpose.into());
@@ -72,7 +79,7 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     });
     set("run_info", run_info);
     set("was_cancelled", report.was_cancelled().into());
-    let reason = warnings::why_incomplete(report);
+    let reason = verdict::why_incomplete(report);
     set("is_complete", reason.is_none().into());
     if let Some(reason) = reason {
         set("incomplete_reason", reason.into());
@@ -111,6 +118,18 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     set("percentiles_note", PERCENTILES_NOTE.into());
     set("definitions", definitions(report));
     Ok(Value::Object(summary))
+}
+
+/// What became of the schedule; unknown where the run was killed.
+fn counts(report: &Report) -> [(&'static str, Option<u64>); 5] {
+    let of = |count: fn(PhaseCounts) -> u64| report.counts().map(count);
+    [
+        ("scheduled", of(|counts| counts.scheduled)),
+        ("sent", of(|counts| counts.sent)),
+        ("late", of(|counts| counts.late)),
+        ("dropped", of(|counts| counts.dropped)),
+        ("lost", of(|counts| counts.lost)),
+    ]
 }
 
 /// Tokens of the same texts by two counters, and requests by how their inter-token latency is known.

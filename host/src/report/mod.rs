@@ -16,8 +16,9 @@ mod error;
 pub(crate) mod errors;
 pub(crate) mod file_names;
 mod headline;
-mod json;
+pub(crate) mod json;
 mod line_metrics;
+pub(crate) mod markdown;
 mod marks;
 pub(crate) mod messages;
 mod model;
@@ -35,10 +36,9 @@ pub(crate) mod speed_bench;
 #[cfg(test)]
 mod tests;
 mod text;
-mod token_warnings;
 mod trace;
 mod values;
-mod warnings;
+mod verdict;
 mod writers;
 
 use std::path::Path;
@@ -48,6 +48,7 @@ pub(crate) use self::{
     file_names::SETTINGS,
     messages::HEARS,
     model::Report,
+    verdict::why_incomplete,
     writers::possible_files,
 };
 use crate::{chart, screen::Screen};

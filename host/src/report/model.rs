@@ -12,7 +12,7 @@ use super::{
     server_metrics::{OtherClient, Speculation},
 };
 use crate::{
-    metrics::{ClassResults, ClientReport, PhaseCounts, PhaseSpan, Results, Sessions},
+    metrics::{ClassResults, ClientReport, PhaseCounts, PhaseSpan, Results, Sessions, steady::Steadiness},
     plan::Role,
     plugin::UsedPlugin,
     record::{Mark, RunEnd, RunHeader, journal::Damage},
@@ -28,6 +28,8 @@ pub(crate) struct Report {
     pub(crate) warmup: Option<Results>,
     /// What each phase came to, in order; empty where only one was profiled.
     pub(crate) by_phase: Vec<PhaseReport>,
+    /// What the order of requests says of each measured phase whose load stayed the same, by its name.
+    pub(crate) steadiness: Vec<(String, Steadiness)>,
     /// The numbers of the profiling phases for each base URL, where there are several.
     pub(crate) by_url: Vec<Results>,
     /// The same for each class, by its number, where there are classes.

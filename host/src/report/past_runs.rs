@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{file_names, headline, text::decimal};
+use super::{file_names, headline, text::decimal, verdict::carries};
 use crate::{
     bounded,
     metrics::catalogue::CATALOGUE,
@@ -173,7 +173,10 @@ fn headline_of(summary: &Value) -> Vec<HeadlineMetric> {
     let metric = |(tag, _): &(&'static str, &str)| {
         let values = summary.get(tag)?;
         let unit = CATALOGUE.iter().find(|metric| metric.tag == *tag)?.unit;
-        let of = |key: &str| values.get(key).and_then(Value::as_f64);
+        let count = values.get("count").and_then(Value::as_u64);
+        // A percentile that the samples do not carry is no headline.
+        let is_carried = |key: &str| count.is_none_or(|count| carries(count, key));
+        let of = |key: &str| values.get(key).and_then(Value::as_f64).filter(|_| is_carried(key));
         Some(HeadlineMetric { tag, unit, avg: of("avg")?, p50: of("p50"), p99: of("p99") })
     };
     HEADLINE.iter().filter_map(metric).collect()
@@ -196,6 +199,8 @@ impl HeadlineMetric {
             (_, Some(p50), Some(p99)) => {
                 format!("{name} p50 {} p99 {} {}", decimal(p50), decimal(p99), self.unit)
             }
+            (_, Some(p50), None) => format!("{name} p50 {} {}", decimal(p50), self.unit),
+            _ if self.unit == "ms" => format!("{name} {} ms on average", decimal(self.avg)),
             _ => format!("{} {name}", decimal(self.avg)),
         })
     }
@@ -225,6 +230,19 @@ mod tests {
             "200 requests, 2 failed, 12.50 requests/s, latency p50 1,400.00 p99 3,000.25 ms"
         );
         assert_eq!(lines.len(), 3);
+    }
+
+    #[test]
+    fn a_percentile_of_few_samples_is_no_headline() {
+        let of = |count: u64| {
+            let latency = json!({"avg": 1500.0, "p50": 1400.0, "p99": 3000.25, "count": count});
+            let summary = json!({"is_complete": true, "request_latency": latency});
+            let run = PastRun::of(Path::new("a"), &sample::header(), Some(&summary));
+            run.lines(false).last().unwrap().clone()
+        };
+        assert_eq!(of(662), "latency p50 1,400.00 p99 3,000.25 ms");
+        assert_eq!(of(661), "latency p50 1,400.00 ms");
+        assert_eq!(of(10), "latency 1,500.00 ms on average");
     }
 
     #[test]

@@ -10,6 +10,9 @@ use crate::{
     screen::counted,
 };
 
+/// A smaller share of cached tokens is what a chat template and common words come to.
+const UNWANTED_SHARE: f64 = 0.1;
+
 /// Shares of the measured prompts' tokens; nothing where it is not known.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
@@ -125,19 +128,25 @@ impl PrefixCacheReport {
         self.is_worth_a_line().then(|| format!("prompt tokens from the prefix cache: {}", parts.join(" / ")))
     }
 
-    /// What is to be said of a cache that was warm before the run.
-    pub(super) fn warning(&self) -> Option<String> {
+    /// What is to be said of a cache that was warm before the run, and what to do about it.
+    pub(super) fn warm(&self) -> Option<(String, String)> {
         let WarmBefore { requests, prompt_tokens, cached_tokens, explained_tokens } = self.warm?;
         let marker = if self.has_markers { "" } else { "`--cache-bust first-turn-prefix`, " };
         let reset = if self.was_reset { "" } else { "`--reset-kv-cache`, " };
         let although = if self.was_reset { ", although it was told to empty it" } else { "" };
         let others = if self.has_strangers { ", or another client filled it" } else { "" };
-        Some(format!(
+        let says = format!(
             "the server's prefix cache was warm before the start{although}{others}: of the first {} it had {cached_tokens} of \
-             {prompt_tokens} prompt tokens cached. What this run had sent explains at most {explained_tokens}. Use \
-             {marker}another `--random-seed`, {reset}or a server that was restarted",
+             {prompt_tokens} prompt tokens cached. What this run had sent explains at most {explained_tokens}",
             counted(requests, "request")
-        ))
+        );
+        Some((says, format!("Use {marker}another `--random-seed`, {reset}or a server that was restarted")))
+    }
+
+    /// The share of prompts that the server had cached, where nothing asked for it, and if it is large enough to move latencies.
+    pub(super) fn unwanted(&self) -> Option<f64> {
+        let is_wanted = self.wanted.is_some_and(|share| share > 0.0);
+        self.usage.or(self.server).filter(|share| !is_wanted && *share >= UNWANTED_SHARE)
     }
 }
 
@@ -178,7 +187,10 @@ mod tests {
 
     #[test]
     fn a_cache_that_was_emptied_is_not_to_be_emptied_again() {
-        let said = |was_reset| PrefixCacheReport { was_reset, ..report() }.warning().unwrap();
+        let said = |was_reset| {
+            let (says, advice) = PrefixCacheReport { was_reset, ..report() }.warm().unwrap();
+            format!("{says}. {advice}")
+        };
         assert!(
             said(true).contains("although it was told to empty it")
                 && !said(true).contains("--reset-kv-cache")
@@ -188,7 +200,7 @@ mod tests {
 
     #[test]
     fn another_client_may_have_filled_the_cache() {
-        let said = |has_strangers| PrefixCacheReport { has_strangers, ..report() }.warning().unwrap();
+        let said = |has_strangers| PrefixCacheReport { has_strangers, ..report() }.warm().unwrap().0;
         assert!(said(true).contains("or another client filled it"));
         assert!(!said(false).contains("another client"));
     }

@@ -1,17 +1,7 @@
 //! Numbers and messages as they stand in a text for people.
 
-use crate::metrics::Distribution;
-
 /// Longer messages are cut: the files have them whole.
 const MESSAGE_CHARS: usize = 160;
-
-/// With fewer values, a 99th percentile rests on a handful of them.
-pub(super) const TRUSTED_P99_COUNT: u64 = 500;
-
-/// Whether a 99th percentile of these values is marked.
-pub(super) fn few(values: &Distribution) -> bool {
-    values.count < TRUSTED_P99_COUNT
-}
 
 /// Two decimals, and a comma between thousands.
 pub(super) fn decimal(value: f64) -> String {

@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
+use super::verdict;
 use crate::metrics::{Distribution, MetricTable, Stats, quantile::PERCENTILES};
 
 /// A number that is written as short as it can be and still exact: whole ones have no point. One that JSON has no
@@ -32,13 +33,15 @@ fn statistics(unit: &str, stats: Stats) -> Value {
     let mut set = |key: &str, value: Value| object.insert(key.to_owned(), value);
     set("unit", unit.into());
     set("avg", json!(Exact(stats.avg())));
-    if let Stats::Distribution(Distribution { percentiles, min, max, std, count, sum, .. }) = stats {
+    if let Stats::Distribution(values) = stats {
+        let Distribution { percentiles, min, max, std, count, sum, .. } = values;
         for ((key, _), value) in std::iter::zip(PERCENTILES, percentiles) {
             set(key, json!(Exact(value)));
         }
         for (key, value) in [("min", min), ("max", max), ("std", std)] {
             set(key, json!(Exact(value)));
         }
+        set("carried", verdict::carried(&values).collect());
         set("count", count.into());
         set("sum", json!(Exact(sum)));
     }

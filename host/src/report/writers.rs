@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use super::{
     artifacts::{self, Files},
     collect::Collected,
-    console, csv, file_names, json, outputs, page,
+    console, csv, file_names, json, markdown, outputs, page,
     server_metrics::{self, csv as server_metrics_csv},
     sessions,
 };
@@ -37,7 +37,7 @@ enum Writing {
 }
 
 /// All of them, in the order in which their files are written and named.
-const WRITERS: [Writer; 8] = [
+const WRITERS: [Writer; 9] = [
     Writer {
         name: "settings",
         format_version: None,
@@ -73,6 +73,12 @@ const WRITERS: [Writer; 8] = [
         format_version: Some(json::SCHEMA_VERSION),
         files: &[file_names::SUMMARY, file_names::SUMMARY_TABLE],
         writing: Writing::AtTheEnd(write_summary),
+    },
+    Writer {
+        name: "Markdown",
+        format_version: None,
+        files: &[file_names::MARKDOWN],
+        writing: Writing::AtTheEnd(write_markdown),
     },
     Writer {
         name: "page",
@@ -127,6 +133,10 @@ fn write_server_metrics(collected: &mut Collected, _: Screen, files: &mut Files<
 fn write_summary(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
     write(files, file_names::SUMMARY, |out| json::write(&collected.report, out));
     write(files, file_names::SUMMARY_TABLE, |out| csv::write(&collected.report, out));
+}
+
+fn write_markdown(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
+    write(files, file_names::MARKDOWN, |out| markdown::write(&collected.report, out));
 }
 
 fn write_page(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {

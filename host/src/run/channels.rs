@@ -15,9 +15,9 @@ use super::{
     failed_share::{FailedShare, TooManyFailed},
     hooks::Done,
     refusals::{Refusals, Verdict},
-    saturation::Look,
 };
 use crate::{
+    metrics::queue_growth::Look,
     node::{self, NodeId},
     record::recorder::RecorderHandle,
     request::{

@@ -1,74 +1,16 @@
-//! When a server cannot keep up with an open load: exports [`Saturation`].
-//!
-//! Below its capacity the number of requests in flight goes up and down; above it, the number grows by as many a second as come more than
-//! are answered, without an end. The time since the start of the phase is divided into thirds. The server is held to be over its
-//! capacity when, in each of the last two,
-//!
-//! * more requests began than ended, by [`SURE`] standard deviations of what chance does (arrivals and ends that are independent of each
-//!   other, each with the variance of its number);
-//! * as many ended as in the third before, but for chance: answers that take long do not only begin to come;
-//! * those that ended had taken longer than those of the third before: what is in flight waits, and does not only take its time.
-//!
-//! At the capacity itself, both numbers being equal, the first of these happens by chance once in 30,000 times in one third, and below
-//! it less often. It takes some 300 requests at twice the capacity, and some 10,000 at 1.1 times.
+//! When a server cannot keep up with an open load: exports [`Saturation`]. The rule is that of [`metrics::queue_growth`](crate::metrics::queue_growth), over the
+//! thirds of the time since the start of the phase.
 
 use std::time::Duration;
 
 use super::ending::Ending;
-use crate::plan::{Load, Phase, Ramp, Role};
-
-/// Standard deviations that are no chance.
-const SURE: f64 = 4.0;
-
-/// Standard deviations within which two numbers are the same.
-const SAME: f64 = 2.0;
-
-/// With fewer in a third, hardly anything differs from anything.
-const LEAST_ENDED: f64 = 50.0;
-
-/// Requests of a third have taken so many times what those of the third before had.
-const LONGER: f64 = 1.2;
+use crate::{
+    metrics::queue_growth::{self, Look},
+    plan::{Load, Phase, Ramp, Role},
+};
 
 /// It is not judged earlier.
 const LEAST_TIME: Duration = Duration::from_secs(3);
-
-/// The numbers of a phase at one time.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Look {
-    /// Requests that began.
-    pub(super) begun: u64,
-    /// Those that ended.
-    pub(super) ended: u64,
-    /// The time that these took, all together.
-    pub(super) took: Duration,
-}
-
-/// What happened in a third of the time.
-struct Third {
-    begun: f64,
-    ended: f64,
-    took_s: f64,
-}
-
-impl Third {
-    fn between(from: Look, to: Look) -> Self {
-        Self {
-            begun: to.begun.saturating_sub(from.begun) as f64,
-            ended: to.ended.saturating_sub(from.ended) as f64,
-            took_s: to.took.saturating_sub(from.took).as_secs_f64(),
-        }
-    }
-
-    fn grows(&self) -> bool {
-        self.begun - self.ended > SURE * (self.begun + self.ended).sqrt()
-    }
-
-    /// Whether as many ended as in the third before, and took longer.
-    fn waits_more_than(&self, before: &Self) -> bool {
-        let is_same = (self.ended - before.ended).abs() <= SAME * (self.ended + before.ended).sqrt();
-        is_same && self.took_s / self.ended > LONGER * before.took_s / before.ended
-    }
-}
 
 /// Watches a phase.
 #[derive(Debug, Default)]
@@ -99,21 +41,15 @@ impl Saturation {
         }
         let count = self.looks.len();
         let at = [Look::default(), self.looks[count / 3], self.looks[count * 2 / 3], look];
-        let [first, middle, last] = [0, 1, 2].map(|third| Third::between(at[third], at[third + 1]));
-        let is_over = first.ended >= LEAST_ENDED
-            && [(&first, &middle), (&middle, &last)]
-                .iter()
-                .all(|(before, third)| third.grows() && third.waits_more_than(before));
-        if !is_over {
+        if !queue_growth::never_ends(at) {
             return None;
         }
         self.is_watched = false;
-        let in_flight = |look: Look| look.begun.saturating_sub(look.ended);
-        let more = u128::from(in_flight(look).saturating_sub(in_flight(at[2])));
+        let more = u128::from(look.in_flight().saturating_sub(at[2].in_flight()));
         let more_a_second = 3000 * more / elapsed.as_millis().max(1);
         Some(Ending::Saturated {
             after: elapsed,
-            in_flight: in_flight(look),
+            in_flight: look.in_flight(),
             more_a_second: u64::try_from(more_a_second).unwrap_or(u64::MAX),
         })
     }

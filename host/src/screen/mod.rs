@@ -25,23 +25,34 @@ const LEAST_WIDTH: usize = 40;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Screen {
     columns: Option<usize>,
+    has_colours: bool,
 }
 
 impl Screen {
     /// A file, or a pipe to another program: tables have 80 columns, and nothing else is broken into lines, so that
     /// programs which look for a message find it in one line.
-    pub(crate) const UNLIMITED: Self = Self { columns: None };
+    pub(crate) const UNLIMITED: Self = Self { columns: None, has_colours: false };
 
     /// One with lines of so many characters.
     pub(crate) const fn of_width(columns: usize) -> Self {
-        Self { columns: Some(columns) }
+        Self { columns: Some(columns), has_colours: false }
     }
 
     /// What this stream leads to: `COLUMNS` says how wide it is, else the terminal does.
     pub(crate) fn of(stream: &(impl AsFd + IsTerminal)) -> Self {
         let typed = env::var("COLUMNS").ok().and_then(|columns| columns.trim().parse().ok());
         let columns = typed.filter(|columns| *columns > 0).or_else(|| terminal_columns(stream));
-        Self { columns: columns.map(|columns| columns.max(LEAST_WIDTH)) }
+        let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+        let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Self {
+            columns: columns.map(|columns| columns.max(LEAST_WIDTH)),
+            has_colours: stream.is_terminal() && !is_set("NO_COLOR") && !is_dumb,
+        }
+    }
+
+    /// Whether it shows colours: a terminal does, unless `NO_COLOR` is set to something (<https://no-color.org>).
+    pub(crate) fn has_colours(self) -> bool {
+        self.has_colours
     }
 
     /// How wide a table may be.

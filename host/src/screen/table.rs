@@ -40,6 +40,8 @@ struct Column {
 pub(crate) struct Table {
     columns: Vec<Column>,
     rows: Vec<Vec<String>>,
+    /// Titles of sections, each with the number of the row below it.
+    titles: Vec<(usize, String)>,
 }
 
 impl Table {
@@ -69,9 +71,9 @@ impl Table {
         self.rows.push(row);
     }
 
-    /// Whether it has no rows.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+    /// Rows that are added from here on belong to a section with this title. It may be wider than the first column.
+    pub(crate) fn title(&mut self, title: impl Into<String>) {
+        self.titles.push((self.rows.len(), title.into()));
     }
 
     /// Whether it can be laid out in lines of `width` characters as a table.
@@ -88,8 +90,15 @@ impl Table {
         let header: Vec<String> = self.columns.iter().map(|column| column.header.clone()).collect();
         let mut lines = self.row_lines(&header, &widths);
         lines.push("─".repeat(widths.iter().sum::<usize>() + self.gaps()));
-        lines.extend(self.rows.iter().flat_map(|row| self.row_lines(row, &widths)));
+        for (at, row) in self.rows.iter().enumerate() {
+            lines.extend(self.titles_above(at).flat_map(|title| paragraph("", title, Some(width))));
+            lines.extend(self.row_lines(row, &widths));
+        }
         lines
+    }
+
+    fn titles_above(&self, row: usize) -> impl Iterator<Item = &str> {
+        self.titles.iter().filter(move |(at, _)| *at == row).map(|(_, title)| title.as_str())
     }
 
     fn gaps(&self) -> usize {
@@ -129,7 +138,7 @@ impl Table {
     fn row_lines(&self, row: &[String], widths: &[usize]) -> Vec<String> {
         let cells = row.iter().zip(&self.columns).zip(widths);
         let broken = |((cell, column), width): ((&String, &Column), &usize)| {
-            wrap_words("", column.align.indent(), cell.split(' '), *width)
+            wrap_words("", &indent(cell, column.align), cell.split(' '), *width)
         };
         let cells: Vec<Vec<String>> = cells.map(broken).collect();
         let height = cells.iter().map(Vec::len).max().unwrap_or(0);
@@ -156,23 +165,32 @@ impl Table {
     fn lists(&self, width: usize) -> Vec<String> {
         let label = self.columns.iter().map(|column| column.header.width()).max().unwrap_or(0) + GAP;
         let mut lines = Vec::new();
-        for row in &self.rows {
+        for (at, row) in self.rows.iter().enumerate() {
             if !lines.is_empty() {
                 lines.push(String::new());
             }
+            lines.extend(self.titles_above(at).flat_map(|title| paragraph("", title, Some(width))));
             for (column, cell) in self.columns.iter().zip(row) {
                 let lead = format!("{}{}", column.header, " ".repeat(label - column.header.width()));
-                lines.extend(paragraph(&lead, cell, Some(width)));
+                lines.extend(paragraph(&lead, cell.trim_start(), Some(width)));
             }
         }
         lines
     }
 }
 
+/// What further lines of a cell begin with: they stand further in than its first one.
+fn indent(cell: &str, align: Align) -> String {
+    let own = cell.len() - cell.trim_start_matches(' ').len();
+    " ".repeat(own) + align.indent()
+}
+
 fn longest_word(text: &str, align: Align) -> usize {
-    let mut words = text.split(' ');
-    let first = words.next().map_or(0, UnicodeWidthStr::width);
-    words.map(|word| align.indent().len() + word.width()).max().unwrap_or(0).max(first)
+    let indent = indent(text, align);
+    let own = indent.len() - align.indent().len();
+    let mut words = text.trim_start_matches(' ').split(' ');
+    let first = own + words.next().map_or(0, UnicodeWidthStr::width);
+    words.map(|word| indent.len() + word.width()).max().unwrap_or(0).max(first)
 }
 
 #[cfg(test)]

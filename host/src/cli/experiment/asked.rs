@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Settings that an experiment may have or not have when it goes on.
-const FREE: [&str; 4] = ["ui", "artifact-dir", "no-sweep-table", "resume"];
+const FREE: [&str; 5] = ["ui", "quiet", "artifact-dir", "no-sweep-table", "resume"];
 
 /// What is asked for.
 pub(super) struct Asked {

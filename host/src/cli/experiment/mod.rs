@@ -21,12 +21,18 @@ use super::{
     exit::{Exit, Failure, HasExit},
     logging::LogFlags,
     profile::{self, Common},
+    report::Shown,
+    runs::{check_has_form, stored},
     settings::{self, flags_of},
     terminal,
 };
 use crate::{
     clock::Clock,
-    config::{flags::ProfileFlags, resolve::ARTIFACTS, words::Words},
+    config::{
+        flags::{ProfileFlags, ReportFormat},
+        resolve::ARTIFACTS,
+        words::Words,
+    },
     experiment::{
         self, Design, Ended, ExperimentFolder, FolderError, Progress, Results, State, search::Kept,
     },
@@ -144,11 +150,17 @@ fn designed(settings: &settings::Asked, asked: &Asked) -> Result<Design, Failure
     Err(first.failure(None))
 }
 
-/// Makes the results of an experiment once more, from the summaries of its runs, and prints its table.
-pub(super) fn report(dir: &Path) -> Result<Exit, Failure> {
+/// Makes the results of an experiment once more, from the summaries of its runs, and prints them in this form.
+pub(super) fn report(dir: &Path, shown: Shown) -> Result<Exit, Failure> {
+    check_has_form(dir, shown)?;
     let (folder, state, results) = known(dir)?;
     let text = experiment::write_results(&results, &state, &folder, terminal::screen())?;
-    terminal::print(&text)?;
+    match shown {
+        Shown::Printed(ReportFormat::Text) => terminal::print(&text)?,
+        Shown::Printed(format) => terminal::print(&stored(dir, format)?)?,
+        Shown::Folder => terminal::print(&format!("{}\n", dir.display()))?,
+        Shown::Kept => {}
+    }
     Ok(match (results.has_any(), state.progress == Progress::Complete && !results.has_failures()) {
         (false, _) => Exit::Failed,
         (true, true) => Exit::Success,
@@ -263,11 +275,13 @@ fn tell(
     let results = Results::read(design, state, folder.dir());
     let screen = terminal::screen();
     let text = experiment::write_results(&results, state, folder, screen)?;
-    let wrote = format!("the results are in {}\n", folder.dir().display());
+    let dir = folder.dir().display();
+    let wrote = format!("the results are in {dir}\n");
     match shown {
+        None => {}
+        Some(_) if terminal::is_quiet() => terminal::print(&format!("{dir}\n"))?,
         Some(true) => terminal::print(&format!("{text}\n{wrote}"))?,
         Some(false) => terminal::print(&wrote)?,
-        None => {}
     }
     match ended {
         Ended::Interrupted { exit_code } => {

@@ -49,7 +49,7 @@ impl Runner {
             common,
             settings,
             display: profile::display(flags),
-            tells: tells && flags.ui != Some(Ui::None),
+            tells: tells && flags.ui != Some(Ui::None) && !flags.quiet,
             signals,
             said: HashSet::new(),
         }

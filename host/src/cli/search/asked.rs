@@ -124,7 +124,8 @@ pub(in crate::cli) const SHARED: [&str; 4] =
     ["confidence-level", "parameter-sweep-cooldown-seconds", "between", "resume"];
 
 /// Flags that make sense for one run alone.
-pub(in crate::cli) const OF_ONE_RUN: [&str; 4] = ["dry-run", "dry-run-output", "overwrite", "phases"];
+pub(in crate::cli) const OF_ONE_RUN: [&str; 5] =
+    ["dry-run", "dry-run-output", "overwrite", "format", "phases"];
 
 /// What the search decides itself is not said beside it. The load of a file or of a variable gives way.
 pub(super) fn check_alone(asked: &settings::Asked, meaning: &Meaning, over: Over) -> Result<(), Failure> {

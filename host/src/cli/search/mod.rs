@@ -58,6 +58,9 @@ impl HasExit for KeptError {
 /// Looks for the load, and says what was found.
 pub(super) fn run(args: &SearchArgs, matches: &ArgMatches, log: &LogFlags) -> Result<Exit, Failure> {
     let asked = settings::asked(matches, args.flags.config.as_deref())?;
+    if asked.flags.quiet {
+        terminal::be_quiet();
+    }
     let prepared = match args.flags.experiment.resume.as_deref() {
         Some(dir) => resume::prepared(args, asked, dir)?,
         None => begun(args, asked)?,
@@ -125,7 +128,10 @@ fn tell(
     };
     let text = search::text(plan, probes, answer, terminal::screen());
     search::keep_text(folder, &text).map_err(|error| unkept(error, folder))?;
-    terminal::print(&format!("{text}\nthe runs are in {}\n", folder.dir().display())).map_err(untold)?;
+    let dir = folder.dir().display();
+    let shown =
+        if terminal::is_quiet() { format!("{dir}\n") } else { format!("{text}\nthe runs are in {dir}\n") };
+    terminal::print(&shown).map_err(untold)?;
     match ended {
         SearchEnded::Answered(answer) => Ok(match answer.bracket {
             Bracket::Between { .. } | Bracket::AllKept { .. } => Exit::Success,

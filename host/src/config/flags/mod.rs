@@ -501,6 +501,20 @@ pub(crate) struct ProfileFlags {
     #[arg(value_parser = ChoiceParser::<Ui>::new())]
     pub(crate) ui: Option<Ui>,
 
+    /// How the report is printed [default: text].
+    ///
+    /// Nothing else goes to standard output. `json` and `markdown` are the files `profile_export_prony.json` and
+    /// `profile_export_prony.md` of the run.
+    #[arg(long, value_name = "FORMAT", help_heading = OUTPUT)]
+    #[arg(value_parser = ChoiceParser::<ReportFormat>::new())]
+    pub(crate) format: Option<ReportFormat>,
+
+    /// Print the folder with the results in place of the report, and neither progress nor warnings.
+    ///
+    /// Errors are printed as ever, and with --format the report is. The exit code says how the run ended.
+    #[arg(long, short, help_heading = OUTPUT)]
+    pub(crate) quiet: bool,
+
     /// Several runs of one command.
     #[command(flatten)]
     pub(crate) experiment: ExperimentFlags,
@@ -518,6 +532,24 @@ pub(crate) enum Ui {
 impl Choice for Ui {
     const NAMES: &'static [(&'static str, Self)] = &[("simple", Self::Simple), ("none", Self::None)];
     const NOT_BUILT: &'static [&'static str] = &["dashboard"];
+}
+
+/// How a report is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ReportFormat {
+    /// A table for a terminal.
+    #[default]
+    Text,
+    /// The summary, one object.
+    Json,
+    /// Tables for a pull request.
+    Markdown,
+}
+
+impl Choice for ReportFormat {
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("text", Self::Text), ("json", Self::Json), ("markdown", Self::Markdown)];
+    const SYNONYMS: &'static [(&'static str, Self)] = &[("md", Self::Markdown)];
 }
 
 /// How several base URLs share the load.

@@ -18,8 +18,8 @@ use crate::config::{
     words::{Shape, Words},
 };
 
-/// What belongs to one run, and not to its repetition: where its files go, and what it listed in place of sending.
-const OF_ONE_RUN: [&str; 4] = ["artifact-dir", "overwrite", "dry-run", "dry-run-output"];
+/// What belongs to one run, and not to its repetition: where its files go, what it listed in place of sending, what it printed.
+const OF_ONE_RUN: [&str; 6] = ["artifact-dir", "overwrite", "dry-run", "dry-run-output", "format", "quiet"];
 
 /// What stands in front of it.
 const HEAD: &str = "\

@@ -10,7 +10,6 @@ mod edge;
 mod file;
 mod next;
 mod plan;
-mod samples;
 mod slo;
 mod text;
 mod verdict;

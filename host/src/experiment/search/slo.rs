@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{curve::FAR, samples};
+use super::curve::FAR;
 use crate::{
     config::goodput,
     experiment::{
@@ -11,7 +11,7 @@ use crate::{
         number::{self, NumberError},
     },
     explain::Explain,
-    metrics::{Metric, quantile::PERCENTILES},
+    metrics::{Metric, quantile::PERCENTILES, samples},
 };
 
 /// On which side of its bound a value is to be.

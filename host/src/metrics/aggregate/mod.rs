@@ -19,11 +19,15 @@ use super::{
     request::{LatencyOrigin, Request, TokenCounting},
     sessions::Sessions,
     span::{LATE_NS, PhaseSpan},
+    steady::Series,
 };
 use crate::{
     clock::RunNs,
     plan::Role,
-    record::{Record, RunHeader, ScheduleCounts, WorkerUsage, settings::PhaseSettings},
+    record::{
+        Record, RunHeader, ScheduleCounts, WorkerUsage,
+        settings::{PhaseSettings, REPLAY},
+    },
     request::target::place_of,
 };
 
@@ -68,6 +72,8 @@ struct Asked {
     /// Where the latency of its requests counts from.
     origin: LatencyOrigin,
     name: String,
+    /// It is measured, and its load stays the same.
+    is_steady: bool,
 }
 
 /// What is kept of a class.
@@ -102,6 +108,8 @@ pub(crate) struct Aggregator {
     /// First tokens of measured requests.
     first_reads: FirstReads,
     prefix_caches: PrefixCaches,
+    /// The order of the requests of each measured phase whose load stays the same.
+    series: BTreeMap<u32, Series>,
 }
 
 impl Aggregator {
@@ -136,6 +144,7 @@ impl Aggregator {
             workers: Vec::new(),
             first_reads: FirstReads::default(),
             prefix_caches: PrefixCaches::default(),
+            series: BTreeMap::new(),
             asked: header.settings.phases.iter().map(Asked::of).collect(),
         }
     }
@@ -243,6 +252,9 @@ impl Aggregator {
                 class.columns.record(&request, is_good, measured);
             }
         }
+        if self.asked_of(record.phase).is_some_and(|asked| asked.is_steady) {
+            self.series.entry(record.phase).or_default().record(record, origin);
+        }
         self.columns_of(record.phase).record(&request, is_good, measured);
         self.sessions.record(record, measured.iter().map(|(metric, value)| (metric.tag, *value)));
         is_good
@@ -263,6 +275,9 @@ impl Aggregator {
         }
         self.first_reads.merge(other.first_reads);
         self.prefix_caches.merge(other.prefix_caches);
+        for (index, more) in other.series {
+            self.series.entry(index).or_default().merge(more);
+        }
         self.sessions.merge(other.sessions);
         for (columns, more) in self.by_url.iter_mut().zip(other.by_url) {
             columns.merge(more);
@@ -321,11 +336,14 @@ impl Aggregator {
             self.columns_of(span.index);
             let Some(mut columns) = self.by_phase.remove(&span.index) else { continue };
             self.sessions.of(span.index).for_each(|(_, session)| columns.record_session(session));
-            let name = self.asked_of(span.index).map(|asked| asked.name.clone());
+            let asked = self.asked_of(span.index);
+            let origin = asked.map_or(LatencyOrigin::Sent, |asked| asked.origin);
+            let name = asked.map(|asked| asked.name.clone());
             phases.push(PhaseResults {
                 span: *span,
                 name: name.unwrap_or_else(|| Role::from(kind).name().to_owned()),
                 results: columns.results(window_s(&[*span])),
+                steadiness: self.series.remove(&span.index).and_then(|series| series.steadiness(origin)),
             });
             match &mut all {
                 Some(all) => all.merge(columns),
@@ -360,7 +378,13 @@ fn window_s(spans: &[PhaseSpan]) -> Option<f64> {
 impl Asked {
     fn of(phase: &PhaseSettings) -> Self {
         let name = phase.name.as_deref().unwrap_or(Role::from(phase.kind).name());
-        Self { kind: phase.kind, origin: origin_of(phase), name: name.to_owned() }
+        let changes = phase.rate_curve.is_some() || phase.concurrency_curve.is_some() || phase.law == REPLAY;
+        Self {
+            kind: phase.kind,
+            origin: origin_of(phase),
+            name: name.to_owned(),
+            is_steady: phase.kind == PhaseKind::Profiling && !changes,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     chart::{Table, escape, number},
-    metrics::{PhaseCounts, Stats, Verdict},
+    metrics::{Distribution, PhaseCounts, Stats},
     page,
     report::{
         by_phase,
@@ -16,8 +16,7 @@ use crate::{
         file_names, headline, marks,
         model::Report,
         server_metrics::Speculation,
-        text::{TRUSTED_P99_COUNT, few},
-        warnings,
+        verdict::{Verdict, carries},
     },
     screen::counted,
 };
@@ -76,25 +75,15 @@ pub(super) fn top(report: &Report, start: Option<String>) -> String {
     html
 }
 
-/// Whether the numbers can be believed: the client's verdict, and every doubt.
+/// Whether the numbers can be believed, and by what.
 fn verdict(report: &Report) -> String {
-    let doubts = warnings::warnings(report);
-    let is_fine = doubts.is_empty() && report.client.verdict == Verdict::Ok;
-    let class = if is_fine { "verdict" } else { "verdict doubt" };
-    let said = if is_fine {
-        "Nothing that was looked at speaks against these numbers.".to_owned()
-    } else {
-        counted(doubts.len() as u64, "doubt")
-    };
-    let mut html = format!(
-        "<div class=\"{class}\"><strong>{}</strong> <span>Client: {}.</span>",
-        escape(&said),
-        escape(&report.client.verdict.to_string())
-    );
-    if !doubts.is_empty() {
+    let verdict = Verdict::of(report);
+    let class = if verdict.word() == "sound" { "verdict" } else { "verdict doubt" };
+    let mut html = format!("<div class=\"{class}\"><strong>{}</strong>", escape(&verdict.line()));
+    if !verdict.findings.is_empty() {
         html.push_str("<ul>");
-        for doubt in &doubts {
-            let _ = write!(html, "<li>{}</li>", prose(doubt));
+        for finding in &verdict.findings {
+            let _ = write!(html, "<li>{}</li>", prose(&finding.text()));
         }
         html.push_str("</ul>");
     }
@@ -127,9 +116,8 @@ pub(super) fn numbers(report: &Report) -> String {
         };
         let (value, note) = match (stats, percentile) {
             (Stats::Distribution(values), Some(key)) => {
-                let Some(value) = values.percentile(key) else { continue };
-                let mark = if key == "p99" && few(&values) { ", too few for it" } else { "" };
-                (value, format!("of {}{mark}", counted(values.count, "request")))
+                let Some(value) = values.percentile(key).filter(|_| carries(values.count, key)) else { continue };
+                (value, format!("of {}", counted(values.count, "value")))
             }
             (Stats::Scalar(value), None) => (value, String::new()),
             _ => continue,
@@ -154,7 +142,7 @@ pub(super) fn numbers(report: &Report) -> String {
     html.push_str(&metrics(report).html("Every metric of the measured phases"));
     let _ = write!(
         html,
-        "<p class=\"note\">A p99 of fewer than {TRUSTED_P99_COUNT} values rests on a handful of them. What each metric means stands in {}.</p>",
+        "<p class=\"note\">A percentile with * rests on a handful of values. What each metric means stands in {}.</p>",
         file_names::SUMMARY
     );
     page::section("numbers", "Numbers", &html)
@@ -167,7 +155,7 @@ fn metrics(report: &Report) -> Table {
     for (metric, stats) in report.profiling.table.rows() {
         let mut row = vec![metric.header.to_owned(), metric.unit.to_owned(), number(stats.avg())];
         if let Stats::Distribution(values) = stats {
-            row.extend(KEYS.iter().map(|key| values.percentile(key).map(number).unwrap_or_default()));
+            row.extend(KEYS.iter().map(|key| percentile(&values, key)));
             row.extend([number(values.min), number(values.max), values.count.to_string()]);
         } else {
             row.resize(3 + KEYS.len() + 3, String::new());
@@ -175,6 +163,12 @@ fn metrics(report: &Report) -> Table {
         table.row(row);
     }
     table
+}
+
+/// A percentile, marked where the values do not carry it.
+fn percentile(values: &Distribution, key: &str) -> String {
+    let mark = if carries(values.count, key) { "" } else { "*" };
+    values.percentile(key).map(|value| number(value) + mark).unwrap_or_default()
 }
 
 /// What was asked for, and what was sent.

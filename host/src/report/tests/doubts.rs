@@ -1,6 +1,16 @@
 //! Every doubt that a report has, from records that give rise to it.
 
-use super::*;
+use super::{
+    super::verdict::{Severity, Verdict},
+    *,
+};
+use crate::record::{DelaySummary, ScheduleCounts, WorkerUsage};
+
+/// What is said of a report, but for the number of its samples: here all have few.
+fn doubts(report: &Report) -> Vec<String> {
+    let findings = Verdict::of(report).findings.into_iter();
+    findings.filter(|finding| finding.name != "few_samples").map(|finding| finding.text()).collect()
+}
 
 /// `a` with so many output tokens, by the server's count, of four that were asked for.
 fn of_length(tokens: u64) -> Record {
@@ -92,7 +102,7 @@ fn uncounted_here(tokens: u64) -> Record {
 #[case::counted_by_two(&[sample::a(), Record { usage: None, ..sample::a() }],
     &["output tokens were counted by the server for some requests and here for others"])]
 fn every_doubt_is_a_sentence(#[case] records: &[Record], #[case] expected: &[&str]) {
-    assert_eq!(warnings::warnings(&report_on_records(records)), expected);
+    assert_eq!(doubts(&report_on_records(records)), expected);
 }
 
 fn of_class(class: u32, model: &str) -> Record {
@@ -110,9 +120,7 @@ fn header_of_two_classes() -> RunHeader {
 
 #[test]
 fn a_model_is_compared_with_that_of_its_class() {
-    let warned = |records: &[Record]| {
-        warnings::warnings(&report_on(&sample::journal(header_of_two_classes(), records)))
-    };
+    let warned = |records: &[Record]| doubts(&report_on(&sample::journal(header_of_two_classes(), records)));
     assert_eq!(warned(&[of_class(0, "x"), of_class(1, "y")]), [""; 0]);
     assert_eq!(
         warned(&[of_class(0, "y"), of_class(1, "y")]),
@@ -134,11 +142,139 @@ fn an_objective_that_nobody_could_miss_is_no_doubt() {
         let mut header = header_of_two_classes();
         header.settings.classes.list[1].goodput = Some(vec![objective(metric)]);
         header.settings.goodput = vec![objective("request_latency")];
-        warnings::warnings(&report_on(&sample::journal(header, &[single(0, "x"), single(1, "y")])))
+        doubts(&report_on(&sample::journal(header, &[single(0, "x"), single(1, "y")])))
     };
     assert_eq!(warned("inter_token_latency"), [""; 0]);
     assert_eq!(
         warned("num_images"),
         ["no request of `y` has a `num_images`, which is an objective: none is good"]
     );
+}
+
+/// A run of so many requests, one after the other, of which this may make something else.
+fn run_of(count: u64, change: impl Fn(u64, &mut Record)) -> Vec<Frame> {
+    let requests = (0..count).map(|number| {
+        let mut record = sample::a();
+        let instants = &mut record.instants;
+        let later = |at: &mut u64| *at += number * 100 * MS;
+        [&mut instants.scheduled, &mut instants.started, &mut instants.end].into_iter().for_each(later);
+        let known = [
+            &mut instants.sent,
+            &mut instants.first_byte,
+            &mut instants.first_token,
+            &mut instants.last_token,
+        ];
+        known.into_iter().flatten().for_each(later);
+        record.session_num = number;
+        change(number, &mut record);
+        record
+    });
+    let mut header = sample::header();
+    header.settings.phases[1].concurrency = Some(1);
+    sample::journal(header, &requests.collect::<Vec<_>>())
+}
+
+/// The verdict on a run, and the names of what it rests on.
+fn verdict(frames: &[Frame]) -> (&'static str, Vec<&'static str>) {
+    let verdict = Verdict::of(&report_on(frames));
+    (verdict.word(), verdict.findings.iter().map(|finding| finding.name).collect())
+}
+
+#[test]
+fn a_clean_run_is_sound() {
+    assert_eq!(verdict(&run_of(700, |_, _| {})), ("sound", vec![]));
+    let report = report_on(&run_of(700, |_, _| {}));
+    assert!(console::render(&report, Screen::UNLIMITED).starts_with("verdict  sound\n\n"));
+}
+
+#[test]
+fn few_samples_are_a_doubt_only_where_they_carry_no_tail() {
+    assert_eq!(verdict(&run_of(30, |_, _| {})), ("doubtful", vec!["few_samples"]));
+    assert_eq!(verdict(&run_of(100, |_, _| {})), ("sound", vec!["few_samples"]));
+    let line = Verdict::of(&report_on(&run_of(100, |_, _| {}))).line();
+    assert_eq!(line, "sound (note: 100 samples carry no p95, p99)");
+}
+
+#[test]
+fn a_server_that_slows_down_over_the_run_is_named_with_its_numbers() {
+    let slower = |number: u64, record: &mut Record| record.instants.end += number * MS / 20;
+    let report = report_on(&run_of(700, slower));
+    let verdict = Verdict::of(&report);
+    assert_eq!(verdict.line(), "doubtful: request latency rose by 34 %");
+    let summary = verdict.summary(&report);
+    assert_eq!(summary["steadiness"]["profiling"]["drift"]["metric"], "request_latency");
+    assert_eq!(summary["findings"][0]["severity"], "doubtful");
+}
+
+#[test]
+fn a_slow_beginning_is_a_start_up() {
+    let slow_at_first = |number: u64, record: &mut Record| {
+        record.instants.end += if number < 70 { 90 * MS } else { number % 3 * MS };
+    };
+    let report = report_on(&run_of(700, slow_at_first));
+    let verdict = Verdict::of(&report);
+    assert_eq!(verdict.line(), "doubtful: the first 70 requests were not like the rest");
+}
+
+/// The last frame but one is the end of the measured phase.
+fn with_worker(usage: WorkerUsage) -> Vec<Frame> {
+    let mut frames = run_of(700, |_, _| {});
+    let place = frames.len() - 2;
+    let Frame::PhaseEnded { workers, .. } = &mut frames[place] else { panic!("no end of the phase") };
+    *workers = vec![usage];
+    frames
+}
+
+#[test]
+fn a_client_at_its_limit_makes_numbers_doubtful_and_without_stamps_invalid() {
+    let stamped = DelaySummary { count: 700, p50_ns: 8_000, p99_ns: 70_000, max_ns: 90_000 };
+    let busy = WorkerUsage { wall_ns: 1000 * MS, busy_ns: Some(950 * MS), ..WorkerUsage::default() };
+    let with_stamps = with_worker(WorkerUsage { read_delay: stamped, ..busy });
+    assert_eq!(verdict(&with_stamps), ("doubtful", vec!["client_limited"]));
+    let line = Verdict::of(&report_on(&with_stamps)).line();
+    assert_eq!(line, "doubtful: client limited (worker 0 was busy 95 % of the time)");
+    let without = with_worker(WorkerUsage { unstamped_reads: 700, ..busy });
+    assert_eq!(verdict(&without).0, "invalid");
+}
+
+#[test]
+fn what_was_not_sent_is_named() {
+    let mut frames = run_of(700, |_, _| {});
+    let place = frames.len() - 2;
+    let Frame::PhaseEnded { counts, .. } = &mut frames[place] else { panic!("no end of the phase") };
+    *counts = ScheduleCounts { scheduled: 710, dropped: 10, ..ScheduleCounts::default() };
+    assert_eq!(verdict(&frames), ("doubtful", vec!["not_sent"]));
+}
+
+#[test]
+fn slots_that_stay_empty_are_named() {
+    let mut frames = run_of(700, |_, _| {});
+    let Frame::Header(header) = &mut frames[0] else { panic!("no header") };
+    header.settings.phases[1].concurrency = Some(4);
+    let found = Verdict::of(&report_on(&frames));
+    assert_eq!(found.line(), "doubtful: 1.0 of 4 in flight");
+}
+
+#[test]
+fn failures_weigh_as_much_as_there_are() {
+    let failing = |every: u64| {
+        move |number: u64, record: &mut Record| {
+            if number.is_multiple_of(every) {
+                record.outcome = sample::d().outcome;
+            }
+        }
+    };
+    let severity = |every| {
+        let found = Verdict::of(&report_on(&run_of(2000, failing(every)))).findings;
+        found.into_iter().find(|finding| finding.name == "failed_requests").map(|finding| finding.severity)
+    };
+    assert_eq!(severity(500), Some(Severity::Note));
+    assert_eq!(severity(12), Some(Severity::Doubtful));
+    assert_eq!(severity(1), None);
+    let most = |number: u64, record: &mut Record| {
+        if !number.is_multiple_of(3) {
+            record.outcome = sample::d().outcome;
+        }
+    };
+    assert_eq!(verdict(&run_of(2100, most)).0, "invalid");
 }

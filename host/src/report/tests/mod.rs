@@ -4,6 +4,7 @@ mod doubts;
 mod files;
 mod marks;
 mod phases;
+mod screens;
 
 use std::{fs, path::Path};
 
@@ -91,179 +92,6 @@ fn without_a_warm_up_there_is_no_file_and_no_number_of_one() {
 }
 
 #[test]
-fn the_console_shows_a_sound_run() {
-    let dir = write(&sound_frames());
-    let report = generate(dir.path()).unwrap();
-    let table = text(dir.path(), file_names::CONSOLE);
-    assert_eq!(table, console::render(&report, Screen::UNLIMITED));
-    assert!(table.lines().filter(|line| !line.starts_with("wrote ")).all(|line| line.chars().count() <= 80));
-    with_settings!({ filters => vec![(dir.path().to_str().unwrap(), "[dir]")] }, {
-        assert_snapshot!(table, @"
-        prony 0.1.0, run 6f1e3a52-07c4-4c1b-9c58-d1b2ab3d9e11
-          model     m
-          endpoint  chat, streaming
-          target    http://127.0.0.1:8000
-          load      closed loop, concurrency 2, 4 requests
-          measured  1.00 s
-          seed      42
-          tokens    output counted by the server
-
-        prony | LLM Metrics
-        Metric                              avg     max      p99     p95     p90     p50
-        ────────────────────────────────────────────────────────────────────────────────
-        Time to First Token (ms)          75.00  100.00   99.50*   97.50   95.00   75.00
-        Time to Second Token (ms)         20.00   30.00   29.80*   29.00   28.00   20.00
-        Request Latency (ms)             150.00  200.00  199.00*  195.00  190.00  150.00
-        Inter Token Latency (ms)          12.50   15.00   14.95*   14.75   14.50   12.50
-        Inter Chunk Latency (ms)          15.00   30.00   30.00*   30.00   30.00   10.00
-        Output Token Throughput Per       83.33  100.00   99.67*   98.33   96.67   83.33
-          User (tokens/sec/user)
-        E2E Output Token Throughput       30.00   40.00   39.80*   39.00   38.00   30.00
-          (tokens/sec/user)
-        Output Sequence Length (tokens)    4.00       4    4.00*    4.00    4.00    4.00
-        Output Token Count (tokens)        4.00       4    4.00*    4.00    4.00    4.00
-        Usage Completion Tokens            4.00       4    4.00*    4.00    4.00    4.00
-          (tokens)
-        Input Sequence Length (tokens)    25.00      25   25.00*   25.00   25.00   25.00
-        Usage Prompt Tokens (tokens)      30.00      30   30.00*   30.00   30.00   30.00
-        Send Lateness (ms)                 1.00    2.00    1.98*    1.90    1.80    1.00
-        * p99 from fewer than 500 samples: low confidence
-        left out to fit the width, but in `profile_export_prony.json`: std, min
-
-        Metric                                value
-        ───────────────────────────────────────────
-        Output Token Throughput (tokens/sec)   8.00
-        Input Token Throughput (tokens/sec)   50.00
-        Request Throughput (requests/sec)      2.00
-        Request Count (requests)                  2
-        Error Request Count (requests)            2
-        Request Error Rate (%)                50.00
-
-        scheduled 4 / sent 4 / late 0 / dropped 0
-        client: ok, arrivals by the kernel's clock
-        warm-up, not in the numbers: 1 request in 0.09 s, 0 failed
-
-        Errors
-          Count  Code  Type         Message
-              1   N/A  stream_cut   the stream ended after 2 events
-              1   500  http_status  worker 3 is out of memory
-
-        warning: 2 of 4 requests failed (50.0 %): the numbers describe the others only
-
-        wrote [dir]/profile_export.jsonl
-        wrote [dir]/profile_export_warmup.jsonl
-        wrote [dir]/profile_export_prony.json
-        wrote [dir]/profile_export_prony.csv
-        wrote [dir]/report.html
-        wrote [dir]/profile_export_console.txt
-        wrote [dir]/journal.prony
-        ");
-    });
-}
-
-#[test]
-#[expect(clippy::too_many_lines, reason = "the snapshot of a whole table")]
-fn the_console_shows_what_is_wrong_with_a_run() {
-    let mut header = sample::header();
-    let phase = &mut header.settings.phases[1];
-    (phase.is_open_loop, phase.law, phase.rate) = (true, POISSON.into(), Some(12.5));
-    phase.duration_s = Some(30.0);
-    let long = Record {
-        requested_output_tokens: Some(2),
-        model: Some("m-mini".into()),
-        retried: true,
-        ..sample::a()
-    };
-    let cancelled = Record { outcome: Outcome::cancelled(), ..sample::b() };
-    let mut frames = sample::journal(header, &[long, cancelled, sample::d()]);
-    let Some(Frame::End(end)) = frames.last_mut() else { panic!("the last frame is the end") };
-    end.was_cancelled = true;
-    end.notes.push("no metrics page at http://127.0.0.1:8000/metrics".into());
-    end.services[0].state = "failed".into();
-    end.services[0].error = Some(error("io"));
-    end.services[0].lost = 3;
-    let dir = write(&frames);
-    let table = console::render(&generate(dir.path()).unwrap(), Screen::of_width(100));
-    with_settings!({ filters => vec![(dir.path().to_str().unwrap(), "[dir]")] }, {
-        assert_snapshot!(table, @"
-        prony 0.1.0, run 6f1e3a52-07c4-4c1b-9c58-d1b2ab3d9e11
-          model     m
-          endpoint  chat, streaming
-          target    http://127.0.0.1:8000
-          load      open loop, 12.5 requests/s at Poisson gaps, latency from the schedule, at most 2 in
-                    flight, 4 requests, 30 s
-          measured  0.21 s
-          seed      42
-          tokens    output counted by the server
-
-        prony | LLM Metrics
-        Metric                                    avg     min     max      p99     p95     p90     p50   std
-        ────────────────────────────────────────────────────────────────────────────────────────────────────
-        Time to First Token (ms)                50.00   50.00   50.00   50.00*   50.00   50.00   50.00  0.00
-        Time to First Token from Schedule       52.00   52.00   52.00   52.00*   52.00   52.00   52.00  0.00
-          (ms)
-        Time to Second Token (ms)               10.00   10.00   10.00   10.00*   10.00   10.00   10.00  0.00
-        Request Latency (ms)                   102.00  102.00  102.00  102.00*  102.00  102.00  102.00  0.00
-        Request Service Time (ms)              100.00  100.00  100.00  100.00*  100.00  100.00  100.00  0.00
-        Inter Token Latency (ms)                10.00   10.00   10.00   10.00*   10.00   10.00   10.00  0.00
-        Inter Chunk Latency (ms)                10.00   10.00   10.00   10.00*   10.00   10.00   10.00  0.00
-        Output Token Throughput Per User       100.00  100.00  100.00  100.00*  100.00  100.00  100.00  0.00
-          (tokens/sec/user)
-        E2E Output Token Throughput             39.22   39.22   39.22   39.22*   39.22   39.22   39.22  0.00
-          (tokens/sec/user)
-        Output Sequence Length (tokens)          4.00       4       4    4.00*    4.00    4.00    4.00  0.00
-        Output Token Count (tokens)              4.00       4       4    4.00*    4.00    4.00    4.00  0.00
-        Usage Completion Tokens (tokens)         4.00       4       4    4.00*    4.00    4.00    4.00  0.00
-        Input Sequence Length (tokens)          25.00      25      25   25.00*   25.00   25.00   25.00  0.00
-        Usage Prompt Tokens (tokens)            30.00      30      30   30.00*   30.00   30.00   30.00  0.00
-        Send Lateness (ms)                       2.00    2.00    2.00    2.00*    2.00    2.00    2.00  0.00
-        * p99 from fewer than 500 samples: low confidence
-
-        Metric                                 value
-        ────────────────────────────────────────────
-        Output Token Throughput (tokens/sec)   19.05
-        Input Token Throughput (tokens/sec)   119.05
-        Request Throughput (requests/sec)       4.76
-        Request Count (requests)                   1
-        Error Request Count (requests)             1
-        Request Error Rate (%)                 50.00
-
-        scheduled 3 / sent 3 / late 1 / dropped 0
-        client: ok, arrivals by the kernel's clock
-        cancelled by prony, not in the numbers: 1 request (the run was interrupted)
-        warm-up, not in the numbers: 1 request in 0.09 s, 0 failed
-
-        Errors
-          Count  Code  Type         Message
-              1   500  http_status  worker 3 is out of memory
-
-        service `server_metrics` failed: it failed
-        service `server_metrics` lost 3 messages: it read too slowly or published too much
-        note: requests that went over a new connection because the server had closed the kept one before it
-              can have read them (closed_idle): 1; of these, sent again since it was seen only then: 1,
-              whose times begin with the first try
-        note: no metrics page at http://127.0.0.1:8000/metrics
-
-        warning: the numbers are incomplete: the run was interrupted
-        warning: 1 of 2 requests failed (50.0 %): the numbers describe the others only
-        warning: 1 request was still in flight and was cancelled (the run was interrupted): no metric counts
-                 it, and latencies look better without it
-        warning: the server ran `m-mini` for 1 of 2 requests, not `m`
-        warning: 1 of 1 responses is longer than requested (+100.0 % on average, +100.0 % to +100.0 %): if
-                 the server does not know `max_completion_tokens`, use `--use-legacy-max-tokens`
-
-        wrote [dir]/profile_export.jsonl
-        wrote [dir]/profile_export_warmup.jsonl
-        wrote [dir]/profile_export_prony.json
-        wrote [dir]/profile_export_prony.csv
-        wrote [dir]/report.html
-        wrote [dir]/profile_export_console.txt
-        wrote [dir]/journal.prony
-        ");
-    });
-}
-
-#[test]
 fn the_csv_is_one_table() {
     let dir = write(&sound_frames());
     generate(dir.path()).unwrap();
@@ -336,7 +164,7 @@ fn a_metric_of_the_summary_has_its_statistics_in_order() {
     generate(dir.path()).unwrap();
     let summary = summary(dir.path());
     assert_snapshot!(summary["time_to_first_token"].to_string(), @r#"
-    {"unit":"ms","avg":75,"p1":50.5,"p5":52.5,"p10":55,"p25":62.5,"p50":75,"p75":87.5,"p90":95,"p95":97.5,"p99":99.5,"p99.9":99.95,"min":50,"max":100,"std":25,"count":2,"sum":150}
+    {"unit":"ms","avg":75,"p1":50.5,"p5":52.5,"p10":55,"p25":62.5,"p50":75,"p75":87.5,"p90":95,"p95":97.5,"p99":99.5,"p99.9":99.95,"min":50,"max":100,"std":25,"carried":[],"count":2,"sum":150}
     "#);
     assert_snapshot!(summary["request_count"].to_string(), @r#"
     {"unit":"requests","avg":2}
@@ -368,6 +196,7 @@ fn the_summary_has_the_metrics_first_and_the_facts_of_the_run_after_them() {
     prony_version: "0.1.0"
     run_id: "6f1e3a52-07c4-4c1b-9c58-d1b2ab3d9e11"
     benchmark_id: "6f1e3a52-07c4-4c1b-9c58-d1b2ab3d9e11"
+    verdict: {"verdict":"doubtful","line":"doubtful: 50.0 % of the requests failed (stream_cut, http_status 500); 2 samples carry no p50, p90, p95, p99","findings":[{"name":"failed_requests","severity":"doubtful","text":"2 of 4 requests failed (50.0 %; stream_cut, http_status 500): the numbers describe the others only","advice":""},{"name":"few_samples","severity":"doubtful","text":"2 samples carry no p50, p90, p95, p99: a few slow requests decide them, and they are marked with *","advice":"For p99, let 662 requests succeed"}],"steadiness":{}}
     scheduled: 4
     sent: 4
     late: 0

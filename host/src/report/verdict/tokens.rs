@@ -1,6 +1,6 @@
 //! Doubts about token counts: who counted, whether two counters agree, and what inter-token latencies rest on.
 
-use super::model::Report;
+use super::{super::model::Report, finding::Finding};
 use crate::{
     metrics::{Basis, Stats, Tally, TokenSource},
     record::settings::TokenizerSetting,
@@ -17,7 +17,7 @@ const INPUT_TOLERANCE_PCT: f64 = 15.0;
 const INPUT_EXTRA: u64 = 16;
 
 /// The tokenizer of the run, as users name it.
-pub(super) fn tokenizer(report: &Report) -> String {
+pub(in crate::report) fn tokenizer(report: &Report) -> String {
     match &report.header.settings.tokenizer {
         TokenizerSetting::Builtin => "o200k_base".to_owned(),
         TokenizerSetting::Encoding(encoding) => encoding.name().to_owned(),
@@ -27,7 +27,7 @@ pub(super) fn tokenizer(report: &Report) -> String {
 }
 
 /// Every doubt about tokens, the gravest first.
-pub(super) fn warnings(report: &Report) -> impl Iterator<Item = String> {
+pub(super) fn findings(report: &Report) -> impl Iterator<Item = Finding> {
     let of_output = report.header.capabilities.produces_tokens.then(|| {
         [
             empty(report),
@@ -44,34 +44,34 @@ pub(super) fn warnings(report: &Report) -> impl Iterator<Item = String> {
     of_output.into_iter().flatten().chain([other_inputs(report)]).flatten()
 }
 
-fn empty(report: &Report) -> Option<String> {
+fn empty(report: &Report) -> Option<Finding> {
     let (empty, all) = (report.profiling.counting.empty, report.profiling.outcomes.succeeded);
-    (empty > 0).then(|| {
-        format!(
-            "{empty} of {all} successful responses {} empty: the server ended {} without any output. Check what the \
-             requests ask for (`max_tokens`, stop sequences)",
-            agreeing(empty, "is", "are"),
-            agreeing(empty, "it", "them")
-        )
-    })
+    let says = format!(
+        "{empty} of {all} successful responses {} empty: the server ended {} without any output",
+        agreeing(empty, "is", "are"),
+        agreeing(empty, "it", "them")
+    );
+    let finding =
+        Finding::doubt("empty_responses", format!("{} without output", counted(empty, "response")), says);
+    (empty > 0).then(|| finding.advice("Check what the requests ask for (`max_tokens`, stop sequences)"))
 }
 
 /// The usual mistake of a new API format.
-fn unread(report: &Report) -> Option<String> {
+fn unread(report: &Report) -> Option<Finding> {
     let (unread, all) = (report.profiling.counting.unread, report.profiling.outcomes.succeeded);
-    (unread > 0).then(|| {
-        format!(
-            "no text was read from {unread} of {all} successful responses, though the server counts output tokens in {}: \
-             the API format `{}` may not read the field that holds the text. There are no token latencies of {}",
-            agreeing(unread, "it", "them"),
-            report.header.settings.endpoint_type,
-            agreeing(unread, "it", "them")
-        )
-    })
+    let says = format!(
+        "no text was read from {unread} of {all} successful responses, though the server counts output tokens in {}: \
+         the API format `{}` may not read the field that holds the text. There are no token latencies of {}",
+        agreeing(unread, "it", "them"),
+        report.header.settings.endpoint_type,
+        agreeing(unread, "it", "them")
+    );
+    let short = format!("no text read from {}", counted(unread, "response"));
+    (unread > 0).then(|| Finding::doubt("unread_responses", short, says))
 }
 
 /// Throughputs lack the tokens of answers that nobody counted.
-fn missing_lengths(report: &Report) -> Option<String> {
+fn missing_lengths(report: &Report) -> Option<Finding> {
     let succeeded = report.profiling.outcomes.succeeded;
     let known = match report.profiling.table.get("output_sequence_length") {
         Some(Stats::Distribution(lengths)) => lengths.count,
@@ -83,13 +83,14 @@ fn missing_lengths(report: &Report) -> Option<String> {
             0 => String::new(),
             requests => format!(", and {requests} {} no inter-token latency", agreeing(requests, "has", "have")),
         };
-        format!(
+        let says = format!(
             "the output of {missing} of {succeeded} requests was not counted: token throughputs are too low{latency}"
-        )
+        );
+        Finding::doubt("output_not_counted", format!("output of {} not counted", counted(missing, "request")), says)
     })
 }
 
-fn other_lengths(report: &Report) -> Option<String> {
+fn other_lengths(report: &Report) -> Option<Finding> {
     let table = &report.profiling.table;
     let mismatches = table.avg("osl_mismatch_count").filter(|count| *count > 0.0)?;
     let Some(Stats::Distribution(difference)) = table.get("osl_mismatch_diff_pct") else { return None };
@@ -99,10 +100,12 @@ fn other_lengths(report: &Report) -> Option<String> {
         (false, _) => ("longer", longer_hint(report)),
     };
     let are = if mismatches > 1.0 { "are" } else { "is" };
-    Some(format!(
+    let says = format!(
         "{mismatches} of {} responses {are} {direction} than requested ({:+.1} % on average, {:+.1} % to {:+.1} %){hint}",
         difference.count, difference.avg, difference.min, difference.max
-    ))
+    );
+    let short = format!("{} {direction} than requested", counted(mismatches, "response"));
+    Some(Finding::doubt("other_output_lengths", short, says))
 }
 
 /// What the endpoint says may be why.
@@ -111,58 +114,60 @@ fn longer_hint(report: &Report) -> String {
     hint.map(|hint| format!(": {hint}")).unwrap_or_default()
 }
 
-fn no_inter_token_latency(report: &Report) -> Option<String> {
+fn no_inter_token_latency(report: &Report) -> Option<Finding> {
     let missing = report.profiling.counting.missing;
-    (missing > 0).then(|| {
-        format!(
-            "{missing} of {} requests {} no inter-token latency: {} tokens were not counted, or are no more than one",
-            report.profiling.outcomes.succeeded,
-            agreeing(missing, "has", "have"),
-            agreeing(missing, "its", "their")
-        )
-    })
+    let says = format!(
+        "{missing} of {} requests {} no inter-token latency: {} tokens were not counted, or are no more than one",
+        report.profiling.outcomes.succeeded,
+        agreeing(missing, "has", "have"),
+        agreeing(missing, "its", "their")
+    );
+    let short = format!("{} without inter-token latency", counted(missing, "request"));
+    (missing > 0).then(|| Finding::note("no_inter_token_latency", short, says))
 }
 
-fn lower_bounds(report: &Report) -> Option<String> {
+fn lower_bounds(report: &Report) -> Option<Finding> {
     let count = report.profiling.counting.known_by(Basis::LowerBound);
-    (count > 0).then(|| {
-        format!(
-            "the inter-token latency of {} is a lower bound: several tokens may have come with the first one, and nothing \
-             says how many",
-            counted(count, "request")
-        )
-    })
+    let says = format!(
+        "the inter-token latency of {} is a lower bound: several tokens may have come with the first one, and nothing \
+         says how many",
+        counted(count, "request")
+    );
+    (count > 0)
+        .then(|| Finding::doubt("inter_token_lower_bound", "inter-token latency is a lower bound", says))
 }
 
-fn estimates(report: &Report) -> Option<String> {
+fn estimates(report: &Report) -> Option<Finding> {
     let counting = &report.profiling.counting;
     let count = counting.known_by(Basis::Characters);
     let all: u64 = counting.bases().map(|(_, count)| count).sum();
-    (count > 0).then(|| {
-        format!(
-            "the inter-token latency of {count} of {all} requests is an estimate: only the whole output was counted, and how \
-             much of it came with the first token is taken from its characters. Use the model's tokenizer (`--tokenizer`, \
-             without `--use-server-token-count`), or have the server send usage with each event"
-        )
-    })
+    let says = format!(
+        "the inter-token latency of {count} of {all} requests is an estimate: only the whole output was counted, and how \
+         much of it came with the first token is taken from its characters"
+    );
+    let finding = Finding::note("inter_token_estimate", "inter-token latency is an estimate", says);
+    let advice = "Use the model's tokenizer (`--tokenizer`, without `--use-server-token-count`), or have the server send usage with \
+                  each event";
+    (count > 0).then(|| finding.advice(advice))
 }
 
-fn other_counter(report: &Report) -> Option<String> {
+fn other_counter(report: &Report) -> Option<Finding> {
     let tally = report.profiling.counting.output;
     differs(tally, OUTPUT_TOLERANCE_PCT, OUTPUT_EXTRA).then(|| {
-        format!(
-            "the server counts {} output tokens where {} counts {} ({:+.1} %): what is counted here is in other tokens than the \
-             server's. {}",
+        let difference = tally.difference_pct().unwrap_or_default();
+        let says = format!(
+            "the server counts {} output tokens where {} counts {} ({difference:+.1} %): what is counted here is in other \
+             tokens than the server's",
             tally.server,
             tokenizer(report),
             tally.client,
-            tally.difference_pct().unwrap_or_default(),
-            tokenizer_hint(report)
-        )
+        );
+        let short = format!("the server counts {difference:+.0} % output tokens");
+        Finding::note("other_output_tokenizer", short, says).advice(tokenizer_hint(report))
     })
 }
 
-fn other_inputs(report: &Report) -> Option<String> {
+fn other_inputs(report: &Report) -> Option<Finding> {
     if report.header.settings.is_recorded {
         // The usage of a recorded response belongs to the prompt that was sent when it was recorded.
         return None;
@@ -170,15 +175,16 @@ fn other_inputs(report: &Report) -> Option<String> {
     let tally = report.profiling.counting.input;
     let each = |tokens: u64| tokens as f64 / tally.requests as f64;
     differs(tally, INPUT_TOLERANCE_PCT, INPUT_EXTRA).then(|| {
-        format!(
-            "the server counts {:.0} input tokens a request where {} counts {:.0} ({:+.1} %): another tokenizer, or what the \
-             server adds, such as a chat template. {}",
+        let difference = tally.difference_pct().unwrap_or_default();
+        let says = format!(
+            "the server counts {:.0} input tokens a request where {} counts {:.0} ({difference:+.1} %): another tokenizer, or \
+             what the server adds, such as a chat template",
             each(tally.server),
             tokenizer(report),
             each(tally.client),
-            tally.difference_pct().unwrap_or_default(),
-            tokenizer_hint(report)
-        )
+        );
+        let short = format!("the server counts {difference:+.0} % input tokens");
+        Finding::note("other_input_tokenizer", short, says).advice(tokenizer_hint(report))
     })
 }
 
@@ -196,20 +202,20 @@ fn tokenizer_hint(report: &Report) -> &'static str {
     }
 }
 
-fn hidden(report: &Report) -> Option<String> {
+fn hidden(report: &Report) -> Option<Finding> {
     let counting = &report.profiling.counting;
-    (counting.hidden > 0).then(|| {
-        format!(
-            "{} of {} output tokens {} not visible: the server counts reasoning that it does not send, so that Output Token \
-             Count and Reasoning Token Count are less than Output Sequence Length",
-            counting.hidden,
-            counting.with_hidden,
-            agreeing(counting.hidden, "was", "were")
-        )
-    })
+    let says = format!(
+        "{} of {} output tokens {} not visible: the server counts reasoning that it does not send, so that Output Token \
+         Count and Reasoning Token Count are less than Output Sequence Length",
+        counting.hidden,
+        counting.with_hidden,
+        agreeing(counting.hidden, "was", "were")
+    );
+    (counting.hidden > 0).then(|| Finding::note("hidden_tokens", "hidden reasoning tokens", says))
 }
 
-fn mixed_counting(report: &Report) -> Option<String> {
+fn mixed_counting(report: &Report) -> Option<Finding> {
+    let says = "output tokens were counted by the server for some requests and here for others";
     (report.profiling.token_source == TokenSource::Mixed)
-        .then(|| "output tokens were counted by the server for some requests and here for others".to_owned())
+        .then(|| Finding::doubt("mixed_token_counts", "tokens counted by two counters", says))
 }

@@ -1,4 +1,4 @@
-//! How many requests a percentile needs: [`least`].
+//! How many values a percentile needs: [`least`].
 
 /// The error that is allowed.
 const ERROR: f64 = 0.01;
@@ -6,12 +6,13 @@ const ERROR: f64 = 0.01;
 /// More than this many are not asked for.
 const MOST: i32 = 1_000_000;
 
-/// The least number of requests with which a percentile can be shown to be kept at all. If the bound were broken, each request would be
-/// above it with the probability `1 - percentile`; two of them at least are then there with a probability of 99 %:
-/// q^n + n (1 - q) q^(n - 1) <= 1 %, with q the percentile as a part of 1. 11 for the median, 64 for p90, 130 for p95, 662 for p99.
+/// The least number of values with which a percentile can be shown to be below a bound at all. If it were not, each value would be
+/// above the bound with the probability `1 - percentile`; two of them at least are then there with a probability of 99 %:
+/// q^n + n (1 - q) q^(n - 1) <= 1 %, with q the percentile as a part of 1. 11 for the median, 64 for p90, 130 for p95, 662 for p99,
+/// 6,636 for p99.9; some 6.64 / (1 - q).
 ///
 /// Source: early stopping of MLPerf Inference (`docs/early_stopping.md` of mlcommons/endpoints), which has the same numbers.
-pub(super) fn least(percentile: f64) -> i32 {
+pub(crate) fn least(percentile: f64) -> i32 {
     let of_number = |n: i32| percentile.powi(n) + f64::from(n) * (1.0 - percentile) * percentile.powi(n - 1);
     let (mut few, mut enough) = (1, MOST);
     while enough - few > 1 {

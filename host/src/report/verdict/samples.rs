@@ -1,0 +1,80 @@
+//! Are there enough values for each percentile?
+
+use super::{
+    super::model::Report,
+    finding::{Finding, Severity},
+};
+use crate::{
+    metrics::{Distribution, Stats, quantile::PERCENTILES, samples::least},
+    screen::counted,
+};
+
+/// The percentiles that a reader looks at. One beyond these is left out where nothing carries it.
+const LOOKED_AT: [&str; 4] = ["p50", "p90", "p95", "p99"];
+
+/// The percentile without which a run says nothing about slow requests.
+const TAIL: &str = "p90";
+
+/// The metrics of requests that have most values, the first one that there is.
+const OF_REQUESTS: [&str; 2] = ["request_latency", "time_to_first_token"];
+
+/// Whether so many values are enough for the percentile with this key: see [`least`]. One below the median needs as many as the one
+/// that is as far above it. What is no percentile needs none.
+pub(crate) fn carries(count: u64, key: &str) -> bool {
+    let quantile = PERCENTILES.iter().find(|(name, _)| *name == key).map(|(_, quantile)| *quantile);
+    quantile.is_none_or(|q| i64::try_from(count).unwrap_or(i64::MAX) >= i64::from(least(q.max(1.0 - q))))
+}
+
+/// The percentiles for which these values are enough.
+pub(crate) fn carried(values: &Distribution) -> impl Iterator<Item = &'static str> {
+    PERCENTILES.iter().map(|(name, _)| *name).filter(|name| carries(values.count, name))
+}
+
+pub(super) fn findings(report: &Report) -> impl Iterator<Item = Finding> {
+    let table = &report.profiling.table;
+    let values = OF_REQUESTS.iter().find_map(|tag| match table.get(tag)? {
+        Stats::Distribution(values) => Some(values),
+        Stats::Scalar(_) => None,
+    });
+    values.and_then(|values| too_few(values.count)).into_iter()
+}
+
+fn too_few(count: u64) -> Option<Finding> {
+    let missing: Vec<&str> = LOOKED_AT.into_iter().filter(|key| !carries(count, key)).collect();
+    let last = missing.last()?;
+    let needed = PERCENTILES.iter().find(|(name, _)| name == last).map(|(_, quantile)| least(*quantile))?;
+    let (samples, carry) = (counted(count, "sample"), if count == 1 { "carries" } else { "carry" });
+    let missing = missing.join(", ");
+    let finding = Finding::doubt(
+        "few_samples",
+        format!("{samples} {carry} no {missing}"),
+        format!(
+            "{samples} {carry} no {missing}: a few slow requests decide them, and they are marked with *"
+        ),
+    );
+    let severity = if carries(count, TAIL) { Severity::Note } else { Severity::Doubtful };
+    Some(Finding { severity, ..finding.advice(format!("For {last}, let {needed} requests succeed")) })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(1, Some((Severity::Doubtful, "1 sample carries no p50, p90, p95, p99")))]
+    #[case(30, Some((Severity::Doubtful, "30 samples carry no p90, p95, p99")))]
+    #[case(64, Some((Severity::Note, "64 samples carry no p95, p99")))]
+    #[case(661, Some((Severity::Note, "661 samples carry no p99")))]
+    #[case(662, None)]
+    fn few_samples_carry_few_percentiles(#[case] count: u64, #[case] expected: Option<(Severity, &str)>) {
+        let found = too_few(count);
+        assert_eq!(found.as_ref().map(|found| (found.severity, found.short.as_str())), expected);
+    }
+
+    #[test]
+    fn a_low_percentile_needs_as_many_as_a_high_one() {
+        assert!(carries(662, "p1") && !carries(661, "p1") && carries(0, "avg"));
+    }
+}
