@@ -10,7 +10,7 @@ use super::{
     limits,
     logging::LogFlags,
     names::{self, Located},
-    outcome::outcome,
+    outcome::{held, outcome},
     progress::{Display, Progress},
     recorded, refusal,
     report::{self, Shown, Written},
@@ -34,7 +34,7 @@ use crate::{
     plan::Plan,
     plugin::{self, Category, DiscoveryOptions, OptionSchema, Registry},
     record::{ProcessUsage, recorder::RecorderError},
-    report::again_from_the_journal,
+    report::{Report, again_from_the_journal},
     run::{
         ExecuteError, Execution, Folder, Interrupt, Observer, RunError, RunOutcome, ending::Ending, execute,
         mock::MockProcess, models, setup::Run, until_interrupted, usage,
@@ -236,7 +236,7 @@ fn end(RunOutcome { run, ended }: RunOutcome, shown: Shown) -> Result<Exit, Lost
         }
         Some(Ending::StepFailed { reason, hint }) => {
             terminal::warn(&format!("the run ended before its time: {reason}{}", in_brackets(&hint)));
-            outcome(&report).map_err(Lost::Nothing)
+            ended_by_itself(&report, shown)
         }
         Some(
             ending @ (Ending::ServerGone { .. }
@@ -245,17 +245,21 @@ fn end(RunOutcome { run, ended }: RunOutcome, shown: Shown) -> Result<Exit, Lost
             | Ending::Deadline(_)),
         ) => {
             terminal::warn(&format!("the run ended before its time: {}", ending.reason()));
-            outcome(&report).map_err(Lost::Nothing)
+            ended_by_itself(&report, shown)
         }
         Some(Ending::ServiceRefused { name, message, hint }) => {
             let what = format!("start the service `{name}` with these options: {message}");
             Err(Lost::NotBegun(Failure::new(Exit::Usage, what).with_hint(hint)))
         }
         Some(Ending::ServiceLost(_) | Ending::WorkerLost(_) | Ending::JournalLost) => Ok(Exit::Failed),
-        Some(Ending::Requested(_) | Ending::Saturated { .. }) | None => {
-            outcome(&report).map_err(Lost::Nothing)
-        }
+        Some(Ending::Requested(_) | Ending::Saturated { .. }) | None => ended_by_itself(&report, shown),
     }
+}
+
+/// How a run ends the process whose report is there. One of several is held to its objectives with the others.
+fn ended_by_itself(report: &Report, shown: Shown) -> Result<Exit, Lost> {
+    let exit = outcome(report).map_err(Lost::Nothing)?;
+    Ok(if shown == Shown::Printed { held(exit, report) } else { exit })
 }
 
 /// What is to be done, behind a sentence.

@@ -5,6 +5,7 @@ use super::{
     errors::ErrorGroup,
     file_names, headline, marks,
     model::Report,
+    objectives,
     server_metrics::Speculation,
     service_tables,
     text::{TRUSTED_P99_COUNT, decimal, few, one_line},
@@ -32,6 +33,7 @@ pub(crate) fn render(report: &Report, screen: Screen) -> String {
         headline(report, screen),
         metrics(report, screen),
         totals(report, screen),
+        objectives::lines(report, screen),
         counts(report).iter().map(|line| screen.paragraph("", line)).collect(),
         by_phase::lines(report, screen),
         by_class::lines(report, screen),
@@ -103,7 +105,7 @@ fn name(metric: &Metric) -> String {
 fn distributions(report: &Report) -> impl Iterator<Item = (&'static Metric, Distribution)> {
     shown(report).filter_map(|(metric, stats)| match stats {
         Stats::Distribution(values) => Some((metric, values)),
-        Stats::Scalar(_) => None,
+        Stats::Scalar(_) | Stats::OverTime(_) => None,
     })
 }
 
@@ -159,6 +161,7 @@ fn counts(report: &Report) -> Vec<String> {
     let clock =
         report.client.arrival_clock().map(|clock| format!(", arrivals by the {clock}")).unwrap_or_default();
     lines.push(format!("client: {}{clock}", report.client.verdict));
+    lines.extend(objectives::good(report));
     lines.extend(report.prefix_cache.line());
     lines.extend(report.speculation.map(Speculation::line));
     lines.extend(marks::line(report));

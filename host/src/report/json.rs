@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
-    by_class, by_phase, by_url, errors::ErrorGroup, marks, model::Report, values::metrics, warnings,
+    by_class, by_phase, by_url, errors::ErrorGroup, marks, model::Report, objectives, values::metrics,
+    warnings,
 };
 use crate::{
     metrics::{Counting, Metric, PhaseSpan, Stats, Tally},
@@ -92,6 +93,10 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     if !header.settings.goodput.is_empty() {
         set("objectives", json!(header.settings.goodput));
     }
+    if !header.settings.slo.is_empty() {
+        set("slo", objectives::summary(report));
+    }
+    objectives::shares(report).into_iter().for_each(|intervals| drop(set("intervals", intervals)));
     if !report.strangers.is_empty() {
         set("other_load", serde_json::to_value(&report.strangers)?);
     }

@@ -22,6 +22,7 @@ mod marks;
 pub(crate) mod messages;
 mod model;
 mod models_seen;
+pub(crate) mod objectives;
 mod outputs;
 pub(crate) mod past_runs;
 mod prefix_cache;

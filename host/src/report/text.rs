@@ -28,6 +28,14 @@ pub(super) fn decimal(value: f64) -> String {
     format!("{text}.{fraction}")
 }
 
+/// A number with its unit behind it.
+pub(super) fn with_unit(number: &str, unit: &str) -> String {
+    match unit {
+        "ratio" => number.to_owned(),
+        unit => format!("{number} {unit}"),
+    }
+}
+
 /// A message without line breaks, cut where it is long.
 pub(super) fn one_line(message: &str) -> String {
     let line = message.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
-use crate::metrics::{Distribution, MetricTable, Stats, quantile::PERCENTILES};
+use crate::metrics::{Distribution, MetricTable, Stats, TimeWeighted, quantile::PERCENTILES};
 
 /// A number that is written as short as it can be and still exact: whole ones have no point. One that JSON has no
 /// words for is `null`.
@@ -32,13 +32,22 @@ fn statistics(unit: &str, stats: Stats) -> Value {
     let mut set = |key: &str, value: Value| object.insert(key.to_owned(), value);
     set("unit", unit.into());
     set("avg", json!(Exact(stats.avg())));
-    if let Stats::Distribution(Distribution { percentiles, min, max, std, count, sum, .. }) = stats {
-        for ((key, _), value) in std::iter::zip(PERCENTILES, percentiles) {
-            set(key, json!(Exact(value)));
+    let (percentiles, min, max, std, of_all) = match stats {
+        Stats::Scalar(_) => return Value::Object(object),
+        Stats::Distribution(Distribution { percentiles, min, max, std, count, sum, .. }) => {
+            (percentiles, min, max, std, Some((count, sum)))
         }
-        for (key, value) in [("min", min), ("max", max), ("std", std)] {
-            set(key, json!(Exact(value)));
+        Stats::OverTime(TimeWeighted { percentiles, min, max, std, .. }) => {
+            (percentiles, min, max, std, None)
         }
+    };
+    for ((key, _), value) in std::iter::zip(PERCENTILES, percentiles) {
+        set(key, json!(Exact(value)));
+    }
+    for (key, value) in [("min", min), ("max", max), ("std", std)] {
+        set(key, json!(Exact(value)));
+    }
+    if let Some((count, sum)) = of_all {
         set("count", count.into());
         set("sum", json!(Exact(sum)));
     }

@@ -39,7 +39,8 @@ fn what_windows_have_in_common_counts_once(#[case] windows: &[(u64, u64)], #[cas
         last_request_ns: Some(end * 1_000_000_000),
         ..PhaseSpan::default()
     };
-    assert_eq!(window_s(&windows.iter().map(span).collect::<Vec<_>>()), expected);
+    let spans: Vec<_> = windows.iter().map(span).collect();
+    assert_eq!(Window::of(&spans).seconds(), expected);
 }
 
 fn profiled(records: &[Record]) -> Results {
