@@ -192,7 +192,7 @@ impl Columns {
 
     fn table(&mut self, window: &Window) -> MetricTable {
         let wanted: Vec<Option<Curve>> = self.by_metric.iter().map(|(metric, _)| curve(metric)).collect();
-        let flights = self.flights.as_deref().unwrap_or_default();
+        let flights = self.flights.as_deref_mut().unwrap_or_default();
         let (mut found, over_time): (Vec<Option<Stats>>, _) = rayon::join(
             || self.by_metric.par_iter_mut().map(|(_, column)| column.stats()).collect(),
             || {

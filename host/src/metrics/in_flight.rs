@@ -1,6 +1,8 @@
 //! When each request was under way, and with how many tokens: [`Flight`]. Failed and cancelled requests are under way as well, until
 //! they end; only successful ones are known to have tokens.
 
+use std::cmp::Ordering;
+
 use super::{inter_token, per_request, request::Request};
 use crate::clock::RunNs;
 
@@ -20,6 +22,12 @@ pub(super) struct Flight {
 }
 
 impl Flight {
+    /// An order in which only those that are equal have no place.
+    pub(super) fn order(&self, other: &Self) -> Ordering {
+        let key = |it: &Self| (it.sent_ns, it.end_ns, it.tokens_ns, it.input, it.output);
+        key(self).cmp(&key(other)).then(self.later.total_cmp(&other.later))
+    }
+
     /// That of a request; nothing of one that was never sent.
     pub(super) fn of(request: &Request<'_>) -> Option<Self> {
         let instants = &request.record.instants;
