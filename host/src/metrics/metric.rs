@@ -139,6 +139,11 @@ impl Metric {
         ["requests", "tokens", "events", "images", "sessions"].contains(&self.unit)
     }
 
+    /// Whether it is an amount of money.
+    pub(crate) fn is_price(&self) -> bool {
+        self.unit.starts_with('$')
+    }
+
     /// Whether it makes sense for a phase.
     pub(crate) fn applies(&self, to: Measurable<'_>) -> bool {
         self.needs.iter().all(|need| match need {

@@ -8,7 +8,7 @@ use super::{
     objectives,
     server_metrics::Speculation,
     service_tables,
-    text::{TRUSTED_P99_COUNT, decimal, few, one_line},
+    text::{TRUSTED_P99_COUNT, decimal, few, one_line, price},
     warnings,
 };
 use crate::{
@@ -143,6 +143,9 @@ fn totals(report: &Report, screen: Screen) -> Vec<String> {
 
 /// A value of a metric. A count has no decimals.
 fn number(metric: &Metric, value: f64) -> String {
+    if metric.is_price() {
+        return price(value);
+    }
     let text = decimal(value);
     match text.strip_suffix(".00") {
         Some(whole) if metric.is_count() => whole.to_owned(),

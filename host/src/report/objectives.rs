@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     model::Report,
-    text::{decimal, with_unit},
+    text::{decimal, price, with_unit},
     values::Exact,
     warnings,
 };
@@ -102,12 +102,11 @@ pub(crate) fn in_words(judged: &Judged) -> String {
     let Judged { objective, value, interval, why, .. } = judged;
     let unit =
         CATALOGUE.iter().find(|metric| metric.tag == objective.metric).map_or("", |metric| metric.unit);
-    let number = |value: f64| {
-        if value.is_finite() { decimal(value) } else { "unknown".to_owned() }
-    };
+    let shown = |value: f64| if unit.starts_with('$') { price(value) } else { decimal(value) };
+    let number = |value: f64| if value.is_finite() { shown(value) } else { "unknown".to_owned() };
     let mut text = objective.text.clone();
     if let Some(value) = value {
-        text += &format!(": {}", with_unit(&decimal(*value), unit));
+        text += &format!(": {}", with_unit(&shown(*value), unit));
     }
     let mut remarks = Vec::new();
     remarks.extend(
