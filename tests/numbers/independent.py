@@ -115,7 +115,7 @@ def of_request(record, run):
     reasoned = (counted.get("reasoning") or 0) > 0 or (usage.get("reasoning") or 0) > 0 or \
         (at.get("first_output_token") or -1) > (at.get("first_token") or -1)
     found["time_to_first_output_token"] = ms(sent, at.get("first_output_token")) if reasoned else None
-    found["time_to_first_byte"] = found["http_req_waiting"] = ms(sent, at.get("first_byte"))
+    found["time_to_first_byte"] = ms(sent, at.get("first_byte"))
     latency = found["request_latency"] = ms(due if is_open else sent, end)
     found["request_service_time"] = ms(sent, end) if is_open else None
     found["effective_latency"] = ms(due, end)
@@ -164,7 +164,8 @@ def of_request(record, run):
     found["schedule_lateness"], found["send_lateness"] = ms(due, at["started"]), ms(due, sent)
     opened, connected = at.get("connect_start"), at.get("connected")
     found["connection_time"] = ms(opened, connected)
-    if sent is not None:
+    if sent is not None and run.settings["export_http_trace"]:
+        found["http_req_waiting"] = found["time_to_first_byte"]
         opening = ms(opened, connected) or 0
         found["http_req_dns_lookup"] = ms(opened, at.get("resolved")) or 0
         found["http_req_connecting"] = ms(at.get("resolved") or opened, connected) or 0

@@ -43,6 +43,8 @@ pub(crate) enum ObjectiveError {
     NoTokens { tag: &'static str, side: &'static str },
     #[error("no request has a `{0}`, since a closed loop has no schedule")]
     NoSchedule(&'static str),
+    #[error("no request has a `{0}`, since the steps of requests are not written down")]
+    NoTrace(&'static str),
 }
 
 impl Explain for ObjectiveError {
@@ -59,6 +61,7 @@ impl Explain for ObjectiveError {
             Self::NoStream(tag) => format!("add `--streaming`, or leave `{tag}` out"),
             Self::NoTokens { tag, .. } => format!("leave `{tag}` out, or use `request_latency`"),
             Self::NoSchedule(tag) => format!("add `--request-rate`, or leave `{tag}` out"),
+            Self::NoTrace(tag) => format!("add `--export-http-trace`, or leave `{tag}` out"),
         }
     }
 }
@@ -74,6 +77,8 @@ pub(super) struct Measurable<'a> {
     pub(super) counts_input: bool,
     /// Some measured requests have a schedule.
     pub(super) is_scheduled: bool,
+    /// The steps of requests are written down.
+    pub(super) has_trace: bool,
 }
 
 /// Reads objectives, which are separated by spaces.
@@ -137,6 +142,7 @@ impl<'a> Measurable<'a> {
             }
             _ if metric.needs_streaming && !self.is_stream => Err(ObjectiveError::NoStream(tag)),
             _ if metric.needs_schedule && !self.is_scheduled => Err(ObjectiveError::NoSchedule(tag)),
+            _ if metric.needs_trace && !self.has_trace => Err(ObjectiveError::NoTrace(tag)),
             _ => Ok(()),
         }
     }
@@ -182,6 +188,7 @@ pub(super) mod tests {
         needs_schedule: false,
         needs_replay: false,
         needs_price: false,
+        needs_trace: false,
         needs_goodput: false,
         statistics: &["avg", "p95", "p99"],
         is_of_classes: true,
@@ -218,6 +225,7 @@ pub(super) mod tests {
         counts_output: true,
         counts_input: true,
         is_scheduled: true,
+        has_trace: false,
     };
 
     fn objectives_of(text: &str, measurable: Measurable<'_>) -> Result<Vec<String>, String> {

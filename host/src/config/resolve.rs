@@ -88,6 +88,7 @@ pub(crate) fn resolve(
         counts_output: endpoint.produces_tokens,
         counts_input: endpoint.tokenizes_input,
         is_scheduled: phases.iter().any(|phase| phase.role == Role::Measured && phase.load.is_open()),
+        has_trace: spec.export_http_trace.is_given(),
     };
     let around = Surroundings { endpoint, measurable, extra_inputs: &target.extra_inputs };
     let classes = classes::classes(spec, around, &mut problems);

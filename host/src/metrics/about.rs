@@ -170,6 +170,7 @@ impl Metric {
             Need::OpenLoop => "a schedule: a rate, users or a replay",
             Need::Replay => "a replay at recorded instants (`--fixed-schedule`)",
             Need::Price => "`--price`",
+            Need::Trace => "`--export-http-trace`",
         };
         self.needs.iter().map(words).collect()
     }

@@ -3,6 +3,8 @@
 //! All curves are made in one pass over the instants at which a request was sent, had its first token, had its last one, and ended. Between
 //! two of these nothing changes: tokens are taken to come evenly from the first to the last. A value counts as long as it lasted.
 
+use std::{cmp::Reverse, collections::BinaryHeap};
+
 use hdrhistogram::Histogram;
 use rayon::prelude::*;
 
@@ -80,11 +82,9 @@ pub(super) fn over_time(
     }
     // The order in which rates are added up makes a difference to their last digits: it is to be that of no collector.
     flights.par_sort_unstable_by(Flight::order);
-    let mut events = events(flights, windows);
-    events.par_sort_unstable_by_key(|event| (event.at_ns, event.kind, event.flight));
     let mut collectors: Vec<Collector> = curves.iter().map(Collector::of).collect();
     let mut state = State::default();
-    let mut events = events.into_iter().peekable();
+    let mut events = Events::of(flights, windows).peekable();
     while let Some(event) = events.next() {
         state.take(event, flights);
         let until_ns = events.peek().map_or(event.at_ns, |next| next.at_ns);
@@ -102,12 +102,12 @@ pub(super) fn over_time(
 }
 
 /// Something that changes what is going on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Event {
     at_ns: RunNs,
-    /// Place of the request.
-    flight: u32,
     kind: Kind,
+    /// Place of the request.
+    flight: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -120,22 +120,52 @@ enum Kind {
     End,
 }
 
-fn events(flights: &[Flight], windows: &[(RunNs, RunNs)]) -> Vec<Event> {
-    let mut events = Vec::with_capacity(4 * flights.len() + 2 * windows.len());
-    for (opens, closes) in windows {
-        events.push(Event { at_ns: *opens, flight: 0, kind: Kind::WindowOpens });
-        events.push(Event { at_ns: *closes, flight: 0, kind: Kind::WindowCloses });
+/// All of these in order. Of each request that is under way, it holds what comes next, and nothing of the others.
+struct Events<'a> {
+    /// In the order in which they were sent.
+    flights: &'a [Flight],
+    sent: usize,
+    pending: BinaryHeap<Reverse<Event>>,
+}
+
+impl<'a> Events<'a> {
+    fn of(flights: &'a [Flight], windows: &[(RunNs, RunNs)]) -> Self {
+        let boundaries = windows
+            .iter()
+            .flat_map(|(opens, closes)| [(*opens, Kind::WindowOpens), (*closes, Kind::WindowCloses)]);
+        let pending = boundaries.map(|(at_ns, kind)| Reverse(Event { at_ns, kind, flight: 0 })).collect();
+        Self { flights, sent: 0, pending }
     }
-    for (flight, number) in flights.iter().zip(0..) {
-        let mut add = |at_ns, kind| events.push(Event { at_ns, flight: number, kind });
-        add(flight.sent_ns, Kind::Sent);
-        if let Some((first, last)) = flight.tokens_ns {
-            add(first, Kind::FirstToken);
-            add(last, Kind::LastToken);
-        }
-        add(flight.end_ns, Kind::End);
+
+    /// What comes after an event of a request.
+    fn after(&self, Event { kind, flight, .. }: Event) -> Option<Event> {
+        let Flight { tokens_ns, end_ns, .. } = *self.flights.get(flight)?;
+        let (at_ns, kind) = match (kind, tokens_ns) {
+            (Kind::Sent, Some((first, _))) => (first, Kind::FirstToken),
+            (Kind::FirstToken, Some((_, last))) => (last, Kind::LastToken),
+            (Kind::Sent | Kind::FirstToken, None) | (Kind::LastToken, _) => (end_ns, Kind::End),
+            (Kind::End | Kind::WindowOpens | Kind::WindowCloses, _) => return None,
+        };
+        Some(Event { at_ns, kind, flight })
     }
-    events
+}
+
+impl Iterator for Events<'_> {
+    type Item = Event;
+
+    fn next(&mut self) -> Option<Event> {
+        let waiting = self.pending.peek().map(|Reverse(event)| event.at_ns);
+        let sent = self.flights.get(self.sent).map(|flight| flight.sent_ns);
+        let event = match sent.filter(|at_ns| waiting.is_none_or(|waiting| *at_ns <= waiting)) {
+            Some(at_ns) => {
+                self.sent += 1;
+                Event { at_ns, kind: Kind::Sent, flight: self.sent - 1 }
+            }
+            None => self.pending.pop()?.0,
+        };
+        self.pending.extend(self.after(event).map(Reverse));
+        Some(event)
+    }
 }
 
 /// What is going on.
@@ -161,7 +191,7 @@ impl State {
             Kind::WindowOpens => self.windows += 1,
             Kind::WindowCloses => self.windows -= 1,
             _ => {
-                if let Some(flight) = flights.get(event.flight as usize) {
+                if let Some(flight) = flights.get(event.flight) {
                     self.change(event.kind, flight);
                 }
             }

@@ -45,6 +45,8 @@ pub(crate) enum Need {
     Replay,
     /// The user has said what the run costs.
     Price,
+    /// The steps of requests are written down.
+    Trace,
 }
 
 /// What decides which metrics make sense for a phase.
@@ -57,6 +59,8 @@ pub(crate) struct Measurable<'a> {
     pub(crate) is_replay: bool,
     /// What it costs is known.
     pub(crate) has_price: bool,
+    /// The steps of its requests are written down.
+    pub(crate) has_trace: bool,
 }
 
 /// Where a metric's values come from. Only successful requests have values, but for what says otherwise.
@@ -153,6 +157,7 @@ impl Metric {
             Need::OpenLoop => to.origin == LatencyOrigin::Scheduled,
             Need::Replay => to.is_replay,
             Need::Price => to.has_price,
+            Need::Trace => to.has_trace,
         })
     }
 

@@ -128,6 +128,7 @@ pub(crate) fn facts() -> Vec<MetricFacts> {
         needs_schedule: metric.needs.contains(&Need::OpenLoop),
         needs_replay: metric.needs.contains(&Need::Replay),
         needs_price: metric.needs.contains(&Need::Price),
+        needs_trace: metric.needs.contains(&Need::Trace),
         needs_goodput: matches!(
             metric.source,
             Source::Phase(

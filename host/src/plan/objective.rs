@@ -74,6 +74,8 @@ pub(crate) struct MetricFacts {
     pub(crate) needs_replay: bool,
     /// The run has to have a price.
     pub(crate) needs_price: bool,
+    /// The steps of requests have to be written down.
+    pub(crate) needs_trace: bool,
     /// Requests have to have objectives of their own.
     pub(crate) needs_goodput: bool,
     /// Its statistics, as summaries spell them; none where it is one number.

@@ -89,6 +89,7 @@ impl Aggregator {
                 origin: if open { LatencyOrigin::Scheduled } else { LatencyOrigin::Sent },
                 is_replay: phases().any(|phase| phase.law == REPLAY),
                 has_price: header.settings.price.is_some(),
+                has_trace: header.settings.export_http_trace,
             };
             let metrics = CATALOGUE.iter().filter(|metric| metric.applies(measurable));
             Columns::new(metrics, header.settings.price)

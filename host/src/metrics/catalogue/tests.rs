@@ -74,6 +74,7 @@ fn metrics_of_streams_and_tokens_stay_away_from_embeddings() {
         origin: LatencyOrigin::Sent,
         is_replay: false,
         has_price: false,
+        has_trace: false,
     };
     let tags: Vec<&str> = CATALOGUE
         .iter()
