@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     metrics::{
-        Interval, Judged, ObjectiveState,
+        Interval, Judged, Metric, ObjectiveState,
         catalogue::CATALOGUE,
         judged::{CONFIDENCE, good_share},
     },
@@ -100,9 +100,11 @@ pub(super) fn good(report: &Report) -> Option<String> {
 /// An objective with its value, and why it cannot be told.
 pub(crate) fn in_words(judged: &Judged) -> String {
     let Judged { objective, value, interval, why, .. } = judged;
-    let unit =
-        CATALOGUE.iter().find(|metric| metric.tag == objective.metric).map_or("", |metric| metric.unit);
-    let shown = |value: f64| if unit.starts_with('$') { price(value) } else { decimal(value) };
+    let metric = CATALOGUE.iter().find(|metric| metric.tag == objective.metric);
+    // A part of a whole is told in percent.
+    let is_part = metric.and_then(Metric::largest).is_some_and(|largest| largest <= 1.0);
+    let (scale, unit) = if is_part { (100.0, "%") } else { (1.0, metric.map_or("", |metric| metric.unit)) };
+    let shown = |value: f64| if unit.starts_with('$') { price(value) } else { decimal(scale * value) };
     let number = |value: f64| if value.is_finite() { shown(value) } else { "unknown".to_owned() };
     let mut text = objective.text.clone();
     if let Some(value) = value {
