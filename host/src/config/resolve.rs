@@ -94,14 +94,7 @@ pub(crate) fn resolve(
     let classes = classes::classes(spec, around, &mut problems);
     let goodput = goodput(spec, measurable, &mut problems);
     let price = price(spec, measurable, &mut problems);
-    let numbers = Numbers {
-        measurable,
-        classes: &classes,
-        has_goodput: !goodput.is_empty() || classes.list.iter().any(|class| class.goodput.is_some()),
-        is_replay: spec.fixed_schedule.is_given(),
-        has_price: price.is_some(),
-    };
-    let slo = slo(spec, numbers, &mut problems);
+    let slo = slo(spec, measurable, (&classes, &goodput, price), &mut problems);
     if target.lacks_model() {
         classes.first_model().unwrap_or_default().clone_into(&mut target.model);
     }
@@ -195,8 +188,20 @@ fn price(spec: &RunSpec, measurable: Measurable<'_>, problems: &mut Problems) ->
     problems.note(price.map_err(|error| ConfigError::Price { by, error }))
 }
 
-fn slo(spec: &RunSpec, numbers: Numbers<'_>, problems: &mut Problems) -> Vec<RunObjective> {
+fn slo(
+    spec: &RunSpec,
+    measurable: Measurable<'_>,
+    (classes, goodput, price): (&Classes, &[Objective], Option<Price>),
+    problems: &mut Problems,
+) -> Vec<RunObjective> {
     let Some((texts, by)) = spec.slo.given() else { return Vec::new() };
+    let numbers = Numbers {
+        measurable,
+        classes,
+        has_goodput: !goodput.is_empty() || classes.list.iter().any(|class| class.goodput.is_some()),
+        is_replay: spec.fixed_schedule.is_given(),
+        has_price: price.is_some(),
+    };
     let objectives = slo::objectives(texts, numbers);
     problems.note(objectives.map_err(|error| ConfigError::RunObjective { by, error })).unwrap_or_default()
 }

@@ -142,8 +142,10 @@ impl Columns {
             return;
         }
         for (metric, column) in &mut self.by_metric {
-            if let (Source::Failure(measure), Column::Values(values)) = (metric.source, column) {
-                measure(request).into_iter().for_each(|value| values.push(value));
+            if let (Source::Failure(measure), Column::Values(values)) = (metric.source, column)
+                && let Some(value) = measure(request)
+            {
+                values.push(value);
             }
         }
     }

@@ -74,9 +74,9 @@ pub(crate) struct Judged {
 impl Judged {
     /// What these results, of the run or of a class, say of an objective.
     pub(crate) fn of(objective: &RunObjective, results: &Results) -> Self {
-        let stats = results.table.get(&objective.metric);
-        let value = stats.and_then(|stats| statistic(&stats, &objective.statistic));
-        let interval = stats.and_then(|stats| interval(objective, &stats, results));
+        let found = results.table.get(&objective.metric);
+        let value = found.and_then(|found| statistic(&found, &objective.statistic));
+        let interval = found.and_then(|found| interval(objective, &found, results));
         let (state, why) = value.map_or((ObjectiveState::CannotTell, Some("nothing has a value")), |value| {
             judge(objective, value, interval)
         });

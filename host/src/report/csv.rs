@@ -43,10 +43,10 @@ fn with_column(mut rows: Vec<Vec<String>>, is_there: bool) -> Vec<Vec<String>> {
 }
 
 fn rows_of(results: &Results) -> Vec<Vec<String>> {
-    results.table.rows().map(|(metric, stats)| row(metric, stats)).collect()
+    results.table.rows().map(|(metric, stats)| row(metric, &stats)).collect()
 }
 
-fn row(metric: &Metric, stats: Stats) -> Vec<String> {
+fn row(metric: &Metric, stats: &Stats) -> Vec<String> {
     let statistic = |key: &str| match stats {
         Stats::Distribution(values) => values.statistic(key).map(text).unwrap_or_default(),
         Stats::OverTime(curve) => curve.statistic(key).map(text).unwrap_or_default(),
@@ -54,7 +54,7 @@ fn row(metric: &Metric, stats: Stats) -> Vec<String> {
     };
     // What is one value at each moment has neither a number of values nor a sum of them.
     let (count, sum) = match stats {
-        Stats::Distribution(Distribution { count, sum, .. }) => (count.to_string(), text(sum)),
+        Stats::Distribution(Distribution { count, sum, .. }) => (count.to_string(), text(*sum)),
         Stats::Scalar(_) | Stats::OverTime(_) => (String::new(), String::new()),
     };
     let mut row = vec![name(metric), text(stats.avg())];

@@ -57,8 +57,7 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     if report.header.capabilities.produces_tokens {
         set("token_counts", token_counts(&report.profiling.counting));
     }
-    let known = [("prefix_cache", report.prefix_cache.summary()), ("marks", marks::summary(report))];
-    for (key, value) in known.into_iter().filter_map(|(key, value)| Some((key, value?))) {
+    for (key, value) in where_there_is_any(report) {
         set(key, value);
     }
     report.speculation.iter().for_each(|said| drop(set("speculative_decoding", said.summary())));
@@ -93,10 +92,6 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     if !header.settings.goodput.is_empty() {
         set("objectives", json!(header.settings.goodput));
     }
-    if !header.settings.slo.is_empty() {
-        set("slo", objectives::summary(report));
-    }
-    objectives::shares(report).into_iter().for_each(|intervals| drop(set("intervals", intervals)));
     if !report.strangers.is_empty() {
         set("other_load", serde_json::to_value(&report.strangers)?);
     }
@@ -116,6 +111,17 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     set("percentiles_note", PERCENTILES_NOTE.into());
     set("definitions", definitions(report));
     Ok(Value::Object(summary))
+}
+
+/// What stands there only where there is something to say.
+fn where_there_is_any(report: &Report) -> impl Iterator<Item = (&'static str, Value)> {
+    let parts = [
+        ("prefix_cache", report.prefix_cache.summary()),
+        ("marks", marks::summary(report)),
+        ("slo", objectives::summary(report)),
+        ("intervals", objectives::shares(report)),
+    ];
+    parts.into_iter().filter_map(|(key, value)| Some((key, value?)))
 }
 
 /// Tokens of the same texts by two counters, and requests by how their inter-token latency is known.

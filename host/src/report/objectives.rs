@@ -34,8 +34,8 @@ pub(crate) fn judged(report: &Report) -> Vec<Judged> {
     settings.slo.iter().filter_map(judge).collect()
 }
 
-/// For the summary: an object for each.
-pub(super) fn summary(report: &Report) -> Value {
+/// For the summary: an object for each; none where nothing is asked.
+pub(super) fn summary(report: &Report) -> Option<Value> {
     let one = |Judged { objective, value, interval, state, why }: Judged| {
         json!({
             "objective": objective.text,
@@ -51,7 +51,8 @@ pub(super) fn summary(report: &Report) -> Value {
             "why": why,
         })
     };
-    judged(report).into_iter().map(one).collect()
+    let all = judged(report);
+    (!all.is_empty()).then(|| all.into_iter().map(one).collect())
 }
 
 /// An end that is not known is `null`.
@@ -106,20 +107,11 @@ pub(crate) fn in_words(judged: &Judged) -> String {
     let (scale, unit) = if is_part { (100.0, "%") } else { (1.0, metric.map_or("", |metric| metric.unit)) };
     let shown = |value: f64| if unit.starts_with('$') { price(value) } else { decimal(scale * value) };
     let number = |value: f64| if value.is_finite() { shown(value) } else { "unknown".to_owned() };
-    let mut text = objective.text.clone();
-    if let Some(value) = value {
-        text += &format!(": {}", with_unit(&shown(*value), unit));
-    }
-    let mut remarks = Vec::new();
-    remarks.extend(
-        interval
-            .map(|Interval { low, high, .. }| format!("95 % interval {} to {}", number(low), number(high))),
-    );
-    remarks.extend(why.map(str::to_owned));
-    if !remarks.is_empty() {
-        text += &format!(" ({})", remarks.join("; "));
-    }
-    text
+    let value = value.map(|value| format!(": {}", with_unit(&shown(value), unit))).unwrap_or_default();
+    let interval = interval.map(|it| format!("95 % interval {} to {}", number(it.low), number(it.high)));
+    let remarks: Vec<String> = interval.into_iter().chain(why.map(str::to_owned)).collect();
+    let remarks = if remarks.is_empty() { String::new() } else { format!(" ({})", remarks.join("; ")) };
+    format!("{}{value}{remarks}", objective.text)
 }
 
 /// The worst that became of an objective, and which of them it became of, in one line; none where nothing is asked.

@@ -24,10 +24,10 @@ impl Serialize for Exact {
 
 /// Each metric under its tag.
 pub(super) fn metrics(table: &MetricTable) -> Map<String, Value> {
-    table.rows().map(|(metric, stats)| (metric.tag.to_owned(), statistics(metric.unit, stats))).collect()
+    table.rows().map(|(metric, stats)| (metric.tag.to_owned(), statistics(metric.unit, &stats))).collect()
 }
 
-fn statistics(unit: &str, stats: Stats) -> Value {
+fn statistics(unit: &str, stats: &Stats) -> Value {
     let mut object = Map::new();
     let mut set = |key: &str, value: Value| object.insert(key.to_owned(), value);
     set("unit", unit.into());
@@ -35,17 +35,17 @@ fn statistics(unit: &str, stats: Stats) -> Value {
     let (percentiles, min, max, std, of_all) = match stats {
         Stats::Scalar(_) => return Value::Object(object),
         Stats::Distribution(Distribution { percentiles, min, max, std, count, sum, .. }) => {
-            (percentiles, min, max, std, Some((count, sum)))
+            (percentiles, min, max, std, Some((*count, *sum)))
         }
         Stats::OverTime(TimeWeighted { percentiles, min, max, std, .. }) => {
             (percentiles, min, max, std, None)
         }
     };
     for ((key, _), value) in std::iter::zip(PERCENTILES, percentiles) {
-        set(key, json!(Exact(value)));
+        set(key, json!(Exact(*value)));
     }
     for (key, value) in [("min", min), ("max", max), ("std", std)] {
-        set(key, json!(Exact(value)));
+        set(key, json!(Exact(*value)));
     }
     if let Some((count, sum)) = of_all {
         set("count", count.into());

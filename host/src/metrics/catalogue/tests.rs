@@ -20,12 +20,11 @@ fn every_tag_is_its_own() {
 fn sums_are_taken_of_metrics_of_requests() {
     for metric in CATALOGUE {
         match metric.source {
-            Source::Sum(of) => assert!(of_requests(of), "{of}"),
+            Source::Sum(of) | Source::AboveLeast(of, _) => assert!(of_requests(of), "{of}"),
             Source::Rate(of) => of.iter().for_each(|of| assert!(of_requests(of), "{of}")),
             Source::Share(part, whole) | Source::Ratio(part, whole) | Source::OneAndRatio(part, whole) => {
                 assert!(of_requests(part) && of_requests(whole), "{part}");
             }
-            Source::AboveLeast(of, _) => assert!(of_requests(of), "{of}"),
             Source::Above(of, _) => assert!(CATALOGUE.iter().any(|metric| metric.tag == of), "{of}"),
             Source::Request(_)
             | Source::Failure(_)
