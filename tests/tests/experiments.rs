@@ -308,13 +308,26 @@ fn a_run_that_cannot_be_kept_ends_the_experiment_and_is_measured_later() {
     );
 }
 
+/// A server whose first token takes so long.
+fn server_of(ttft_ms: &str) -> MockServer {
+    MockServer::start(["--ttft-ms", ttft_ms, "--itl-ms", "1"])
+}
+
+/// The runs of an experiment in the order in which they ended: cell and repetition.
+fn runs_in(dir: &Path) -> Vec<String> {
+    let state = read(&dir.join("experiment.json"));
+    let name = |run: &Value| format!("{}/{}", run["cell"].as_str().unwrap(), run["repeat"]);
+    state["runs"].as_array().unwrap().iter().map(name).collect()
+}
+
 /// Four runs against a server whose first token takes so long.
 fn four_runs(ttft_ms: &str, words: &[&str]) -> Run {
-    let server = MockServer::start(["--ttft-ms", ttft_ms, "--itl-ms", "1"]);
-    Tool::profile(&server)
-        .args(["--no-server-metrics", "--osl", "4", "--request-count", "8", "--num-profile-runs", "4"])
-        .args(words)
-        .run()
+    runs_at(ttft_ms, &[&["--request-count", "8", "--num-profile-runs", "4"], words].concat())
+}
+
+fn runs_at(ttft_ms: &str, words: &[&str]) -> Run {
+    let server = server_of(ttft_ms);
+    Tool::profile(&server).args(["--no-server-metrics", "--osl", "4"]).args(words).run()
 }
 
 fn compare(sides: &[&Run], words: &[&str]) -> Run {
@@ -344,6 +357,38 @@ fn a_slower_server_is_worse_and_breaks_the_gate() {
         "{}",
         junit.stdout
     );
+}
+
+#[test]
+fn two_servers_are_measured_by_turns_and_compared() {
+    let (first, second) = (server_of("20"), server_of("40"));
+    let run = Tool::new(["compare", "--against", first.url(), second.url()])
+        .args(["--repeats", "4", "--metric", "time_to_first_token.p50", "--format", "json"])
+        .args(["--artifact-dir", "ab", "--", "--model", "m", "--endpoint-type", "chat", "--streaming"])
+        .args(["--no-server-metrics", "--osl", "4", "--request-count", "8"])
+        .run();
+    let compared: Value = serde_json::from_str(&run.succeeds().stdout).unwrap();
+    let comparison = &compared["comparisons"][0];
+    assert_eq!((&comparison["first"], &comparison["second"]), (&json!(first.url()), &json!(second.url())));
+    assert_eq!(comparison["rows"][0]["answer"], "worse");
+    let order = runs_in(&run.dir().join("ab"));
+    assert_eq!(order.join(" "), "first/1 second/1 second/2 first/2 first/3 second/3 second/4 first/4");
+    let again =
+        Tool::new(["compare"]).arg(run.dir().join("ab")).args(["--metric", "time_to_first_token.p50"]).run();
+    assert!(again.succeeds().stdout.contains("second against first"), "{}", again.stdout);
+}
+
+#[test]
+fn one_run_a_side_has_an_interval_and_no_answer() {
+    let one = |ttft_ms| runs_at(ttft_ms, &["--request-count", "40"]);
+    let (before, after) = (one("5"), one("15"));
+    let metric = ["--metric", "time_to_first_token.p50", "--gate", "time_to_first_token.p50 +5%"];
+    let compared = compare(&[&before, &after], &[&metric[..], &["--format", "json"]].concat());
+    compared.ends_with(6);
+    let compared: Value = serde_json::from_str(&compared.stdout).unwrap();
+    let row = &compared["comparisons"][0]["rows"][0];
+    assert_eq!((&row["answer"], &row["why"]["reason"]), (&json!("cannot_tell"), &json!("one_run_a_side")));
+    assert!(row["interval"][0].as_f64().unwrap() > 1.0, "{row}");
 }
 
 #[test]

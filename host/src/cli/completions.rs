@@ -54,8 +54,10 @@ fn visible(command: &Command, endpoints: &[String], services: &[String]) -> Comm
 /// A flag or word as a script of completions needs it, with these names to choose from, or else its own. Its relations to
 /// others are left out: those may be hidden.
 fn offered(arg: &Arg, names: &[String]) -> Arg {
-    let mut copy =
-        Arg::new(arg.get_id().clone()).action(arg.get_action().clone()).global(arg.is_global_set());
+    let mut copy = Arg::new(arg.get_id().clone())
+        .action(arg.get_action().clone())
+        .global(arg.is_global_set())
+        .last(arg.is_last_set());
     if let Some(long) = arg.get_long() {
         copy = copy.long(long.to_owned());
     }

@@ -39,7 +39,7 @@ pub(super) fn typed_with_lists(words: &[OsString], refused: clap::Error) -> Resu
 ///
 /// # Errors
 /// It cannot be read even so.
-fn typed(words: &[OsString]) -> Result<Typed, clap::Error> {
+pub(super) fn typed(words: &[OsString]) -> Result<Typed, clap::Error> {
     let command = help::command()
         .mut_subcommand("profile", unread)
         .mut_subcommand("config", |config| config.mut_subcommand("show", unread));

@@ -90,6 +90,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         Command::Profile(_)
             | Command::Search(_)
             | Command::Report(_)
+            | Command::Compare(_)
             | Command::Calibrate(_)
             | Command::Worker
     ) {
@@ -109,7 +110,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         Command::Report(args) => report::run(&args),
         Command::Runs(args) => runs::list(&args),
         Command::Show(args) => runs::show(&args),
-        Command::Compare(args) => compare::run(&args),
+        Command::Compare(args) => compare::run(&args, &cli.log),
         Command::Metrics(args) => metrics::run(&args),
         Command::SpeedBenchReport(args) => speed_bench_report::run(&args),
         Command::Dataset(args) => dataset::run(&args),

@@ -1,5 +1,7 @@
 //! The loop over runs. What is measured is noted before the next run begins, so that a kill costs the run that goes on.
 
+use std::collections::BTreeSet;
+
 use super::{
     bench::{Bench, Upcoming},
     between,
@@ -162,7 +164,10 @@ impl Loop<'_> {
         runs.sort_by_key(|run| run.repeat);
         let dirs = runs.iter().map(|run| self.folder.dir().join(&run.folder));
         if convergence.needs_requests() {
-            let values = dirs.filter_map(|dir| values_of_requests(&dir, &convergence.key.metric).ok());
+            let values = dirs.filter_map(|dir| {
+                let metric = convergence.key.metric.as_str();
+                values_of_requests(&dir, &BTreeSet::from([metric])).ok()?.remove(metric)
+            });
             return convergence.is_met_by_requests(values.collect());
         }
         let values = dirs.filter_map(|dir| Measured::read(&dir).ok()?.get(&convergence.key));

@@ -1,7 +1,7 @@
 //! What a run measured, as its files tell it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     io::{self, BufRead, BufReader},
     path::Path,
@@ -101,18 +101,29 @@ impl Measured {
     }
 }
 
-/// The values of a metric for each request of a run, from its file of requests.
+/// The values of metrics for each request of a run, by metric and in the order in which the requests began, from its file of requests.
 ///
 /// # Errors
 /// There is none, or it cannot be read.
-pub(super) fn values_of_requests(dir: &Path, metric: &str) -> io::Result<Vec<f64>> {
+pub(super) fn values_of_requests(
+    dir: &Path,
+    metrics: &BTreeSet<&str>,
+) -> io::Result<BTreeMap<String, Vec<f64>>> {
     let file = BufReader::new(File::open(dir.join(file_names::REQUESTS))?);
-    let mut values = Vec::new();
+    let mut dated: BTreeMap<&str, Vec<(u64, f64)>> = BTreeMap::new();
     for line in file.lines() {
         let record: Value = serde_json::from_str(&line?)?;
-        values.extend(record["metrics"][metric]["value"].as_f64());
+        let began_ns = record["metadata"]["request_start_ns"].as_u64().unwrap_or_default();
+        for metric in metrics {
+            let value = record["metrics"][metric]["value"].as_f64();
+            dated.entry(metric).or_default().extend(value.map(|value| (began_ns, value)));
+        }
     }
-    Ok(values)
+    let in_order = |(metric, mut values): (&str, Vec<(u64, f64)>)| {
+        values.sort_by_key(|(began_ns, _)| *began_ns);
+        (metric.to_owned(), values.into_iter().map(|(_, value)| value).collect())
+    };
+    Ok(dated.into_iter().map(in_order).collect())
 }
 
 #[cfg(test)]

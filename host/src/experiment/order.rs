@@ -37,6 +37,16 @@ impl Order {
                     |repeat| cells_of(repeat).into_iter().map(move |cell| PlannedRun { cell, repeat });
                 (1..=repeats).flat_map(round).collect()
             }
+            SweepMode::Alternating => {
+                let round = |repeat: u32| {
+                    let mut cells = cells_of(if repeat % 2 == 0 { repeat - 1 } else { repeat });
+                    if repeat % 2 == 0 {
+                        cells.reverse();
+                    }
+                    cells.into_iter().map(move |cell| PlannedRun { cell, repeat })
+                };
+                (1..=repeats).flat_map(round).collect()
+            }
             SweepMode::Independent => {
                 let of_cell = |cell| (1..=repeats).map(move |repeat| PlannedRun { cell, repeat });
                 cells_of(1).into_iter().flat_map(of_cell).collect()
@@ -62,6 +72,7 @@ mod tests {
 
     #[rstest]
     #[case(SweepMode::Repeated, "0 1 2 3 0' 1' 2' 3'")]
+    #[case(SweepMode::Alternating, "0 1 2 3 3' 2' 1' 0'")]
     #[case(SweepMode::Independent, "0 0' 1 1' 2 2' 3 3'")]
     fn everything_is_repeated_or_each_cell(#[case] mode: SweepMode, #[case] expected: &str) {
         assert_eq!(order(mode, false, 1), expected);
@@ -69,7 +80,7 @@ mod tests {
 
     #[rstest]
     fn a_shuffled_order_has_the_same_runs_and_is_the_same_for_a_seed(
-        #[values(SweepMode::Repeated, SweepMode::Independent)] mode: SweepMode,
+        #[values(SweepMode::Repeated, SweepMode::Alternating, SweepMode::Independent)] mode: SweepMode,
     ) {
         let sorted = |text: &str| {
             let mut words: Vec<String> = text.split(' ').map(str::to_owned).collect();

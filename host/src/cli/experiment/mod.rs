@@ -48,14 +48,36 @@ pub(super) fn run(settings: &settings::Asked, log: &LogFlags) -> Result<Exit, Fa
     if !design.is_experiment() {
         return profile::run(&settings.with(design.cells[0].over(&asked.base))?, log);
     }
+    begun(settings, &asked, design, log, Printed::Table).map(|(exit, _)| exit)
+}
+
+/// Carries out an experiment that these settings ask for; how the process would end by it, and its folder.
+///
+/// # Errors
+/// Everything that is wrong with the settings; or nothing could be measured.
+pub(super) fn measured(settings: &settings::Asked, log: &LogFlags) -> Result<(Exit, PathBuf), Failure> {
+    let asked = Asked::of(&settings.all())?;
+    let design = designed(settings, &asked)?;
+    begun(settings, &asked, design, log, Printed::Nothing)
+}
+
+fn begun(
+    settings: &settings::Asked,
+    asked: &Asked,
+    design: Design,
+    log: &LogFlags,
+    printed: Printed,
+) -> Result<(Exit, PathBuf), Failure> {
     let (registry, flags) = check(&design, &asked.base, settings)?;
     let folder = match &flags.artifact_dir {
         Some(dir) => ExperimentFolder::named(dir)?,
         None => ExperimentFolder::dated(&usual_name(&flags, &design), Clock::start().wall_start_ns())?,
     };
     let state = State::new(&asked.kept(), &design);
+    let dir = folder.dir().to_owned();
     let experiment = Experiment { design, base: asked.base.clone(), folder, state };
-    carry_out(experiment, &asked, Of { settings, flags: &flags, registry, log_words: log.words() })
+    let of = Of { settings, flags: &flags, registry, log_words: log.words() };
+    Ok((carry_out(experiment, asked, of, printed)?, dir))
 }
 
 /// What settings ask for.
@@ -157,7 +179,8 @@ fn resume(settings: &settings::Asked, typed: &Asked, dir: &Path, log: &LogFlags)
     }
     let (registry, flags) = check(&design, &asked.base, settings)?;
     let experiment = Experiment { design, base: asked.base.clone(), folder, state };
-    carry_out(experiment, &asked, Of { settings, flags: &flags, registry, log_words: log.words() })
+    let of = Of { settings, flags: &flags, registry, log_words: log.words() };
+    carry_out(experiment, &asked, of, Printed::Table)
 }
 
 /// What is carried out.
@@ -180,7 +203,16 @@ struct Of<'a> {
     log_words: Vec<&'static str>,
 }
 
-fn carry_out(experiment: Experiment, asked: &Asked, of: Of<'_>) -> Result<Exit, Failure> {
+/// What is printed of an experiment that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Printed {
+    /// The table of all runs, if it is wanted, and where the results are.
+    Table,
+    /// Nothing: its runs are for a comparison, which is printed alone.
+    Nothing,
+}
+
+fn carry_out(experiment: Experiment, asked: &Asked, of: Of<'_>, printed: Printed) -> Result<Exit, Failure> {
     profile::own_the_process();
     let dir = experiment.folder.dir().to_owned();
     let note = experiment.folder.interrupt_note();
@@ -191,7 +223,8 @@ fn carry_out(experiment: Experiment, asked: &Asked, of: Of<'_>) -> Result<Exit, 
     let work = move || -> Result<Exit, Failure> {
         let Experiment { design, base, folder, mut state } = experiment;
         let ended = experiment::carry_out(&design, &base, &folder, &mut state, &mut runner)?;
-        tell(&design, &state, &folder, &ended, prints)
+        let shown = (printed == Printed::Table).then_some(prints);
+        tell(&design, &state, &folder, &ended, shown)
     };
     match until(|interrupt| signals.hear(interrupt), work) {
         Ok(Ok(done)) => done,
@@ -208,19 +241,23 @@ fn carry_out(experiment: Experiment, asked: &Asked, of: Of<'_>) -> Result<Exit, 
     }
 }
 
-/// Writes and prints what all runs came to, and says how the process ends.
+/// Writes what all runs came to, prints it, with the table or without it, and says how the process ends.
 fn tell(
     design: &Design,
     state: &State,
     folder: &ExperimentFolder,
     ended: &Ended,
-    prints: bool,
+    shown: Option<bool>,
 ) -> Result<Exit, Failure> {
     let results = Results::read(design, state, folder.dir());
     let screen = terminal::screen();
     let text = experiment::write_results(&results, state, folder, screen)?;
     let wrote = format!("the results are in {}\n", folder.dir().display());
-    terminal::print(&if prints { format!("{text}\n{wrote}") } else { wrote })?;
+    match shown {
+        Some(true) => terminal::print(&format!("{text}\n{wrote}"))?,
+        Some(false) => terminal::print(&wrote)?,
+        None => {}
+    }
     match ended {
         Ended::Interrupted { exit_code } => {
             terminal::warn(&how_to_go_on("interrupted", folder.dir()));

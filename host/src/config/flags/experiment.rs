@@ -38,8 +38,8 @@ pub(crate) struct ExperimentFlags {
     #[arg(long, value_name = "LEVEL", value_parser = units::inner_share, help_heading = EXPERIMENT)]
     pub(crate) confidence_level: Option<f64>,
 
-    /// Repeat everything when each combination was measured once (`repeated`), or each combination before the next one
-    /// (`independent`) [default: repeated].
+    /// Repeat everything when each combination was measured once (`repeated`), the same with every second repetition in the reverse
+    /// order (`alternating`), or each combination before the next one (`independent`) [default: repeated].
     #[arg(long, value_name = "MODE", value_parser = ChoiceParser::<SweepMode>::new(), help_heading = EXPERIMENT)]
     pub(crate) parameter_sweep_mode: Option<SweepMode>,
 
@@ -166,13 +166,18 @@ pub(crate) enum SweepMode {
     /// All combinations, one after the other.
     #[default]
     Repeated,
+    /// All combinations, then all of them in the reverse order, and so on: what drifts over time is nobody's advantage.
+    Alternating,
     /// Each combination, before the next one.
     Independent,
 }
 
 impl Choice for SweepMode {
-    const NAMES: &'static [(&'static str, Self)] =
-        &[("repeated", Self::Repeated), ("independent", Self::Independent)];
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("repeated", Self::Repeated),
+        ("alternating", Self::Alternating),
+        ("independent", Self::Independent),
+    ];
 }
 
 /// When a combination was measured often enough.

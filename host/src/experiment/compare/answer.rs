@@ -24,6 +24,8 @@ pub(crate) enum Answer {
 pub(crate) enum Why {
     /// A side has too few for an interval.
     TooFewRuns,
+    /// Each side has one, and the interval is that of their requests.
+    OneRunASide,
     /// It would be a difference by itself. Among so many numbers, one like it is found by chance.
     AmongMany { numbers: usize },
     /// The interval lies across an end of the margin.

@@ -9,11 +9,14 @@ mod differences;
 mod foreign;
 mod gate;
 mod normal;
+mod one_run;
 pub(crate) mod question;
 mod rank_sum;
 mod settings;
 mod shift;
 mod side;
+#[cfg(test)]
+mod stored;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;
@@ -57,7 +60,7 @@ pub(crate) struct Row {
     pub(crate) runs: [usize; 2],
     /// The second side as a multiple of the first; nothing where a value is not above 0.
     pub(crate) ratio: Option<f64>,
-    /// It holds the ratio.
+    /// It holds the ratio. With one run a side, it is that of their requests alone.
     pub(crate) interval: Option<(f64, f64)>,
     /// The probability of such a difference by chance. Where several numbers are judged together, it is raised for that.
     pub(crate) p: f64,
@@ -78,7 +81,13 @@ pub(crate) fn compare(first: &Side, second: &Side, question: &Question) -> Vec<R
         .into_iter()
         .map(|pair| {
             let margin = question.margin.or(noise(&pair.sides));
-            row(pair, margin, question.level)
+            let of_requests = interval_of_requests(&pair, question.level);
+            let row = row(pair, margin, question.level);
+            if row.runs == [1, 1] {
+                Row { interval: of_requests, why: Some(Why::OneRunASide), ..row }
+            } else {
+                row
+            }
         })
         .collect();
     judge_together(&mut rows, question.level);
@@ -86,17 +95,19 @@ pub(crate) fn compare(first: &Side, second: &Side, question: &Question) -> Vec<R
 }
 
 /// A number of all runs of both sides.
-struct Pair {
+struct Pair<'a> {
     cell: String,
     decides: bool,
     key: Key,
     unit: String,
     sides: [Vec<f64>; 2],
+    /// What the number is made of, where each side is one run whose requests are known.
+    requests: Option<[&'a [f64]; 2]>,
     larger_is_better: bool,
 }
 
 /// What both sides have of these numbers, by cell.
-fn pairs(first: &Side, second: &Side, keys: &[Key]) -> Vec<Pair> {
+fn pairs<'a>(first: &'a Side, second: &'a Side, keys: &[Key]) -> Vec<Pair<'a>> {
     let mut pairs = Vec::new();
     for (name, runs) in &first.cells {
         let Some(others) = second.cells.get(name) else { continue };
@@ -106,7 +117,7 @@ fn pairs(first: &Side, second: &Side, keys: &[Key]) -> Vec<Pair> {
     pairs
 }
 
-fn pair(cell: &str, key: &Key, runs: [&[side::SideRun]; 2]) -> Option<Pair> {
+fn pair<'a>(cell: &str, key: &Key, runs: [&'a [side::SideRun]; 2]) -> Option<Pair<'a>> {
     let sides = runs.map(|runs| runs.iter().filter_map(|run| run.measured.get(key)).collect::<Vec<f64>>());
     if sides.iter().any(Vec::is_empty) {
         return None;
@@ -118,8 +129,20 @@ fn pair(cell: &str, key: &Key, runs: [&[side::SideRun]; 2]) -> Option<Pair> {
         key: key.clone(),
         unit: unit.unwrap_or_default(),
         sides,
+        requests: requests(key, runs),
         larger_is_better: larger_is_better(&key.metric),
     })
+}
+
+/// What a number is made of, where each side is one run whose requests are known.
+fn requests<'a>(key: &Key, runs: [&'a [side::SideRun]; 2]) -> Option<[&'a [f64]; 2]> {
+    let [[first], [second]] = runs else { return None };
+    Some([first.values(key)?, second.values(key)?])
+}
+
+/// How far apart the requests of one run a side allow a number to be.
+fn interval_of_requests(pair: &Pair<'_>, level: f64) -> Option<(f64, f64)> {
+    one_run::interval(pair.requests?, &pair.key.statistic, level)
 }
 
 /// Whether a larger value of a metric is better.
@@ -127,8 +150,8 @@ fn larger_is_better(tag: &str) -> bool {
     CATALOGUE.iter().any(|metric| metric.tag == tag && metric.larger_is_better)
 }
 
-fn row(pair: Pair, margin: Margin, level: f64) -> Row {
-    let Pair { cell, decides, key, unit, sides, larger_is_better } = pair;
+fn row(pair: Pair<'_>, margin: Margin, level: f64) -> Row {
+    let Pair { cell, decides, key, unit, sides, requests: _, larger_is_better } = pair;
     let [first, second] = &sides;
     let medians = [median(first).unwrap_or(f64::NAN), median(second).unwrap_or(f64::NAN)];
     let found = shift::shift(first, second, level);

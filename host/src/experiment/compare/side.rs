@@ -1,20 +1,20 @@
 //! What is compared: runs, with their numbers and their settings.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
 };
 
 use serde_json::Value;
 
-use super::{foreign, settings};
+use super::{foreign, one_run, settings};
 use crate::{
     experiment::{
         best::Key,
         folder::{self, FolderError, is_experiment},
-        measured::Measured,
-        state::RunState,
+        measured::{self, Measured},
+        state::{RunState, StoredCell},
     },
     explain::Explain,
     record::journal,
@@ -30,6 +30,9 @@ pub(crate) enum SideError {
     /// None of its runs came to its end.
     #[error("all {runs} runs in `{}` are incomplete: they failed, were cut short, or have no report", .dir.display())]
     Incomplete { dir: PathBuf, runs: usize },
+    /// A cell of it has no run that came to its end.
+    #[error("the cell `{cell}` in `{}` has no complete run, of {runs}", .dir.display())]
+    Cell { cell: String, dir: PathBuf, runs: usize },
     /// The report of one of its runs cannot be read.
     #[error("read the report of the run `{}`", .path.display())]
     Report { path: PathBuf, source: io::Error },
@@ -52,8 +55,12 @@ impl Explain for SideError {
         match self {
             Self::Nothing(_) => "name the folder of a run, of an experiment, or one with folders of runs in it; `prony report RUN` makes the report of a run".to_owned(),
             Self::Incomplete { .. } => "measure them again; `prony report RUN` says how a run ended".to_owned(),
+            Self::Cell { dir, .. } => format!("`prony profile --resume {}` measures what is missing", dir.display()),
             Self::Report { path, .. } => {
                 format!("`prony report {}` makes it again; or take the run out of the folder", path.display())
+            }
+            Self::Results { path, .. } if path.ends_with(file_names::REQUESTS) => {
+                "`prony report RUN` makes it again from the run's journal".to_owned()
             }
             Self::Results { .. } => "name a `profile_export_aiperf.json`, a file of `vllm bench serve --save-result`, or a folder of them".to_owned(),
             Self::Folder { .. } | Self::Settings { .. } => "look at its permissions".to_owned(),
@@ -62,7 +69,7 @@ impl Explain for SideError {
     }
 
     fn is_statement(&self) -> bool {
-        matches!(self, Self::Nothing(_) | Self::Incomplete { .. })
+        matches!(self, Self::Nothing(_) | Self::Incomplete { .. } | Self::Cell { .. })
             || matches!(self, Self::Experiment(error) if error.is_statement())
     }
 }
@@ -73,6 +80,19 @@ pub(super) struct SideRun {
     pub(super) measured: Measured,
     /// By key, those that may not differ.
     pub(super) settings: BTreeMap<String, Value>,
+    /// Its folder; another tool's results have none with requests.
+    pub(super) dir: Option<PathBuf>,
+    /// The values of its requests by metric, in the order in which these began; none where they are not needed.
+    pub(super) requests: BTreeMap<String, Vec<f64>>,
+}
+
+impl SideRun {
+    /// The values that a number of it is made of, if they are known.
+    pub(super) fn values(&self, key: &Key) -> Option<&[f64]> {
+        let values = self.requests.get(&key.metric)?;
+        let number = self.measured.get(key)?;
+        one_run::make_up(values, &key.statistic, number).then_some(values)
+    }
 }
 
 /// One side of a comparison.
@@ -118,6 +138,33 @@ impl Side {
         }
     }
 
+    /// Each cell of an experiment as a side of its own, in the order in which they were asked for; nothing where it has no several ones.
+    ///
+    /// # Errors
+    /// The folder is no experiment, or a cell has no runs with a report.
+    pub(crate) fn of_cells(dir: &Path) -> Result<Vec<Self>, SideError> {
+        let state = folder::read(dir)?;
+        let side_of = |cell: &StoredCell| {
+            let mut side =
+                Self { name: cell.name.clone(), cells: BTreeMap::new(), left_out: 0, strange: Vec::new() };
+            for run in state.runs.iter().filter(|run| run.cell == cell.name) {
+                if run.state == RunState::Measured {
+                    side.take(&dir.join(&run.folder), String::new())?;
+                } else {
+                    side.left_out += 1;
+                }
+            }
+            let runs = side.left_out;
+            let has_any = !side.cells.is_empty();
+            has_any.then_some(side).ok_or_else(|| SideError::Cell {
+                cell: cell.name.clone(),
+                dir: dir.to_owned(),
+                runs,
+            })
+        };
+        state.cells.iter().map(side_of).collect()
+    }
+
     /// Takes the runs whose folders or files are in a folder, and notes files that are none.
     fn take_all(&mut self, dir: &Path) -> Result<(), SideError> {
         let unread = |source| SideError::Folder { path: dir.to_owned(), source };
@@ -153,7 +200,8 @@ impl Side {
         };
         let settings = settings::read(dir)
             .map_err(|source| SideError::Settings { path: dir.join(file_names::SETTINGS), source })?;
-        self.cells.entry(cell).or_default().push(SideRun { measured, settings });
+        let (dir, requests) = (Some(dir.to_owned()), BTreeMap::new());
+        self.cells.entry(cell).or_default().push(SideRun { measured, settings, dir, requests });
         Ok(())
     }
 
@@ -164,8 +212,28 @@ impl Side {
             self.left_out += 1;
             return Ok(());
         }
-        let run = SideRun { measured, settings: BTreeMap::new() };
+        let (settings, requests) = (BTreeMap::new(), BTreeMap::new());
+        let run = SideRun { measured, settings, dir: None, requests };
         self.cells.entry(String::new()).or_default().push(run);
+        Ok(())
+    }
+
+    /// Reads the requests of runs that are the only ones of their cells, which have an interval by them alone. A run without a file of
+    /// them has none.
+    ///
+    /// # Errors
+    /// A file of requests cannot be read.
+    pub(crate) fn read_requests_of_only_runs(&mut self, keys: &[Key]) -> Result<(), SideError> {
+        let metrics: BTreeSet<&str> = keys.iter().map(|key| key.metric.as_str()).collect();
+        let only = self.cells.values_mut().filter(|runs| runs.len() == 1).flatten();
+        for run in only {
+            let Some(dir) = run.dir.as_deref() else { continue };
+            run.requests = match measured::values_of_requests(dir, &metrics) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
+                values => values
+                    .map_err(|source| SideError::Results { path: dir.join(file_names::REQUESTS), source })?,
+            };
+        }
         Ok(())
     }
 

@@ -5,6 +5,11 @@ use std::collections::BTreeMap;
 use super::{side::SideRun, *};
 use crate::experiment::measured::Measured;
 
+/// A run of which no more is known than its numbers.
+pub(super) fn only_numbers() -> SideRun {
+    SideRun { measured: Measured::default(), settings: BTreeMap::new(), dir: None, requests: BTreeMap::new() }
+}
+
 /// A side whose runs have these medians of the latency and these throughputs.
 fn side(latencies: &[f64], throughputs: &[f64]) -> Side {
     let run = |(latency, throughput): (&f64, &f64)| SideRun {
@@ -15,13 +20,13 @@ fn side(latencies: &[f64], throughputs: &[f64]) -> Side {
             ],
             ..Measured::default()
         },
-        settings: BTreeMap::new(),
+        ..only_numbers()
     };
     let runs = latencies.iter().zip(throughputs).map(run).collect();
     side_of(BTreeMap::from([(String::new(), runs)]))
 }
 
-fn side_of(cells: BTreeMap<String, Vec<SideRun>>) -> Side {
+pub(super) fn side_of(cells: BTreeMap<String, Vec<SideRun>>) -> Side {
     Side { name: "side".to_owned(), cells, left_out: 0, strange: Vec::new() }
 }
 
@@ -32,7 +37,7 @@ fn side_with(numbers: &[(Key, [f64; 4])]) -> Vec<SideRun> {
             numbers: numbers.iter().map(|(key, values)| (key.clone(), values[at])).collect(),
             ..Measured::default()
         },
-        settings: BTreeMap::new(),
+        ..only_numbers()
     };
     (0..4).map(run).collect()
 }
@@ -78,7 +83,7 @@ fn noise_widens_the_margin() {
 fn one_run_a_side_tells_nothing() {
     let (first, second) = (side(&[100.0], &[50.0]), side(&[200.0], &[25.0]));
     let rows = compare(&first, &second, &question());
-    assert_eq!((rows[0].why, rows[0].further_runs), (Some(Why::TooFewRuns), Some(3)));
+    assert_eq!((rows[0].why, rows[0].further_runs), (Some(Why::OneRunASide), Some(3)));
     assert!((rows[0].ratio.unwrap() - 2.0).abs() < 1e-9);
 }
 

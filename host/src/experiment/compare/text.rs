@@ -35,8 +35,13 @@ pub(crate) fn headline(rows: &[Row], is_markdown: bool) -> Option<String> {
     let (first, others) = deciding.split_first()?;
     if others.is_empty() {
         let [one, other] = first.runs;
+        let runs = if first.runs == [1, 1] {
+            "one run a side".to_owned()
+        } else {
+            format!("{} and {other}", counted(one, "run"))
+        };
         let word = first.answer.word();
-        return Some(format!("{bold}{word}{bold}: {} ({one} runs and {other})", in_words(first)));
+        return Some(format!("{bold}{word}{bold}: {} ({runs})", in_words(first)));
     }
     let counts = [Answer::Worse, Answer::Better, Answer::Same, Answer::CannotTell].map(|answer| {
         let count = deciding.iter().filter(|row| row.answer == answer).count();
@@ -176,9 +181,13 @@ fn notes(rows: &[Row]) -> Vec<String> {
         ));
     }
     let margin = only_margin(rows).unwrap_or_else(|| "the margin of each row".to_owned());
-    notes.push(format!(
-        "Numbers are medians of runs; a change is the median of all ratios of two runs, and its interval is Mann and Whitney's. Differences within {margin} count as none."
-    ));
+    let is_of_requests = |row: &Row| row.why == Some(Why::OneRunASide);
+    let method = if rows.iter().all(|row| row.interval.is_none() || is_of_requests(row)) {
+        "Numbers are those of the runs."
+    } else {
+        "Numbers are medians of runs; a change is the median of all ratios of two runs, and its interval is Mann and Whitney's."
+    };
+    notes.push(format!("{method} Differences within {margin} count as none."));
     notes
 }
 
@@ -189,6 +198,12 @@ fn reason(row: &Row, why: Why) -> String {
     let fewest = first.min(second);
     let wanted = row.further_runs.map(|further| fewest + further);
     match (why, wanted) {
+        (Why::OneRunASide, _) => format!(
+            "One run a side tells of no difference: the interval is that of their requests, and another run may differ by more. {} runs a side are needed, better {} (`--num-profile-runs {}`).",
+            wanted.unwrap_or_default(),
+            wanted.unwrap_or_default() + 1,
+            wanted.unwrap_or_default() + 1
+        ),
         (Why::TooFewRuns, Some(least)) => format!(
             "{} and {} of `{name}` tell of no difference: {least} runs a side are needed, better {} (`--num-profile-runs {}`).",
             counted(first, "run"),

@@ -1,28 +1,59 @@
 //! `prony compare A B...`: whether one side is better than another one, by their runs.
 
-use std::path::PathBuf;
+mod against;
+mod printed;
+
+use std::{
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use self::printed::printed;
 use super::{
     exit::{Exit, Failure, HasExit},
+    logging::LogFlags,
     terminal,
 };
-use crate::experiment::Key;
-use crate::experiment::compare::{
-    self, Answer, GateState, Question, Row, Side, SideError,
-    question::{self, Gate, QuestionError},
-    text,
+use crate::experiment::{
+    Key,
+    compare::{
+        self, GateState, Question, Row, Side, SideError,
+        question::{self, Gate, QuestionError},
+    },
+    is_experiment,
 };
 
 /// What is compared.
 #[derive(Args, Debug)]
 pub(super) struct CompareArgs {
     /// Folders: of a run, of an experiment (`--num-profile-runs 5`), or one with folders of runs in it. The others are
-    /// compared with the first one.
-    #[arg(value_name = "DIR", required = true, num_args = 2..)]
+    /// compared with the first one. Of a single experiment, the combinations of values are compared with its first one.
+    #[arg(value_name = "DIR", required_unless_present = "against", num_args = 1..)]
     sides: Vec<PathBuf>,
+
+    /// Measure two servers by turns and compare them: first, second, second, first, and so on. Flags of `prony profile` stand behind
+    /// `--`, or settings in the file of `-f`.
+    #[arg(long, num_args = 2, value_names = ["URL_A", "URL_B"], conflicts_with = "sides")]
+    against: Option<Vec<String>>,
+
+    /// Runs of each server [default: 5].
+    #[arg(long, value_name = "N", requires = "against")]
+    repeats: Option<NonZeroU32>,
+
+    /// The configuration file of these runs.
+    #[arg(short = 'f', long, value_name = "FILE", requires = "against")]
+    config: Option<PathBuf>,
+
+    /// Folder for these runs [default: a new one in `artifacts`].
+    #[arg(long, value_name = "DIR", requires = "against")]
+    artifact_dir: Option<PathBuf>,
+
+    /// Settings of these runs: flags of `prony profile`.
+    #[arg(last = true, value_name = "FLAGS", requires = "against")]
+    flags: Vec<std::ffi::OsString>,
 
     /// A number that is compared, as in `time_to_first_token.p99`; may be repeated. The first one decides; the others are
     /// judged together, so that none of them is a difference by chance.
@@ -99,17 +130,25 @@ impl HasExit for QuestionError {
 }
 
 /// Compares, and prints the answer.
-pub(super) fn run(args: &CompareArgs) -> Result<Exit, Failure> {
-    let keys = args.metrics.iter().map(|text| question::key(text)).collect::<Result<Vec<_>, _>>()?;
-    let wanted = keys.clone();
-    let keys = if keys.is_empty() { question::usual_keys() } else { keys };
+pub(super) fn run(args: &CompareArgs, log: &LogFlags) -> Result<Exit, Failure> {
+    let wanted = args.metrics.iter().map(|text| question::key(text)).collect::<Result<Vec<_>, _>>()?;
+    let keys = if wanted.is_empty() { question::usual_keys() } else { wanted.clone() };
     let gates = args.gates.iter().map(|text| question::gate(text)).collect::<Result<Vec<_>, _>>()?;
     let margin = question::margin(&args.margin)?;
     let question = Question { keys, margin, level: level(args.confidence_level)? };
-    let sides = args.sides.iter().map(|dir| Side::read(dir)).collect::<Result<Vec<_>, _>>()?;
-    let Some((first, others)) = sides.split_first() else { return Ok(Exit::Usage) };
+    let (mut sides, differ_on_purpose) = match (&args.against, args.sides.as_slice()) {
+        (Some(urls), _) => match against::measured(args, urls, log)? {
+            Ok(sides) => (sides, true),
+            Err(exit) => return Ok(exit),
+        },
+        (None, [only]) => (cells_of(only)?, true),
+        (None, dirs) => (dirs.iter().map(|dir| Side::read(dir)).collect::<Result<Vec<_>, _>>()?, false),
+    };
     wanted.iter().try_for_each(|key| sides.iter().try_for_each(|side| expect(side, key)))?;
-    let comparisons = others.iter().map(|second| comparison(first, second, &question, &gates, args.anyway));
+    sides.iter_mut().try_for_each(|side| side.read_requests_of_only_runs(&question.keys))?;
+    let Some((first, others)) = sides.split_first() else { return Ok(Exit::Usage) };
+    let anyway = args.anyway || differ_on_purpose;
+    let comparisons = others.iter().map(|second| comparison(first, second, &question, &gates, anyway));
     let comparisons = comparisons.collect::<Result<Vec<_>, _>>()?;
     terminal::print(&printed(&comparisons, args.format)?)?;
     let worst = comparisons.iter().flat_map(|one| &one.gates).map(|gate| gate.state).max();
@@ -118,6 +157,18 @@ pub(super) fn run(args: &CompareArgs) -> Result<Exit, Failure> {
         Some(GateState::CannotTell) => Exit::Incomplete,
         Some(GateState::Kept) | None => Exit::Success,
     })
+}
+
+/// The combinations of values of an experiment, as sides.
+fn cells_of(dir: &Path) -> Result<Vec<Side>, Failure> {
+    let sides = if is_experiment(dir) { Side::of_cells(dir)? } else { Vec::new() };
+    if sides.len() > 1 {
+        return Ok(sides);
+    }
+    let what = format!("`{}` is one side: there is nothing to compare it with", dir.display());
+    Err(Failure::statement(Exit::Usage, what).with_hint(
+        "name two folders, or an experiment with several combinations of values (`--sweep`, `--variant`)",
+    ))
 }
 
 fn level(level: f64) -> Result<f64, Failure> {
@@ -200,83 +251,4 @@ fn judged(gate: &Gate, first: &Side, second: &Side, level: f64) -> Result<GateRe
         Failure::statement(Exit::Usage, what).with_hint("`prony metrics` says what each metric needs")
     })?;
     Ok(GateResult { gate: gate.text.clone(), state, rows })
-}
-
-fn printed(comparisons: &[Comparison], format: Format) -> Result<String, Failure> {
-    Ok(match format {
-        Format::Json => {
-            let text = serde_json::to_string_pretty(&serde_json::json!({ "comparisons": comparisons }))
-                .map_err(|error| Failure::new(Exit::Failed, "write JSON").caused_by(&error))?;
-            text + "\n"
-        }
-        Format::Junit => junit(comparisons),
-        Format::Text | Format::Markdown => {
-            comparisons.iter().map(|comparison| paragraph(comparison, format)).collect::<Vec<_>>().join("\n")
-        }
-    })
-}
-
-fn paragraph(comparison: &Comparison, format: Format) -> String {
-    let Comparison { first, second, left_out, not_results, rows, gates } = comparison;
-    let is_markdown = format == Format::Markdown;
-    let title = format!("{second} against {first}");
-    let title = if is_markdown { format!("### {title}\n\n") } else { format!("{title}\n\n") };
-    let table = if is_markdown { text::markdown(rows) } else { text::table(rows, terminal::screen()) };
-    let headline = text::headline(rows, is_markdown).map(|line| line + "\n\n").unwrap_or_default();
-    let mut blocks = vec![title + &headline + &table];
-    let left_out: usize = left_out.iter().sum();
-    if left_out > 0 {
-        blocks.push(format!("{left_out} of the runs failed or were cut short, and are left out.\n"));
-    }
-    blocks.extend(
-        not_results.iter().map(|file| format!("`{}` has no results, and is left out.\n", file.display())),
-    );
-    blocks.extend(
-        gates.iter().map(|GateResult { gate, state, .. }| format!("gate `{gate}`: {}\n", state.word())),
-    );
-    blocks.join("\n")
-}
-
-/// One suite for each pair of sides, as most build servers read them.
-fn junit(comparisons: &[Comparison]) -> String {
-    let suite = |comparison: &Comparison| {
-        let Comparison { first, second, rows, gates, .. } = comparison;
-        let case = |name: String, failure: Option<String>| {
-            let name = escaped(&name);
-            match failure {
-                Some(why) => format!(
-                    "    <testcase name=\"{name}\"><failure message=\"{}\"/></testcase>\n",
-                    escaped(&why)
-                ),
-                None => format!("    <testcase name=\"{name}\"/>\n"),
-            }
-        };
-        let of_row = |row: &Row| {
-            let name = format!("{} {} {}", row.cell, row.metric, row.statistic).trim().to_owned();
-            case(name, (row.answer == Answer::Worse).then(|| text::in_words(row)))
-        };
-        let of_gate = |gate: &GateResult| {
-            let why = gate.rows.iter().map(text::in_words).collect::<Vec<_>>().join("; ");
-            case(
-                format!("gate {}", gate.gate),
-                (gate.state != GateState::Kept).then(|| format!("{}: {why}", gate.state.word())),
-            )
-        };
-        let cases: String = rows.iter().map(of_row).chain(gates.iter().map(of_gate)).collect();
-        let failures = cases.matches("<failure ").count();
-        let name = escaped(&format!("{second} against {first}"));
-        let tests = rows.len() + gates.len();
-        format!(
-            "  <testsuite name=\"{name}\" tests=\"{tests}\" failures=\"{failures}\">\n{cases}  </testsuite>\n"
-        )
-    };
-    let suites: String = comparisons.iter().map(suite).collect();
-    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n{suites}</testsuites>\n")
-}
-
-/// A text as the value of an attribute.
-fn escaped(text: &str) -> String {
-    let text: String = text.chars().filter(|c| !c.is_control()).collect();
-    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    text.replace('"', "&quot;")
 }

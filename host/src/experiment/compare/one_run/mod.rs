@@ -1,0 +1,154 @@
+//! One run a side: how far apart their requests alone allow the sides to be.
+//!
+//! Requests of a run depend on those before them, so blocks of neighbours are drawn again, and not single requests
+//! ([`blocks`]). What that cannot know is how two runs of one server differ; so it is an interval, and never an answer.
+
+mod blocks;
+mod weights;
+
+use rayon::prelude::*;
+
+use self::{blocks::Blocks, weights::Weights};
+use crate::{metrics::quantile::Distribution, seed::Seed};
+
+/// Values that are drawn for an interval, over all samples.
+const DRAWS: usize = 200_000_000;
+
+/// Samples that an interval is made of.
+const SAMPLES: std::ops::RangeInclusive<usize> = 200..=2000;
+
+/// How far the number of a run may be from that of its requests, as a part of it: what rounding does.
+const ROUNDING: f64 = 1e-6;
+
+/// The interval of the ratio of a statistic of the second side's requests to that of the first's. Both sides' values are in the order in
+/// which the requests began. Nothing where the statistic is neither the mean nor a percentile, there are too few requests for it,
+/// or the ratio has no sense.
+///
+/// Percentile bootstrap of circular blocks (Politis and Romano 1992); percentiles are those of Harrell and Davis 1982.
+pub(super) fn interval(sides: [&[f64]; 2], statistic: &str, level: f64) -> Option<(f64, f64)> {
+    let longer = sides[0].len().max(sides[1].len()).max(1);
+    interval_by(sides, statistic, level, (DRAWS / longer).clamp(*SAMPLES.start(), *SAMPLES.end()))
+}
+
+/// The same, by so many samples.
+fn interval_by(
+    [first, second]: [&[f64]; 2],
+    statistic: &str,
+    level: f64,
+    samples: usize,
+) -> Option<(f64, f64)> {
+    let (from, to) = (Side::of(first, statistic)?, Side::of(second, statistic)?);
+    let ratio = |number: usize| {
+        let seed = Seed::new(number as u64);
+        to.drawn(seed.child("compare.second")) / from.drawn(seed.child("compare.first"))
+    };
+    let mut ratios: Vec<f64> = (0..samples).into_par_iter().map(ratio).collect();
+    if ratios.iter().any(|ratio| !ratio.is_finite() || *ratio <= 0.0) {
+        return None;
+    }
+    ratios.sort_unstable_by(f64::total_cmp);
+    let outside = (1.0 - level) / 2.0;
+    Some((at(&ratios, outside), at(&ratios, 1.0 - outside)))
+}
+
+/// Whether these values are what a number of a run is made of.
+pub(super) fn make_up(values: &[f64], statistic: &str, number: f64) -> bool {
+    let Some(all) = Distribution::of(&mut values.to_vec()) else { return false };
+    let of_values = if statistic == "avg" { Some(all.avg) } else { all.percentile(statistic) };
+    of_values.is_some_and(|value| (value - number).abs() <= ROUNDING * number.abs())
+}
+
+/// The value below which there is this share of others, which are in order.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is the place of a value")]
+fn at(ordered: &[f64], share: f64) -> f64 {
+    let last = ordered.len() - 1;
+    ordered[(share * last as f64).round() as usize]
+}
+
+/// The requests of a run.
+struct Side {
+    blocks: Blocks,
+    /// The values in order.
+    ordered: Vec<f64>,
+    weights: Weights,
+}
+
+impl Side {
+    fn of(values: &[f64], statistic: &str) -> Option<Self> {
+        let weights = Weights::of(statistic, values.len())?;
+        let mut ordered = values.to_vec();
+        ordered.sort_unstable_by(f64::total_cmp);
+        Some(Self { blocks: Blocks::of(values), ordered, weights })
+    }
+
+    /// The statistic of blocks that are drawn anew.
+    fn drawn(&self, seed: Seed) -> f64 {
+        let counts = self.blocks.drawn(&mut seed.stream("blocks"));
+        self.weights.statistic(&self.ordered, &counts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::RngExt as _;
+
+    use super::*;
+
+    /// Values around a mean, each of which is near the one before it.
+    fn run(seed: u64, mean: f64, requests: usize) -> Vec<f64> {
+        let mut rng = Seed::new(seed).stream("test");
+        let mut before = 0.0;
+        let mut next = || {
+            before = 0.8 * before + rng.random_range(-1.0..1.0);
+            mean + before
+        };
+        (0..requests).map(|_| next()).collect()
+    }
+
+    /// How many of 60 pairs of runs of one kind have 1 in their interval.
+    fn kept(statistic: &str) -> usize {
+        let holds_one = |seed: &u64| {
+            let (first, second) = (run(*seed, 20.0, 400), run(*seed + 1000, 20.0, 400));
+            let (low, high) = interval_by([&first, &second], statistic, 0.95, 100).unwrap();
+            low <= 1.0 && 1.0 <= high
+        };
+        (0..60).filter(holds_one).count()
+    }
+
+    /// Requests that are taken one by one would have it in half of the intervals.
+    #[test]
+    fn requests_that_depend_on_each_other_have_wide_intervals() {
+        let (of_mean, of_median) = (kept("avg"), kept("p50"));
+        assert!(of_mean >= 51 && of_median >= 51, "{of_mean} and {of_median}");
+    }
+
+    #[test]
+    fn a_slower_run_is_beside_one() {
+        let (low, high) = interval_by([&run(1, 20.0, 1000), &run(2, 24.0, 1000)], "p50", 0.95, 200).unwrap();
+        assert!(low > 1.1 && low < 1.2 && high > 1.2 && high < 1.3, "{low} to {high}");
+    }
+
+    #[test]
+    fn an_interval_is_the_same_each_time() {
+        let (first, second) = (run(1, 20.0, 100), run(2, 20.0, 150));
+        let found = interval([&first, &second], "p90", 0.95);
+        assert!(found.is_some());
+        assert_eq!(interval([&first, &second], "p90", 0.95), found);
+    }
+
+    #[test]
+    fn what_the_requests_do_not_tell_has_no_interval() {
+        let values = run(1, 20.0, 50);
+        assert_eq!(interval([&values, &values], "max", 0.95), None);
+        assert_eq!(interval([&values, &values], "p99", 0.95), None, "50 requests have no p99");
+        assert_eq!(interval([&[0.0; 50], &values], "p50", 0.95), None);
+        assert_eq!(interval([&[], &values], "p50", 0.95), None);
+    }
+
+    #[test]
+    fn only_values_that_make_up_the_number_of_the_run_are_its_requests() {
+        let values = [1.0, 2.0, 4.0];
+        assert!(make_up(&values, "p50", 2.0) && make_up(&values, "avg", 7.0 / 3.0));
+        assert!(!make_up(&values, "p50", 2.1) && !make_up(&[], "p50", 2.0));
+    }
+}
