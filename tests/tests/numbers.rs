@@ -1,10 +1,11 @@
-//! Token counts and what follows from them: right whoever counts, and doubted in words where they cannot be.
+//! Numbers: every metric of a run is what another program computes of its journal, tokens are right whoever counts them and
+//! doubted in words where they cannot be, and objectives are held.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{thread, time::Duration};
+use std::{collections::BTreeSet, fs, thread, time::Duration};
 
-use prony_tests::{MockServer, Run, Script, ScriptedServer, Tool, eventually};
+use prony_tests::{MockServer, Run, Script, ScriptedServer, Tool, eventually, fixtures};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -320,4 +321,102 @@ fn the_documents_define_times_as_the_summary_does() {
         assert!(definition.starts_with("from the moment the request was sent"), "{definition}");
         assert!(readme.contains(definition.trim_end_matches('.')), "{definition}");
     }
+}
+
+/// What `tests/numbers/independent.py` has computed of a journal.
+fn computed(name: &str) -> Value {
+    let path = fixtures().join("numbers").join(name).join("independent.json");
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The report of a stored journal.
+fn report_of(name: &str) -> Run {
+    let tool = Tool::new(["report", "run"]);
+    let folder = tool.dir().join("run");
+    fs::create_dir(&folder).unwrap();
+    fs::copy(fixtures().join("numbers").join(name).join("journal.prony"), folder.join("journal.prony"))
+        .unwrap();
+    tool.run()
+}
+
+fn is_close(said: &Value, computed: &Value) -> bool {
+    let (Some(said), Some(computed)) = (said.as_f64(), computed.as_f64()) else { return said == computed };
+    (said - computed).abs() <= 1e-9 * said.abs().max(computed.abs()).max(1.0)
+}
+
+#[rstest]
+#[case::at_a_rate("rate", 73)]
+#[case::in_conversations("sessions", 75)]
+fn every_metric_is_what_another_program_computes(#[case] name: &str, #[case] at_least: usize) {
+    let (summary, computed) = (report_of(name).summary(), computed(name));
+    let metrics = computed["metrics"].as_object().unwrap();
+    assert!(metrics.len() >= at_least, "{}", metrics.len());
+    for (tag, statistics) in metrics {
+        for (statistic, value) in statistics.as_object().unwrap() {
+            let said = &summary[tag][statistic];
+            assert!(is_close(said, value), "{tag} {statistic}: {said}, computed {value}");
+        }
+    }
+    let said = summary.as_object().unwrap().iter().filter(|(_, value)| value.get("unit").is_some());
+    let not_computed: Vec<&String> =
+        said.map(|(tag, _)| tag).filter(|tag| !metrics.contains_key(*tag)).collect();
+    assert!(not_computed.is_empty(), "{not_computed:?}");
+}
+
+#[test]
+fn objectives_have_the_intervals_that_another_program_computes() {
+    let run = report_of("rate");
+    let (summary, computed) = (run.ends_with(5).summary(), computed("rate"));
+    let (said, computed) = (summary["slo"].as_array().unwrap(), computed["objectives"].as_array().unwrap());
+    assert_eq!((said.len(), computed.len()), (6, 6));
+    for (said, computed) in said.iter().zip(computed) {
+        assert!(is_close(&said["value"], &computed["value"]), "{said} {computed}");
+        for end in ["low", "high"] {
+            assert!(is_close(&said["interval"][end], &computed[end]), "{said} {computed}");
+        }
+    }
+    let states: Vec<&str> = said.iter().map(|one| one["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["kept", "cannot_tell", "kept", "broken", "cannot_tell", "kept"]);
+}
+
+/// One objective that the server keeps to, and one that it does not.
+#[rstest]
+#[case::kept(&["--slo", "request_latency p50 < 30s", "--slo", "error_rate <= 0%"], 0, "")]
+#[case::broken(&["--slo", "request_latency p50 < 30s", "--slo", "ttft p50 < 1ms"], 5, "an objective is broken: ttft p50 < 1ms: ")]
+#[case::too_few(&["--slo", "request_latency p99 < 30s"], 6, "there are too few values")]
+fn a_run_ends_as_its_objectives_say(#[case] objectives: &[&str], #[case] code: i32, #[case] said: &str) {
+    let server = MockServer::start(["--ttft-ms", "5"]);
+    let run = Tool::profile(&server).args(["--request-count", "12", "--osl", "2"]).args(objectives).run();
+    run.ends_with(code);
+    assert!(run.stderr.contains(said), "{}", run.stderr);
+    assert_eq!(run.stderr.lines().filter(|line| line.contains("objective")).count(), usize::from(code != 0));
+    assert!(run.stdout.contains("\nObjectives\n"), "{}", run.stdout);
+    Tool::new(["report"]).arg(run.dir().join("run")).run().ends_with(code);
+}
+
+#[test]
+fn every_metric_of_aiperf_is_there_or_named_with_a_reason() {
+    let list = |words: &[&str]| -> Value {
+        let run = Tool::new(words.iter().copied()).run();
+        serde_json::from_str(&run.succeeds().stdout).unwrap()
+    };
+    let (ours, absent) = (list(&["metrics", "--json"]), list(&["metrics", "--absent", "--json"]));
+    let ours: BTreeSet<&str> =
+        ours.as_array().unwrap().iter().map(|metric| metric["tag"].as_str().unwrap()).collect();
+    let reasons: Vec<(&str, &str)> = absent
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|one| one["tags"].as_array().unwrap().iter().map(|tag| (tag, &one["reason"])))
+        .map(|(tag, reason)| (tag.as_str().unwrap(), reason.as_str().unwrap()))
+        .collect();
+    let is_named = |tag: &str| {
+        let is_of =
+            |known: &str| known.strip_suffix('*').map_or(known == tag, |begin| tag.starts_with(begin));
+        reasons.iter().any(|(known, reason)| is_of(known) && reason.len() > 10)
+    };
+    let theirs = fs::read_to_string(fixtures().join("aiperf/metrics.txt")).unwrap();
+    assert_eq!(theirs.lines().count(), 161);
+    let unknown: Vec<&str> = theirs.lines().filter(|tag| !ours.contains(tag) && !is_named(tag)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
 }

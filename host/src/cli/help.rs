@@ -34,7 +34,14 @@ pub(super) fn command() -> Command {
     Cli::command().mut_subcommand("profile", short).mut_subcommand("search", |search| {
         search.mut_args(|arg| {
             let is_own = arg.get_help_heading() == Some("Search");
-            if is_own { arg } else { only_common_in_short(of_search(arg)) }
+            if arg.get_id() == "slo" {
+                // It is what a search is for.
+                arg.help_heading("Search").display_order(0)
+            } else if is_own {
+                arg
+            } else {
+                only_common_in_short(of_search(arg))
+            }
         })
     })
 }

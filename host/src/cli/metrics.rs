@@ -9,7 +9,12 @@ use super::{
 };
 use crate::{
     config::{goodput, near::near},
-    metrics::{Metric, catalogue::CATALOGUE, quantile::PERCENTILES},
+    metrics::{
+        Metric,
+        absent::{ABSENT, why_absent},
+        catalogue::CATALOGUE,
+        quantile::PERCENTILES,
+    },
     report::file_names,
 };
 
@@ -24,6 +29,10 @@ pub(super) struct MetricsArgs {
     /// `needs`, `excluded`, `bias`.
     #[arg(long)]
     json: bool,
+
+    /// List AIPerf's metrics that prony does not have, with the reasons.
+    #[arg(long, conflicts_with = "tag")]
+    absent: bool,
 }
 
 /// Prints one metric, or a list of all.
@@ -33,6 +42,8 @@ pub(super) fn run(args: &MetricsArgs) -> Result<Exit, Failure> {
             let metric = named(tag)?;
             if args.json { pretty(&object(metric)) } else { page(metric) }
         }
+        None if args.absent && args.json => pretty(&absent_in_json()),
+        None if args.absent => absent_list(),
         None if args.json => pretty(&CATALOGUE.iter().map(object).collect()),
         None => list(),
     };
@@ -44,13 +55,22 @@ fn named(tag: &str) -> Result<&'static Metric, Failure> {
     let typed = tag.replace('-', "_").to_lowercase();
     let typed = goodput::usual_tag(&typed).to_owned();
     CATALOGUE.iter().find(|metric| metric.tag == typed).ok_or_else(|| {
+        let why = why_absent(&typed).map(|why| format!("it is one of AIPerf's, and not here: {why}"));
         let near = near(&typed, CATALOGUE.iter().map(|metric| metric.tag));
-        let hint = near.map_or_else(
-            || "`prony metrics` lists what there is".to_owned(),
-            |near| format!("did you mean `{near}`?"),
-        );
+        let near = near.map(|near| format!("did you mean `{near}`?"));
+        let hint = why.or(near).unwrap_or_else(|| "`prony metrics` lists what there is".to_owned());
         Failure::statement(Exit::Usage, format!("there is no metric `{tag}`")).with_hint(hint)
     })
+}
+
+fn absent_list() -> String {
+    let rows = ABSENT.iter().map(|(tags, reason)| vec![tags.join(" "), (*reason).to_owned()]);
+    let lines = terminal::screen().list(&rows.collect::<Vec<_>>()).join("\n");
+    format!("{lines}\n\nA `*` stands for the rest of a name.\n")
+}
+
+fn absent_in_json() -> Value {
+    ABSENT.iter().map(|(tags, reason)| json!({ "tags": tags, "reason": reason })).collect()
 }
 
 fn list() -> String {
@@ -91,6 +111,9 @@ fn statistics(metric: &Metric) -> String {
         return String::new();
     }
     let keys = PERCENTILES.map(|(key, _)| key);
+    if metric.is_over_time() {
+        return format!("; of these avg, min, max, std and the percentiles {}", keys.join(" "));
+    }
     format!("; of these avg, min, max, std, sum, count and the percentiles {}", keys.join(" "))
 }
 
@@ -122,5 +145,7 @@ mod tests {
         assert_eq!(named("ttft").unwrap().tag, "time_to_first_token");
         let refused = named("time_to_first_tokne").unwrap_err();
         assert_eq!(refused.hint.unwrap(), "did you mean `time_to_first_token`?");
+        let absent = named("nvidia_total_gpu_energy").unwrap_err();
+        assert!(absent.hint.unwrap().contains("no source of the servers' power"));
     }
 }

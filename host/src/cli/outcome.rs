@@ -4,7 +4,11 @@ use super::{
     exit::{Exit, Failure},
     terminal,
 };
-use crate::{report::Report, screen::counted};
+use crate::{
+    metrics::ObjectiveState,
+    report::{Report, objectives},
+    screen::counted,
+};
 
 /// How a run that came to its end ends the process. Who does not read the report must hear of a failure, too.
 pub(super) fn outcome(report: &Report) -> Result<Exit, Failure> {
@@ -31,6 +35,26 @@ pub(super) fn outcome(report: &Report) -> Result<Exit, Failure> {
         return Ok(if report.came_to_its_end() { Exit::Success } else { Exit::Incomplete });
     }
     Err(no_success(report))
+}
+
+/// How a run ends the process that would end it so, with its objectives: a broken one is told, and one that the run does not tell.
+pub(super) fn held(exit: Exit, report: &Report) -> Exit {
+    held_to(objectives::worst(report), exit)
+}
+
+/// The same of the worst that became of an objective, and which one that is.
+pub(super) fn held_to(worst: Option<(ObjectiveState, String)>, exit: Exit) -> Exit {
+    match worst {
+        Some((ObjectiveState::Broken, what)) if exit == Exit::Success => {
+            terminal::warn(&format!("an objective is broken: {what}"));
+            Exit::Objective
+        }
+        Some((ObjectiveState::CannotTell, what)) if exit == Exit::Success => {
+            terminal::warn(&format!("it cannot be told whether an objective is kept: {what}"));
+            Exit::Incomplete
+        }
+        _ => exit,
+    }
 }
 
 /// Nothing was measured, and why.

@@ -10,7 +10,7 @@ use super::{
     limits,
     logging::LogFlags,
     names::{self, Located},
-    outcome::outcome,
+    outcome::{held, outcome},
     progress::{Display, Progress},
     recorded, refusal,
     report::{self, Shown, Written},
@@ -236,7 +236,7 @@ fn end(RunOutcome { run, ended }: RunOutcome, shown: Shown) -> Result<Exit, Lost
         }
         Some(Ending::StepFailed { reason, hint }) => {
             terminal::warn(&format!("the run ended before its time: {reason}{}", in_brackets(&hint)));
-            outcome(&report).map_err(Lost::Nothing)
+            ended_by_itself(&report, shown)
         }
         Some(
             ending @ (Ending::ServerGone { .. }
@@ -245,24 +245,26 @@ fn end(RunOutcome { run, ended }: RunOutcome, shown: Shown) -> Result<Exit, Lost
             | Ending::Deadline(_)),
         ) => {
             terminal::warn(&format!("the run ended before its time: {}", ending.reason()));
-            outcome(&report).map_err(Lost::Nothing)
+            ended_by_itself(&report, shown)
         }
         Some(Ending::ServiceRefused { name, message, hint }) => {
             let what = format!("start the service `{name}` with these options: {message}");
             Err(Lost::NotBegun(Failure::new(Exit::Usage, what).with_hint(hint)))
         }
         Some(Ending::ServiceLost(_) | Ending::WorkerLost(_) | Ending::JournalLost) => Ok(Exit::Failed),
-        Some(Ending::Requested(_) | Ending::Saturated { .. }) | None => whole(&report, shown),
+        Some(Ending::Requested(_) | Ending::Saturated { .. }) | None => ended_by_itself(&report, shown),
     }
 }
 
-/// The outcome of a run that came to its end. One that is not complete is no success; one of several is judged by what it belongs to,
-/// which reads in its summary why it is not.
-fn whole(report: &Report, shown: Shown) -> Result<Exit, Lost> {
-    match outcome(report) {
-        Ok(Exit::Success) if shown != Shown::Kept && why_incomplete(report).is_some() => Ok(Exit::Incomplete),
-        other => other.map_err(Lost::Nothing),
-    }
+/// How a run ends the process that came to its end. One that is not complete is no success. One of several is judged by what it
+/// belongs to, which reads in its summary what is missing and what became of its objectives.
+fn ended_by_itself(report: &Report, shown: Shown) -> Result<Exit, Lost> {
+    let exit = outcome(report).map_err(Lost::Nothing)?;
+    Ok(match exit {
+        exit if shown == Shown::Kept => exit,
+        Exit::Success if why_incomplete(report).is_some() => Exit::Incomplete,
+        exit => held(exit, report),
+    })
 }
 
 /// What is to be done, behind a sentence.

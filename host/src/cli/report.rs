@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::{
     exit::{Exit, Failure, HasExit},
-    outcome::no_success,
+    outcome::{held, no_success},
     terminal,
 };
 use crate::{
@@ -69,7 +69,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
         false => Ok(Exit::Incomplete),
         true if report.profiling.outcomes.succeeded == 0 => Err(no_success(&report)),
         true if why_incomplete(&report).is_some() => Ok(Exit::Incomplete),
-        true => Ok(Exit::Success),
+        true => Ok(held(Exit::Success, &report)),
     }
 }
 

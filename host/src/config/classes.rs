@@ -125,6 +125,7 @@ mod tests {
             counts_output: true,
             counts_input: true,
             is_scheduled: false,
+            has_trace: false,
         };
         let extra_inputs = words.iter().skip_while(|word| **word != "--extra-inputs").nth(1);
         let extra_inputs = extra_inputs.and_then(|pair| pair.split_once(':'));

@@ -318,6 +318,7 @@ mod tests {
                 counts_output: true,
                 counts_input: true,
                 is_scheduled: true,
+                has_trace: false,
             },
             extra_inputs: &target.extra_inputs,
         };

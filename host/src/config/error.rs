@@ -9,8 +9,10 @@ use super::{
     hook_error::HookError,
     keys::in_file,
     pairs::PairError,
+    price::PriceError,
     services::{self, ServiceOptionError},
     size::SizeError,
+    slo::RunObjectiveError,
     spec::{Flag, Origin},
     url::UrlError,
 };
@@ -101,6 +103,12 @@ pub(crate) enum ConfigError {
     /// Text that is no objective of the run.
     #[error("read `{by}`: {error}")]
     Objective { by: Origin, error: ObjectiveError },
+    /// Text that is no objective of the run as a whole.
+    #[error("read `{by}`: {error}")]
+    RunObjective { by: Origin, error: RunObjectiveError },
+    /// Text that is no price.
+    #[error("read `{by}`: {error}")]
+    Price { by: Origin, error: PriceError },
     /// A setting that means nothing alone.
     #[error("`{flag}` requires `{needs}`")]
     Needs {
@@ -216,6 +224,8 @@ impl ConfigError {
             | Self::EmptyKey { by }
             | Self::ModelTwice { by, .. }
             | Self::Objective { by, .. }
+            | Self::RunObjective { by, .. }
+            | Self::Price { by, .. }
             | Self::CannotStream { by, .. }
             | Self::Preconnect { by, .. }
             | Self::Proxy { by, .. } => Some(*by),
@@ -260,6 +270,8 @@ impl Explain for ConfigError {
             }
             Self::Class(error) => error.hint(),
             Self::Objective { error, .. } => error.hint(),
+            Self::RunObjective { error, .. } => error.hint(),
+            Self::Price { error, .. } => error.hint(),
             Self::Needs { flag, needs } => format!("add `{needs}`, or leave out `{flag}`"),
             Self::Clash { flag, with, .. } => format!("leave out `{flag}` or `{with}`"),
             Self::CannotStream { by, .. } => format!("leave out `{by}`"),

@@ -7,9 +7,12 @@ use crate::{
 };
 
 /// What other tools call metrics that objectives are about.
-const OTHER_NAMES: [(&str, &str); 7] = [
+const OTHER_NAMES: [(&str, &str); 10] = [
     ("ttft", "time_to_first_token"),
     ("tpot", "inter_token_latency"),
+    ("time_per_output_token", "inter_token_latency"),
+    ("stream_setup_latency", "time_to_first_byte"),
+    ("credit_to_start_latency", "schedule_lateness"),
     ("itl", "inter_token_latency"),
     ("e2e", "request_latency"),
     ("e2el", "request_latency"),
@@ -40,6 +43,8 @@ pub(crate) enum ObjectiveError {
     NoTokens { tag: &'static str, side: &'static str },
     #[error("no request has a `{0}`, since a closed loop has no schedule")]
     NoSchedule(&'static str),
+    #[error("no request has a `{0}`, since the steps of requests are not written down")]
+    NoTrace(&'static str),
 }
 
 impl Explain for ObjectiveError {
@@ -56,6 +61,7 @@ impl Explain for ObjectiveError {
             Self::NoStream(tag) => format!("add `--streaming`, or leave `{tag}` out"),
             Self::NoTokens { tag, .. } => format!("leave `{tag}` out, or use `request_latency`"),
             Self::NoSchedule(tag) => format!("add `--request-rate`, or leave `{tag}` out"),
+            Self::NoTrace(tag) => format!("add `--export-http-trace`, or leave `{tag}` out"),
         }
     }
 }
@@ -71,6 +77,8 @@ pub(super) struct Measurable<'a> {
     pub(super) counts_input: bool,
     /// Some measured requests have a schedule.
     pub(super) is_scheduled: bool,
+    /// The steps of requests are written down.
+    pub(super) has_trace: bool,
 }
 
 /// Reads objectives, which are separated by spaces.
@@ -105,17 +113,27 @@ pub(super) fn objectives<'a>(
     Ok(objectives)
 }
 
-impl Measurable<'_> {
+impl<'a> Measurable<'a> {
     /// The metric with this tag, which requests of the run can have.
-    fn metric(&self, tag: &str) -> Result<&MetricFacts, ObjectiveError> {
+    fn metric(&self, tag: &str) -> Result<&'a MetricFacts, ObjectiveError> {
         let of_requests = || self.metrics.iter().filter(|metric| metric.is_of_requests);
         let Some(metric) = self.metrics.iter().find(|metric| metric.tag == tag) else {
             let near = near(usual_tag(tag), of_requests().map(|metric| metric.tag));
             return Err(ObjectiveError::Unknown { tag: tag.to_owned(), near });
         };
+        if !metric.is_of_requests {
+            return Err(ObjectiveError::OfRuns(metric.tag));
+        }
+        self.check(metric).map(|()| metric)
+    }
+
+    /// Whether requests of the run can have a metric, or what one is made of.
+    ///
+    /// # Errors
+    /// They cannot.
+    pub(super) fn check(&self, metric: &MetricFacts) -> Result<(), ObjectiveError> {
         let tag = metric.tag;
         match metric {
-            _ if !metric.is_of_requests => Err(ObjectiveError::OfRuns(tag)),
             _ if metric.needs_output_tokens && !self.counts_output => {
                 Err(ObjectiveError::NoTokens { tag, side: "output" })
             }
@@ -124,7 +142,8 @@ impl Measurable<'_> {
             }
             _ if metric.needs_streaming && !self.is_stream => Err(ObjectiveError::NoStream(tag)),
             _ if metric.needs_schedule && !self.is_scheduled => Err(ObjectiveError::NoSchedule(tag)),
-            metric => Ok(metric),
+            _ if metric.needs_trace && !self.has_trace => Err(ObjectiveError::NoTrace(tag)),
+            _ => Ok(()),
         }
     }
 }
@@ -167,10 +186,20 @@ pub(super) mod tests {
         needs_output_tokens: false,
         needs_input_tokens: false,
         needs_schedule: false,
+        needs_replay: false,
+        needs_price: false,
+        needs_trace: false,
+        needs_goodput: false,
+        statistics: &["avg", "p95", "p99"],
+        is_of_classes: true,
+        is_never_0: true,
+        largest: None,
     };
 
+    const RATE: MetricFacts = MetricFacts { is_of_requests: false, statistics: &[], ..METRIC };
+
     /// Some metrics of each kind.
-    pub(in crate::config) const METRICS: [MetricFacts; 5] = [
+    pub(in crate::config) const METRICS: [MetricFacts; 6] = [
         METRIC,
         MetricFacts {
             tag: "time_to_first_token",
@@ -185,16 +214,18 @@ pub(super) mod tests {
             needs_output_tokens: true,
             ..METRIC
         },
-        MetricFacts { tag: "send_delay", needs_schedule: true, ..METRIC },
-        MetricFacts { tag: "goodput", unit: "requests/sec", is_of_requests: false, ..METRIC },
+        MetricFacts { tag: "send_delay", needs_schedule: true, is_of_classes: false, ..METRIC },
+        MetricFacts { tag: "goodput", unit: "requests/sec", needs_goodput: true, ..RATE },
+        MetricFacts { tag: "request_error_rate", unit: "%", is_never_0: false, largest: Some(100.0), ..RATE },
     ];
 
-    const ALL: Measurable<'_> = Measurable {
+    pub(in crate::config) const ALL: Measurable<'_> = Measurable {
         metrics: &METRICS,
         is_stream: true,
         counts_output: true,
         counts_input: true,
         is_scheduled: true,
+        has_trace: false,
     };
 
     fn objectives_of(text: &str, measurable: Measurable<'_>) -> Result<Vec<String>, String> {

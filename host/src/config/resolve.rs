@@ -13,13 +13,16 @@ use super::{
     environment::Environment,
     error::{ConfigError, ConfigErrors},
     goodput::{self, Measurable},
-    hooks, load, media, phases,
+    hooks, load, media, phases, price,
     problems::Problems,
     rankings, services, size,
+    slo::{self, Numbers},
     spec::RunSpec,
     target, together, url,
 };
-use crate::plan::{Classes, DatasetConfig, Load, MetricFacts, Objective, Phase, Plan, Role};
+use crate::plan::{
+    Classes, DatasetConfig, Load, MetricFacts, Objective, Phase, Plan, Price, Role, RunObjective,
+};
 
 /// Where the folders of runs are made that the user names no folder for.
 pub(crate) const ARTIFACTS: &str = "artifacts";
@@ -85,10 +88,13 @@ pub(crate) fn resolve(
         counts_output: endpoint.produces_tokens,
         counts_input: endpoint.tokenizes_input,
         is_scheduled: phases.iter().any(|phase| phase.role == Role::Measured && phase.load.is_open()),
+        has_trace: spec.export_http_trace.is_given(),
     };
     let around = Surroundings { endpoint, measurable, extra_inputs: &target.extra_inputs };
     let classes = classes::classes(spec, around, &mut problems);
     let goodput = goodput(spec, measurable, &mut problems);
+    let price = price(spec, measurable, &mut problems);
+    let slo = slo(spec, measurable, (&classes, &goodput, price), &mut problems);
     if target.lacks_model() {
         classes.first_model().unwrap_or_default().clone_into(&mut target.model);
     }
@@ -135,6 +141,8 @@ pub(crate) fn resolve(
         cache_bust: dialogues::cache_bust(spec),
         classes,
         goodput,
+        slo,
+        price,
         hooks,
         is_recorded: spec.mock_answer.is_given(),
     };
@@ -172,6 +180,30 @@ fn goodput(spec: &RunSpec, measurable: Measurable<'_>, problems: &mut Problems) 
     let Some((texts, by)) = spec.goodput.given() else { return Vec::new() };
     let objectives = goodput::objectives(texts.iter().map(String::as_str), measurable);
     problems.note(objectives.map_err(|error| ConfigError::Objective { by, error })).unwrap_or_default()
+}
+
+fn price(spec: &RunSpec, measurable: Measurable<'_>, problems: &mut Problems) -> Option<Price> {
+    let (texts, by) = spec.price.given()?;
+    let price = price::price(texts, measurable.counts_input, measurable.counts_output);
+    problems.note(price.map_err(|error| ConfigError::Price { by, error }))
+}
+
+fn slo(
+    spec: &RunSpec,
+    measurable: Measurable<'_>,
+    (classes, goodput, price): (&Classes, &[Objective], Option<Price>),
+    problems: &mut Problems,
+) -> Vec<RunObjective> {
+    let Some((texts, by)) = spec.slo.given() else { return Vec::new() };
+    let numbers = Numbers {
+        measurable,
+        classes,
+        has_goodput: !goodput.is_empty() || classes.list.iter().any(|class| class.goodput.is_some()),
+        is_replay: spec.fixed_schedule.is_given(),
+        has_price: price.is_some(),
+    };
+    let objectives = slo::objectives(texts, numbers);
+    problems.note(objectives.map_err(|error| ConfigError::RunObjective { by, error })).unwrap_or_default()
 }
 
 fn check_endpoint(spec: &RunSpec, endpoint: &EndpointMetadata, name: &str, problems: &mut Problems) {

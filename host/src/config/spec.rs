@@ -302,6 +302,8 @@ run_spec! {
     num_users: NonZeroU32 = "--num-users" in users.num_users;
     class: Vec<String> = "--class" in classes.class;
     goodput: Vec<String> = "--goodput" in classes.goodput;
+    slo: Vec<String> = "--slo" in objectives.slo;
+    price: Vec<String> = "--price" in objectives.price;
     request_count: NonZeroU64 = "--request-count" in request_count;
     benchmark_duration: f64 = "--benchmark-duration" in benchmark_duration;
     benchmark_grace_period: Grace = "--benchmark-grace-period" in benchmark_grace_period;

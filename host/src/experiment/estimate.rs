@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::student;
+use crate::metrics::student;
 
 /// The mean over runs, and how sure it is.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

@@ -10,7 +10,11 @@ use std::{
 use serde_json::Value;
 
 use super::best::Key;
-use crate::{bounded, metrics::quantile::PERCENTILES, report::file_names};
+use crate::{
+    bounded,
+    metrics::{ObjectiveState, quantile::PERCENTILES},
+    report::file_names,
+};
 
 /// Statistics that are compared over runs; sums of values are not, since runs have several numbers of requests.
 pub(super) const STATISTICS: [&str; 4] = ["avg", "min", "max", "std"];
@@ -27,6 +31,8 @@ pub(crate) struct Measured {
     pub(super) units: BTreeMap<String, String>,
     /// Why the run is not complete, if it is not.
     pub(crate) incomplete: Option<String>,
+    /// Its objectives as they were typed, and what became of each.
+    pub(super) slo: Vec<(String, ObjectiveState)>,
 }
 
 /// What of a run stands in `experiment.json`.
@@ -62,6 +68,13 @@ impl Measured {
         }
         let reason = summary["incomplete_reason"].as_str().unwrap_or("the run is not complete");
         measured.incomplete = (summary["is_complete"] == false).then(|| reason.to_owned());
+        let objectives = summary["slo"].as_array().into_iter().flatten();
+        measured.slo = objectives
+            .filter_map(|one| {
+                let state = serde_json::from_value(one["state"].clone()).ok()?;
+                Some((one["objective"].as_str()?.to_owned(), state))
+            })
+            .collect();
         measured
     }
 
@@ -126,6 +139,7 @@ mod tests {
             "request_latency": { "unit": "ms", "avg": 5, "p99": 9.5, "count": 3, "sum": 15 },
             "request_count": { "unit": "requests", "avg": 3 },
             "client": { "verdict": "ok" },
+            "slo": [{ "objective": "error_rate < 1%", "state": "cannot_tell" }],
             "is_complete": true,
         });
         let measured = Measured::of(&summary);
@@ -134,6 +148,7 @@ mod tests {
         let expected =
             [("request_latency_avg", 5.0), ("request_latency_p99", 9.5), ("request_count_avg", 3.0)];
         assert_eq!(numbers, expected.map(|(name, number)| (name.to_owned(), number)));
+        assert_eq!(measured.slo, [("error_rate < 1%".to_owned(), ObjectiveState::CannotTell)]);
         assert_eq!((measured.units["request_latency"].as_str(), measured.incomplete), ("ms", None));
     }
 }

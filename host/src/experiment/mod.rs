@@ -30,7 +30,6 @@ mod rules;
 pub(crate) mod search;
 mod state;
 mod statistic;
-mod student;
 mod table;
 mod two_samples;
 mod variant;

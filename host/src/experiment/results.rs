@@ -1,6 +1,6 @@
 //! What an experiment came to: the numbers of each cell, the best one, and those that no other one beats.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use super::{
     best::{self, Criterion, Key},
@@ -10,6 +10,7 @@ use super::{
     measured::Measured,
     state::{RunState, State},
 };
+use crate::{metrics::ObjectiveState, screen::counted};
 
 /// What an experiment came to, as far as it is.
 #[derive(Clone, Debug)]
@@ -43,6 +44,8 @@ pub(crate) struct CellResults {
     pub(crate) failed: Vec<(u32, String)>,
     /// Runs that count and are not complete: which one, and why.
     pub(crate) incomplete: Vec<(u32, String)>,
+    /// What became of the objectives of runs that count.
+    pub(crate) objectives: Vec<(String, ObjectiveState)>,
     /// Each number of its runs, with its unit.
     pub(crate) numbers: Vec<(Key, String, Estimate)>,
 }
@@ -117,6 +120,19 @@ impl Results {
         self.cells.iter().any(|cell| !cell.failed.is_empty())
     }
 
+    /// The worst that became of an objective of any run, and of which objectives, each with the number of runs; none where nothing is asked.
+    pub(crate) fn worst_objective(&self) -> Option<(ObjectiveState, String)> {
+        let all = || self.cells.iter().flat_map(|cell| &cell.objectives);
+        let worst = all().map(|(_, state)| *state).max()?;
+        let mut of_it: BTreeMap<&str, u64> = BTreeMap::new();
+        for (objective, _) in all().filter(|(_, state)| *state == worst) {
+            *of_it.entry(objective).or_default() += 1;
+        }
+        let words =
+            of_it.iter().map(|(objective, runs)| format!("{objective} (in {})", counted(*runs, "run")));
+        Some((worst, words.collect::<Vec<_>>().join("; ")))
+    }
+
     /// Whether all that was compared is left to chance: the intervals of the best cell and of these other ones have values in
     /// common.
     pub(crate) fn as_good_as_best(&self) -> Vec<usize> {
@@ -144,8 +160,14 @@ fn cell_results(cell: &Cell, runs: &[Measured], confidence: f64) -> CellResults 
         let unit = runs.iter().find_map(|run| run.units.get(&key.metric)).cloned().unwrap_or_default();
         numbers.extend(Estimate::of(values, confidence).map(|estimate| (key.clone(), unit, estimate)));
     }
-    let measured = u32::try_from(runs.len()).unwrap_or(u32::MAX);
-    CellResults { cell: cell.clone(), measured, failed: Vec::new(), incomplete: Vec::new(), numbers }
+    CellResults {
+        cell: cell.clone(),
+        measured: u32::try_from(runs.len()).unwrap_or(u32::MAX),
+        failed: Vec::new(),
+        incomplete: Vec::new(),
+        objectives: runs.iter().flat_map(|run| run.slo.iter().cloned()).collect(),
+        numbers,
+    }
 }
 
 #[cfg(test)]
@@ -166,6 +188,7 @@ pub(super) mod tests {
                 .map(|(tag, unit)| (tag.to_owned(), unit.to_owned()))
                 .into(),
             incomplete: None,
+            slo: Vec::new(),
         };
         let cells = design.cells.iter().zip(cells).map(|(cell, (_, runs))| {
             let failed =

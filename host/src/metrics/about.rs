@@ -1,7 +1,7 @@
 //! What is to be known about a metric beside its definition: how its values are made, what has no part in them, and in which
 //! way they are known to mislead.
 
-use super::catalogue::{Metric, Need, PhaseFact, Source};
+use super::metric::{Metric, Need, PhaseFact, Source};
 
 /// Requests that have no part in a metric of requests.
 const NO_PART: &str = "requests of warm-ups, requests that failed, and requests that the tool ended";
@@ -64,6 +64,7 @@ impl Metric {
     pub(crate) fn values(&self) -> String {
         match self.source {
             Source::Request(_) => "one for each successful request that has it".to_owned(),
+            Source::Failure(_) => "one for each failed request that has it".to_owned(),
             Source::Gaps => "one for each gap between two reads of a successful response".to_owned(),
             Source::Count(_) => "one number: the successful requests of which it is true".to_owned(),
             Source::Sum(tag) => format!("one number: sum({tag})"),
@@ -74,24 +75,55 @@ impl Metric {
                 format!("one number: {sums} / benchmark_duration")
             }
             Source::Share(part, whole) => format!("one number: 100 * sum({part}) / sum({whole})"),
+            Source::Ratio(part, whole) => format!("one number: sum({part}) / sum({whole})"),
+            Source::OneAndRatio(part, whole) => format!("one number: 1 + sum({part}) / sum({whole})"),
+            Source::AboveLeast(tag, percentile) => format!("one number: {percentile}({tag}) - min({tag})"),
+            Source::Above(tag, limit) => format!("one number: 1 where {tag} > {limit}, else 0"),
             Source::Session(_) => {
                 "one for each session of several requests, all of which succeeded".to_owned()
             }
+            Source::OverTime(_) => "one at each moment, which counts as long as it lasts".to_owned(),
             Source::Phase(_) => "one number of the measured phases together".to_owned(),
         }
     }
 
     /// There are statistics over its values.
     pub(crate) fn has_many_values(&self) -> bool {
-        matches!(self.source, Source::Request(_) | Source::Gaps | Source::Session(_))
+        matches!(
+            self.source,
+            Source::Request(_) | Source::Failure(_) | Source::Gaps | Source::Session(_) | Source::OverTime(_)
+        )
+    }
+
+    /// Its values are those of moments, and have neither a number nor a sum.
+    pub(crate) fn is_over_time(&self) -> bool {
+        matches!(self.source, Source::OverTime(_))
     }
 
     /// It is an amount of work, in all or a second: of more load there is more.
     pub(crate) fn is_amount(&self) -> bool {
         match self.source {
             Source::Sum(_) | Source::Rate(_) | Source::Count(_) => true,
-            Source::Phase(fact) => !matches!(fact, PhaseFact::ErrorRate | PhaseFact::GoodShare),
-            Source::Request(_) | Source::Gaps | Source::Share(..) | Source::Session(_) => false,
+            Source::Phase(fact) => !matches!(
+                fact,
+                PhaseFact::ErrorRate
+                    | PhaseFact::GoodShare
+                    | PhaseFact::PriceOfRequest
+                    | PhaseFact::PriceOfGood
+                    | PhaseFact::PriceOfOutput
+                    | PhaseFact::PriceOfTokens
+            ),
+            // What is going on at a moment grows with the load, but for what each user has of it.
+            Source::OverTime(_) => !self.unit.ends_with("/user"),
+            Source::Request(_)
+            | Source::Failure(_)
+            | Source::Gaps
+            | Source::Share(..)
+            | Source::Ratio(..)
+            | Source::OneAndRatio(..)
+            | Source::AboveLeast(..)
+            | Source::Above(..)
+            | Source::Session(_) => false,
         }
     }
 
@@ -136,6 +168,9 @@ impl Metric {
             Need::OutputTokens => "output that is counted in tokens",
             Need::InputTokens => "input that is counted in tokens",
             Need::OpenLoop => "a schedule: a rate, users or a replay",
+            Need::Replay => "a replay at recorded instants (`--fixed-schedule`)",
+            Need::Price => "`--price`",
+            Need::Trace => "`--export-http-trace`",
         };
         self.needs.iter().map(words).collect()
     }
@@ -151,6 +186,10 @@ impl Metric {
             ) => "requests of warm-ups",
             Source::Session(_) => {
                 "sessions of warm-ups, and sessions with a request that failed or was ended"
+            }
+            Source::Failure(_) => "requests of warm-ups, those that succeeded, and those that the tool ended",
+            Source::OverTime(_) => {
+                "requests of warm-ups, and time outside of `benchmark_duration`; tokens of requests that did not succeed"
             }
             _ => NO_PART,
         }

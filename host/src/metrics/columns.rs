@@ -1,19 +1,22 @@
 //! The values of all requests of one kind of phase, by metric: [`Columns`].
 
-use std::{collections::BTreeMap, iter::zip};
+use std::iter::zip;
 
 use rayon::prelude::*;
 
 use super::{
     Counting, Measured, Metric, MetricTable, Outcomes, Results, Stats, TokenSource,
-    catalogue::{PhaseFact, Source},
+    curves::{self, Curve},
+    derived::{Derived, GoodCounts, SessionCounts},
+    in_flight::Flight,
+    metric::Source,
     pooled::GapPool,
     request::{Counter, Request},
     sessions::Session,
     values::Values,
+    window::Window,
 };
-
-const SECONDS_AN_HOUR: f64 = 3600.0;
+use crate::plan::Price;
 
 /// The values of one kind of phase, by metric.
 #[derive(Clone, Debug)]
@@ -25,32 +28,9 @@ pub(super) struct Columns {
     counted_by_client: u64,
     sessions: SessionCounts,
     good: GoodCounts,
-}
-
-/// Sessions of several requests.
-#[derive(Clone, Copy, Debug, Default)]
-struct SessionCounts {
-    begun: u64,
-    complete: u64,
-}
-
-/// Requests that have objectives.
-#[derive(Clone, Copy, Debug, Default)]
-struct GoodCounts {
-    judged: u64,
-    good: u64,
-}
-
-impl GoodCounts {
-    fn record(&mut self, is_good: Option<bool>) {
-        self.judged += u64::from(is_good.is_some());
-        self.good += u64::from(is_good == Some(true));
-    }
-
-    fn merge(&mut self, other: Self) {
-        self.judged += other.judged;
-        self.good += other.good;
-    }
+    /// When requests were under way, where a metric is about that.
+    flights: Option<Vec<Flight>>,
+    price: Option<Price>,
 }
 
 /// What is kept of a metric until the end.
@@ -65,18 +45,28 @@ enum Column {
 }
 
 impl Columns {
-    /// Starts empty, for these metrics.
-    pub(super) fn new(metrics: impl Iterator<Item = &'static Metric>) -> Self {
+    /// Starts empty, for these metrics, of a run that costs so much.
+    pub(super) fn new(metrics: impl Iterator<Item = &'static Metric>, price: Option<Price>) -> Self {
         let column = |metric: &'static Metric| match metric.source {
-            Source::Request(_) | Source::Session(_) => (metric, Column::Values(Values::of_unit(metric.unit))),
+            Source::Request(_) | Source::Failure(_) | Source::Session(_) => {
+                (metric, Column::Values(Values::of_unit(metric.unit)))
+            }
             Source::Gaps => (metric, Column::Gaps(GapPool::default())),
             Source::Count(_) => (metric, Column::Count(None)),
-            Source::Sum(_) | Source::Rate(_) | Source::Share(..) | Source::Phase(_) => {
-                (metric, Column::Derived)
-            }
+            Source::OverTime(_)
+            | Source::Sum(_)
+            | Source::Rate(_)
+            | Source::Share(..)
+            | Source::Ratio(..)
+            | Source::OneAndRatio(..)
+            | Source::AboveLeast(..)
+            | Source::Above(..)
+            | Source::Phase(_) => (metric, Column::Derived),
         };
         Self {
             by_metric: metrics.map(column).collect(),
+            flights: Some(Vec::new()),
+            price,
             outcomes: Outcomes::default(),
             counting: Counting::default(),
             counted_by_server: 0,
@@ -89,6 +79,8 @@ impl Columns {
     /// The same with only the metrics of these tags.
     pub(super) fn only(mut self, tags: &[&str]) -> Self {
         self.by_metric.retain(|(metric, _)| tags.contains(&metric.tag));
+        self.flights =
+            self.flights.filter(|_| self.by_metric.iter().any(|(metric, _)| curve(metric).is_some()));
         self
     }
 
@@ -99,6 +91,7 @@ impl Columns {
                 values.reserve(most);
             }
         }
+        self.flights.iter_mut().for_each(|flights| flights.reserve_exact(most));
     }
 
     /// Takes a request in, which is a good one or not, if that is judged. What it measured is in `measured` afterwards.
@@ -106,7 +99,11 @@ impl Columns {
         measured.clear();
         self.outcomes.record(request.record);
         self.good.record(is_good);
+        if let Some(flights) = &mut self.flights {
+            flights.extend(Flight::of(request));
+        }
         if !request.record.outcome.is_ok() {
+            self.record_failure(request);
             return;
         }
         self.counting.record(request);
@@ -120,7 +117,9 @@ impl Columns {
                 (Source::Request(measure), Column::Values(values)) => {
                     if let Some(value) = measure(request) {
                         values.push(value);
-                        measured.push((*metric, value));
+                        if metric.in_lines {
+                            measured.push((*metric, value));
+                        }
                     }
                 }
                 (Source::Count(is_true), Column::Count(count)) => {
@@ -133,6 +132,20 @@ impl Columns {
                 }
                 // What is derived waits for the end; `new` pairs the other sources and columns.
                 _ => {}
+            }
+        }
+    }
+
+    /// Takes in what there is to know of a request that has failed.
+    fn record_failure(&mut self, request: &Request<'_>) {
+        if request.record.outcome.failure().is_none() {
+            return;
+        }
+        for (metric, column) in &mut self.by_metric {
+            if let (Source::Failure(measure), Column::Values(values)) = (metric.source, column)
+                && let Some(value) = measure(request)
+            {
+                values.push(value);
             }
         }
     }
@@ -162,34 +175,55 @@ impl Columns {
         self.good.merge(other.good);
         self.sessions.begun += other.sessions.begun;
         self.sessions.complete += other.sessions.complete;
+        self.flights.iter_mut().zip(other.flights).for_each(|(flights, more)| flights.extend(more));
         for ((_, column), (_, more)) in zip(&mut self.by_metric, other.by_metric) {
             column.merge(more);
         }
     }
 
-    /// Computes the numbers, over a window of so many seconds.
-    pub(super) fn results(&mut self, window_s: Option<f64>) -> Results {
+    /// Computes the numbers, over this window.
+    pub(super) fn results(&mut self, window: &Window) -> Results {
         Results {
-            table: self.table(window_s),
+            table: self.table(window),
             outcomes: self.outcomes,
             token_source: self.token_source(),
             counting: self.counting,
+            good: self.good,
         }
     }
 
-    fn table(&mut self, window_s: Option<f64>) -> MetricTable {
-        let mut found: Vec<Option<Stats>> =
-            self.by_metric.par_iter_mut().map(|(_, column)| column.stats()).collect();
-        let sums: BTreeMap<&str, f64> = zip(&self.by_metric, &found)
-            .filter_map(|((metric, _), stats)| match stats {
-                Some(Stats::Distribution(distribution)) => Some((metric.tag, distribution.sum)),
-                _ => None,
-            })
-            .collect();
-        let phase =
-            Phase { sums, outcomes: self.outcomes, sessions: self.sessions, good: self.good, window_s };
+    fn table(&mut self, window: &Window) -> MetricTable {
+        let wanted: Vec<Option<Curve>> = self.by_metric.iter().map(|(metric, _)| curve(metric)).collect();
+        let flights = self.flights.as_deref_mut().unwrap_or_default();
+        let (mut found, over_time): (Vec<Option<Stats>>, _) = rayon::join(
+            || self.by_metric.par_iter_mut().map(|(_, column)| column.stats()).collect(),
+            || {
+                curves::over_time(
+                    flights,
+                    window.parts(),
+                    &wanted.iter().flatten().copied().collect::<Vec<_>>(),
+                )
+            },
+        );
+        let places = zip(&wanted, &mut found).filter(|(curve, _)| curve.is_some());
+        for ((_, stats), over_time) in zip(places, over_time) {
+            *stats = over_time.map(Stats::OverTime);
+        }
+        let with_values = zip(&self.by_metric, &found);
+        let known = with_values.filter_map(|((metric, _), stats)| Some((metric.tag, (*stats)?))).collect();
+        let mut derived = Derived {
+            known,
+            outcomes: self.outcomes,
+            sessions: self.sessions,
+            good: self.good,
+            window_s: window.seconds(),
+            price: self.price,
+        };
         for ((metric, _), stats) in zip(&self.by_metric, &mut found) {
-            *stats = stats.or_else(|| phase.derive(metric.source).map(Stats::Scalar));
+            if stats.is_none() {
+                *stats = derived.derive(metric.source).map(Stats::Scalar);
+                derived.known.extend(stats.map(|stats| (metric.tag, stats)));
+            }
         }
         let rows = zip(&self.by_metric, found)
             .filter_map(|((metric, _), stats)| stats.map(|stats| (*metric, stats)))
@@ -204,6 +238,14 @@ impl Columns {
             (0, _) => TokenSource::Client,
             (_, _) => TokenSource::Mixed,
         }
+    }
+}
+
+/// The curve that a metric is of, if it is of one.
+fn curve(metric: &Metric) -> Option<Curve> {
+    match metric.source {
+        Source::OverTime(curve) => Some(curve),
+        _ => None,
     }
 }
 
@@ -224,64 +266,6 @@ impl Column {
             Self::Gaps(pool) => pool.distribution_ms().map(Stats::Distribution),
             Self::Count(count) => count.map(|count| Stats::Scalar(count as f64)),
             Self::Derived => None,
-        }
-    }
-}
-
-/// What derived metrics are computed from.
-struct Phase<'a> {
-    sums: BTreeMap<&'a str, f64>,
-    outcomes: Outcomes,
-    sessions: SessionCounts,
-    good: GoodCounts,
-    window_s: Option<f64>,
-}
-
-impl Phase<'_> {
-    fn derive(&self, source: Source) -> Option<f64> {
-        match source {
-            Source::Sum(tag) => self.sums.get(tag).copied(),
-            Source::Rate(tags) => {
-                let sums: Option<Vec<f64>> = tags.iter().map(|tag| self.sums.get(tag).copied()).collect();
-                Some(sums?.iter().sum::<f64>() / self.window_s?)
-            }
-            Source::Share(part, whole) => {
-                let whole = self.sums.get(whole).filter(|sum| **sum > 0.0)?;
-                self.sums.get(part).map(|part| 100.0 * part / whole)
-            }
-            Source::Phase(fact) => self.fact(fact),
-            Source::Request(_) | Source::Gaps | Source::Count(_) | Source::Session(_) => None,
-        }
-    }
-
-    fn fact(&self, fact: PhaseFact) -> Option<f64> {
-        let completed = self.outcomes.completed();
-        match fact {
-            PhaseFact::Succeeded => Some(self.outcomes.succeeded as f64),
-            PhaseFact::Failed => Some(self.outcomes.failed as f64),
-            PhaseFact::Cancelled => Some(self.outcomes.cancelled as f64),
-            PhaseFact::Completed => Some(completed as f64),
-            PhaseFact::ErrorRate => {
-                (completed > 0).then(|| 100.0 * self.outcomes.failed as f64 / completed as f64)
-            }
-            PhaseFact::Throughput => Some(self.outcomes.succeeded as f64 / self.window_s?),
-            PhaseFact::Window => self.window_s,
-            // Without objectives, nothing is good or bad.
-            PhaseFact::Good => (self.good.judged > 0).then_some(self.good.good as f64),
-            PhaseFact::Goodput => (self.good.judged > 0)
-                .then_some(self.good.good as f64)
-                .zip(self.window_s)
-                .map(|(good, s)| good / s),
-            PhaseFact::GoodShare => {
-                (self.good.judged > 0).then(|| self.good.good as f64 / self.good.judged as f64)
-            }
-            // Without dialogues, there is nothing to be said of them.
-            PhaseFact::Sessions => (self.sessions.begun > 0).then_some(self.sessions.begun as f64),
-            PhaseFact::CompleteSessions => (self.sessions.begun > 0).then_some(self.sessions.complete as f64),
-            PhaseFact::SessionThroughput => (self.sessions.begun > 0)
-                .then_some(self.sessions.complete as f64)
-                .zip(self.window_s)
-                .map(|(complete, window_s)| complete / (window_s / SECONDS_AN_HOUR)),
         }
     }
 }

@@ -65,6 +65,12 @@ impl InterToken {
     }
 }
 
+/// Tokens that came after the first read of their choice, of a request that has an inter-token latency.
+pub(super) fn later(request: &Request<'_>) -> Option<f64> {
+    streamed_ns(request.record).filter(|ns| *ns > 0)?;
+    later_tokens(request).map(|(later, _)| later)
+}
+
 /// From the first token of each choice to its last one, in nanoseconds, together; `None` where none arrived.
 pub(super) fn streamed_ns(record: &Record) -> Option<u64> {
     if let Some(choices) = record.choices {

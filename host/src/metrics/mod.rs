@@ -5,15 +5,23 @@
 //! no file format and no console.
 
 mod about;
+pub(crate) mod absent;
 pub(crate) mod aggregate;
 pub(crate) mod catalogue;
 pub(crate) mod client;
 mod columns;
+mod connection;
 mod counting;
+mod curves;
+mod derived;
 mod fairness;
 mod first_reads;
+mod in_flight;
 mod inter_token;
+pub(crate) mod judged;
+mod metric;
 pub(crate) mod objectives;
+mod order_statistics;
 mod outcome;
 mod per_request;
 mod pooled;
@@ -29,14 +37,19 @@ mod sessions;
 mod span;
 mod speculation;
 pub(crate) mod steady;
+pub(crate) mod student;
+mod usage;
 mod values;
+mod window;
 
 pub(crate) use aggregate::Aggregator;
 pub(crate) use catalogue::Metric;
 pub(crate) use client::{ClientReport, Verdict};
 pub(crate) use counting::{Counting, Tally};
+pub(crate) use curves::TimeWeighted;
 pub(crate) use fairness::Fairness;
 pub(crate) use inter_token::Basis;
+pub(crate) use judged::{Interval, Judged, ObjectiveState};
 pub(crate) use outcome::Outcomes;
 pub(crate) use prefix_cache::{PrefixCaches, WarmBefore};
 pub(crate) use quantile::Distribution;
@@ -51,6 +64,8 @@ pub(crate) enum Stats {
     Scalar(f64),
     /// Many values.
     Distribution(Distribution),
+    /// One value at each moment.
+    OverTime(TimeWeighted),
 }
 
 impl Stats {
@@ -59,6 +74,7 @@ impl Stats {
         match self {
             Self::Scalar(value) => *value,
             Self::Distribution(distribution) => distribution.avg,
+            Self::OverTime(curve) => curve.avg,
         }
     }
 }
@@ -84,7 +100,7 @@ impl MetricTable {
     pub(crate) fn p99(&self, tag: &str) -> Option<f64> {
         match self.get(tag)? {
             Stats::Distribution(values) => values.percentile("p99"),
-            Stats::Scalar(_) => None,
+            Stats::Scalar(_) | Stats::OverTime(_) => None,
         }
     }
 

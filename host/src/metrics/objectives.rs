@@ -2,7 +2,8 @@
 
 use super::{
     Metric,
-    catalogue::{CATALOGUE, Source},
+    catalogue::{CATALOGUE, Need, PhaseFact, Source},
+    quantile::STATISTICS,
     request::Request,
 };
 use crate::{
@@ -13,6 +14,37 @@ use crate::{
 /// Metrics of the pace of tokens, which a single token has not.
 const OF_PACE: [&str; 3] =
     ["inter_token_latency", "output_token_throughput_per_user", "time_to_second_token"];
+
+/// What is measured of each class, where there are several.
+pub(super) const OF_CLASSES: [&str; 27] = [
+    "time_to_first_token",
+    "time_to_first_token_from_schedule",
+    "request_latency",
+    "inter_token_latency",
+    "output_token_throughput_per_user",
+    "e2e_output_token_throughput",
+    "output_sequence_length",
+    "input_sequence_length",
+    "output_token_throughput",
+    "input_token_throughput",
+    "request_throughput",
+    "request_count",
+    "error_request_count",
+    "cancelled_request_count",
+    "request_error_rate",
+    "good_request_count",
+    "goodput",
+    "good_request_fraction",
+    "session_count",
+    "complete_session_count",
+    "session_duration",
+    "spec_decode_acceptance_length",
+    "spec_decode_draft_acceptance_rate",
+    "spec_decode_steps",
+    "spec_decode_draft_tokens",
+    "spec_decode_accepted_draft_tokens",
+    "spec_decode_overall_draft_acceptance_rate",
+];
 
 /// The objectives of a run.
 #[derive(Clone, Debug, Default)]
@@ -85,8 +117,7 @@ impl Bound {
 
 /// What objectives have to know of each metric.
 pub(crate) fn facts() -> Vec<MetricFacts> {
-    use super::catalogue::Need;
-    let fact = |metric: &Metric| MetricFacts {
+    let fact = |metric: &'static Metric| MetricFacts {
         tag: metric.tag,
         unit: metric.unit,
         larger_is_better: metric.larger_is_better,
@@ -95,6 +126,19 @@ pub(crate) fn facts() -> Vec<MetricFacts> {
         needs_output_tokens: metric.needs.contains(&Need::OutputTokens),
         needs_input_tokens: metric.needs.contains(&Need::InputTokens),
         needs_schedule: metric.needs.contains(&Need::OpenLoop),
+        needs_replay: metric.needs.contains(&Need::Replay),
+        needs_price: metric.needs.contains(&Need::Price),
+        needs_trace: metric.needs.contains(&Need::Trace),
+        needs_goodput: matches!(
+            metric.source,
+            Source::Phase(
+                PhaseFact::Good | PhaseFact::Goodput | PhaseFact::GoodShare | PhaseFact::PriceOfGood
+            )
+        ),
+        statistics: if metric.has_many_values() { &STATISTICS } else { &[] },
+        is_of_classes: OF_CLASSES.contains(&metric.tag),
+        is_never_0: metric.is_time_of_requests(),
+        largest: metric.largest(),
     };
     CATALOGUE.iter().map(fact).collect()
 }

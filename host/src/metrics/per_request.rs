@@ -16,7 +16,7 @@ const LENGTH_TOLERANCE_TOKENS: f64 = 50.0;
 
 impl Request<'_> {
     /// Nanoseconds between two instants that both happened, in this order.
-    fn between(from: Option<u64>, to: Option<u64>) -> Option<f64> {
+    pub(super) fn between(from: Option<u64>, to: Option<u64>) -> Option<f64> {
         to?.checked_sub(from?).map(|ns| ns as f64)
     }
 
@@ -43,7 +43,7 @@ impl Request<'_> {
     }
 }
 
-fn to_ms(ns: f64) -> f64 {
+pub(super) fn to_ms(ns: f64) -> f64 {
     ns / 1e6
 }
 
@@ -51,7 +51,7 @@ fn per_second(amount: f64, ms: f64) -> Option<f64> {
     (ms > 0.0).then(|| amount / (ms / 1e3))
 }
 
-fn tokens(count: Option<u64>) -> Option<f64> {
+pub(super) fn tokens(count: Option<u64>) -> Option<f64> {
     count.map(|count| count as f64)
 }
 
@@ -70,6 +70,22 @@ pub(super) fn time_to_second_token(request: &Request<'_>) -> Option<f64> {
     request.record.chunk_gaps_ns.first().map(|gap| to_ms(*gap as f64))
 }
 
+/// From the read that brought the first token to the one that brought the last.
+pub(super) fn decode_duration(request: &Request<'_>) -> Option<f64> {
+    let instants = &request.record.instants;
+    Request::between(instants.first_token, instants.last_token).map(to_ms)
+}
+
+pub(super) fn longest_gap(request: &Request<'_>) -> Option<f64> {
+    request.record.chunk_gaps_ns.iter().max().map(|gap| to_ms(*gap as f64))
+}
+
+/// From the response's head to the first token.
+pub(super) fn stream_prefill_latency(request: &Request<'_>) -> Option<f64> {
+    let instants = &request.record.instants;
+    Request::between(instants.first_byte, instants.first_token).map(to_ms)
+}
+
 pub(super) fn time_to_first_output_token(request: &Request<'_>) -> Option<f64> {
     request.reasoned().then(|| request.since_sent_ms(request.record.instants.first_output_token))?
 }
@@ -84,6 +100,11 @@ pub(super) fn request_latency(request: &Request<'_>) -> Option<f64> {
         LatencyOrigin::Sent => request.since_sent_ms(end),
         LatencyOrigin::Scheduled => request.since_scheduled_ms(end),
     }
+}
+
+/// From the schedule to the end, in closed loops as well.
+pub(super) fn effective_latency(request: &Request<'_>) -> Option<f64> {
+    request.since_scheduled_ms(Some(request.record.instants.end))
 }
 
 pub(super) fn request_service_time(request: &Request<'_>) -> Option<f64> {
@@ -114,9 +135,14 @@ pub(super) fn output_sequence_length(request: &Request<'_>) -> Option<f64> {
 }
 
 pub(super) fn input_sequence_length(request: &Request<'_>) -> Option<f64> {
+    tokens(input_tokens(request))
+}
+
+/// Input tokens, by whom the run lets count them.
+pub(super) fn input_tokens(request: &Request<'_>) -> Option<u64> {
     match request.counting {
-        TokenCounting::PreferServer => tokens(request.record.counted.input),
-        TokenCounting::ServerOnly => usage_prompt_tokens(request),
+        TokenCounting::PreferServer => request.record.counted.input,
+        TokenCounting::ServerOnly => request.record.usage?.prompt,
     }
 }
 
@@ -210,6 +236,16 @@ pub(super) fn usage_cache_read_tokens(request: &Request<'_>) -> Option<f64> {
 fn length_difference(request: &Request<'_>) -> Option<(f64, f64)> {
     let requested = tokens(request.record.requested_output_tokens.filter(|count| *count > 0))?;
     Some((output_sequence_length(request)? - requested, requested))
+}
+
+pub(super) fn requested_output_tokens(request: &Request<'_>) -> Option<f64> {
+    tokens(request.record.requested_output_tokens)
+}
+
+/// Reasoning tokens for each token of the answer itself.
+pub(super) fn thinking_efficiency(request: &Request<'_>) -> Option<f64> {
+    let answer = output_token_count(request).filter(|tokens| *tokens > 0.0)?;
+    Some(reasoning_token_count(request)? / answer)
 }
 
 pub(super) fn osl_mismatch_diff_pct(request: &Request<'_>) -> Option<f64> {

@@ -83,6 +83,8 @@ impl GapPool {
             std: (self.squares / self.count as f64).sqrt() / 1e6,
             count: self.count,
             sum: self.sum as f64 / 1e6,
+            // Gaps of one response depend on each other.
+            intervals: None,
         })
     }
 }

@@ -3,6 +3,8 @@
 //! Percentiles interpolate linearly between the two nearest ranks, as numpy does by default, and equal its results bit
 //! for bit. Source: <https://numpy.org/doc/stable/reference/generated/numpy.quantile.html>, method `linear`.
 
+use super::order_statistics;
+
 /// The percentiles of every distribution: key and quantile.
 pub(crate) const PERCENTILES: [(&str, f64); 10] = [
     ("p1", 0.01),
@@ -16,6 +18,10 @@ pub(crate) const PERCENTILES: [(&str, f64); 10] = [
     ("p99", 0.99),
     ("p99.9", 0.999),
 ];
+
+/// All statistics that are said of many values beside their number and their sum, as summaries spell them.
+pub(crate) const STATISTICS: [&str; 14] =
+    ["avg", "min", "max", "std", "p1", "p5", "p10", "p25", "p50", "p75", "p90", "p95", "p99", "p99.9"];
 
 /// What many values look like, in their own unit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,6 +40,9 @@ pub(crate) struct Distribution {
     pub(crate) count: u64,
     /// All values together.
     pub(crate) sum: f64,
+    /// Of each percentile, the values between which it is with a probability of 95 % or more, if values are independent of each other:
+    /// order statistics. Infinite where there are too few values to bound it on that side; none where the values are not kept.
+    pub(crate) intervals: Option<[(f64, f64); PERCENTILES.len()]>,
 }
 
 impl Distribution {
@@ -60,13 +69,37 @@ impl Distribution {
             std: variance.sqrt(),
             count: len as u64,
             sum,
+            intervals: Some(PERCENTILES.map(|(_, q)| interval(len, &value, q))),
         })
+    }
+
+    /// A statistic by its key, such as `p99` or `avg`.
+    pub(crate) fn statistic(&self, key: &str) -> Option<f64> {
+        match key {
+            "avg" => Some(self.avg),
+            "min" => Some(self.min),
+            "max" => Some(self.max),
+            "std" => Some(self.std),
+            percentile => self.percentile(percentile),
+        }
+    }
+
+    /// The interval of a percentile by its key; none of another statistic.
+    pub(crate) fn interval(&self, key: &str) -> Option<(f64, f64)> {
+        let place = PERCENTILES.iter().position(|(name, _)| *name == key)?;
+        self.intervals.map(|intervals| intervals[place])
     }
 
     /// A percentile by its key, such as `p99`.
     pub(crate) fn percentile(&self, key: &str) -> Option<f64> {
         PERCENTILES.iter().position(|(name, _)| *name == key).map(|at| self.percentiles[at])
     }
+}
+
+/// Between which of the sorted values the `q` quantile of what they are drawn from is.
+fn interval(len: usize, value: impl Fn(usize) -> f64, q: f64) -> (f64, f64) {
+    let (low, high) = order_statistics::ranks(len, q);
+    (low.map_or(f64::NEG_INFINITY, &value), high.map_or(f64::INFINITY, &value))
 }
 
 /// The `q` quantile, 0 to 1, of sorted values, of which there is at least one.
@@ -118,6 +151,21 @@ mod tests {
         assert_eq!((distribution.avg, distribution.sum), (50.0, 5050.0));
         // The population's: sqrt((101^2 - 1) / 12).
         assert!((distribution.std - 850.0_f64.sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn every_statistic_has_its_key() {
+        let distribution = Distribution::of(&mut [1.0, 2.0]).unwrap();
+        assert!(STATISTICS.iter().all(|key| distribution.statistic(key).is_some()));
+        assert_eq!(STATISTICS.len(), PERCENTILES.len() + 4);
+    }
+
+    #[test]
+    fn few_values_bound_a_high_percentile_on_one_side_only() {
+        let mut values: Vec<f64> = (1..=20).map(f64::from).collect();
+        let intervals = Distribution::of(&mut values).unwrap().intervals.unwrap();
+        assert_eq!(intervals[4], (6.0, 15.0));
+        assert_eq!(intervals[8], (19.0, f64::INFINITY));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! What was measured: the numbers of a request, of a phase, and of a run.
 
 use super::{
-    Counting, Metric, MetricTable, Outcomes, PrefixCaches, Sessions, span::PhaseSpan, steady::Steadiness,
+    Counting, Metric, MetricTable, Outcomes, PrefixCaches, Sessions, derived::GoodCounts, span::PhaseSpan,
+    steady::Steadiness,
 };
 
 /// Who counted the output tokens of a whole phase.
@@ -43,6 +44,8 @@ pub(crate) struct Results {
     pub(crate) token_source: TokenSource,
     /// What server and client counted, and how inter-token latencies are known.
     pub(crate) counting: Counting,
+    /// How many requests were good.
+    pub(crate) good: GoodCounts,
 }
 
 /// The numbers of one class in all measured phases.

@@ -133,6 +133,8 @@ pub(crate) fn config() -> Plan {
         cache_bust: CacheBust::default(),
         classes: Classes::default(),
         goodput: Vec::new(),
+        slo: Vec::new(),
+        price: None,
         hooks: Hooks::default(),
         is_recorded: false,
     }

@@ -33,6 +33,13 @@ pub(super) fn acceptance_rate(request: &Request<'_>) -> Option<f64> {
     Some(100.0 * accepted_tokens(request)? / drafted)
 }
 
+/// Of the tokens that the model looked at, those that it kept: its own one of each step, and drafted ones.
+pub(super) fn accepted_per_verified(request: &Request<'_>) -> Option<f64> {
+    let steps = steps(request)?;
+    let verified = Some(draft_tokens(request)? + steps).filter(|verified| *verified > 0.0)?;
+    Some((accepted_tokens(request)? + steps) / verified)
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;

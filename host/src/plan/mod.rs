@@ -16,6 +16,7 @@ pub(crate) mod lossy;
 pub(crate) mod media;
 mod objective;
 mod phase;
+mod price;
 mod ramp;
 mod replay;
 mod reshaping;
@@ -40,8 +41,9 @@ pub(crate) use self::{
     hooks::{CacheReset, Hooks, PhaseCommand, ProfilerCalls},
     length::{LengthLaw, LengthPair, ObservedLength, SequenceLaw, SequenceLengths, log_deviation},
     load::{Law, Limit, Load, Smoothness, Users},
-    objective::{MetricFacts, Objective},
+    objective::{MetricFacts, Objective, RunObjective, Side},
     phase::{DEFAULT_DRAIN_S, Phase, Role},
+    price::Price,
     ramp::{Level, Piece, Ramp, RampError},
     replay::{RecordedTiming, Replay, StepTiming},
     reshaping::{Reshaping, Synthesis},
@@ -99,6 +101,10 @@ pub(crate) struct Plan {
     pub(crate) classes: Classes,
     /// What a good request keeps to; nothing is judged without any.
     pub(crate) goodput: Vec<Objective>,
+    /// What the run as a whole keeps to.
+    pub(crate) slo: Vec<RunObjective>,
+    /// What it costs, if the user says so.
+    pub(crate) price: Option<Price>,
     /// What is done around it and its phases.
     pub(crate) hooks: Hooks,
 }

@@ -19,8 +19,9 @@ use super::{
     hooks::Hooks,
     load::{Law, Limit, Load, Smoothness, Users},
     lossy,
-    objective::Objective,
+    objective::{Objective, RunObjective},
     phase::{DEFAULT_DRAIN_S, Phase, Role},
+    price::Price,
     ramp::Ramp,
     replay::Replay,
     rules::{Cancellation, OverflowPolicy, Rules, StartWindow},
@@ -81,6 +82,10 @@ pub(crate) struct WrittenPlan {
     classes: Classes,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     goodput: Vec<Objective>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    slo: Vec<RunObjective>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    price: Option<Price>,
     #[serde(default, skip_serializing_if = "Hooks::are_none")]
     hooks: Hooks,
 }
@@ -163,6 +168,8 @@ impl WrittenPlan {
             cache_bust: plan.cache_bust,
             classes: plan.classes,
             goodput: plan.goodput,
+            slo: plan.slo,
+            price: plan.price,
             hooks: plan.hooks,
         }
     }
@@ -194,6 +201,8 @@ impl WrittenPlan {
             cache_bust: self.cache_bust,
             classes: self.classes,
             goodput: self.goodput,
+            slo: self.slo,
+            price: self.price,
             hooks: self.hooks,
         })
     }

@@ -43,22 +43,24 @@ fn with_column(mut rows: Vec<Vec<String>>, is_there: bool) -> Vec<Vec<String>> {
 }
 
 fn rows_of(results: &Results) -> Vec<Vec<String>> {
-    results.table.rows().map(|(metric, stats)| row(metric, stats)).collect()
+    results.table.rows().map(|(metric, stats)| row(metric, &stats)).collect()
 }
 
-fn row(metric: &Metric, stats: Stats) -> Vec<String> {
-    let values = match stats {
-        Stats::Distribution(values) => Some(values),
-        Stats::Scalar(_) => None,
+fn row(metric: &Metric, stats: &Stats) -> Vec<String> {
+    let statistic = |key: &str| match stats {
+        Stats::Distribution(values) => values.statistic(key).map(text).unwrap_or_default(),
+        Stats::OverTime(curve) => curve.statistic(key).map(text).unwrap_or_default(),
+        Stats::Scalar(_) => String::new(),
     };
-    let number = |of: fn(&Distribution) -> f64| values.as_ref().map(of).map(text).unwrap_or_default();
-    let percentile =
-        |key: &str| values.as_ref().and_then(|values| values.percentile(key)).map(text).unwrap_or_default();
+    // What is one value at each moment has neither a number of values nor a sum of them.
+    let (count, sum) = match stats {
+        Stats::Distribution(Distribution { count, sum, .. }) => (count.to_string(), text(*sum)),
+        Stats::Scalar(_) | Stats::OverTime(_) => (String::new(), String::new()),
+    };
     let mut row = vec![name(metric), text(stats.avg())];
-    row.extend([number(|it| it.min), number(|it| it.max), number(|it| it.sum)]);
-    row.extend(PERCENTILES_IN_ORDER.map(percentile));
-    row.extend([number(|it| it.std), percentile("p99.9")]);
-    row.push(values.map(|it| it.count.to_string()).unwrap_or_default());
+    row.extend([statistic("min"), statistic("max"), sum]);
+    row.extend(PERCENTILES_IN_ORDER.map(statistic));
+    row.extend([statistic("std"), statistic("p99.9"), count]);
     row.extend([metric.tag.to_owned(), metric.unit.to_owned()]);
     row
 }

@@ -14,6 +14,7 @@ use super::{
     errors::ErrorGroup,
     marks,
     model::Report,
+    objectives,
     values::metrics,
     verdict::{self, Verdict},
 };
@@ -63,8 +64,7 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     if report.header.capabilities.produces_tokens {
         set("token_counts", token_counts(&report.profiling.counting));
     }
-    let known = [("prefix_cache", report.prefix_cache.summary()), ("marks", marks::summary(report))];
-    for (key, value) in known.into_iter().filter_map(|(key, value)| Some((key, value?))) {
+    for (key, value) in where_there_is_any(report) {
         set(key, value);
     }
     report.speculation.iter().for_each(|said| drop(set("speculative_decoding", said.summary())));
@@ -130,6 +130,17 @@ fn counts(report: &Report) -> [(&'static str, Option<u64>); 5] {
         ("dropped", of(|counts| counts.dropped)),
         ("lost", of(|counts| counts.lost)),
     ]
+}
+
+/// What stands there only where there is something to say.
+fn where_there_is_any(report: &Report) -> impl Iterator<Item = (&'static str, Value)> {
+    let parts = [
+        ("prefix_cache", report.prefix_cache.summary()),
+        ("marks", marks::summary(report)),
+        ("slo", objectives::summary(report)),
+        ("intervals", objectives::shares(report)),
+    ];
+    parts.into_iter().filter_map(|(key, value)| Some((key, value?)))
 }
 
 /// Tokens of the same texts by two counters, and requests by how their inter-token latency is known.

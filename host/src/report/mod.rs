@@ -23,6 +23,7 @@ mod marks;
 pub(crate) mod messages;
 mod model;
 mod models_seen;
+pub(crate) mod objectives;
 mod outputs;
 mod page;
 pub(crate) mod past_runs;

@@ -18,6 +18,19 @@ pub(super) fn decimal(value: f64) -> String {
     format!("{text}.{fraction}")
 }
 
+/// A price: one of less than a cent has as many decimals as it needs to say something.
+pub(super) fn price(value: f64) -> String {
+    if value == 0.0 || value >= 0.01 { decimal(value) } else { format!("{value:.6}") }
+}
+
+/// A number with its unit behind it.
+pub(super) fn with_unit(number: &str, unit: &str) -> String {
+    match unit {
+        "ratio" => number.to_owned(),
+        unit => format!("{number} {unit}"),
+    }
+}
+
 /// A message without line breaks, cut where it is long.
 pub(super) fn one_line(message: &str) -> String {
     let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -42,6 +55,14 @@ mod tests {
     #[case(-123.0, "-123.00")]
     fn numbers_have_two_decimals_and_commas(#[case] value: f64, #[case] text: &str) {
         assert_eq!(decimal(value), text);
+    }
+
+    #[rstest]
+    #[case(12.5, "12.50")]
+    #[case(0.000_371, "0.000371")]
+    #[case(0.0, "0.00")]
+    fn small_prices_have_more_decimals(#[case] value: f64, #[case] text: &str) {
+        assert_eq!(price(value), text);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::verdict;
-use crate::metrics::{Distribution, MetricTable, Stats, quantile::PERCENTILES};
+use crate::metrics::{Distribution, MetricTable, Stats, TimeWeighted, quantile::PERCENTILES};
 
 /// A number that is written as short as it can be and still exact: whole ones have no point. One that JSON has no
 /// words for is `null`.
@@ -25,23 +25,33 @@ impl Serialize for Exact {
 
 /// Each metric under its tag.
 pub(super) fn metrics(table: &MetricTable) -> Map<String, Value> {
-    table.rows().map(|(metric, stats)| (metric.tag.to_owned(), statistics(metric.unit, stats))).collect()
+    table.rows().map(|(metric, stats)| (metric.tag.to_owned(), statistics(metric.unit, &stats))).collect()
 }
 
-fn statistics(unit: &str, stats: Stats) -> Value {
+fn statistics(unit: &str, stats: &Stats) -> Value {
     let mut object = Map::new();
     let mut set = |key: &str, value: Value| object.insert(key.to_owned(), value);
     set("unit", unit.into());
     set("avg", json!(Exact(stats.avg())));
+    let (percentiles, min, max, std, of_all) = match stats {
+        Stats::Scalar(_) => return Value::Object(object),
+        Stats::Distribution(Distribution { percentiles, min, max, std, count, sum, .. }) => {
+            (percentiles, min, max, std, Some((*count, *sum)))
+        }
+        Stats::OverTime(TimeWeighted { percentiles, min, max, std, .. }) => {
+            (percentiles, min, max, std, None)
+        }
+    };
+    for ((key, _), value) in std::iter::zip(PERCENTILES, percentiles) {
+        set(key, json!(Exact(*value)));
+    }
+    for (key, value) in [("min", min), ("max", max), ("std", std)] {
+        set(key, json!(Exact(*value)));
+    }
     if let Stats::Distribution(values) = stats {
-        let Distribution { percentiles, min, max, std, count, sum, .. } = values;
-        for ((key, _), value) in std::iter::zip(PERCENTILES, percentiles) {
-            set(key, json!(Exact(value)));
-        }
-        for (key, value) in [("min", min), ("max", max), ("std", std)] {
-            set(key, json!(Exact(value)));
-        }
-        set("carried", verdict::carried(&values).collect());
+        set("carried", verdict::carried(values).collect());
+    }
+    if let Some((count, sum)) = of_all {
         set("count", count.into());
         set("sum", json!(Exact(sum)));
     }

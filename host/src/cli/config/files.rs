@@ -27,7 +27,7 @@ impl Observer for Notices {
 }
 
 /// Settings of the load and of the output, which name nothing that is looked at.
-const NAME_NOTHING: [&str; 8] = [
+const NAME_NOTHING: [&str; 10] = [
     "concurrency",
     "request-rate",
     "request-count",
@@ -36,6 +36,8 @@ const NAME_NOTHING: [&str; 8] = [
     "artifact-dir",
     "random-seed",
     "goodput",
+    "slo",
+    "price",
 ];
 
 /// Looks at what runs name. Those that name the same are looked at once.

@@ -20,6 +20,7 @@ pub(super) use self::{runner::Runner, signals::Signals};
 use super::{
     exit::{Exit, Failure, HasExit},
     logging::LogFlags,
+    outcome::held_to,
     profile::{self, Common},
     report::Shown,
     runs::{check_has_form, stored},
@@ -163,7 +164,7 @@ pub(super) fn report(dir: &Path, shown: Shown) -> Result<Exit, Failure> {
     }
     Ok(match (results.has_any(), state.progress == Progress::Complete && !results.has_failures()) {
         (false, _) => Exit::Failed,
-        (true, true) => Exit::Success,
+        (true, true) => held_to(results.worst_objective(), Exit::Success),
         (true, false) => Exit::Incomplete,
     })
 }
@@ -298,7 +299,7 @@ fn tell(
         }
         Ended::Complete if !results.has_any() => Ok(Exit::Failed),
         Ended::Complete if results.has_failures() => Ok(Exit::Incomplete),
-        Ended::Complete => Ok(Exit::Success),
+        Ended::Complete => Ok(held_to(results.worst_objective(), Exit::Success)),
     }
 }
 

@@ -18,11 +18,6 @@ use crate::config::{
 /// What is looked for, and what each run is.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct SearchArgs {
-    /// Objective that runs are to keep to, `METRIC [STATISTIC] < VALUE`; may be repeated. `time_to_first_token p99 < 500ms`,
-    /// `error_rate < 1%`, `good_request_fraction > 95%`. `prony metrics` lists what there is.
-    #[arg(long, visible_alias = "search-sla", value_name = "OBJECTIVE", help_heading = "Search")]
-    pub(super) slo: Vec<String>,
-
     /// What is raised: `rate` (--request-rate), `concurrency` (--concurrency; sessions at once in conversations) or `users`
     /// (--num-users; --user-centric-rate is then that of one user) [default: concurrency].
     #[arg(long, value_name = "LOAD", value_parser = ChoiceParser::<Over>::new(), help_heading = "Search")]

@@ -67,7 +67,7 @@ pub(super) fn plan(
     over: Over,
     mistakes: &mut Mistakes,
 ) -> SearchPlan {
-    let slos = slos(args, meaning, mistakes);
+    let slos = slos(asked, meaning, mistakes);
     let numbers = args.numbers(mistakes);
     let range = numbers.range.or(meaning.and_then(|meaning| meaning.range)).unwrap_or(USUAL_RANGE);
     mistakes.note(check_range(range, over));
@@ -89,8 +89,9 @@ pub(super) fn plan(
     }
 }
 
-fn slos(args: &SearchArgs, meaning: Option<&Meaning>, mistakes: &mut Mistakes) -> Vec<Slo> {
-    let texts = args.slo.iter().chain(meaning.into_iter().flat_map(|meaning| &meaning.slos));
+fn slos(asked: &settings::Asked, meaning: Option<&Meaning>, mistakes: &mut Mistakes) -> Vec<Slo> {
+    let texts =
+        asked.flags.objectives.slo.iter().chain(meaning.into_iter().flat_map(|meaning| &meaning.slos));
     let read: Vec<_> = texts.map(|text| Slo::read(text)).collect();
     if read.is_empty() && meaning.is_some() {
         let message = "search for the highest load: there is no objective that it could break";
@@ -161,7 +162,7 @@ pub(super) fn check_alone(asked: &settings::Asked, meaning: &Meaning, over: Over
 /// What all runs have in common. They end after some time, if nothing else ends them.
 pub(super) fn base(asked: &settings::Asked, meaning: &Meaning, over: Over) -> Words {
     let mut base = asked.words.clone();
-    for name in SHARED.into_iter().chain(["artifact-dir", over.setting()]) {
+    for name in SHARED.into_iter().chain(["artifact-dir", "slo", over.setting()]) {
         base.remove(name);
     }
     if !meaning.goodput.is_empty() {

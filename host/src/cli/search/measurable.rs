@@ -19,6 +19,8 @@ struct RunFacts {
     counts_output: bool,
     counts_input: bool,
     is_scheduled: bool,
+    is_replay: bool,
+    has_trace: bool,
     has_goodput: bool,
 }
 
@@ -36,6 +38,8 @@ pub(super) fn mistakes(slos: &[Slo], plan: &Plan, registry: &Registry) -> Result
         counts_output: endpoint.produces_tokens,
         counts_input: endpoint.tokenizes_input,
         is_scheduled: plan.phases.iter().any(|phase| phase.role == Role::Measured && phase.load.is_open()),
+        is_replay: plan.replay().is_some(),
+        has_trace: plan.export_http_trace,
         has_goodput: !plan.goodput.is_empty()
             || plan
                 .classes
@@ -55,7 +59,7 @@ pub(super) fn mistakes(slos: &[Slo], plan: &Plan, registry: &Registry) -> Result
 
 fn lacking(metric: &MetricFacts, run: RunFacts) -> Option<Lacking> {
     let tokens = "use a metric without tokens, such as `request_latency`";
-    let needs: [(bool, bool, Lacking); 5] = [
+    let needs: [(bool, bool, Lacking); 7] = [
         (metric.needs_output_tokens, run.counts_output, ("output that is counted in tokens", tokens)),
         (metric.needs_input_tokens, run.counts_input, ("input that is counted in tokens", tokens)),
         (metric.needs_streaming, run.is_stream, ("responses that are streams", "add `--streaming`")),
@@ -64,6 +68,12 @@ fn lacking(metric: &MetricFacts, run: RunFacts) -> Option<Lacking> {
             run.is_scheduled,
             ("a schedule", "use `--over rate`, or a metric that needs none, such as `request_latency`"),
         ),
+        (
+            metric.needs_replay,
+            run.is_replay,
+            ("a replay", "use a metric that needs none, such as `request_latency`"),
+        ),
+        (metric.needs_trace, run.has_trace, ("the steps of requests", "add `--export-http-trace`")),
         (
             metric.tag == OF_GOODPUT,
             run.has_goodput,
@@ -88,6 +98,8 @@ mod tests {
         counts_output: true,
         counts_input: true,
         is_scheduled: false,
+        is_replay: false,
+        has_trace: false,
         has_goodput: false,
     };
 
@@ -100,9 +112,18 @@ mod tests {
     #[case("time_to_first_token", "--streaming")]
     #[case("request_service_time", "--over rate")]
     #[case("good_request_fraction", "--goodput")]
+    #[case("http_req_total", "--export-http-trace")]
+    #[case("replay_sched_lag_p99", "needs none")]
     fn what_a_metric_needs_is_missed_before_a_run(#[case] tag: &str, #[case] expected: &str) {
         assert!(hint(tag, RUN).unwrap().contains(expected));
-        let all = RunFacts { is_stream: true, is_scheduled: true, has_goodput: true, ..RUN };
+        let all = RunFacts {
+            is_stream: true,
+            is_scheduled: true,
+            is_replay: true,
+            has_trace: true,
+            has_goodput: true,
+            ..RUN
+        };
         assert_eq!(hint(tag, all), None);
     }
 

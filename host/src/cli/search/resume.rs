@@ -60,7 +60,7 @@ pub(super) fn prepared(args: &SearchArgs, asked: settings::Asked, dir: &Path) ->
 
 /// What is looked for stands in the folder; only how closely may be another one.
 fn check_typed(args: &SearchArgs, asked: &settings::Asked) -> Result<(), Failure> {
-    let is_typed = !args.slo.is_empty()
+    let is_typed = !args.flags.objectives.slo.is_empty()
         || args.over.is_some()
         || args.has_range()
         || args.no_early_end

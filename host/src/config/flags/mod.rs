@@ -15,6 +15,7 @@ mod header_name;
 mod hooks;
 mod lengths;
 mod media;
+mod objectives;
 mod pattern;
 mod phases;
 mod rankings;
@@ -46,6 +47,7 @@ pub(crate) use self::{
     hooks::HookFlags,
     lengths::LengthFlags,
     media::{ImageSource, MediaFlags},
+    objectives::ObjectiveFlags,
     pattern::ArrivalPattern,
     phases::{PHASE_SETTINGS, PHASES, PhaseFlags, PhaseRole, PhaseText},
     rankings::RankingsFlags,
@@ -244,6 +246,10 @@ pub(crate) struct ProfileFlags {
     /// Kinds of sessions, and what a good request is.
     #[command(flatten)]
     pub(crate) classes: ClassFlags,
+
+    /// What the run is held to, and what it costs.
+    #[command(flatten)]
+    pub(crate) objectives: ObjectiveFlags,
 
     /// Number of requests to send [default: 10].
     ///

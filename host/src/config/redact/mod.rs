@@ -125,7 +125,7 @@ pub(crate) fn value_of(flag: &str, value: &str) -> String {
         | "--server-profiler-start-path"
         | "--server-profiler-stop-path" => url(value),
         // Their names are ours, and none of their values is a secret.
-        "--class" | "--goodput" => value.to_owned(),
+        "--class" | "--goodput" | "--slo" | "--price" => value.to_owned(),
         "--service-option" | "--endpoint-option" => option(value),
         "--between" | "--before-run" | "--after-run" | "--before-phase" | "--after-phase" => shell(value),
         _ if is_address(value) => url(value),

@@ -13,7 +13,7 @@ use crate::{
 const NAMES: [&str; 2] = [PhaseRole::NAMES[0].0, PhaseRole::NAMES[1].0];
 
 /// Flags of a search, which are no settings of a run.
-const OF_SEARCH: [&str; 5] = ["slo", "over", "range", "repeats", "precision"];
+const OF_SEARCH: [&str; 4] = ["over", "range", "repeats", "precision"];
 
 /// Keys that only a phase has, told with the list of phases.
 const OF_PHASES: [&str; 3] = ["name", "role", "seamless"];

@@ -47,7 +47,7 @@ fn a_file_is_a_command_line_in_any_spelling_of_its_keys() {
 #[test]
 fn what_is_said_to_a_search_is_no_setting_of_a_run() {
     let file = read_text("over: rate\nslo: a\n");
-    assert_eq!(file.mistakes.len(), 2);
+    assert_eq!(file.mistakes.len(), 1);
     let expected = "`--over` is a flag of `prony search`, which takes the rest from this file";
     assert_eq!(file.mistakes[0].hint(), expected);
 }

@@ -78,7 +78,7 @@ fn of_vllm(found: &Value) -> Measured {
         numbers.extend(found[theirs].as_f64().map(|number| (Key::new(ours, "avg"), number)));
         units.insert(ours.to_owned(), unit.to_owned());
     }
-    Measured { numbers, units, incomplete: None }
+    Measured { numbers, units, incomplete: None, slo: Vec::new() }
 }
 
 #[cfg(test)]

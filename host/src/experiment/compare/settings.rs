@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use crate::{bounded, config::yaml, report::file_names};
 
-/// Settings that may differ: what is compared and how it is reached, where results go, and what is done around a run.
-const MAY_DIFFER: [&str; 14] = [
+/// Settings that may differ: what is compared and how it is reached, where results go, what is asked of them,
+/// and what is done around a run.
+const MAY_DIFFER: [&str; 16] = [
     "url",
     "api_key",
     "proxy",
@@ -22,6 +23,8 @@ const MAY_DIFFER: [&str; 14] = [
     "before_phase",
     "after_phase",
     "hook_timeout",
+    "slo",
+    "price",
 ];
 
 /// The settings of a run by key, without those that may differ; none where it has no file of them, as older runs.

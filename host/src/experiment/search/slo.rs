@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::curve::FAR;
 use crate::{
-    config::goodput,
+    config::{goodput, slo},
     experiment::{
         best::Key,
         measured::Measured,
@@ -12,27 +12,8 @@ use crate::{
     },
     explain::Explain,
     metrics::{Metric, quantile::PERCENTILES, samples},
+    plan::Side,
 };
-
-/// On which side of its bound a value is to be.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Side {
-    /// Above it, and not below.
-    at_least: bool,
-    /// A value that is equal to it does not keep to it.
-    is_strict: bool,
-}
-
-/// Signs of a bound. The longer ones first.
-const SIGNS: [(&str, Side); 4] = [
-    ("<=", Side { at_least: false, is_strict: false }),
-    (">=", Side { at_least: true, is_strict: false }),
-    ("<", Side { at_least: false, is_strict: true }),
-    (">", Side { at_least: true, is_strict: true }),
-];
-
-/// The same in AIPerf's `metric:stat:op:value`.
-const WORDS: [(&str, &str); 4] = [("lt", "<"), ("le", "<="), ("gt", ">"), ("ge", ">=")];
 
 /// The excess of a value that is equal to a bound and does not keep to it.
 const JUST_OVER: f64 = f64::EPSILON;
@@ -97,18 +78,13 @@ impl Slo {
     /// # Errors
     /// It is none.
     pub(crate) fn read(text: &str) -> Result<Self, SloError> {
-        let typed = in_signs(text);
-        let form = || SloError::Form(text.to_owned());
-        let found = SIGNS.iter().find_map(|(sign, side)| Some((typed.split_once(sign)?, *side)));
-        let ((what, value), side) = found.ok_or_else(form)?;
-        let mut words = what.split([' ', '.', ':', '\t']).filter(|word| !word.is_empty());
-        let metric = number::metric(words.next().ok_or_else(form)?)?;
+        let typed = slo::typed(text).ok_or_else(|| SloError::Form(text.to_owned()))?;
+        let (metric, side) = (number::metric(&typed.metric)?, typed.side);
         check_is_harmed(metric, side, text)?;
-        let statistic = words.collect::<Vec<_>>().join(".").to_lowercase();
-        let statistic = number::statistic_of(metric, &statistic)?;
-        let bound = goodput::bound(value.trim(), metric.unit).ok_or_else(|| SloError::Value {
+        let statistic = number::statistic_of(metric, &typed.statistic)?;
+        let bound = goodput::bound(&typed.value, metric.unit).ok_or(SloError::Value {
             tag: metric.tag,
-            text: value.trim().to_owned(),
+            text: typed.value,
             unit: metric.unit,
         })?;
         check_can_be_either(metric, side, bound, text)?;
@@ -156,17 +132,6 @@ impl Slo {
     }
 }
 
-impl Side {
-    fn is_kept(self, value: f64, bound: f64) -> bool {
-        match (self.at_least, self.is_strict) {
-            (true, true) => value > bound,
-            (true, false) => value >= bound,
-            (false, true) => value < bound,
-            (false, false) => value <= bound,
-        }
-    }
-}
-
 /// More load has to be able to break an objective.
 fn check_is_harmed(metric: &'static Metric, side: Side, text: &str) -> Result<(), SloError> {
     let text = || text.trim().to_owned();
@@ -189,20 +154,6 @@ fn check_can_be_either(metric: &Metric, side: Side, bound: f64, text: &str) -> R
         [true, true] => Err(SloError::AlwaysKept { text: text() }),
         [false, false] => Err(SloError::NeverKept { text: text() }),
         _ => Ok(()),
-    }
-}
-
-/// `time_to_first_token:p95:le:200` as `time_to_first_token p95 <= 200`; another text as it is.
-fn in_signs(text: &str) -> String {
-    let parts: Vec<&str> = text.split(':').map(str::trim).collect();
-    let sign =
-        |word: &str| WORDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)).map(|(_, sign)| *sign);
-    match parts.as_slice() {
-        [metric, statistic, word, value] => match sign(word) {
-            Some(sign) => format!("{metric} {statistic} {sign} {value}"),
-            None => text.to_owned(),
-        },
-        _ => text.to_owned(),
     }
 }
 

@@ -10,16 +10,17 @@ use prony_plugin_api::message::PhaseKind;
 
 use super::{
     ClassResults, Measured, PhaseResults, Results, RunResults,
-    catalogue::CATALOGUE,
+    catalogue::{CATALOGUE, Measurable},
     client::ClientReport,
     columns::Columns,
     first_reads::FirstReads,
-    objectives::Objectives,
+    objectives::{OF_CLASSES, Objectives},
     prefix_cache::PrefixCaches,
     request::{LatencyOrigin, Request, TokenCounting},
     sessions::Sessions,
     span::{LATE_NS, PhaseSpan},
     steady::Series,
+    window::Window,
 };
 use crate::{
     clock::RunNs,
@@ -33,37 +34,6 @@ use crate::{
 
 /// What is measured of each base URL, where there are several.
 const OF_URLS: [&str; 2] = ["time_to_first_token", "request_latency"];
-
-/// What is measured of each class, where there are several.
-const OF_CLASSES: [&str; 27] = [
-    "time_to_first_token",
-    "time_to_first_token_from_schedule",
-    "request_latency",
-    "inter_token_latency",
-    "output_token_throughput_per_user",
-    "e2e_output_token_throughput",
-    "output_sequence_length",
-    "input_sequence_length",
-    "output_token_throughput",
-    "input_token_throughput",
-    "request_throughput",
-    "request_count",
-    "error_request_count",
-    "cancelled_request_count",
-    "request_error_rate",
-    "good_request_count",
-    "goodput",
-    "good_request_fraction",
-    "session_count",
-    "complete_session_count",
-    "session_duration",
-    "spec_decode_acceptance_length",
-    "spec_decode_draft_acceptance_rate",
-    "spec_decode_steps",
-    "spec_decode_draft_tokens",
-    "spec_decode_accepted_draft_tokens",
-    "spec_decode_overall_draft_acceptance_rate",
-];
 
 /// What was asked of a phase, as far as it matters to its numbers.
 #[derive(Clone, Debug)]
@@ -116,11 +86,18 @@ impl Aggregator {
     /// Starts empty, with the metrics that make sense for the run.
     pub(crate) fn new(header: &RunHeader) -> Self {
         let columns = |kind| {
-            let mut phases = header.settings.phases.iter().filter(|phase| phase.kind == kind);
+            let phases = || header.settings.phases.iter().filter(|phase| phase.kind == kind);
             // An open loop in one of several phases is enough: requests of the others leave its metrics out.
-            let open = phases.any(|phase| origin_of(phase) == LatencyOrigin::Scheduled);
-            let origin = if open { LatencyOrigin::Scheduled } else { LatencyOrigin::Sent };
-            Columns::new(CATALOGUE.iter().filter(|metric| metric.applies(&header.capabilities, origin)))
+            let open = phases().any(|phase| origin_of(phase) == LatencyOrigin::Scheduled);
+            let measurable = Measurable {
+                capabilities: &header.capabilities,
+                origin: if open { LatencyOrigin::Scheduled } else { LatencyOrigin::Sent },
+                is_replay: phases().any(|phase| phase.law == REPLAY),
+                has_price: header.settings.price.is_some(),
+                has_trace: header.settings.export_http_trace,
+            };
+            let metrics = CATALOGUE.iter().filter(|metric| metric.applies(measurable));
+            Columns::new(metrics, header.settings.price)
         };
         let urls = header.settings.urls.len();
         let not_measured = columns(PhaseKind::Profiling);
@@ -296,8 +273,8 @@ impl Aggregator {
     /// Computes the numbers for each base URL, in the order of the configuration; none where there is only one.
     pub(crate) fn results_by_url(&mut self) -> Vec<Results> {
         let spans: Vec<PhaseSpan> = self.of_kind(PhaseKind::Profiling).collect();
-        let window_s = window_s(&spans);
-        self.by_url.iter_mut().map(|columns| columns.results(window_s)).collect()
+        let window = Window::of(&spans);
+        self.by_url.iter_mut().map(|columns| columns.results(&window)).collect()
     }
 
     /// Computes the numbers for each class, by its number; none where there are no classes.
@@ -309,9 +286,9 @@ impl Aggregator {
                 class.columns.record_session(session);
             }
         }
-        let window_s = window_s(&spans);
+        let window = Window::of(&spans);
         let results = |class: &mut OfClass| ClassResults {
-            results: class.columns.results(window_s),
+            results: class.columns.results(&window),
             sessions: class.sessions,
         };
         self.by_class.iter_mut().map(results).collect()
@@ -342,7 +319,7 @@ impl Aggregator {
             phases.push(PhaseResults {
                 span: *span,
                 name: name.unwrap_or_else(|| Role::from(kind).name().to_owned()),
-                results: columns.results(window_s(&[*span])),
+                results: columns.results(&Window::of(&[*span])),
                 steadiness: self.series.remove(&span.index).and_then(|series| series.steadiness(origin)),
             });
             match &mut all {
@@ -352,7 +329,7 @@ impl Aggregator {
         }
         let pooled = match &*phases {
             [only] => only.results.clone(),
-            _ => all.unwrap_or_else(|| self.not_measured.clone()).results(window_s(&spans)),
+            _ => all.unwrap_or_else(|| self.not_measured.clone()).results(&Window::of(&spans)),
         };
         (phases, pooled)
     }
@@ -360,19 +337,6 @@ impl Aggregator {
     fn of_kind(&self, kind: PhaseKind) -> impl Iterator<Item = PhaseSpan> {
         self.phases().filter(move |span| span.kind == kind)
     }
-}
-
-/// The windows of phases together, in seconds. What two of them have in common, where one hands over to the other, counts once.
-fn window_s(spans: &[PhaseSpan]) -> Option<f64> {
-    let mut windows: Vec<(RunNs, RunNs)> = spans.iter().filter_map(PhaseSpan::window).collect();
-    windows.sort_unstable();
-    let (mut all_ns, mut covered_ns) = (0_u64, 0);
-    for (start_ns, end_ns) in windows {
-        let start_ns = start_ns.max(covered_ns);
-        all_ns = all_ns.saturating_add(end_ns.saturating_sub(start_ns));
-        covered_ns = covered_ns.max(end_ns);
-    }
-    (all_ns > 0).then_some(all_ns as f64 / 1e9)
 }
 
 impl Asked {

@@ -39,7 +39,8 @@ fn what_windows_have_in_common_counts_once(#[case] windows: &[(u64, u64)], #[cas
         last_request_ns: Some(end * 1_000_000_000),
         ..PhaseSpan::default()
     };
-    assert_eq!(window_s(&windows.iter().map(span).collect::<Vec<_>>()), expected);
+    let spans: Vec<_> = windows.iter().map(span).collect();
+    assert_eq!(Window::of(&spans).seconds(), expected);
 }
 
 fn profiled(records: &[Record]) -> Results {
@@ -56,9 +57,13 @@ fn distribution(results: &Results, tag: &str) -> Distribution {
 /// The statistics of everything that is measured of requests and not per second.
 fn of_requests(results: &Results) -> Vec<(&'static str, Stats)> {
     let rows = results.table.rows();
-    rows.filter(|(metric, _)| !matches!(metric.source, Source::Rate(_) | Source::Phase(_)))
-        .map(|(metric, stats)| (metric.tag, stats))
-        .collect()
+    let is_of_failures = |tag| ["error_isl", "total_error_isl"].contains(&tag);
+    rows.filter(|(metric, _)| {
+        !matches!(metric.source, Source::Rate(_) | Source::Phase(_) | Source::OverTime(_))
+    })
+    .filter(|(metric, _)| !is_of_failures(metric.tag))
+    .map(|(metric, stats)| (metric.tag, stats))
+    .collect()
 }
 
 // `a` and `b` succeed, in a window of one second.
@@ -104,7 +109,8 @@ fn percentiles_interpolate_and_gaps_are_pooled() {
 #[test]
 fn metrics_without_a_value_are_absent() {
     let results = profiled(&[sample::c(), sample::d()]);
-    let tags: Vec<&str> = results.table.rows().map(|(metric, _)| metric.tag).collect();
+    let rows = results.table.rows().filter(|(metric, _)| !metric.is_over_time());
+    let tags: Vec<&str> = rows.map(|(metric, _)| metric.tag).collect();
     assert_eq!(
         tags,
         [
@@ -115,6 +121,8 @@ fn metrics_without_a_value_are_absent() {
             "completed_request_count",
             "request_error_rate",
             "benchmark_duration",
+            "error_isl",
+            "total_error_isl",
         ]
     );
     assert_eq!(results.table.avg("request_throughput"), Some(0.0));

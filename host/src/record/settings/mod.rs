@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use self::lenient::lenient;
 pub(super) use self::stored::{of_older, older_hint};
 pub(crate) use self::{of_plan::described, sessions::SessionSettings};
-use crate::plan::{CacheBust, Class, Classes, Encoding, Objective};
+use crate::plan::{CacheBust, Class, Classes, Encoding, Objective, Price, RunObjective};
 
 /// What metrics and reports read of a run's configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -83,6 +83,12 @@ pub(crate) struct RunSettings {
     /// What a good request keeps to.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Vec::is_empty")]
     pub(crate) goodput: Vec<Objective>,
+    /// What the run as a whole keeps to.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) slo: Vec<RunObjective>,
+    /// What it costs, if the user says so.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub(crate) price: Option<Price>,
 }
 
 impl RunSettings {

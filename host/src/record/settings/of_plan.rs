@@ -42,6 +42,8 @@ pub(crate) fn described(plan: &Redacted<Plan>) -> serde_json::Result<(RunSetting
         sessions: SessionSettings::of(plan),
         classes: plan.classes.clone(),
         goodput: plan.goodput.clone(),
+        slo: plan.slo.clone(),
+        price: plan.price,
     };
     Ok((settings, serde_json::to_value(plan)?))
 }

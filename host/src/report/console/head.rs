@@ -54,6 +54,7 @@ fn texts(metric: &Metric, stats: &Stats) -> Vec<String> {
     let said = |value: f64, which: &str| format!("{} {} {which}", decimal(value), metric.unit);
     match stats {
         Stats::Scalar(value) => vec![format!("{} {}", decimal(*value), metric.unit)],
+        Stats::OverTime(curve) => vec![format!("{} {} on average", decimal(curve.avg), metric.unit)],
         Stats::Distribution(values) => {
             let of = |key: &&str| {
                 let value = values.percentile(key).filter(|_| carries(values.count, key));

@@ -16,6 +16,7 @@ pub(super) use self::{
 use super::{
     by_class, by_phase, by_url,
     model::Report,
+    objectives,
     service_tables,
     verdict::{Severity, Verdict},
 };
@@ -30,6 +31,7 @@ pub(crate) fn render(report: &Report, screen: Screen) -> String {
         facts::lines(report, screen),
         table::metrics(report, screen),
         totals(report, screen),
+        objectives::lines(report, screen),
         counts(report, screen),
         by_phase::lines(report, screen),
         by_class::lines(report, screen),

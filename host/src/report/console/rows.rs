@@ -1,7 +1,7 @@
 //! What is no table of statistics: numbers of the whole run, how the client fared, failures, remarks.
 
 use super::{
-    super::{errors::ErrorGroup, marks, model::Report, server_metrics::Speculation, text::one_line},
+    super::{errors::ErrorGroup, marks, model::Report, objectives, server_metrics::Speculation, text::one_line},
     table::number,
 };
 use crate::{
@@ -38,7 +38,7 @@ pub(in crate::report) fn numbers(report: &Report) -> impl Iterator<Item = (&'sta
     report.profiling.table.rows().filter(|(metric, _)| metric.shown).filter_map(|(metric, stats)| match stats
     {
         Stats::Scalar(value) => Some((metric, value)),
-        Stats::Distribution(_) => None,
+        Stats::Distribution(_) | Stats::OverTime(_) => None,
     })
 }
 
@@ -64,6 +64,7 @@ fn facts(report: &Report) -> Vec<String> {
     let clock =
         report.client.arrival_clock().map(|clock| format!(", arrivals by the {clock}")).unwrap_or_default();
     lines.push(format!("client: {}{clock}", report.client.verdict));
+    lines.extend(objectives::good(report));
     lines.extend(report.prefix_cache.line());
     lines.extend(report.speculation.map(Speculation::line));
     lines.extend(marks::line(report));

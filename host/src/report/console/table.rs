@@ -1,6 +1,6 @@
 //! The table of metrics: a row of statistics each, in sections that name the unit once.
 
-use super::super::{file_names, model::Report, text::decimal, verdict::carries};
+use super::super::{file_names, model::Report, text::{decimal, price}, verdict::carries};
 use crate::{
     metrics::{Distribution, Metric, Stats, quantile::PERCENTILES, samples::least},
     screen::{Align, Screen, Table},
@@ -67,7 +67,7 @@ pub(in crate::report) fn sections(report: &Report) -> Vec<Section> {
         .filter(|(metric, _)| metric.shown)
         .filter_map(|(metric, stats)| match stats {
             Stats::Distribution(values) => Some((metric, values)),
-            Stats::Scalar(_) => None,
+            Stats::Scalar(_) | Stats::OverTime(_) => None,
         })
         .collect();
     let of_unit = |unit: &'static str| rows.iter().filter(move |(metric, _)| metric.unit == unit);
@@ -110,6 +110,9 @@ pub(in crate::report) fn cell(metric: &Metric, values: &Distribution, statistic:
 
 /// A value of a metric. A count has no decimals.
 pub(in crate::report) fn number(metric: &Metric, value: f64) -> String {
+    if metric.is_price() {
+        return price(value);
+    }
     let text = decimal(value);
     match text.strip_suffix(".00") {
         Some(whole) if metric.is_count() => whole.to_owned(),

@@ -135,6 +135,31 @@ fn the_csv_is_one_table() {
     Total Usage Completion Tokens (tokens),8,,,,,,,,,,,,,,,,total_usage_completion_tokens,tokens
     Total Usage Total Tokens (tokens),68,,,,,,,,,,,,,,,,total_usage_total_tokens,tokens
     OSL Mismatch Count,0,,,,,,,,,,,,,,,,osl_mismatch_count,requests
+    Decode Duration (ms),30,30,30,60,30,30,30,30,30,30,30,30,30,0,30,2,decode_duration,ms
+    Longest Gap (ms),20,10,30,40,10.2,11,12,15,20,25,28,29,29.8,10,29.98,2,max_inter_chunk_latency,ms
+    Stream Prefill Latency (ms),2,2,2,4,2,2,2,2,2,2,2,2,2,0,2,2,stream_prefill_latency,ms
+    Effective Latency (ms),151,102,200,302,102.98,106.9,111.8,126.5,151,175.5,190.2,195.1,199.02,49,199.902,2,effective_latency,ms
+    Requested OSL (tokens),4,4,4,8,4,4,4,4,4,4,4,4,4,0,4,2,requested_osl,tokens
+    Error Input Sequence Length (tokens),25,25,25,25,25,25,25,25,25,25,25,25,25,0,25,1,error_isl,tokens
+    Total Error Input Sequence Length (tokens),25,,,,,,,,,,,,,,,,total_error_isl,tokens
+    Usage Prompt Diff % (%),20,20,20,40,20,20,20,20,20,20,20,20,20,0,20,2,usage_prompt_tokens_diff_pct,%
+    Usage Completion Diff % (%),0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,2,usage_completion_tokens_diff_pct,%
+    Usage Discrepancy Count,2,,,,,,,,,,,,,,,,usage_discrepancy_count,requests
+    Effective Concurrency,1.208,1,2,,1,1,1,1,1,1,2,2,2,0.40587682860690627,2,,effective_concurrency,requests
+    Active Concurrency,1.208,1,2,,1,1,1,1,1,1,2,2,2,0.40587682860690627,2,,active_concurrency,requests
+    Effective Prefill Concurrency,0.151,0,2,,0,0,0,0,0,0,1,1,2,0.4777017898228977,2,,effective_prefill_concurrency,requests
+    Effective Decode Concurrency,1.047,0,2,,0,0,1,1,1,1,1,2,2,0.38573436455675036,2,,effective_decode_concurrency,requests
+    Effective Prefill Throughput (tokens/sec),50,0,750,,0,0,0,0,0,0,0,250.111,750,169.5582495781317,750,,effective_prefill_throughput,tokens/sec
+    Effective Decode Throughput (tokens/sec),5,0,100,,0,0,0,0,0,0,0,66.687,100,20.207259421636902,100,,effective_decode_throughput,tokens/sec
+    Effective Total Throughput (tokens/sec),55,0,750,,0,0,0,0,0,0,66.687,350.207,750,173.6615482291153,750,,effective_total_throughput,tokens/sec
+    Effective Prefill Throughput Per User (tokens/sec/user),31.25,0,375,,0,0,0,0,0,0,0,250.111,375,95.81068572972431,375,,effective_prefill_throughput_per_user,tokens/sec/user
+    Effective Decode Throughput Per User (tokens/sec/user),4.033333333333333,0,100,,0,0,0,0,0,0,0,33.343,100,17.899689631077095,100,,effective_decode_throughput_per_user,tokens/sec/user
+    Active Prefill Throughput (tokens/sec),495.0495049504951,0,750,,250.111,250.111,250.111,250.111,250.111,750,750,750,750,253.63739519701977,750,,active_prefill_throughput,tokens/sec
+    Active Decode Throughput (tokens/sec),5.274261603375527,0,100,,0,0,0,0,0,0,0,66.687,100,20.719190062155043,100,,active_decode_throughput,tokens/sec
+    Active Total Throughput (tokens/sec),55,0,750,,0,0,0,0,0,0,66.687,350.207,750,173.6615482291153,750,,active_total_throughput,tokens/sec
+    Active Prefill Throughput Per User (tokens/sec/user),309.4059405940594,0,375,,250.111,250.111,250.111,250.111,250.111,375,375,375,375,69.46146138813009,375,,active_prefill_throughput_per_user,tokens/sec/user
+    Active Decode Throughput Per User (tokens/sec/user),4.2545710267229255,0,100,,0,0,0,0,0,0,0,33.343,100,18.35843784219821,100,,active_decode_throughput_per_user,tokens/sec/user
+    Tokens in Flight (tokens),8.025,0,56.13333333333333,,0,0,0,0,0,0,29,50,54,16.859421549982073,56,,tokens_in_flight,tokens
     ");
 }
 

@@ -34,7 +34,7 @@ pub(super) fn findings(report: &Report) -> impl Iterator<Item = Finding> {
     let table = &report.profiling.table;
     let values = OF_REQUESTS.iter().find_map(|tag| match table.get(tag)? {
         Stats::Distribution(values) => Some(values),
-        Stats::Scalar(_) => None,
+        Stats::Scalar(_) | Stats::OverTime(_) => None,
     });
     values.and_then(|values| too_few(values.count)).into_iter()
 }

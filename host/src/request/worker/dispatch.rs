@@ -186,8 +186,11 @@ impl<S: Sink> Dispatcher<S> {
                 NextSession::Start(ready) => {
                     counts.sessions += 1;
                     in_flight.spawn(Arc::clone(&self.player).play(ready, Arc::clone(&context)));
-                    // It is sent before the next one is formatted.
-                    yield_now().await;
+                    // It is sent before the next one of a schedule is formatted. In a closed loop that would only cost a look at
+                    // the poller for each request.
+                    if phase.credits.next_due().is_some() {
+                        yield_now().await;
+                    }
                 }
                 NextSession::Refused(slot) => {
                     counts.sessions += 1;

@@ -10,7 +10,7 @@ const HALVINGS: u32 = 60;
 ///
 /// Source: Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.3 and 26.7.4, which are exact for whole degrees of
 /// freedom; inverted by bisection.
-pub(super) fn two_sided(probability: f64, freedom: u32) -> f64 {
+pub(crate) fn two_sided(probability: f64, freedom: u32) -> f64 {
     let (mut low, mut high) = (0.0, FRAC_PI_2);
     for _ in 0..HALVINGS {
         let middle = f64::midpoint(low, high);

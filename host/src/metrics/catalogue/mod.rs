@@ -4,142 +4,21 @@
 //! its values come from, and its definition in words. To add a metric is to add a row, and a function if it looks at
 //! requests. Nothing here knows how statistics are computed or shown.
 
+mod connections;
+mod over_time;
+mod prices;
+mod reported;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use super::metric::{Measurable, Metric, Need, PhaseFact, Source};
 use super::{
+    metric::{request, row, session},
     per_request as of,
-    request::{LatencyOrigin, Request},
     sessions::Session,
     speculation,
 };
-use crate::record::Capabilities;
 use Need::{InputTokens, OpenLoop, OutputTokens, Streaming};
-
-/// A row of the catalogue.
-#[derive(Debug)]
-pub(crate) struct Metric {
-    /// Its key in files.
-    pub(crate) tag: &'static str,
-    /// Its name for people.
-    pub(crate) header: &'static str,
-    /// Unit of its values.
-    pub(crate) unit: &'static str,
-    /// Where its values come from.
-    pub(crate) source: Source,
-    /// What must hold for it to make sense; all of it.
-    pub(crate) needs: &'static [Need],
-    /// A larger value is better, or at least more work done.
-    pub(crate) larger_is_better: bool,
-    /// It has a row in the console table.
-    pub(crate) shown: bool,
-    /// What it is, in one sentence.
-    pub(crate) definition: &'static str,
-}
-
-/// A condition of a metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Need {
-    /// Answers arrive in pieces.
-    Streaming,
-    /// Output is countable in tokens.
-    OutputTokens,
-    /// Input is countable in tokens.
-    InputTokens,
-    /// Requests have a schedule that does not wait for answers.
-    OpenLoop,
-}
-
-/// Where a metric's values come from. Only successful requests have values.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Source {
-    /// At most one value a request.
-    Request(fn(&Request<'_>) -> Option<f64>),
-    /// Every gap between reads that brought tokens of one choice, in milliseconds.
-    Gaps,
-    /// The number of requests of which something is true.
-    Count(fn(&Request<'_>) -> Option<bool>),
-    /// The sum of another metric, by tag.
-    Sum(&'static str),
-    /// The sums of other metrics together, per second of the phase's window.
-    Rate(&'static [&'static str]),
-    /// The sum of one metric in percent of the sum of another.
-    Share(&'static str, &'static str),
-    /// At most one value a session of several requests, all of which succeeded.
-    Session(fn(&Session) -> Option<f64>),
-    /// Something of the phase itself.
-    Phase(PhaseFact),
-}
-
-/// A number of a phase that needs no other metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PhaseFact {
-    /// Successful requests.
-    Succeeded,
-    /// Requests that failed by themselves.
-    Failed,
-    /// Requests that the tool ended.
-    Cancelled,
-    /// Requests that succeeded or failed.
-    Completed,
-    /// Failed requests in percent of those that succeeded or failed.
-    ErrorRate,
-    /// Successful requests a second.
-    Throughput,
-    /// Length of the window, in seconds.
-    Window,
-    /// Sessions of several requests.
-    Sessions,
-    /// Those all of whose requests succeeded.
-    CompleteSessions,
-    /// Those among them in an hour.
-    SessionThroughput,
-    /// Requests that kept to their objectives.
-    Good,
-    /// Those a second.
-    Goodput,
-    /// Those as a part of all that were to succeed.
-    GoodShare,
-}
-
-impl Metric {
-    /// Whether it counts things: its whole values are shown without decimals.
-    pub(crate) fn is_count(&self) -> bool {
-        ["requests", "tokens", "events", "images", "sessions"].contains(&self.unit)
-    }
-
-    /// Whether it makes sense for a run.
-    pub(crate) fn applies(&self, capabilities: &Capabilities, origin: LatencyOrigin) -> bool {
-        self.needs.iter().all(|need| match need {
-            Streaming => capabilities.streaming,
-            OutputTokens => capabilities.produces_tokens,
-            InputTokens => capabilities.tokenizes_input,
-            OpenLoop => origin == LatencyOrigin::Scheduled,
-        })
-    }
-
-    const fn needs(mut self, needs: &'static [Need]) -> Self {
-        self.needs = needs;
-        self
-    }
-
-    const fn larger_is_better(mut self) -> Self {
-        self.larger_is_better = true;
-        self
-    }
-
-    const fn shown(mut self) -> Self {
-        self.shown = true;
-        self
-    }
-}
-
-const fn row(
-    tag: &'static str,
-    header: &'static str,
-    unit: &'static str,
-    source: Source,
-    definition: &'static str,
-) -> Metric {
-    Metric { tag, header, unit, source, needs: &[], larger_is_better: false, shown: false, definition }
-}
 
 /// What a session measured, by metric.
 pub(crate) fn of_session(session: &Session) -> impl Iterator<Item = (&'static Metric, f64)> {
@@ -149,31 +28,43 @@ pub(crate) fn of_session(session: &Session) -> impl Iterator<Item = (&'static Me
     })
 }
 
-const fn session(
-    tag: &'static str,
-    header: &'static str,
-    unit: &'static str,
-    measure: fn(&Session) -> Option<f64>,
-    definition: &'static str,
-) -> Metric {
-    row(tag, header, unit, Source::Session(measure), definition)
-}
-
-const fn request(
-    tag: &'static str,
-    header: &'static str,
-    unit: &'static str,
-    measure: fn(&Request<'_>) -> Option<f64>,
-    definition: &'static str,
-) -> Metric {
-    row(tag, header, unit, Source::Request(measure), definition)
-}
-
 const TOKEN_STREAM: &[Need] = &[Streaming, OutputTokens];
 
+/// All groups of metrics, in order.
+const GROUPS: &[&[Metric]] = &[OF_RUNS, reported::ROWS, over_time::ROWS, prices::ROWS, connections::ROWS];
+
+const COUNT: usize = count(GROUPS);
+
 /// Every metric.
+pub(crate) static CATALOGUE: &[Metric] = &joined::<COUNT>(GROUPS);
+
+const fn count(groups: &[&[Metric]]) -> usize {
+    let (mut count, mut group) = (0, 0);
+    while group < groups.len() {
+        count += groups[group].len();
+        group += 1;
+    }
+    count
+}
+
+const fn joined<const N: usize>(groups: &[&[Metric]]) -> [Metric; N] {
+    let mut all = [groups[0][0]; N];
+    let (mut group, mut at) = (0, 0);
+    while group < groups.len() {
+        let mut place = 0;
+        while place < groups[group].len() {
+            all[at] = groups[group][place];
+            at += 1;
+            place += 1;
+        }
+        group += 1;
+    }
+    all
+}
+
+/// Those of requests and of runs.
 #[rustfmt::skip]
-pub(crate) static CATALOGUE: &[Metric] = &[
+const OF_RUNS: &[Metric] = &[
     request("time_to_first_token", "Time to First Token", "ms", of::time_to_first_token,
         "From the moment the request was sent to the arrival of the first generated token of any channel (content, \
          reasoning, tool call); role-only, empty and usage-only events are no tokens.")
@@ -462,112 +353,3 @@ pub(crate) static CATALOGUE: &[Metric] = &[
         "Requests whose output differs from the requested length by more than 5 % or 50 tokens, whichever is less.")
         .needs(&[OutputTokens]),
 ];
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    fn of_requests(tag: &str) -> bool {
-        CATALOGUE.iter().any(|metric| metric.tag == tag && matches!(metric.source, Source::Request(_)))
-    }
-
-    #[test]
-    fn every_tag_is_its_own() {
-        let tags: BTreeSet<&str> = CATALOGUE.iter().map(|metric| metric.tag).collect();
-        assert_eq!(tags.len(), CATALOGUE.len());
-    }
-
-    #[test]
-    fn sums_are_taken_of_metrics_of_requests() {
-        for metric in CATALOGUE {
-            match metric.source {
-                Source::Sum(of) => assert!(of_requests(of), "{of}"),
-                Source::Rate(of) => of.iter().for_each(|of| assert!(of_requests(of), "{of}")),
-                Source::Share(part, whole) => assert!(of_requests(part) && of_requests(whole), "{part}"),
-                Source::Request(_)
-                | Source::Gaps
-                | Source::Count(_)
-                | Source::Session(_)
-                | Source::Phase(_) => {}
-            }
-        }
-    }
-
-    #[test]
-    fn every_definition_is_a_sentence_about_known_metrics() {
-        for metric in CATALOGUE {
-            let definition = metric.definition;
-            assert!(definition.ends_with('.') && !definition.contains("  "), "{definition}");
-            for quoted in definition.split('`').skip(1).step_by(2).filter(|quoted| *quoted != "token_source")
-            {
-                assert!(CATALOGUE.iter().any(|other| other.tag == quoted), "{quoted} in {definition}");
-            }
-        }
-    }
-
-    /// The README says what *sent* is.
-    #[test]
-    fn what_begins_or_ends_with_sending_says_so_in_the_same_words() {
-        let of_sending: Vec<&str> =
-            CATALOGUE.iter().map(|metric| metric.definition).filter(|text| text.contains(" sent")).collect();
-        assert!(of_sending.len() > 5, "{of_sending:?}");
-        for definition in of_sending {
-            let (all, alike) = (" sent", "the moment the request was sent");
-            assert_eq!(definition.matches(all).count(), definition.matches(alike).count(), "{definition}");
-        }
-    }
-
-    #[test]
-    fn metrics_of_streams_and_tokens_stay_away_from_embeddings() {
-        let embeddings = Capabilities { tokenizes_input: true, ..Capabilities::default() };
-        let tags: Vec<&str> = CATALOGUE
-            .iter()
-            .filter(|metric| metric.applies(&embeddings, LatencyOrigin::Sent) && metric.shown)
-            .map(|metric| metric.tag)
-            .collect();
-        assert_eq!(
-            tags,
-            [
-                "request_latency",
-                "submit_latency",
-                "follow_up_count",
-                "input_sequence_length",
-                "usage_prompt_tokens",
-                "usage_prompt_cache_read_tokens",
-                "num_images",
-                "image_throughput",
-                "image_latency",
-                "num_videos",
-                "audio_duration",
-                "rtfx",
-                "embedding_count",
-                "ranking_count",
-                "media_count",
-                "send_lateness",
-                "session_duration",
-                "session_requests",
-                "session_time_in_model",
-                "session_time_between_requests",
-                "input_token_throughput",
-                "embedding_throughput",
-                "ranking_throughput",
-                "total_image_throughput",
-                "total_video_throughput",
-                "total_rtfx",
-                "media_throughput",
-                "request_throughput",
-                "request_count",
-                "error_request_count",
-                "request_error_rate",
-                "good_request_count",
-                "goodput",
-                "good_request_fraction",
-                "session_count",
-                "complete_session_count",
-                "session_throughput",
-            ]
-        );
-    }
-}

@@ -1,0 +1,155 @@
+//! Metrics that follow from others, and from how requests ended: [`Derived`].
+
+use std::collections::BTreeMap;
+
+use super::{
+    Outcomes, Stats,
+    metric::{PhaseFact, Source},
+};
+use crate::plan::Price;
+
+const SECONDS_AN_HOUR: f64 = 3600.0;
+
+/// A price of tokens is one of so many.
+const TOKENS_OF_A_PRICE: f64 = 1e6;
+
+/// Sessions of several requests.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct SessionCounts {
+    pub(super) begun: u64,
+    pub(super) complete: u64,
+}
+
+/// Requests that have objectives of their own.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct GoodCounts {
+    /// All of them that were to succeed.
+    pub(crate) judged: u64,
+    /// Those that kept to their objectives.
+    pub(crate) good: u64,
+}
+
+impl GoodCounts {
+    pub(super) fn record(&mut self, is_good: Option<bool>) {
+        self.judged += u64::from(is_good.is_some());
+        self.good += u64::from(is_good == Some(true));
+    }
+
+    pub(super) fn merge(&mut self, other: Self) {
+        self.judged += other.judged;
+        self.good += other.good;
+    }
+}
+
+/// What derived metrics are computed from.
+pub(super) struct Derived<'a> {
+    /// Of metrics with many values, and of those that have been derived already.
+    pub(super) known: BTreeMap<&'a str, Stats>,
+    pub(super) outcomes: Outcomes,
+    pub(super) sessions: SessionCounts,
+    pub(super) good: GoodCounts,
+    pub(super) window_s: Option<f64>,
+    pub(super) price: Option<Price>,
+}
+
+impl Derived<'_> {
+    fn sum(&self, tag: &str) -> Option<f64> {
+        match self.known.get(tag)? {
+            Stats::Distribution(values) => Some(values.sum),
+            Stats::Scalar(_) | Stats::OverTime(_) => None,
+        }
+    }
+
+    fn ratio(&self, part: &str, whole: &str) -> Option<f64> {
+        let whole = self.sum(whole).filter(|sum| *sum > 0.0)?;
+        Some(self.sum(part)? / whole)
+    }
+
+    /// The number of a metric with this source; nothing of one that is not derived.
+    pub(super) fn derive(&self, source: Source) -> Option<f64> {
+        match source {
+            Source::Sum(tag) => self.sum(tag),
+            Source::Rate(tags) => {
+                let sums: Option<Vec<f64>> = tags.iter().map(|tag| self.sum(tag)).collect();
+                Some(sums?.iter().sum::<f64>() / self.window_s?)
+            }
+            Source::Share(part, whole) => {
+                let whole = self.sum(whole).filter(|sum| *sum > 0.0)?;
+                self.sum(part).map(|part| 100.0 * part / whole)
+            }
+            Source::Ratio(part, whole) => self.ratio(part, whole),
+            Source::OneAndRatio(part, whole) => self.ratio(part, whole).map(|ratio| 1.0 + ratio),
+            Source::AboveLeast(tag, percentile) => match self.known.get(tag)? {
+                Stats::Distribution(values) => Some(values.percentile(percentile)? - values.min),
+                Stats::Scalar(_) | Stats::OverTime(_) => None,
+            },
+            Source::Above(tag, limit) => {
+                self.known.get(tag).map(|stats| if stats.avg() > limit { 1.0 } else { 0.0 })
+            }
+            Source::Phase(fact) => self.fact(fact),
+            Source::Request(_)
+            | Source::Failure(_)
+            | Source::Gaps
+            | Source::Count(_)
+            | Source::Session(_)
+            | Source::OverTime(_) => None,
+        }
+    }
+
+    fn fact(&self, fact: PhaseFact) -> Option<f64> {
+        let Self { outcomes, sessions, good, .. } = self;
+        let completed = outcomes.completed();
+        // Without objectives, nothing is good or bad; without dialogues, there is nothing to be said of them.
+        let (is_judged, has_sessions) = (good.judged > 0, sessions.begun > 0);
+        match fact {
+            PhaseFact::Succeeded => Some(outcomes.succeeded as f64),
+            PhaseFact::Failed => Some(outcomes.failed as f64),
+            PhaseFact::Cancelled => Some(outcomes.cancelled as f64),
+            PhaseFact::Completed => Some(completed as f64),
+            PhaseFact::ErrorRate => {
+                (completed > 0).then(|| 100.0 * outcomes.failed as f64 / completed as f64)
+            }
+            PhaseFact::Throughput => Some(outcomes.succeeded as f64 / self.window_s?),
+            PhaseFact::Window => self.window_s,
+            PhaseFact::Good => is_judged.then_some(good.good as f64),
+            PhaseFact::Goodput => Some(good.good as f64 / self.window_s?).filter(|_| is_judged),
+            PhaseFact::GoodShare => is_judged.then(|| good.good as f64 / good.judged as f64),
+            PhaseFact::Sessions => has_sessions.then_some(sessions.begun as f64),
+            PhaseFact::CompleteSessions => has_sessions.then_some(sessions.complete as f64),
+            PhaseFact::SessionThroughput => {
+                let hours = self.window_s? / SECONDS_AN_HOUR;
+                has_sessions.then_some(sessions.complete as f64 / hours)
+            }
+            PhaseFact::Price => self.price(),
+            PhaseFact::PriceOfRequest => divided(self.price()?, outcomes.succeeded as f64),
+            PhaseFact::PriceOfGood => divided(self.price()?, good.good as f64).filter(|_| is_judged),
+            PhaseFact::PriceOfOutput => {
+                divided(self.price()?, self.sum("output_sequence_length")? / TOKENS_OF_A_PRICE)
+            }
+            PhaseFact::PriceOfTokens => {
+                let tokens = self.sum("input_sequence_length")? + self.sum("output_sequence_length")?;
+                divided(self.price()?, tokens / TOKENS_OF_A_PRICE)
+            }
+        }
+    }
+
+    /// What all of it costs; nothing where something that has a price is not known.
+    fn price(&self) -> Option<f64> {
+        let price = self.price?;
+        let of_tokens = |tag: &str, price: Option<f64>| match price {
+            Some(price) => Some(self.sum(tag)? / TOKENS_OF_A_PRICE * price),
+            None => Some(0.0),
+        };
+        let of_time = match price.hour {
+            Some(price) => self.window_s? / SECONDS_AN_HOUR * price,
+            None => 0.0,
+        };
+        let input = of_tokens("input_sequence_length", price.input)?;
+        let output = of_tokens("output_sequence_length", price.output)?;
+        Some(input + output + of_time)
+    }
+}
+
+fn divided(price: f64, by: f64) -> Option<f64> {
+    (by > 0.0).then(|| price / by)
+}
