@@ -136,16 +136,21 @@ pub(super) fn run(args: &CompareArgs, log: &LogFlags) -> Result<Exit, Failure> {
     let gates = args.gates.iter().map(|text| question::gate(text)).collect::<Result<Vec<_>, _>>()?;
     let margin = question::margin(&args.margin)?;
     let question = Question { keys, margin, level: level(args.confidence_level)? };
-    let (mut sides, differ_on_purpose) = match (&args.against, args.sides.as_slice()) {
+    let (mut sides, differ_on_purpose, measured) = match (&args.against, args.sides.as_slice()) {
         (Some(urls), _) => match against::measured(args, urls, log)? {
-            Ok(sides) => (sides, true),
-            Err(exit) => return Ok(exit),
+            (Some(sides), exit) => (sides, true, exit),
+            (None, exit) => return Ok(exit),
         },
-        (None, [only]) => (cells_of(only)?, true),
-        (None, dirs) => (dirs.iter().map(|dir| Side::read(dir)).collect::<Result<Vec<_>, _>>()?, false),
+        (None, [only]) => (cells_of(only)?, true, Exit::Success),
+        (None, dirs) => {
+            let sides = dirs.iter().map(|dir| Side::read(dir)).collect::<Result<Vec<_>, _>>()?;
+            (sides, false, Exit::Success)
+        }
     };
     wanted.iter().try_for_each(|key| sides.iter().try_for_each(|side| expect(side, key)))?;
-    sides.iter_mut().try_for_each(|side| side.read_requests_of_only_runs(&question.keys))?;
+    for unread in compare::read_requests(&mut sides, &question.keys) {
+        terminal::explain(&unread.into());
+    }
     let Some((first, others)) = sides.split_first() else { return Ok(Exit::Usage) };
     let anyway = args.anyway || differ_on_purpose;
     let comparisons = others.iter().map(|second| comparison(first, second, &question, &gates, anyway));
@@ -155,14 +160,17 @@ pub(super) fn run(args: &CompareArgs, log: &LogFlags) -> Result<Exit, Failure> {
     Ok(match worst {
         Some(GateState::Broken) => Exit::Objective,
         Some(GateState::CannotTell) => Exit::Incomplete,
-        Some(GateState::Kept) | None => Exit::Success,
+        Some(GateState::Kept) | None => measured,
     })
 }
 
 /// The combinations of values of an experiment, as sides.
 fn cells_of(dir: &Path) -> Result<Vec<Side>, Failure> {
-    let sides = if is_experiment(dir) { Side::of_cells(dir)? } else { Vec::new() };
-    if sides.len() > 1 {
+    let (sides, empty) = if is_experiment(dir) { Side::of_cells(dir)? } else { Default::default() };
+    if let [_, _, ..] = sides.as_slice() {
+        for cell in empty {
+            terminal::warn(&format!("`{cell}` has no complete run, and is left out"));
+        }
         return Ok(sides);
     }
     let what = format!("`{}` is one side: there is nothing to compare it with", dir.display());

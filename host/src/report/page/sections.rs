@@ -116,7 +116,9 @@ pub(super) fn numbers(report: &Report) -> String {
         };
         let (value, note) = match (stats, percentile) {
             (Stats::Distribution(values), Some(key)) => {
-                let Some(value) = values.percentile(key).filter(|_| carries(values.count, key)) else { continue };
+                let Some(value) = values.percentile(key).filter(|_| carries(values.count, key)) else {
+                    continue;
+                };
                 (value, format!("of {}", counted(values.count, "value")))
             }
             (Stats::Scalar(value), None) => (value, String::new()),
