@@ -2,18 +2,21 @@
 
 use std::ffi::OsString;
 
-use super::{CompareArgs, Side};
+use super::args::CompareArgs;
 use crate::{
     cli::{
         exit::{Exit, Failure},
         experiment,
-        lists::{self, Typed},
         logging::LogFlags,
         settings, terminal,
     },
-    config::redact,
+    config::{redact, words::Words},
+    experiment::compare::Side,
     stderr,
 };
+
+/// Reads a command line of `prony profile`: its settings, and what is said about the log.
+pub(in crate::cli) type Read = fn(&[OsString]) -> Result<(Words, LogFlags), clap::Error>;
 
 /// Runs of each server where nothing is said: enough to decide among six numbers.
 const REPEATS: u32 = 5;
@@ -40,17 +43,17 @@ pub(super) fn measured(
     args: &CompareArgs,
     urls: &[String],
     log: &LogFlags,
+    read: Read,
 ) -> Result<(Option<Vec<Side>>, Exit), Failure> {
-    let flags = || args.flags.iter().cloned();
-    match typed(flags()) {
-        Ok(typed) => check(&typed, urls)?,
+    match read(&line(args.flags.clone())) {
+        Ok((settings, log)) => check(&settings, &log, urls)?,
         Err(error) => return Ok((None, terminal::answer(&error)?)),
     }
-    let all = match typed(flags().chain(decided(args, urls))) {
-        Ok(typed) => typed,
+    let all = match read(&line([args.flags.clone(), decided(args, urls)].concat())) {
+        Ok((settings, _)) => settings,
         Err(error) => return Ok((None, terminal::answer(&error)?)),
     };
-    let (exit, dir) = experiment::measured(&settings::of_words(all.settings)?, log)?;
+    let (exit, dir) = experiment::measured(&settings::of_words(all)?, log)?;
     stderr::write(format!("the runs are in {}\n", dir.display()));
     if !matches!(exit, Exit::Success | Exit::Incomplete | Exit::Objective) {
         return Ok((None, exit));
@@ -65,12 +68,12 @@ pub(super) fn measured(
     Ok((empty.is_empty().then_some(sides), exit))
 }
 
-fn typed(flags: impl Iterator<Item = OsString>) -> Result<Typed, clap::Error> {
-    lists::typed(&["prony", "profile"].map(OsString::from).into_iter().chain(flags).collect::<Vec<_>>())
+fn line(flags: Vec<OsString>) -> Vec<OsString> {
+    [["prony", "profile"].map(OsString::from).to_vec(), flags].concat()
 }
 
 /// What is typed behind `--` is about the runs of one server, and the same for both.
-fn check(Typed { settings, log, .. }: &Typed, urls: &[String]) -> Result<(), Failure> {
+fn check(settings: &Words, log: &LogFlags, urls: &[String]) -> Result<(), Failure> {
     let refused = |what: String, hint: &str| Err(Failure::new(Exit::Usage, what).with_hint(hint));
     if let Some(name) = DECIDED.iter().find(|name| settings.get(name).is_some()) {
         let hint = "`--against`, `--repeats`, `--config` and `--artifact-dir` of `prony compare` say it";
