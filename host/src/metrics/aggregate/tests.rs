@@ -305,6 +305,9 @@ prop_compose! {
 }
 
 proptest! {
+    // A case makes a dozen curves of each phase and class, which without optimisation takes some hundredths of a second.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn requests_split_in_any_way_over_collectors_give_the_numbers_of_one(
         records in prop::collection::vec((any_record(), 0..4_usize), 0..40),
