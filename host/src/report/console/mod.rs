@@ -16,8 +16,7 @@ pub(super) use self::{
 use super::{
     by_class, by_phase, by_url,
     model::Report,
-    objectives,
-    service_tables,
+    objectives, service_tables,
     verdict::{Severity, Verdict},
 };
 use crate::screen::Screen;

@@ -1,7 +1,9 @@
 //! What is no table of statistics: numbers of the whole run, how the client fared, failures, remarks.
 
 use super::{
-    super::{errors::ErrorGroup, marks, model::Report, objectives, server_metrics::Speculation, text::one_line},
+    super::{
+        errors::ErrorGroup, marks, model::Report, objectives, server_metrics::Speculation, text::one_line,
+    },
     table::number,
 };
 use crate::{

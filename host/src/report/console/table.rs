@@ -1,6 +1,11 @@
 //! The table of metrics: a row of statistics each, in sections that name the unit once.
 
-use super::super::{file_names, model::Report, text::{decimal, price}, verdict::carries};
+use super::super::{
+    file_names,
+    model::Report,
+    text::{decimal, price},
+    verdict::carries,
+};
 use crate::{
     metrics::{Distribution, Metric, Stats, quantile::PERCENTILES, samples::least},
     screen::{Align, Screen, Table},

@@ -94,7 +94,9 @@ fn the_readme_lists_the_files_that_a_run_may_leave() {
     let (_, after) = readme.split_once("\n| file | what |\n").unwrap();
     let table = after.lines().take_while(|line| line.starts_with('|'));
     let is_file = |text: &&str| {
-        [".json", ".jsonl", ".csv", ".txt", ".md", ".prony", ".yaml", ".html"].iter().any(|end| text.ends_with(end))
+        [".json", ".jsonl", ".csv", ".txt", ".md", ".prony", ".yaml", ".html"]
+            .iter()
+            .any(|end| text.ends_with(end))
     };
     let mut listed: Vec<String> = Vec::new();
     for name in table.flat_map(|line| line.split('`').skip(1).step_by(2)).filter(is_file) {
