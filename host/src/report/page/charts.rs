@@ -29,6 +29,8 @@ const MOST_PARTS: usize = 80;
 const MOST_POINTS: usize = 400;
 /// Bars of a distribution.
 const MOST_BARS: usize = 50;
+/// A name in a legend is cut to this: it has one row.
+const MOST_NAME: usize = 80;
 /// A server's help text is cut to this.
 const MOST_HELP: usize = 200;
 
@@ -107,11 +109,26 @@ fn wanted(report: &Report) -> Option<Vec<Wanted>> {
         .collect()
 }
 
-/// When was measured, in seconds. A phase that has no end goes on.
+/// When was measured, in seconds: spans that do not overlap. A phase that has no end goes on.
 fn measured(report: &Report) -> Vec<(f64, f64)> {
     let phases = report.phases.iter().filter(|span| span.kind == PhaseKind::Profiling);
     let seconds = |ns: u64| ns as f64 / 1e9;
-    phases.map(|span| (seconds(span.start_ns), span.window_end_ns().map_or(f64::INFINITY, seconds))).collect()
+    let spans =
+        phases.map(|span| (seconds(span.start_ns), span.window_end_ns().map_or(f64::INFINITY, seconds)));
+    without_overlaps(spans.collect())
+}
+
+/// Phases that hand over to each other are measured at the same time for a while, which counts once.
+fn without_overlaps(mut spans: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+    spans.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    let mut joined: Vec<(f64, f64)> = Vec::new();
+    for (from_s, to_s) in spans {
+        match joined.last_mut() {
+            Some((_, end_s)) if from_s <= *end_s => *end_s = end_s.max(to_s),
+            _ => joined.push((from_s, to_s)),
+        }
+    }
+    joined
 }
 
 /// All charts that have anything to show.
@@ -149,10 +166,11 @@ fn rates(shown: &Shown<'_>, buckets: &Buckets, time: &Axis) -> Option<Figure> {
     let wanted = wanted(shown.report);
     let mut requests = Vec::new();
     if let Some(wanted) = &wanted {
-        let points = wanted
-            .iter()
-            .flat_map(|rate| [(rate.from_s, rate.per_s), (rate.to_s, rate.per_s), (rate.to_s, f64::NAN)]);
-        requests.push(Layer::new("asked for", 5, Shape::Line(points.collect())));
+        // The line of each phase is one of its own: the legend has it once.
+        for (rate, name) in wanted.iter().zip(std::iter::once("asked for").chain(std::iter::repeat(""))) {
+            let points = vec![(rate.from_s, rate.per_s), (rate.to_s, rate.per_s)];
+            requests.push(Layer::new(name, 5, Shape::Line(points)));
+        }
     }
     requests.push(per_s("sent", 0, |bucket| bucket.sent));
     requests.push(per_s("succeeded", 2, |bucket| bucket.succeeded));
@@ -310,6 +328,25 @@ fn by_input(shown: &Shown<'_>) -> Option<Figure> {
     Figure::of("first_token_by_input", Place::Inputs, &plot, note)
 }
 
+/// What is not drawn of a server's metrics. The first chart tells it of all of them.
+fn left_out(curve: &Curve, is_first: bool) -> String {
+    let mut says = String::new();
+    if curve.lines_left_out > 0 {
+        says += &format!(" Series of this metric that are not drawn: {}.", curve.lines_left_out);
+    }
+    if is_first && curve.metrics_left_out > 0 {
+        says += &format!(" Metrics without a chart here: {}.", curve.metrics_left_out);
+    }
+    says
+}
+
+fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 fn servers<'a>(curves: &'a [Curve], time: &'a Axis) -> impl Iterator<Item = Figure> + 'a {
     curves.iter().zip(1_usize..).filter_map(move |(curve, number)| {
         let values = curve.lines.iter().flat_map(|(_, points)| points.iter().map(|(_, value)| *value));
@@ -321,16 +358,31 @@ fn servers<'a>(curves: &'a [Curve], time: &'a Axis) -> impl Iterator<Item = Figu
             Axis::from_zero(&*curve.unit, values)
         };
         let layers = curve.lines.iter().enumerate();
-        let help: String = curve.help.chars().take(MOST_HELP).collect();
+        let help = cut(&curve.help, MOST_HELP);
         let plot = Plot {
             title: curve.name.clone(),
             about: help.clone(),
             x: time.clone(),
             y,
             layers: layers
-                .map(|(kind, (name, points))| Layer::new(&**name, kind, Shape::Line(points.clone())))
+                .map(|(kind, (name, points))| {
+                    Layer::new(cut(name, MOST_NAME), kind, Shape::Line(points.clone()))
+                })
                 .collect(),
         };
-        Figure::of(&format!("server_{number}"), Place::Servers, &plot, help)
+        Figure::of(&format!("server_{number}"), Place::Servers, &plot, help + &left_out(curve, number == 1))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_that_two_phases_have_in_common_counts_once() {
+        assert_eq!(
+            without_overlaps(vec![(5.0, 9.0), (1.0, 3.0), (2.0, 4.0), (6.0, 7.0)]),
+            [(1.0, 4.0), (5.0, 9.0)]
+        );
+    }
 }

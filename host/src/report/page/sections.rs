@@ -260,7 +260,7 @@ pub(super) fn explorer(seen: u64, kept: usize) -> String {
     }
     let _ = writeln!(
         html,
-        "<p id=\"explorer-status\" role=\"status\">Requests are shown where scripts may run. Every request is in <code>{}</code>.</p>",
+        "<p id=\"explorer-status\" role=\"status\">Requests are shown where scripts may run. Every measured request is in <code>{}</code>.</p>",
         file_names::REQUESTS
     );
     html.push_str(EXPLORER);

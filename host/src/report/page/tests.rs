@@ -50,7 +50,7 @@ fn what_is_in_flight_and_tokens_are_averaged_over_each_bucket() {
     // 10 ms are a bucket: in flight from 5 to 25 ms, 100 tokens from 15 to 25 ms.
     buckets.add(&row(&record(0, 5, 15, 25)));
     let moments = buckets.moments(&[(0.0, 1.0)]);
-    let in_flight: Vec<f64> = moments.iter().map(|moment| moment.in_flight).collect();
+    let in_flight: Vec<f64> = moments.iter().map(|moment| (moment.in_flight * 1e3).round() / 1e3).collect();
     let tokens: Vec<f64> = moments.iter().map(|moment| (moment.tokens_per_s * 1e3).round() / 1e3).collect();
     assert_eq!(in_flight, [0.5, 1.0, 0.5]);
     assert_eq!(tokens, [0.0, 5000.0, 5000.0]);
@@ -85,12 +85,12 @@ fn one_request_is_no_high_rate() {
 #[test]
 fn what_was_asked_for_is_the_rate_of_the_phase_and_not_its_records() {
     let mut report = report();
-    let asked = |page: &str| page.contains(">asked for<");
+    let asked = |page: &str| page.contains(">asked for</text>");
     assert!(!asked(&page_of(self::report(), &[record(0, 5, 15, 25)])));
     let phase = &mut report.header.settings.phases[1];
     (phase.is_open_loop, phase.law, phase.rate) = (true, "poisson".to_owned(), Some(123.0));
     let page = page_of(report, &[record(0, 5, 15, 25)]);
-    assert!(asked(&page) && page.contains(">123<"), "{page}");
+    assert!(asked(&page) && page.contains("<td>123</td>"), "{page}");
 }
 
 #[test]
@@ -101,6 +101,24 @@ fn a_failure_counts_from_the_same_instant_as_others() {
     let latency =
         |is_open| Row::of(&late, Judged { is_open, ..judged(None) }, &Measured::new(), 0.0).latency_ms;
     assert_eq!((latency(false), latency(true)), (20.0, 24.0));
+}
+
+#[test]
+fn what_is_left_out_of_a_server_is_told() {
+    let line = (format!("pod={}", "x".repeat(300)), vec![(0.0, 1.0), (0.01, 2.0)]);
+    let curve = Curve {
+        name: "requests_running".to_owned(),
+        help: String::new(),
+        unit: String::new(),
+        lines: vec![line],
+        lines_left_out: 7,
+        metrics_left_out: 3,
+    };
+    let ingredients = Ingredients { gathered: Gathered::default(), curves: vec![curve] };
+    let figures = figures(&report(), ingredients);
+    let figure = figures.iter().find(|figure| figure.place == Place::Servers).unwrap();
+    assert!(figure.note.contains("not drawn: 7") && figure.note.contains("without a chart here: 3"));
+    assert!(!figure.svg.contains(&"x".repeat(81)), "{}", figure.svg);
 }
 
 #[test]
