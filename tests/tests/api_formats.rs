@@ -262,6 +262,8 @@ fn every_answer_that_is_none_is_one_kind_of_error_with_a_hint() {
             let server = Replay::start(answer, 42);
             let run = profile(&name, &metadata)
                 .args(["--model", "m", "--url", &server.url(), "--request-count", "3"])
+                // The server closes each connection behind its answer, and does not say so.
+                .args(["--connection-reuse-strategy", "never"])
                 .run();
             run.ends_with(1);
             let summary = run.summary();

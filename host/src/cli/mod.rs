@@ -115,7 +115,10 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         Command::Plot(args) => plot::run(&args),
         Command::Runs(args) => runs::list(&args),
         Command::Show(args) => runs::show(&args),
-        Command::Compare(args) => compare::run(&args, &cli.log),
+        Command::Compare(args) => {
+            let read: compare::Read = |words| lists::typed(words).map(|typed| (typed.settings, typed.log));
+            compare::run(&args, &cli.log, read)
+        }
         Command::Metrics(args) => metrics::run(&args),
         Command::SpeedBenchReport(args) => speed_bench_report::run(&args),
         Command::Dataset(args) => dataset::run(&args),

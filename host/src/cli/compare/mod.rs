@@ -1,17 +1,17 @@
 //! `prony compare A B...`: whether one side is better than another one, by their runs.
 
 mod against;
+mod args;
+mod comparison;
 mod printed;
 
-use std::{
-    num::NonZeroU32,
-    path::{Path, PathBuf},
+use std::path::Path;
+
+pub(super) use self::{against::Read, args::CompareArgs};
+use self::{
+    comparison::{Comparison, GateResult},
+    printed::printed,
 };
-
-use clap::{Args, ValueEnum};
-use serde::Serialize;
-
-use self::printed::printed;
 use super::{
     exit::{Exit, Failure, HasExit},
     logging::LogFlags,
@@ -20,102 +20,11 @@ use super::{
 use crate::experiment::{
     Key,
     compare::{
-        self, GateState, Question, Row, Side, SideError,
+        self, GateState, Question, Side, SideError,
         question::{self, Gate, QuestionError},
     },
     is_experiment,
 };
-
-/// What is compared.
-#[derive(Args, Debug)]
-pub(super) struct CompareArgs {
-    /// Folders: of a run, of an experiment (`--num-profile-runs 5`), or one with folders of runs in it. The others are
-    /// compared with the first one. Of a single experiment, the combinations of values are compared with its first one.
-    #[arg(value_name = "DIR", required_unless_present = "against", num_args = 1..)]
-    sides: Vec<PathBuf>,
-
-    /// Measure two servers by turns and compare them: first, second, second, first, and so on. Flags of `prony profile` stand behind
-    /// `--`, or settings in the file of `-f`.
-    #[arg(long, num_args = 2, value_names = ["URL_A", "URL_B"], conflicts_with = "sides")]
-    against: Option<Vec<String>>,
-
-    /// Runs of each server [default: 5].
-    #[arg(long, value_name = "N", requires = "against")]
-    repeats: Option<NonZeroU32>,
-
-    /// The configuration file of these runs.
-    #[arg(short = 'f', long, value_name = "FILE", requires = "against")]
-    config: Option<PathBuf>,
-
-    /// Folder for these runs [default: a new one in `artifacts`].
-    #[arg(long, value_name = "DIR", requires = "against")]
-    artifact_dir: Option<PathBuf>,
-
-    /// Settings of these runs: flags of `prony profile`.
-    #[arg(last = true, value_name = "FLAGS", requires = "against")]
-    flags: Vec<std::ffi::OsString>,
-
-    /// A number that is compared, as in `time_to_first_token.p99`; may be repeated. The first one decides; the others are
-    /// judged together, so that none of them is a difference by chance.
-    #[arg(long = "metric", value_name = "TAG[.STATISTIC]")]
-    metrics: Vec<String>,
-
-    /// Differences within this share count as none. Where runs of one side differ by more, that is the margin (not of gates).
-    #[arg(long, value_name = "SHARE", default_value = "2%")]
-    margin: String,
-
-    /// Probability with which an interval holds the difference.
-    #[arg(long, value_name = "P", default_value_t = 0.95)]
-    confidence_level: f64,
-
-    /// End with exit code 5 if this number is worse by more than this share, as in `time_to_first_token.p99 +5%`; with 6 if the
-    /// runs do not tell. May be repeated.
-    #[arg(long = "gate", value_name = "TAG[.STATISTIC] +SHARE", allow_hyphen_values = true)]
-    gates: Vec<String>,
-
-    /// Compare runs whose settings differ as well.
-    #[arg(long)]
-    anyway: bool,
-
-    /// How the answer is printed.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// A table.
-    Text,
-    /// A table for a pull request.
-    Markdown,
-    /// An object with the array `comparisons`.
-    Json,
-    /// `JUnit` XML: a test case for each number and gate. A number that is worse is a failure, and so is a gate that is not kept: that is
-    /// broken, or of which the runs do not tell.
-    Junit,
-}
-
-/// A side against the first one.
-#[derive(Debug, Serialize)]
-struct Comparison {
-    first: String,
-    second: String,
-    /// Runs that failed or were cut short, of both sides.
-    left_out: [usize; 2],
-    /// Files of JSON beside the runs that are no results.
-    not_results: Vec<PathBuf>,
-    rows: Vec<Row>,
-    gates: Vec<GateResult>,
-}
-
-/// What became of a gate.
-#[derive(Debug, Serialize)]
-struct GateResult {
-    gate: String,
-    state: GateState,
-    /// Of each cell.
-    rows: Vec<Row>,
-}
 
 impl HasExit for SideError {
     fn exit(&self) -> Exit {
@@ -129,23 +38,28 @@ impl HasExit for QuestionError {
     }
 }
 
-/// Compares, and prints the answer.
-pub(super) fn run(args: &CompareArgs, log: &LogFlags) -> Result<Exit, Failure> {
+/// Compares, and prints the answer. `read` is how a command line of runs is read.
+pub(super) fn run(args: &CompareArgs, log: &LogFlags, read: Read) -> Result<Exit, Failure> {
     let wanted = args.metrics.iter().map(|text| question::key(text)).collect::<Result<Vec<_>, _>>()?;
     let keys = if wanted.is_empty() { question::usual_keys() } else { wanted.clone() };
     let gates = args.gates.iter().map(|text| question::gate(text)).collect::<Result<Vec<_>, _>>()?;
     let margin = question::margin(&args.margin)?;
     let question = Question { keys, margin, level: level(args.confidence_level)? };
-    let (mut sides, differ_on_purpose) = match (&args.against, args.sides.as_slice()) {
-        (Some(urls), _) => match against::measured(args, urls, log)? {
-            Ok(sides) => (sides, true),
-            Err(exit) => return Ok(exit),
+    let (mut sides, differ_on_purpose, measured) = match (&args.against, args.sides.as_slice()) {
+        (Some(urls), _) => match against::measured(args, urls, log, read)? {
+            (Some(sides), exit) => (sides, true, exit),
+            (None, exit) => return Ok(exit),
         },
-        (None, [only]) => (cells_of(only)?, true),
-        (None, dirs) => (dirs.iter().map(|dir| Side::read(dir)).collect::<Result<Vec<_>, _>>()?, false),
+        (None, [only]) => (cells_of(only)?, true, Exit::Success),
+        (None, dirs) => {
+            let sides = dirs.iter().map(|dir| Side::read(dir)).collect::<Result<Vec<_>, _>>()?;
+            (sides, false, Exit::Success)
+        }
     };
     wanted.iter().try_for_each(|key| sides.iter().try_for_each(|side| expect(side, key)))?;
-    sides.iter_mut().try_for_each(|side| side.read_requests_of_only_runs(&question.keys))?;
+    for unread in compare::read_requests(&mut sides, &question.keys) {
+        terminal::explain(&unread.into());
+    }
     let Some((first, others)) = sides.split_first() else { return Ok(Exit::Usage) };
     let anyway = args.anyway || differ_on_purpose;
     let comparisons = others.iter().map(|second| comparison(first, second, &question, &gates, anyway));
@@ -155,14 +69,17 @@ pub(super) fn run(args: &CompareArgs, log: &LogFlags) -> Result<Exit, Failure> {
     Ok(match worst {
         Some(GateState::Broken) => Exit::Objective,
         Some(GateState::CannotTell) => Exit::Incomplete,
-        Some(GateState::Kept) | None => Exit::Success,
+        Some(GateState::Kept) | None => measured,
     })
 }
 
 /// The combinations of values of an experiment, as sides.
 fn cells_of(dir: &Path) -> Result<Vec<Side>, Failure> {
-    let sides = if is_experiment(dir) { Side::of_cells(dir)? } else { Vec::new() };
-    if sides.len() > 1 {
+    let (sides, empty) = if is_experiment(dir) { Side::of_cells(dir)? } else { Default::default() };
+    if let [_, _, ..] = sides.as_slice() {
+        for cell in empty {
+            terminal::warn(&format!("`{cell}` has no complete run, and is left out"));
+        }
         return Ok(sides);
     }
     let what = format!("`{}` is one side: there is nothing to compare it with", dir.display());

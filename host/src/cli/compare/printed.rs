@@ -1,8 +1,14 @@
 //! A comparison as it is printed: a table, Markdown, JSON or `JUnit` XML.
 
-use super::{Comparison, Failure, Format, GateResult};
+use super::{
+    args::Format,
+    comparison::{Comparison, GateResult},
+};
 use crate::{
-    cli::{exit::Exit, terminal},
+    cli::{
+        exit::{Exit, Failure},
+        terminal,
+    },
     experiment::compare::{Answer, GateState, Row, text},
 };
 

@@ -23,6 +23,7 @@ pub(crate) mod text;
 
 use serde::Serialize;
 
+use self::shift::Shift;
 pub(crate) use self::{
     answer::{Answer, Margin, Why},
     differences::differences,
@@ -58,7 +59,8 @@ pub(crate) struct Row {
     pub(crate) medians: [f64; 2],
     /// Runs of the sides.
     pub(crate) runs: [usize; 2],
-    /// The second side as a multiple of the first; nothing where a value is not above 0.
+    /// The second side as a multiple of the first; nothing where a value is not above 0. With one run a side, percentiles are
+    /// Harrell and Davis's.
     pub(crate) ratio: Option<f64>,
     /// It holds the ratio. With one run a side, it is that of their requests alone.
     pub(crate) interval: Option<(f64, f64)>,
@@ -81,12 +83,14 @@ pub(crate) fn compare(first: &Side, second: &Side, question: &Question) -> Vec<R
         .into_iter()
         .map(|pair| {
             let margin = question.margin.or(noise(&pair.sides));
-            let of_requests = interval_of_requests(&pair, question.level);
+            let of_requests = shift_of_requests(&pair, question.level);
             let row = row(pair, margin, question.level);
-            if row.runs == [1, 1] {
-                Row { interval: of_requests, why: Some(Why::OneRunASide), ..row }
-            } else {
-                row
+            match of_requests {
+                _ if row.runs != [1, 1] => row,
+                Some(Shift { ratio, interval }) => {
+                    Row { ratio: Some(ratio), interval, why: Some(Why::OneRunASide), ..row }
+                }
+                None => Row { why: Some(Why::OneRunASide), ..row },
             }
         })
         .collect();
@@ -140,9 +144,20 @@ fn requests<'a>(key: &Key, runs: [&'a [side::SideRun]; 2]) -> Option<[&'a [f64];
     Some([first.values(key)?, second.values(key)?])
 }
 
-/// How far apart the requests of one run a side allow a number to be.
-fn interval_of_requests(pair: &Pair<'_>, level: f64) -> Option<(f64, f64)> {
-    one_run::interval(pair.requests?, &pair.key.statistic, level)
+/// How far apart the requests of one run a side are in a number, and allow it to be.
+fn shift_of_requests(pair: &Pair<'_>, level: f64) -> Option<Shift> {
+    one_run::shift(pair.requests?, &pair.key.statistic, level)
+}
+
+/// Reads the requests of runs, where they are needed: of cells that are one run on either side. What cannot be read has no interval,
+/// and is returned with the reason.
+pub(crate) fn read_requests(sides: &mut [Side], keys: &[Key]) -> Vec<SideError> {
+    let Some((first, others)) = sides.split_first() else { return Vec::new() };
+    let is_one_run = |side: &Side, cell: &String| side.cells.get(cell).is_some_and(|runs| runs.len() == 1);
+    let is_needed =
+        |cell: &&String| is_one_run(first, cell) && others.iter().any(|other| is_one_run(other, cell));
+    let cells: Vec<String> = first.cells.keys().filter(is_needed).cloned().collect();
+    sides.iter_mut().flat_map(|side| side.read_requests(&cells, keys)).collect()
 }
 
 /// Whether a larger value of a metric is better.

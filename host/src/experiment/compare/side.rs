@@ -30,9 +30,6 @@ pub(crate) enum SideError {
     /// None of its runs came to its end.
     #[error("all {runs} runs in `{}` are incomplete: they failed, were cut short, or have no report", .dir.display())]
     Incomplete { dir: PathBuf, runs: usize },
-    /// A cell of it has no run that came to its end.
-    #[error("the cell `{cell}` in `{}` has no complete run, of {runs}", .dir.display())]
-    Cell { cell: String, dir: PathBuf, runs: usize },
     /// The report of one of its runs cannot be read.
     #[error("read the report of the run `{}`", .path.display())]
     Report { path: PathBuf, source: io::Error },
@@ -55,7 +52,6 @@ impl Explain for SideError {
         match self {
             Self::Nothing(_) => "name the folder of a run, of an experiment, or one with folders of runs in it; `prony report RUN` makes the report of a run".to_owned(),
             Self::Incomplete { .. } => "measure them again; `prony report RUN` says how a run ended".to_owned(),
-            Self::Cell { dir, .. } => format!("`prony profile --resume {}` measures what is missing", dir.display()),
             Self::Report { path, .. } => {
                 format!("`prony report {}` makes it again; or take the run out of the folder", path.display())
             }
@@ -69,7 +65,7 @@ impl Explain for SideError {
     }
 
     fn is_statement(&self) -> bool {
-        matches!(self, Self::Nothing(_) | Self::Incomplete { .. } | Self::Cell { .. })
+        matches!(self, Self::Nothing(_) | Self::Incomplete { .. })
             || matches!(self, Self::Experiment(error) if error.is_statement())
     }
 }
@@ -138,11 +134,11 @@ impl Side {
         }
     }
 
-    /// Each cell of an experiment as a side of its own, in the order in which they were asked for; nothing where it has no several ones.
+    /// Each cell of an experiment as a side of its own, in the order in which they were asked for; and those that have no complete run.
     ///
     /// # Errors
-    /// The folder is no experiment, or a cell has no runs with a report.
-    pub(crate) fn of_cells(dir: &Path) -> Result<Vec<Self>, SideError> {
+    /// The folder is no experiment, or a report cannot be read.
+    pub(crate) fn of_cells(dir: &Path) -> Result<(Vec<Self>, Vec<String>), SideError> {
         let state = folder::read(dir)?;
         let side_of = |cell: &StoredCell| {
             let mut side =
@@ -154,15 +150,11 @@ impl Side {
                     side.left_out += 1;
                 }
             }
-            let runs = side.left_out;
-            let has_any = !side.cells.is_empty();
-            has_any.then_some(side).ok_or_else(|| SideError::Cell {
-                cell: cell.name.clone(),
-                dir: dir.to_owned(),
-                runs,
-            })
+            Ok(side)
         };
-        state.cells.iter().map(side_of).collect()
+        let sides = state.cells.iter().map(side_of).collect::<Result<Vec<_>, SideError>>()?;
+        let (sides, empty): (Vec<_>, Vec<_>) = sides.into_iter().partition(|side| !side.cells.is_empty());
+        Ok((sides, empty.into_iter().map(|side| side.name).collect()))
     }
 
     /// Takes the runs whose folders or files are in a folder, and notes files that are none.
@@ -218,23 +210,25 @@ impl Side {
         Ok(())
     }
 
-    /// Reads the requests of runs that are the only ones of their cells, which have an interval by them alone. A run without a file of
-    /// them has none.
-    ///
-    /// # Errors
-    /// A file of requests cannot be read.
-    pub(crate) fn read_requests_of_only_runs(&mut self, keys: &[Key]) -> Result<(), SideError> {
+    /// Reads the requests of the only runs of these cells. What cannot be read is left out, and returned with the reason; a run
+    /// without a file of requests has none.
+    pub(super) fn read_requests(&mut self, cells: &[String], keys: &[Key]) -> Vec<SideError> {
         let metrics: BTreeSet<&str> = keys.iter().map(|key| key.metric.as_str()).collect();
-        let only = self.cells.values_mut().filter(|runs| runs.len() == 1).flatten();
-        for run in only {
-            let Some(dir) = run.dir.as_deref() else { continue };
-            run.requests = match measured::values_of_requests(dir, &metrics) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
-                values => values
-                    .map_err(|source| SideError::Results { path: dir.join(file_names::REQUESTS), source })?,
-            };
+        let count = Key::new("request_count", "avg");
+        let mut unread = Vec::new();
+        let only = self.cells.iter_mut().filter(|(cell, runs)| cells.contains(cell) && runs.len() == 1);
+        for run in only.flat_map(|(_, runs)| runs) {
+            let is_short = run.measured.get(&count).is_none_or(|count| count <= one_run::MOST_REQUESTS);
+            let Some(dir) = run.dir.as_deref().filter(|_| is_short) else { continue };
+            match measured::values_of_requests(dir, &metrics) {
+                Ok(requests) => run.requests = requests,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => {
+                    unread.push(SideError::Results { path: dir.join(file_names::REQUESTS), source });
+                }
+            }
         }
-        Ok(())
+        unread
     }
 
     /// Whether one of its cells has the name of one of the other side's.

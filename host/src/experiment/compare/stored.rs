@@ -78,8 +78,13 @@ fn a_server_that_is_slower_by_10_percent_is_worse_95_times_of_100() {
     }
 }
 
+/// Two per cent are the margin itself, and what decides is taken for a difference as seldom as a server beside itself is.
 #[test]
-fn what_lies_within_the_margin_is_no_difference() {
-    let found = with_a_difference(&answers("as_it_is", "slower_by_2_percent"));
-    assert!(found <= 5, "{found}");
+fn a_difference_of_the_margin_is_none() {
+    let answers = answers("as_it_is", "slower_by_2_percent");
+    for key in usual_keys() {
+        let name = format!("{} {}", key.metric, key.statistic);
+        let found = answers.iter().filter(|answers| is_difference(answers[&name])).count();
+        assert!(found <= 5, "{name}: {found}");
+    }
 }

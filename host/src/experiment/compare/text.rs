@@ -181,9 +181,8 @@ fn notes(rows: &[Row]) -> Vec<String> {
         ));
     }
     let margin = only_margin(rows).unwrap_or_else(|| "the margin of each row".to_owned());
-    let is_of_requests = |row: &Row| row.why == Some(Why::OneRunASide);
-    let method = if rows.iter().all(|row| row.interval.is_none() || is_of_requests(row)) {
-        "Numbers are those of the runs."
+    let method = if rows.iter().all(|row| row.runs == [1, 1]) {
+        "Numbers are those of the runs; with one run a side, an interval is that of their requests, and another run may differ by more."
     } else {
         "Numbers are medians of runs; a change is the median of all ratios of two runs, and its interval is Mann and Whitney's."
     };
@@ -199,7 +198,7 @@ fn reason(row: &Row, why: Why) -> String {
     let wanted = row.further_runs.map(|further| fewest + further);
     match (why, wanted) {
         (Why::OneRunASide, _) => format!(
-            "One run a side tells of no difference: the interval is that of their requests, and another run may differ by more. {} runs a side are needed, better {} (`--num-profile-runs {}`).",
+            "One run a side tells of no difference: {} runs a side are needed, better {} (`--num-profile-runs {}`).",
             wanted.unwrap_or_default(),
             wanted.unwrap_or_default() + 1,
             wanted.unwrap_or_default() + 1

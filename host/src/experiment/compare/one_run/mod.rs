@@ -9,7 +9,14 @@ mod weights;
 use rayon::prelude::*;
 
 use self::{blocks::Blocks, weights::Weights};
-use crate::{metrics::quantile::Distribution, seed::Seed};
+use super::shift::Shift;
+use crate::{
+    metrics::{
+        quantile::{Distribution, PERCENTILES},
+        samples::least,
+    },
+    seed::Seed,
+};
 
 /// Values that are drawn for an interval, over all samples.
 const DRAWS: usize = 200_000_000;
@@ -20,23 +27,24 @@ const SAMPLES: std::ops::RangeInclusive<usize> = 200..=2000;
 /// How far the number of a run may be from that of its requests, as a part of it: what rounding does.
 const ROUNDING: f64 = 1e-6;
 
-/// The interval of the ratio of a statistic of the second side's requests to that of the first's. Both sides' values are in the order in
-/// which the requests began. Nothing where the statistic is neither the mean nor a percentile, there are too few requests for it,
-/// or the ratio has no sense.
+/// More requests of a run than this are not looked at: their interval would be far narrower than what two runs differ by.
+pub(super) const MOST_REQUESTS: f64 = 100_000.0;
+
+/// The ratio of a statistic of the second side's requests to that of the first's, with its interval. Both sides' values are in the order
+/// in which the requests began. Nothing where the statistic is neither the mean nor a percentile, there are too few requests for
+/// it ([`least`]), or the ratio has no sense.
 ///
 /// Percentile bootstrap of circular blocks (Politis and Romano 1992); percentiles are those of Harrell and Davis 1982.
-pub(super) fn interval(sides: [&[f64]; 2], statistic: &str, level: f64) -> Option<(f64, f64)> {
+pub(super) fn shift(sides: [&[f64]; 2], statistic: &str, level: f64) -> Option<Shift> {
+    if !sides.iter().all(|values| carry(values.len(), statistic)) {
+        return None;
+    }
     let longer = sides[0].len().max(sides[1].len()).max(1);
-    interval_by(sides, statistic, level, (DRAWS / longer).clamp(*SAMPLES.start(), *SAMPLES.end()))
+    shift_by(sides, statistic, level, (DRAWS / longer).clamp(*SAMPLES.start(), *SAMPLES.end()))
 }
 
 /// The same, by so many samples.
-fn interval_by(
-    [first, second]: [&[f64]; 2],
-    statistic: &str,
-    level: f64,
-    samples: usize,
-) -> Option<(f64, f64)> {
+fn shift_by([first, second]: [&[f64]; 2], statistic: &str, level: f64, samples: usize) -> Option<Shift> {
     let (from, to) = (Side::of(first, statistic)?, Side::of(second, statistic)?);
     let ratio = |number: usize| {
         let seed = Seed::new(number as u64);
@@ -48,7 +56,16 @@ fn interval_by(
     }
     ratios.sort_unstable_by(f64::total_cmp);
     let outside = (1.0 - level) / 2.0;
-    Some((at(&ratios, outside), at(&ratios, 1.0 - outside)))
+    let interval = Some((at(&ratios, outside), at(&ratios, 1.0 - outside)));
+    Some(Shift { ratio: to.whole() / from.whole(), interval })
+}
+
+/// Whether so many values are enough for a percentile; any are for the mean.
+fn carry(values: usize, statistic: &str) -> bool {
+    let share = PERCENTILES.iter().find(|(name, _)| *name == statistic).map(|(_, share)| *share);
+    share.is_none_or(|share| {
+        i64::try_from(values).is_ok_and(|values| values >= i64::from(least(share.max(1.0 - share))))
+    })
 }
 
 /// Whether these values are what a number of a run is made of.
@@ -81,6 +98,11 @@ impl Side {
         Some(Self { blocks: Blocks::of(values), ordered, weights })
     }
 
+    /// The statistic of all values.
+    fn whole(&self) -> f64 {
+        self.weights.statistic(&self.ordered, &vec![1; self.ordered.len()])
+    }
+
     /// The statistic of blocks that are drawn anew.
     fn drawn(&self, seed: Seed) -> f64 {
         let counts = self.blocks.drawn(&mut seed.stream("blocks"));
@@ -109,7 +131,9 @@ mod tests {
     fn kept(statistic: &str) -> usize {
         let holds_one = |seed: &u64| {
             let (first, second) = (run(*seed, 20.0, 400), run(*seed + 1000, 20.0, 400));
-            let (low, high) = interval_by([&first, &second], statistic, 0.95, 100).unwrap();
+            let found = shift_by([&first, &second], statistic, 0.95, 100).unwrap();
+            let (low, high) = found.interval.unwrap();
+            assert!(low <= found.ratio && found.ratio <= high, "{found:?}");
             low <= 1.0 && 1.0 <= high
         };
         (0..60).filter(holds_one).count()
@@ -124,25 +148,26 @@ mod tests {
 
     #[test]
     fn a_slower_run_is_beside_one() {
-        let (low, high) = interval_by([&run(1, 20.0, 1000), &run(2, 24.0, 1000)], "p50", 0.95, 200).unwrap();
+        let (low, high) =
+            shift_by([&run(1, 20.0, 1000), &run(2, 24.0, 1000)], "p50", 0.95, 200).unwrap().interval.unwrap();
         assert!(low > 1.1 && low < 1.2 && high > 1.2 && high < 1.3, "{low} to {high}");
     }
 
     #[test]
     fn an_interval_is_the_same_each_time() {
         let (first, second) = (run(1, 20.0, 100), run(2, 20.0, 150));
-        let found = interval([&first, &second], "p90", 0.95);
+        let found = shift([&first, &second], "p90", 0.95);
         assert!(found.is_some());
-        assert_eq!(interval([&first, &second], "p90", 0.95), found);
+        assert_eq!(shift([&first, &second], "p90", 0.95), found);
     }
 
     #[test]
-    fn what_the_requests_do_not_tell_has_no_interval() {
+    fn what_the_requests_do_not_tell_has_no_shift() {
         let values = run(1, 20.0, 50);
-        assert_eq!(interval([&values, &values], "max", 0.95), None);
-        assert_eq!(interval([&values, &values], "p99", 0.95), None, "50 requests have no p99");
-        assert_eq!(interval([&[0.0; 50], &values], "p50", 0.95), None);
-        assert_eq!(interval([&[], &values], "p50", 0.95), None);
+        assert_eq!(shift([&values, &values], "max", 0.95), None);
+        assert_eq!(shift([&values, &values], "p99", 0.95), None, "500 requests have no p99");
+        assert_eq!(shift([&[0.0; 500], &values], "p50", 0.95), None);
+        assert_eq!(shift([&[], &values], "p50", 0.95), None);
     }
 
     #[test]
