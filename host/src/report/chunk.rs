@@ -143,7 +143,7 @@ impl Chunk {
         lens.style.write(record, kind, is_good, measured, lines)?;
         let slow_ms = f64::from_bits(lens.slow.load(Ordering::Relaxed));
         let is_measured = kind == PhaseKind::Profiling;
-        let judged = Judged { is_measured, is_good, is_open: self.aggregator.is_open(record.phase) };
+        let judged = Judged { is_measured, is_good, from_schedule: self.aggregator.is_open(record.phase) };
         self.rows.push(Row::of(record, judged, measured, slow_ms));
         // A request that prony has cancelled has not failed: it is counted by itself.
         if let Some(failure) = record.outcome.failure() {

@@ -1,5 +1,7 @@
 //! The charts of a run: [`Figure`]s, in the order of the page.
 
+use std::fmt::Write;
+
 use prony_plugin_api::message::PhaseKind;
 
 use super::{
@@ -86,7 +88,7 @@ pub(super) struct Shown<'a> {
 struct Wanted {
     from_s: f64,
     to_s: f64,
-    per_s: f64,
+    rate: f64,
 }
 
 /// The rates of the measured phases, which follow from what was asked and from no request. Nothing where one of them has no rate,
@@ -98,13 +100,13 @@ fn wanted(report: &Report) -> Option<Vec<Wanted>> {
             let phase = report.header.settings.phases.get(span.index as usize)?;
             let is_even = [CONSTANT, POISSON, GAMMA].contains(&phase.law.as_str());
             let is_even = is_even && phase.is_open_loop && phase.rate_curve.is_none();
-            let per_s = phase.rate.filter(|rate| is_even && *rate > 0.0)?;
+            let rate = phase.rate.filter(|rate| is_even && *rate > 0.0)?;
             let from_s = span.start_ns as f64 / 1e9;
             let last_s = span.window_end_ns().map(|ns| ns as f64 / 1e9);
-            let by_count = phase.request_count.map(|count| from_s + count as f64 / per_s);
+            let by_count = phase.request_count.map(|count| from_s + count as f64 / rate);
             let by_time = phase.duration_s.map(|length| from_s + length);
             let to_s = [last_s, by_count, by_time].into_iter().flatten().reduce(f64::min)?;
-            Some(Wanted { from_s, to_s, per_s })
+            Some(Wanted { from_s, to_s, rate })
         })
         .collect()
 }
@@ -167,8 +169,8 @@ fn rates(shown: &Shown<'_>, buckets: &Buckets, time: &Axis) -> Option<Figure> {
     let mut requests = Vec::new();
     if let Some(wanted) = &wanted {
         // The line of each phase is one of its own: the legend has it once.
-        for (rate, name) in wanted.iter().zip(std::iter::once("asked for").chain(std::iter::repeat(""))) {
-            let points = vec![(rate.from_s, rate.per_s), (rate.to_s, rate.per_s)];
+        for (phase, name) in wanted.iter().zip(std::iter::once("asked for").chain(std::iter::repeat(""))) {
+            let points = vec![(phase.from_s, phase.rate), (phase.to_s, phase.rate)];
             requests.push(Layer::new(name, 5, Shape::Line(points)));
         }
     }
@@ -332,10 +334,10 @@ fn by_input(shown: &Shown<'_>) -> Option<Figure> {
 fn left_out(curve: &Curve, is_first: bool) -> String {
     let mut says = String::new();
     if curve.lines_left_out > 0 {
-        says += &format!(" Series of this metric that are not drawn: {}.", curve.lines_left_out);
+        let _ = write!(says, " Series of this metric that are not drawn: {}.", curve.lines_left_out);
     }
     if is_first && curve.metrics_left_out > 0 {
-        says += &format!(" Metrics without a chart here: {}.", curve.metrics_left_out);
+        let _ = write!(says, " Metrics without a chart here: {}.", curve.metrics_left_out);
     }
     says
 }

@@ -71,7 +71,7 @@ pub(in crate::report) struct Judged {
     /// Whether it is a good one, if that is judged.
     pub(in crate::report) is_good: Option<bool>,
     /// Its latency counts from the schedule.
-    pub(in crate::report) is_open: bool,
+    pub(in crate::report) from_schedule: bool,
 }
 
 /// What is kept of few requests.
@@ -89,9 +89,9 @@ pub(super) struct Detail {
 impl Row {
     /// That of a request. Its details are kept where it is at least so slow.
     pub(in crate::report) fn of(record: &Record, judged: Judged, measured: &Measured, slow_ms: f64) -> Self {
-        let Judged { is_measured, is_good, is_open } = judged;
+        let Judged { is_measured, is_good, from_schedule } = judged;
         let instants = &record.instants;
-        let from = if is_open { instants.scheduled } else { instants.sent.unwrap_or(instants.started) };
+        let from = if from_schedule { instants.scheduled } else { instants.sent.unwrap_or(instants.started) };
         let after =
             |at: Option<u64>| at.map_or(NEVER, |at| microseconds(at.saturating_sub(instants.scheduled)));
         let mut row = Self {

@@ -35,7 +35,7 @@ fn record(number: u64, sent: u64, first: u64, last: u64) -> Record {
 }
 
 fn judged(is_good: Option<bool>) -> Judged {
-    Judged { is_measured: true, is_good, is_open: false }
+    Judged { is_measured: true, is_good, from_schedule: false }
 }
 
 fn row(record: &Record) -> Row {
@@ -98,8 +98,9 @@ fn a_failure_counts_from_the_same_instant_as_others() {
     let mut late = record(0, 5, 15, 25);
     late.instants.scheduled = MS;
     late.outcome = Outcome::Failed(RequestFailure::default());
-    let latency =
-        |is_open| Row::of(&late, Judged { is_open, ..judged(None) }, &Measured::new(), 0.0).latency_ms;
+    let latency = |from_schedule| {
+        Row::of(&late, Judged { from_schedule, ..judged(None) }, &Measured::new(), 0.0).latency_ms
+    };
     assert_eq!((latency(false), latency(true)), (20.0, 24.0));
 }
 
