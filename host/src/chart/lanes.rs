@@ -89,26 +89,27 @@ impl Lanes {
         );
     }
 
-    /// Kinds differ in height as well as in colour, so that they can be told apart in print.
+    /// Kinds differ in form as well as in colour, so that they can be told apart in print.
     fn draw(&self, svg: &mut String, lane: &Lane, top: f64) {
         let _ = write!(svg, "<g><title>{}</title>", escape(&lane.name));
         for span in &lane.spans {
             let Some((from, to)) = self.x(span.from).zip(self.x(span.to)) else { continue };
-            let height = [2.0, 4.5, 7.5, 7.5][span.kind.min(3)];
-            let (x, y, width) =
-                (placed(from), placed(top + (ROW - height) / 2.0), placed((to - from).max(0.4)));
-            let _ = write!(
-                svg,
-                "<rect class=\"f{}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"/>",
-                span.kind % KINDS
-            );
+            let (x, width) = (placed(from), placed((to - from).max(0.4)));
+            for (below, height) in strokes(span.kind) {
+                let y = placed(top + below);
+                let _ = write!(
+                    svg,
+                    "<rect class=\"f{}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"/>",
+                    span.kind % KINDS
+                );
+            }
         }
         svg.push_str("</g>");
     }
 
     /// The numbers behind it.
     pub(crate) fn table(&self) -> Table {
-        let headers = ["", "", "from", "to"].map(str::to_owned);
+        let headers = ["row", "what", "from (s)", "to (s)"].map(str::to_owned);
         let mut table = Table::new(headers);
         for lane in &self.rows {
             for span in &lane.spans {
@@ -117,5 +118,15 @@ impl Lanes {
             }
         }
         table
+    }
+}
+
+/// What a span is drawn of: how far below the row's top, and how high. A thin line, a middle one, a thick one, and two.
+fn strokes(kind: usize) -> &'static [(f64, f64)] {
+    match kind {
+        0 => &[(3.5, 2.0)],
+        1 => &[(2.25, 4.5)],
+        2 => &[(0.75, 7.5)],
+        _ => &[(0.75, 2.0), (6.25, 2.0)],
     }
 }

@@ -116,7 +116,7 @@ fn trade(results: &Results) -> Option<Plot> {
     let ys: Vec<f64> = all().flat_map(|(_, y)| [y.at, y.high]).collect();
     let line = front.iter().map(|(x, y)| (x.at, y.at)).collect();
     let mut layers = vec![
-        Layer::new("no other has more at as little", 0, Shape::Line(line)),
+        Layer::new("Pareto front", 0, Shape::Line(line)),
         Layer::new("", 0, Shape::Estimates(front.clone())),
     ];
     if !others.is_empty() {

@@ -14,7 +14,7 @@ use super::{
     errors::{ErrorGroups, Position},
     models_seen::ModelsSeen,
     outputs::Outputs,
-    page::Row,
+    page::{Judged, Row},
     records::LineStyle,
     recount::Recount,
     server_metrics::Flights,
@@ -143,7 +143,8 @@ impl Chunk {
         lens.style.write(record, kind, is_good, measured, lines)?;
         let slow_ms = f64::from_bits(lens.slow.load(Ordering::Relaxed));
         let is_measured = kind == PhaseKind::Profiling;
-        self.rows.push(Row::of(record, is_measured, is_good, measured, slow_ms));
+        let judged = Judged { is_measured, is_good, from_schedule: self.aggregator.is_open(record.phase) };
+        self.rows.push(Row::of(record, judged, measured, slow_ms));
         // A request that prony has cancelled has not failed: it is counted by itself.
         if let Some(failure) = record.outcome.failure() {
             self.errors.entry(record.phase).or_default().record(failure, at);

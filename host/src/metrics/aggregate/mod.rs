@@ -170,6 +170,11 @@ impl Aggregator {
         began.or_else(|| self.asked_of(phase).map(|asked| asked.kind)).unwrap_or_default()
     }
 
+    /// Whether latencies of a phase count from its schedule.
+    pub(crate) fn is_open(&self, phase: u32) -> bool {
+        self.asked_of(phase).is_some_and(|asked| asked.origin == LatencyOrigin::Scheduled)
+    }
+
     fn asked_of(&self, phase: u32) -> Option<&Asked> {
         self.asked.get(phase as usize)
     }

@@ -85,6 +85,10 @@ pub(super) struct Buckets {
 pub(super) struct Moment<'a> {
     pub(super) from_s: f64,
     pub(super) to_s: f64,
+    /// Seconds of it in which was measured.
+    measured_s: f64,
+    /// Too little of it was measured for a count by the second to mean anything.
+    is_partial: bool,
     pub(super) bucket: &'a Bucket,
     /// Requests in flight, on average over the time.
     pub(super) in_flight: f64,
@@ -98,9 +102,9 @@ impl Moment<'_> {
         f64::midpoint(self.from_s, self.to_s)
     }
 
-    /// A count as one a second.
+    /// A count as one a second of the time in which was measured. Not a number where that is too little.
     pub(super) fn per_s(&self, count: u32) -> f64 {
-        f64::from(count) / (self.to_s - self.from_s)
+        if self.is_partial { f64::NAN } else { f64::from(count) / self.measured_s }
     }
 }
 
@@ -180,10 +184,10 @@ impl Buckets {
         self.width_ns *= 2;
     }
 
-    /// The same in buckets that have at least so many requests on average, as far as that is possible.
-    pub(super) fn joined(mut self, least: f64, most: usize) -> Self {
+    /// The same in buckets that have at least so many requests on average, as far as that is possible with some buckets.
+    pub(super) fn joined(mut self, least: f64, most: usize, fewest: usize) -> Self {
         let sent: f64 = self.buckets.iter().map(|bucket| f64::from(bucket.sent)).sum();
-        while self.buckets.len() > 8 && (self.used() > most || sent / (self.used() as f64) < least) {
+        while self.buckets.len() > fewest && (self.used() > most || sent / (self.used() as f64) < least) {
             self.double();
         }
         self
@@ -198,24 +202,36 @@ impl Buckets {
         self.width_ns as f64 / 1e9
     }
 
-    /// From the first bucket in which a request was due to the last one, in order.
-    pub(super) fn moments(&self) -> Vec<Moment<'_>> {
+    /// The buckets in which was measured, in order, without the time outside. `measured` has the spans of it, in seconds.
+    pub(super) fn moments(&self, measured: &[(f64, f64)]) -> Vec<Moment<'_>> {
         let width = self.width_ns as f64;
-        let mean = |before: f64, steps: Steps| (before + steps.area / width).max(0.0);
         let (mut in_flight, mut rate) = (0.0, 0.0);
         let mut moments = Vec::new();
         for (at, bucket) in self.buckets.iter().enumerate() {
-            moments.push(Moment {
-                from_s: at as f64 * self.width_s(),
-                to_s: (at + 1) as f64 * self.width_s(),
-                bucket,
-                in_flight: mean(in_flight, bucket.in_flight),
-                tokens_per_s: mean(rate, bucket.token_rate) * 1e9 + bucket.tokens / self.width_s(),
-            });
+            let ends = (at as f64 * self.width_s(), (at + 1) as f64 * self.width_s());
+            let inside = |(from_s, to_s): &(f64, f64)| (from_s.max(ends.0), to_s.min(ends.1));
+            let parts = measured.iter().map(inside).filter(|(from_s, to_s)| to_s > from_s);
+            let measured_s: f64 = parts.clone().map(|(from_s, to_s)| to_s - from_s).sum();
+            let mean =
+                |before: f64, steps: Steps| ((before * width + steps.area) / (measured_s * 1e9)).max(0.0);
+            if measured_s > 0.0 {
+                moments.push(Moment {
+                    from_s: parts.clone().map(|(from_s, _)| from_s).fold(ends.1, f64::min),
+                    to_s: parts.map(|(_, to_s)| to_s).fold(ends.0, f64::max),
+                    measured_s,
+                    is_partial: false,
+                    bucket,
+                    in_flight: mean(in_flight, bucket.in_flight),
+                    tokens_per_s: mean(rate, bucket.token_rate) * 1e9 + bucket.tokens / measured_s,
+                });
+            }
             in_flight += bucket.in_flight.level;
             rate += bucket.token_rate.level;
         }
-        let first = moments.iter().position(|moment| moment.bucket.due > 0).unwrap_or(0);
-        moments.split_off(first)
+        let most_s = moments.iter().map(|moment| moment.measured_s).fold(0.0, f64::max);
+        for moment in &mut moments {
+            moment.is_partial = moment.measured_s < most_s / 2.0;
+        }
+        moments
     }
 }

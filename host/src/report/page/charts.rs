@@ -1,25 +1,38 @@
 //! The charts of a run: [`Figure`]s, in the order of the page.
 
+use std::fmt::Write;
+
+use prony_plugin_api::message::PhaseKind;
+
 use super::{
     buckets::{Bucket, Buckets, Moment},
     gathered::Gathered,
     histogram::Histogram,
-    row::Row,
+    row::Ended,
+    sample::Kept,
     timeline,
 };
 use crate::{
     chart::{Axis, Layer, Plot, Shape, Table, number},
-    report::server_metrics::Curve,
+    metrics::Stats,
+    record::settings::{CONSTANT, GAMMA, POISSON},
+    report::{model::Report, server_metrics::Curve},
 };
 
 /// Requests in a part of the time, on average, for percentiles over time to mean something.
 const LEAST_IN_A_PART: f64 = 20.0;
+/// The same, for counts by the second: fewer make one request a high rate.
+const LEAST_FOR_A_RATE: f64 = 5.0;
+/// Parts of the time that a short run has all the same.
+const FEWEST_PARTS: usize = 8;
 /// Parts of the time at most.
 const MOST_PARTS: usize = 80;
 /// Points of a picture: more of them are drawn by the explorer.
 const MOST_POINTS: usize = 400;
 /// Bars of a distribution.
 const MOST_BARS: usize = 50;
+/// A name in a legend is cut to this: it has one row.
+const MOST_NAME: usize = 80;
 /// A server's help text is cut to this.
 const MOST_HELP: usize = 200;
 
@@ -63,27 +76,77 @@ impl Figure {
 
 /// What there is to show.
 pub(super) struct Shown<'a> {
+    pub(super) report: &'a Report,
     pub(super) gathered: &'a Gathered,
     /// The requests of the page.
-    pub(super) rows: &'a [Row],
+    pub(super) kept: &'a Kept,
     pub(super) curves: &'a [Curve],
-    /// Requests have a schedule that does not wait for responses.
-    pub(super) is_open: bool,
+}
+
+/// A rate that a phase asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Wanted {
+    from_s: f64,
+    to_s: f64,
+    rate: f64,
+}
+
+/// The rates of the measured phases, which follow from what was asked and from no request. Nothing where one of them has no rate,
+/// or one that changes.
+fn wanted(report: &Report) -> Option<Vec<Wanted>> {
+    let measured = report.phases.iter().filter(|span| span.kind == PhaseKind::Profiling);
+    measured
+        .map(|span| {
+            let phase = report.header.settings.phases.get(span.index as usize)?;
+            let is_even = [CONSTANT, POISSON, GAMMA].contains(&phase.law.as_str());
+            let is_even = is_even && phase.is_open_loop && phase.rate_curve.is_none();
+            let rate = phase.rate.filter(|rate| is_even && *rate > 0.0)?;
+            let from_s = span.start_ns as f64 / 1e9;
+            let last_s = span.window_end_ns().map(|ns| ns as f64 / 1e9);
+            let by_count = phase.request_count.map(|count| from_s + count as f64 / rate);
+            let by_time = phase.duration_s.map(|length| from_s + length);
+            let to_s = [last_s, by_count, by_time].into_iter().flatten().reduce(f64::min)?;
+            Some(Wanted { from_s, to_s, rate })
+        })
+        .collect()
+}
+
+/// When was measured, in seconds: spans that do not overlap. A phase that has no end goes on.
+fn measured(report: &Report) -> Vec<(f64, f64)> {
+    let phases = report.phases.iter().filter(|span| span.kind == PhaseKind::Profiling);
+    let seconds = |ns: u64| ns as f64 / 1e9;
+    let spans =
+        phases.map(|span| (seconds(span.start_ns), span.window_end_ns().map_or(f64::INFINITY, seconds)));
+    without_overlaps(spans.collect())
+}
+
+/// Phases that hand over to each other are measured at the same time for a while, which counts once.
+fn without_overlaps(mut spans: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+    spans.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    let mut joined: Vec<(f64, f64)> = Vec::new();
+    for (from_s, to_s) in spans {
+        match joined.last_mut() {
+            Some((_, end_s)) if from_s <= *end_s => *end_s = end_s.max(to_s),
+            _ => joined.push((from_s, to_s)),
+        }
+    }
+    joined
 }
 
 /// All charts that have anything to show.
 pub(super) fn figures(shown: &Shown<'_>) -> Vec<Figure> {
-    let buckets = shown.gathered.buckets.clone().joined(LEAST_IN_A_PART, MOST_PARTS);
-    let moments = buckets.moments();
+    let buckets = shown.gathered.buckets.clone().joined(LEAST_IN_A_PART, MOST_PARTS, FEWEST_PARTS);
+    let moments = buckets.moments(&measured(shown.report));
     let time = Axis::between(
         "seconds since the run began",
         moments.first().map_or(0.0, |moment| moment.from_s),
         moments.last().map_or(1.0, |moment| moment.to_s),
     );
-    let mut figures = over_time(&buckets, &moments, &time, shown.is_open);
-    figures.extend(distributions(shown.gathered));
+    let mut figures: Vec<Figure> = rates(shown, &buckets, &time).into_iter().collect();
+    figures.extend(over_time(&buckets, &moments, &time));
+    figures.extend(distributions(shown));
     figures.extend(by_input(shown));
-    figures.extend(timeline::lanes(shown.rows, &time).map(|lanes| Figure {
+    figures.extend(timeline::lanes(shown.kept, &time).map(|lanes| Figure {
         name: "sessions".to_owned(),
         place: Place::Sessions,
         title: lanes.title.clone(),
@@ -95,31 +158,21 @@ pub(super) fn figures(shown: &Shown<'_>) -> Vec<Figure> {
     figures
 }
 
-fn over_time(buckets: &Buckets, moments: &[Moment<'_>], time: &Axis, is_open: bool) -> Vec<Figure> {
-    let note = format!("Each point is {} s of the measured phases.", number(buckets.width_s()));
-    let late =
-        format!("{note} By when requests were sent; values are read from a histogram and at most 1 % off.");
-    let latencies: [(&str, &str, OfBucket); 3] = [
-        ("time_to_first_token", "Time to first token", |bucket| &bucket.first_token),
-        ("inter_token_latency", "Inter-token latency", |bucket| &bucket.inter_token),
-        ("request_latency", "Request latency", |bucket| &bucket.latency),
-    ];
-    let rates = rates(moments, time, is_open);
-    let rates = rates.iter().map(|(name, plot)| Figure::of(name, Place::OverTime, plot, &*note));
-    let latencies = latencies.into_iter().map(|(name, title, histogram)| {
-        Figure::of(name, Place::OverTime, &latency(title, moments, time, histogram), &*late)
-    });
-    rates.chain(latencies).flatten().collect()
-}
-
-/// What was sent and what came back, each with the name of its file.
-fn rates(moments: &[Moment<'_>], time: &Axis, is_open: bool) -> Vec<(&'static str, Plot)> {
+/// What was asked for, sent and came back, by the second.
+fn rates(shown: &Shown<'_>, buckets: &Buckets, time: &Axis) -> Option<Figure> {
+    let buckets = buckets.clone().joined(LEAST_FOR_A_RATE, MOST_PARTS, 1);
+    let moments = buckets.moments(&measured(shown.report));
     let per_s = |name: &str, kind: usize, count: fn(&Bucket) -> u32| {
-        line(moments, name, kind, &|moment| moment.per_s(count(moment.bucket)))
+        line(&moments, name, kind, &|moment| moment.per_s(count(moment.bucket)))
     };
+    let wanted = wanted(shown.report);
     let mut requests = Vec::new();
-    if is_open {
-        requests.push(per_s("asked for", 5, |bucket| bucket.due));
+    if let Some(wanted) = &wanted {
+        // The line of each phase is one of its own: the legend has it once.
+        for (phase, name) in wanted.iter().zip(std::iter::once("asked for").chain(std::iter::repeat(""))) {
+            let points = vec![(phase.from_s, phase.rate), (phase.to_s, phase.rate)];
+            requests.push(Layer::new(name, 5, Shape::Line(points)));
+        }
     }
     requests.push(per_s("sent", 0, |bucket| bucket.sent));
     requests.push(per_s("succeeded", 2, |bucket| bucket.succeeded));
@@ -127,10 +180,44 @@ fn rates(moments: &[Moment<'_>], time: &Axis, is_open: bool) -> Vec<(&'static st
         requests.push(per_s("failed", 1, |bucket| bucket.failed));
     }
     let about = "Requests a second that were sent and that ended, over time.";
-    let mut plots = vec![("requests", plot("Requests", "requests/s", about, time, requests))];
+    let asked = if wanted.is_some() {
+        "What was asked for is the rate of the phase."
+    } else {
+        "What was asked for is no steady rate and is not drawn: the table of phases above counts it."
+    };
+    let note = format!(
+        "{} Parts at the ends of which less than half was measured are left out. {asked}",
+        each_point(&buckets)
+    );
+    Figure::of("requests", Place::OverTime, &plot("Requests", "requests/s", about, time, requests), note)
+}
+
+fn each_point(buckets: &Buckets) -> String {
+    format!("Each point is at most {} s of the measured phases.", number(buckets.width_s()))
+}
+
+fn over_time(buckets: &Buckets, moments: &[Moment<'_>], time: &Axis) -> Vec<Figure> {
+    let note = each_point(buckets);
+    let late =
+        format!("{note} By when requests were sent; values are read from a histogram and at most 1 % off.");
+    let latencies: [(&str, &str, OfBucket); 3] = [
+        ("time_to_first_token", "Time to first token", |bucket| &bucket.first_token),
+        ("inter_token_latency", "Inter-token latency", |bucket| &bucket.inter_token),
+        ("request_latency", "Request latency", |bucket| &bucket.latency),
+    ];
+    let levels = levels(moments, time);
+    let levels = levels.iter().map(|(name, plot)| Figure::of(name, Place::OverTime, plot, &*note));
+    let latencies = latencies.into_iter().map(|(name, title, histogram)| {
+        Figure::of(name, Place::OverTime, &latency(title, moments, time, histogram), &*late)
+    });
+    levels.chain(latencies).flatten().collect()
+}
+
+/// What went on at the same time, each with the name of its file.
+fn levels(moments: &[Moment<'_>], time: &Axis) -> Vec<(&'static str, Plot)> {
     let about = "Requests in flight over time, averaged by time.";
     let in_flight = vec![line(moments, "", 0, &|moment| moment.in_flight)];
-    plots.push(("in_flight", plot("In flight", "requests", about, time, in_flight)));
+    let mut plots = vec![("in_flight", plot("In flight", "requests", about, time, in_flight))];
     if moments.iter().any(|moment| moment.tokens_per_s > 0.0) {
         let about = "Output tokens a second over time. Those of a request are spread evenly from its first to its last one.";
         let tokens = vec![line(moments, "", 0, &|moment| moment.tokens_per_s)];
@@ -175,30 +262,30 @@ fn heights(layer: &Layer) -> Vec<f64> {
     }
 }
 
-fn distributions(gathered: &Gathered) -> impl Iterator<Item = Figure> {
+fn distributions<'a>(shown: &Shown<'a>) -> impl Iterator<Item = Figure> + use<'a> {
+    let (gathered, table) = (shown.gathered, &shown.report.profiling.table);
     let all = [
-        ("first_token_distribution", "Time to first token, all requests", &gathered.first_token),
-        ("inter_token_distribution", "Inter-token latency, all requests", &gathered.inter_token),
-        ("latency_distribution", "Request latency, all requests", &gathered.latency),
+        ("first_token_distribution", "Time to first token", "time_to_first_token", &gathered.first_token),
+        ("inter_token_distribution", "Inter-token latency", "inter_token_latency", &gathered.inter_token),
+        ("latency_distribution", "Request latency", "request_latency", &gathered.latency),
     ];
-    all.into_iter().filter_map(|(name, title, histogram)| {
+    all.into_iter().filter_map(|(name, title, tag, histogram)| {
         let bars: Vec<(f64, f64, f64)> =
             histogram.bars(MOST_BARS).into_iter().map(|(from, to, count)| (from, to, count as f64)).collect();
         let ends = bars.iter().flat_map(|(from, to, _)| [*from, *to]);
         let plot = Plot {
-            title: title.to_owned(),
+            title: format!("{title}, all requests that succeeded"),
             about: "How many requests had each latency. The axis of latencies is logarithmic.".to_owned(),
             x: Axis::log("ms, logarithmic", ends),
             y: Axis::from_zero("requests", bars.iter().map(|(.., count)| *count)),
             layers: vec![Layer::new("", 0, Shape::Bars(bars.clone()))],
         };
-        let median = number(histogram.quantile(0.5));
-        Figure::of(
-            name,
-            Place::Distributions,
-            &plot,
-            format!("{} requests, median {median} ms.", histogram.count()),
-        )
+        let median = match table.get(tag) {
+            Some(Stats::Distribution(values)) => values.percentile("p50"),
+            _ => None,
+        };
+        let median = median.map(|median| format!(", median {} ms", number(median))).unwrap_or_default();
+        Figure::of(name, Place::Distributions, &plot, format!("{} requests{median}.", histogram.count()))
     })
 }
 
@@ -208,9 +295,9 @@ fn by_input(shown: &Shown<'_>) -> Option<Figure> {
         return None;
     }
     let all: Vec<(f64, f64)> = shown
-        .rows
-        .iter()
-        .filter(|row| row.is_measured)
+        .kept
+        .fair()
+        .filter(|row| row.is_measured && row.ended == Ended::Ok)
         .filter_map(|row| Some((f64::from(row.input_tokens?), row.first_token_ms)))
         .filter(|(_, ms)| ms.is_finite())
         .collect();
@@ -233,11 +320,33 @@ fn by_input(shown: &Shown<'_>) -> Option<Figure> {
             Layer::new("p50", 1, Shape::Line(median)),
         ],
     };
-    let note = format!(
-        "Median and the middle 80 % of all requests, by lengths within 25 %. {} requests are drawn; the explorer below has the others.",
-        points.len()
-    );
+    let drawn = match (shown.kept.whole_below, points.len() < all.len()) {
+        (None, false) => "All of them are drawn.".to_owned(),
+        (None, true) => format!("{} of them are drawn; the explorer below has the others.", points.len()),
+        (Some(_), _) => format!("{} of them are drawn, of sessions drawn by lot.", points.len()),
+    };
+    let note =
+        format!("Median and the middle 80 % of all requests that succeeded, by lengths within 25 %. {drawn}");
     Figure::of("first_token_by_input", Place::Inputs, &plot, note)
+}
+
+/// What is not drawn of a server's metrics. The first chart tells it of all of them.
+fn left_out(curve: &Curve, is_first: bool) -> String {
+    let mut says = String::new();
+    if curve.lines_left_out > 0 {
+        let _ = write!(says, " Series of this metric that are not drawn: {}.", curve.lines_left_out);
+    }
+    if is_first && curve.metrics_left_out > 0 {
+        let _ = write!(says, " Metrics without a chart here: {}.", curve.metrics_left_out);
+    }
+    says
+}
+
+fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 fn servers<'a>(curves: &'a [Curve], time: &'a Axis) -> impl Iterator<Item = Figure> + 'a {
@@ -251,16 +360,31 @@ fn servers<'a>(curves: &'a [Curve], time: &'a Axis) -> impl Iterator<Item = Figu
             Axis::from_zero(&*curve.unit, values)
         };
         let layers = curve.lines.iter().enumerate();
-        let help: String = curve.help.chars().take(MOST_HELP).collect();
+        let help = cut(&curve.help, MOST_HELP);
         let plot = Plot {
             title: curve.name.clone(),
             about: help.clone(),
             x: time.clone(),
             y,
             layers: layers
-                .map(|(kind, (name, points))| Layer::new(&**name, kind, Shape::Line(points.clone())))
+                .map(|(kind, (name, points))| {
+                    Layer::new(cut(name, MOST_NAME), kind, Shape::Line(points.clone()))
+                })
                 .collect(),
         };
-        Figure::of(&format!("server_{number}"), Place::Servers, &plot, help)
+        Figure::of(&format!("server_{number}"), Place::Servers, &plot, help + &left_out(curve, number == 1))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_that_two_phases_have_in_common_counts_once() {
+        assert_eq!(
+            without_overlaps(vec![(5.0, 9.0), (1.0, 3.0), (2.0, 4.0), (6.0, 7.0)]),
+            [(1.0, 4.0), (5.0, 9.0)]
+        );
+    }
 }

@@ -56,6 +56,8 @@ struct Head<'a> {
     steps: &'a [&'static str],
     may_lack: &'a [&'static str],
     phases: &'a [String],
+    /// Which of the phases are measured.
+    measured: &'a [bool],
     classes: &'a [String],
     conversations: Vec<&'a str>,
     failures: Vec<Said>,
@@ -91,25 +93,29 @@ struct Details<'a> {
     model: Option<&'a str>,
 }
 
+/// What numbers of rows stand for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Names {
+    pub(super) phases: Vec<String>,
+    /// Which of the phases are measured.
+    pub(super) measured: Vec<bool>,
+    pub(super) classes: Vec<String>,
+}
+
 /// Writes rows, with the names of phases and classes.
 ///
 /// # Errors
 /// The file cannot be written.
-pub(super) fn write(
-    rows: &[Row],
-    phases: &[String],
-    classes: &[String],
-    out: &mut dyn Write,
-) -> io::Result<()> {
+pub(super) fn write(rows: &[Row], names: &Names, out: &mut dyn Write) -> io::Result<()> {
     let mut base64 = EncoderWriter::new(out, &STANDARD);
     let mut deflated = DeflateEncoder::new(&mut base64, Compression::new(4));
-    deflated.write_all(&bytes(rows, phases, classes)?)?;
+    deflated.write_all(&bytes(rows, names)?)?;
     deflated.finish()?;
     base64.finish()?;
     Ok(())
 }
 
-fn bytes(rows: &[Row], phases: &[String], classes: &[String]) -> io::Result<Vec<u8>> {
+fn bytes(rows: &[Row], names: &Names) -> io::Result<Vec<u8>> {
     let mut conversations = Places::default();
     let of_conversation: Vec<u64> = rows.iter().map(|row| conversations.place(&row.conversation)).collect();
     let mut failures = Failures::default();
@@ -120,8 +126,9 @@ fn bytes(rows: &[Row], phases: &[String], classes: &[String]) -> io::Result<Vec<
         columns: &columns,
         steps: &STEPS,
         may_lack: &MAY_LACK,
-        phases,
-        classes,
+        phases: &names.phases,
+        measured: &names.measured,
+        classes: &names.classes,
         conversations: conversations.list,
         failures: failures.list,
         details: rows.iter().enumerate().filter_map(detail).collect(),

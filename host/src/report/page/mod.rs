@@ -17,9 +17,15 @@ mod timeline;
 
 use std::io::{self, Write};
 
-pub(super) use self::{charts::Figure, gathered::Gathered, row::Row};
+pub(super) use self::{
+    charts::Figure,
+    gathered::Gathered,
+    row::{Judged, Row},
+};
 use self::{
     charts::{Place, Shown},
+    columns::Names,
+    sample::Kept,
     sections::LINKS,
 };
 use prony_plugin_api::message::PhaseKind;
@@ -61,8 +67,9 @@ pub(super) fn write(
 ) -> io::Result<()> {
     let Ingredients { mut gathered, curves } = ingredients;
     let seen = gathered.sample.seen();
-    let rows = std::mem::take(&mut gathered.sample).into_rows();
-    let figures = charts::figures(&shown(report, &gathered, &rows, &curves));
+    let kept = std::mem::take(&mut gathered.sample).into_kept();
+    let figures = charts::figures(&Shown { report, gathered: &gathered, kept: &kept, curves: &curves });
+    let Kept { rows, .. } = kept;
     page::begin(&sections::title(report), Some(SCRIPT), out)?;
     out.write_all(b"<a class=\"skip\" href=\"#numbers\">To the numbers</a>\n")?;
     let charts = |place, id: &str, heading: &str| sections::charts(&figures, place, id, heading);
@@ -85,8 +92,7 @@ pub(super) fn write(
         out.write_all(part.as_bytes())?;
     }
     out.write_all(b"</main>\n<script type=\"application/octet-stream\" id=\"rows\">")?;
-    let (phases, classes) = names(report);
-    columns::write(&rows, &phases, &classes, out)?;
+    columns::write(&rows, &names(report), out)?;
     out.write_all(b"</script>\n")?;
     page::end(Some(SCRIPT), out)
 }
@@ -94,13 +100,8 @@ pub(super) fn write(
 /// The charts by themselves.
 pub(super) fn figures(report: &Report, ingredients: Ingredients) -> Vec<Figure> {
     let Ingredients { mut gathered, curves } = ingredients;
-    let rows = std::mem::take(&mut gathered.sample).into_rows();
-    charts::figures(&shown(report, &gathered, &rows, &curves))
-}
-
-fn shown<'a>(report: &Report, gathered: &'a Gathered, rows: &'a [Row], curves: &'a [Curve]) -> Shown<'a> {
-    let is_open = report.header.settings.phases.iter().any(|phase| phase.is_open_loop);
-    Shown { gathered, rows, curves, is_open }
+    let kept = std::mem::take(&mut gathered.sample).into_kept();
+    charts::figures(&Shown { report, gathered: &gathered, kept: &kept, curves: &curves })
 }
 
 /// Links to the parts that there are.
@@ -112,8 +113,12 @@ fn links(parts: &[String]) -> String {
     format!("<nav aria-label=\"Parts of this page\">{}</nav>\n", links.join(""))
 }
 
-fn names(report: &Report) -> (Vec<String>, Vec<String>) {
+fn names(report: &Report) -> Names {
     let settings = &report.header.settings;
-    let classes = settings.classes.list.iter().map(|class| class.name.clone()).collect();
-    (settings.phases.iter().map(by_phase::name).collect(), classes)
+    let phases = settings.phases.iter();
+    Names {
+        phases: phases.clone().map(by_phase::name).collect(),
+        measured: phases.map(|phase| phase.kind == PhaseKind::Profiling).collect(),
+        classes: settings.classes.list.iter().map(|class| class.name.clone()).collect(),
+    }
 }

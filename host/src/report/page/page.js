@@ -64,6 +64,8 @@
 
   const OUTCOMES = ["succeeded", "failed", "cancelled", "context too long"];
   const outcome = (i) => col.ended[i] & 3;
+  // A phase that nothing is known of counts as measured.
+  const isMeasured = (i) => head.measured[col.phase[i]] !== false;
   const conversation = (i) => head.conversations[col.conversation[i]];
   const failure = (i) => (col.failure[i] >= 0 ? head.failures[col.failure[i]] : null);
   const firstToken = (i) => (steps.first_token[i] >= 0 && steps.sent[i] >= 0 ? (steps.first_token[i] - steps.sent[i]) / 1e3 : NaN);
@@ -101,7 +103,7 @@
     const shown = [];
     for (let i = 0; i < count; i++) {
       if (wanted === "bad" ? col.ended[i] >> 2 !== 2 : wanted !== "" && outcome(i) !== Number(wanted)) continue;
-      if (phase !== "" && col.phase[i] !== Number(phase)) continue;
+      if (phase === "measured" ? !isMeasured(i) : phase !== "" && col.phase[i] !== Number(phase)) continue;
       if (kind !== "" && col.class[i] !== Number(kind)) continue;
       if (col.latency[i] / 1e3 < least) continue;
       if (state.span && !(x.of(i) >= state.span[0] && x.of(i) <= state.span[1])) continue;
@@ -131,7 +133,9 @@
   const COLUMNS = ["due", "latency", "first", "inter", "gap", "input", "output"];
   function headers() {
     const row = $("list-head");
-    row.append(make("th", "request", "text"));
+    const request = make("th", "request", "text");
+    request.scope = "col";
+    row.append(request);
     for (const name of COLUMNS) {
       const header = make("th"), button = make("button", VALUES[name].label);
       header.scope = "col";
@@ -145,7 +149,9 @@
       header.append(button);
       row.append(header);
     }
-    row.append(make("th", "outcome", "text"));
+    const ended = make("th", "outcome", "text");
+    ended.scope = "col";
+    row.append(ended);
   }
   function list() {
     for (const header of $("list-head").children) {
@@ -162,10 +168,10 @@
   }
   function line(i) {
     const row = make("tr", undefined, i === state.chosen ? "chosen" : "");
-    const name = make("th"), button = make("button", `${conversation(i)} · ${col.turn[i] + 1}`);
+    const name = make("th"), button = make("button", `${conversation(i)} · ${col.turn[i] + 1}${isMeasured(i) ? "" : " (warm-up)"}`);
     name.scope = "row";
     button.type = "button";
-    button.addEventListener("click", () => choose(i, true));
+    button.addEventListener("click", () => choose(i));
     name.append(button);
     row.append(name, ...COLUMNS.map((column) => make("td", show(VALUES[column].of(i)))));
     const said = failure(i);
@@ -190,7 +196,7 @@
     }
     return found;
   }
-  function choose(i, moves) {
+  function choose(i) {
     state.chosen = i;
     const box = $("one"), said = failure(i), known = detail.get(i);
     const facts = make("dl", undefined, "facts");
@@ -228,7 +234,8 @@
     box.hidden = false;
     list();
     draw();
-    if (moves) { box.focus(); box.scrollIntoView({ block: "nearest" }); }
+    box.focus();
+    box.scrollIntoView({ block: "nearest" });
   }
   function gaps(known) {
     const canvas = make("canvas", undefined, "gaps");
@@ -252,7 +259,7 @@
     same.sort((a, b) => col.due[a] - col.due[b]);
     for (const j of same.slice(0, 100)) body.append(line(j));
     const names = make("tr");
-    ["request", ...COLUMNS.map((name) => VALUES[name].label), "outcome"].forEach((name) => names.append(make("th", name)));
+    ["request", ...COLUMNS.map((name) => VALUES[name].label), "outcome"].forEach((name) => { const header = make("th", name); header.scope = "col"; names.append(header); });
     const top = make("thead"), box = make("div", undefined, "scroll");
     top.append(names);
     table.append(top, body);
@@ -316,16 +323,20 @@
     const size = rows.length > 20000 ? 1.5 : rows.length > 2000 ? 2.5 : 4;
     const colours = ["--c0", "--bad", "--c4", "--c3"].map(colour);
     pen.globalAlpha = rows.length > 5000 ? 0.5 : 0.8;
+    let absent = 0, below = 0;
     for (const kind of [0, 2, 3, 1]) {
       pen.fillStyle = pen.strokeStyle = colours[kind];
       pen.beginPath();
       for (let n = 0; n < rows.length; n++) {
         if (outcome(rows[n]) !== kind) continue;
+        if (!Number.isFinite(xs[n]) || !Number.isFinite(ys[n])) { absent++; continue; }
         const left = across.place(xs[n]), top = up.place(ys[n]);
-        if (!Number.isFinite(left) || !Number.isFinite(top)) continue;
-        // A success is a square, everything else a cross: not the colour alone says what it is.
+        if (!Number.isFinite(top)) { below++; continue; }
+        // Each outcome has a form of its own: not the colour alone says what it is.
         if (kind === 0) pen.fillRect(left - size / 2, top - size / 2, size, size);
-        else { pen.moveTo(left - 4, top - 4); pen.lineTo(left + 4, top + 4); pen.moveTo(left - 4, top + 4); pen.lineTo(left + 4, top - 4); }
+        else if (kind === 1) { pen.moveTo(left - 4, top - 4); pen.lineTo(left + 4, top + 4); pen.moveTo(left - 4, top + 4); pen.lineTo(left + 4, top - 4); }
+        else if (kind === 2) { pen.moveTo(left + 4, top); pen.arc(left, top, 4, 0, 2 * Math.PI); }
+        else { pen.moveTo(left, top - 4); pen.lineTo(left + 4, top + 4); pen.lineTo(left - 4, top + 4); pen.closePath(); }
       }
       if (kind !== 0) pen.stroke();
     }
@@ -333,26 +344,39 @@
     const n = rows.indexOf(state.chosen);
     if (n >= 0) { pen.strokeStyle = colour("--ink"); pen.lineWidth = 2; pen.beginPath(); pen.arc(across.place(xs[n]), up.place(ys[n]), 8, 0, 2 * Math.PI); pen.stroke(); pen.lineWidth = 1; }
     view = { rows, xs, ys, across, up, height };
+    const lacking = [absent && `${absent.toLocaleString("en")} lack one of the two values`, below && `${below.toLocaleString("en")} are 0 or less, which has no place on a logarithmic axis`].filter(Boolean);
+    $("without-point").textContent = lacking.length ? `Without a point: ${lacking.join(", ")}. The table has them.` : "";
   }
-  let pressed = null;
+  let pressed = null, picture = null;
   const inside = (event) => { const box = canvas.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
-  canvas.addEventListener("pointerdown", (event) => { pressed = inside(event); });
+  canvas.addEventListener("pointerdown", (event) => {
+    pressed = inside(event);
+    // What is drawn is kept, so that a drag does not draw every point again.
+    picture = make("canvas");
+    picture.width = canvas.width;
+    picture.height = canvas.height;
+    picture.getContext("2d").drawImage(canvas, 0, 0);
+  });
   canvas.addEventListener("pointermove", (event) => {
     if (!pressed) return;
     const [now] = inside(event);
-    draw();
     const pen = canvas.getContext("2d");
+    pen.save();
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.clearRect(0, 0, canvas.width, canvas.height);
+    pen.drawImage(picture, 0, 0);
+    pen.restore();
     pen.globalAlpha = 0.15;
     pen.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--ink").trim();
     pen.fillRect(Math.min(pressed[0], now), EDGE.top, Math.abs(now - pressed[0]), view.height - EDGE.top - EDGE.bottom);
     pen.globalAlpha = 1;
   });
-  canvas.addEventListener("pointercancel", () => { pressed = null; });
+  canvas.addEventListener("pointercancel", () => { if (pressed) { pressed = null; draw(); } });
   window.addEventListener("pointerup", (event) => {
     if (!pressed) return;
     const from = pressed, to = inside(event);
     pressed = null;
-    if (Math.abs(to[0] - from[0]) < 6) { nearest(from); return; }
+    if (Math.abs(to[0] - from[0]) < 6) { draw(); nearest(from); return; }
     state.span = [from[0], to[0]].map(view.across.back).sort((a, b) => a - b);
     filter();
   });
@@ -362,7 +386,7 @@
       const across = view.across.place(view.xs[n]) - left, up = view.up.place(view.ys[n]) - top, far = across * across + up * up;
       if (far < least) { least = far; best = view.rows[n]; }
     }
-    if (best >= 0) choose(best, false);
+    if (best >= 0) choose(best);
   }
 
   // Beginning.
@@ -372,6 +396,9 @@
     select.parentElement.hidden = names.length < 2;
   };
   options("phase", head.phases);
+  // Of a run that measured nothing, everything is shown.
+  const first = head.measured.some(Boolean) ? "measured" : "";
+  $("phase").value = first;
   options("class", head.classes);
   for (const id of ["x", "y"]) for (const [name, { label }] of Object.entries(VALUES)) { const option = make("option", label); option.value = name; $(id).append(option); }
   $("x").value = "due";

@@ -51,7 +51,7 @@ pub(in crate::report) struct Row {
     pub(super) is_good: Option<bool>,
     pub(super) first_token_ms: f64,
     pub(super) inter_token_ms: f64,
-    /// Where it did not succeed: until its end.
+    /// Where it did not succeed: from the same instant as others' until its end.
     pub(super) latency_ms: f64,
     pub(super) input_tokens: Option<u32>,
     pub(super) output_tokens: Option<u32>,
@@ -62,6 +62,16 @@ pub(in crate::report) struct Row {
     pub(super) failure: Option<Box<RequestFailure>>,
     /// Kept only of slow requests.
     pub(super) detail: Option<Box<Detail>>,
+}
+
+/// What is known of a request beside its record.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::report) struct Judged {
+    pub(in crate::report) is_measured: bool,
+    /// Whether it is a good one, if that is judged.
+    pub(in crate::report) is_good: Option<bool>,
+    /// Its latency counts from the schedule.
+    pub(in crate::report) from_schedule: bool,
 }
 
 /// What is kept of few requests.
@@ -77,15 +87,11 @@ pub(super) struct Detail {
 }
 
 impl Row {
-    /// That of a request, which is a good one or not, if that is judged. Its details are kept where it is at least so slow.
-    pub(in crate::report) fn of(
-        record: &Record,
-        is_measured: bool,
-        is_good: Option<bool>,
-        measured: &Measured,
-        slow_ms: f64,
-    ) -> Self {
+    /// That of a request. Its details are kept where it is at least so slow.
+    pub(in crate::report) fn of(record: &Record, judged: Judged, measured: &Measured, slow_ms: f64) -> Self {
+        let Judged { is_measured, is_good, from_schedule } = judged;
         let instants = &record.instants;
+        let from = if from_schedule { instants.scheduled } else { instants.sent.unwrap_or(instants.started) };
         let after =
             |at: Option<u64>| at.map_or(NEVER, |at| microseconds(at.saturating_sub(instants.scheduled)));
         let mut row = Self {
@@ -111,7 +117,7 @@ impl Row {
             is_good,
             first_token_ms: f64::NAN,
             inter_token_ms: f64::NAN,
-            latency_ms: instants.end.saturating_sub(instants.sent.unwrap_or(instants.started)) as f64 / 1e6,
+            latency_ms: instants.end.saturating_sub(from) as f64 / 1e6,
             input_tokens: None,
             output_tokens: None,
             worst_gap_us: record.chunk_gaps_ns.iter().max().map_or(0, |gap| microseconds(*gap)),
@@ -150,9 +156,9 @@ impl Row {
         self.at_ns(END).unwrap_or(self.due_ns)
     }
 
-    /// A number that says nothing of it, and is the same each time the journal is read.
+    /// A number that says nothing of its session, and is the same for all of its requests and each time the journal is read.
     pub(super) fn lot(&self) -> u64 {
-        let place = self.session ^ (u64::from(self.phase) << 48) ^ (u64::from(self.turn) << 32);
+        let place = self.session ^ (u64::from(self.phase) << 48);
         // The finisher of SplitMix64.
         let mixed = place.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,14 +1,15 @@
 //! Which requests are on the page: all of them up to [`MOST`], and else a sample of them.
 //!
 //! Of more requests, the failures are kept up to [`MOST_FAILURES`] and the slowest up to [`MOST_SLOW`]; the others are drawn by lot.
-//! A request's lot is made of its place in the run, so that the same journal gives the same sample, in whatever order it is read.
+//! A lot is that of a session, so that sessions are whole, and it is made of the session's place in the run, so that the same journal
+//! gives the same sample, in whatever order it is read. Requests of the warm-up take no place of the slowest.
 
 use std::{
     cmp::{Ordering, Reverse},
-    collections::BinaryHeap,
+    collections::{BinaryHeap, HashMap},
 };
 
-use super::row::{Ended, Row};
+use super::row::{Detail, Ended, Row};
 
 /// Requests on the page.
 pub(super) const MOST: usize = 100_000;
@@ -58,6 +59,51 @@ impl<K: Ord> Ord for Ranked<K> {
 type Lot = (u64, (u32, u64, u32));
 /// A latency in microseconds, the fastest one first to leave.
 type Slow = Reverse<(u64, Lot)>;
+/// Whether it is measured, its latency in microseconds, and its place: those of the warm-up and the fastest leave first.
+type Telling = (bool, u64, (u32, u64, u32));
+
+/// Details of a request in a heap.
+#[derive(Debug)]
+struct Detailed {
+    rank: Telling,
+    detail: Box<Detail>,
+}
+
+impl PartialEq for Detailed {
+    fn eq(&self, other: &Self) -> bool {
+        self.rank == other.rank
+    }
+}
+
+impl Eq for Detailed {}
+
+impl PartialOrd for Detailed {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Detailed {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.rank.cmp(&self.rank)
+    }
+}
+
+/// The rows that are kept.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    /// In the order in which they were due.
+    pub(super) rows: Vec<Row>,
+    /// Of sessions with a lot below this, every request is kept. They alone speak for all requests.
+    pub(super) whole_below: Option<u64>,
+}
+
+impl Kept {
+    /// The rows that are kept whatever their latency and outcome are: all of them, or those of whole sessions by lot.
+    pub(super) fn fair(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| self.whole_below.is_none_or(|bound| row.lot() < bound))
+    }
+}
 
 /// The requests that are kept so far.
 #[derive(Debug)]
@@ -66,8 +112,10 @@ pub(super) struct Sample {
     failures: BinaryHeap<Ranked<Lot>>,
     slow: BinaryHeap<Ranked<Slow>>,
     others: BinaryHeap<Ranked<Lot>>,
-    /// Latencies of those with details.
-    detailed: BinaryHeap<Reverse<u64>>,
+    /// Details of the slowest, apart from their rows: so there are never more of them.
+    detailed: BinaryHeap<Detailed>,
+    /// The least lot that has left.
+    left: Option<u64>,
     seen: u64,
 }
 
@@ -85,6 +133,7 @@ impl Sample {
             slow: BinaryHeap::new(),
             others: BinaryHeap::new(),
             detailed: BinaryHeap::new(),
+            left: None,
             seen: 0,
         }
     }
@@ -97,47 +146,63 @@ impl Sample {
     /// Details of faster requests are not needed any more.
     pub(super) fn slow_ms(&self) -> f64 {
         match self.detailed.peek() {
-            Some(Reverse(us)) if self.detailed.len() >= MOST_DETAILED => *us as f64 / 1e3,
+            Some(Detailed { rank: (true, us, _), .. }) if self.detailed.len() >= MOST_DETAILED => {
+                *us as f64 / 1e3
+            }
             _ => 0.0,
         }
     }
 
     /// Offers a request.
-    pub(super) fn offer(&mut self, row: Row) {
+    pub(super) fn offer(&mut self, mut row: Row) {
         self.seen += 1;
-        self.detailed.push(Reverse(latency_us(&row)));
-        if self.detailed.len() > MOST_DETAILED {
-            self.detailed.pop();
+        if let Some(detail) = row.detail.take() {
+            self.detailed.push(Detailed { rank: telling(&row), detail });
+            if self.detailed.len() > MOST_DETAILED {
+                self.detailed.pop();
+            }
         }
         let left_over = if row.ended == Ended::Failed {
             push(&mut self.failures, self.bounds.failures, lot(&row), row)
-        } else {
+        } else if row.is_measured {
             push(&mut self.slow, self.bounds.slow, Reverse((latency_us(&row), lot(&row))), row)
+        } else {
+            Some(row)
         };
         if let Some(row) = left_over {
-            push(&mut self.others, self.bounds.all, lot(&row), row);
+            let gone = push(&mut self.others, self.bounds.all, lot(&row), row);
+            self.leaves(gone.as_ref());
         }
     }
 
+    fn leaves(&mut self, row: Option<&Row>) {
+        let lot = row.map(Row::lot);
+        self.left = self.left.into_iter().chain(lot).min();
+    }
+
     /// Those that are kept, in the order in which they were due. Only the slowest have details.
-    pub(super) fn into_rows(mut self) -> Vec<Row> {
-        let slow_ms = self.slow_ms();
+    pub(super) fn into_kept(mut self) -> Kept {
         let room = self.bounds.all.saturating_sub(self.failures.len() + self.slow.len());
         while self.others.len() > room {
-            self.others.pop();
+            let gone = self.others.pop();
+            self.leaves(gone.map(|ranked| ranked.row).as_ref());
         }
         let failures = self.failures.into_iter().map(|ranked| ranked.row);
         let slow = self.slow.into_iter().map(|ranked| ranked.row);
         let others = self.others.into_iter().map(|ranked| ranked.row);
         let mut rows: Vec<Row> = failures.chain(slow).chain(others).collect();
         rows.sort_unstable_by_key(|row| (row.due_ns, row.place()));
+        let mut details: HashMap<_, _> =
+            self.detailed.into_iter().map(|detailed| (detailed.rank.2, detailed.detail)).collect();
         for row in &mut rows {
-            if row.latency_ms < slow_ms {
-                row.detail = None;
-            }
+            row.detail = details.remove(&row.place());
         }
-        rows
+        Kept { rows, whole_below: self.left }
     }
+}
+
+fn telling(row: &Row) -> Telling {
+    (row.is_measured, latency_us(row), row.place())
 }
 
 fn lot(row: &Row) -> Lot {
@@ -160,7 +225,7 @@ fn push<K: Ord>(heap: &mut BinaryHeap<Ranked<K>>, most: usize, rank: K, row: Row
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::row::Judged, *};
     use crate::{
         metrics::Measured,
         record::{Instants, Outcome, Record, RequestFailure},
@@ -176,7 +241,7 @@ mod tests {
             ..Instants::default()
         };
         let record = Record { session_num: number, outcome, instants, ..Record::default() };
-        Row::of(&record, true, None, &Measured::new(), 0.0)
+        Row::of(&record, Judged { is_measured: true, ..Judged::default() }, &Measured::new(), 0.0)
     }
 
     fn kept(rows: impl Iterator<Item = Row>) -> Vec<u64> {
@@ -184,7 +249,7 @@ mod tests {
         for row in rows {
             sample.offer(row);
         }
-        sample.into_rows().iter().map(|row| row.session).collect()
+        sample.into_kept().rows.iter().map(|row| row.session).collect()
     }
 
     /// Every hundredth fails, every seventieth is slow.
@@ -204,6 +269,51 @@ mod tests {
     #[test]
     fn a_sample_does_not_depend_on_the_order() {
         assert_eq!(kept(thousand()), kept(thousand().rev()));
+    }
+
+    #[test]
+    fn details_are_those_of_the_slowest_and_never_more() {
+        let mut sample = Sample::default();
+        for number in 0..1000 {
+            // Slower from one to the next, so that each one is among the slowest when it comes.
+            sample.offer(row(number, 10 + number, number % 3 == 0));
+        }
+        let held =
+            |heap: &BinaryHeap<Ranked<Lot>>| heap.iter().filter(|one| one.row.detail.is_some()).count();
+        assert_eq!(
+            (held(&sample.failures), held(&sample.others), sample.detailed.len()),
+            (0, 0, MOST_DETAILED)
+        );
+        let rows = sample.into_kept().rows;
+        let detailed: Vec<u64> =
+            rows.iter().filter(|row| row.detail.is_some()).map(|row| row.session).collect();
+        assert_eq!(detailed, (1000 - MOST_DETAILED as u64..1000).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_slow_warm_up_takes_no_place_of_the_slowest() {
+        let warm = (1000..1100).map(|number| {
+            let mut row = row(number, 1_000_000, false);
+            row.is_measured = false;
+            row
+        });
+        let kept = kept(warm.chain(thousand()));
+        assert!([979, 909, 839, 769, 699].iter().all(|number| kept.contains(number)), "{kept:?}");
+    }
+
+    #[test]
+    fn sessions_by_lot_are_whole_and_neither_slow_nor_failed_ones_are_preferred() {
+        let mut sample = Sample::bounded(Bounds { all: 50, failures: 10, slow: 5 });
+        for number in 0..1000_u64 {
+            let mut row = row(number, 10 + number, number % 10 == 0);
+            (row.session, row.turn) = (number / 4, (number % 4) as u32);
+            sample.offer(row);
+        }
+        let kept = sample.into_kept();
+        let mut turns = HashMap::new();
+        kept.fair().for_each(|row| *turns.entry(row.session).or_insert(0) += 1);
+        assert!(turns.len() >= 5 && turns.values().all(|turns| *turns == 4), "{turns:?}");
+        assert!(kept.fair().count() < kept.rows.len());
     }
 
     #[test]

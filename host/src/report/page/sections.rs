@@ -250,8 +250,9 @@ pub(super) fn explorer(seen: u64, kept: usize) -> String {
     if (kept as u64) < seen {
         let _ = write!(
             html,
-            "<p>{kept} of {seen} requests are on this page: up to {} that failed, the {} slowest, and others by lot. The charts above \
-             have all of them, and so has <code>{}</code>.</p>",
+            "<p>{kept} of {seen} requests are on this page: up to {} that failed, the {} slowest of the measured ones, and others by the lot of their \
+             sessions. Over time and as distributions the charts above have all of them; points and sessions are drawn from the lot \
+             alone. <code>{}</code> has every measured one.</p>",
             sample::MOST_FAILURES,
             sample::MOST_SLOW,
             file_names::REQUESTS
@@ -259,7 +260,7 @@ pub(super) fn explorer(seen: u64, kept: usize) -> String {
     }
     let _ = writeln!(
         html,
-        "<p id=\"explorer-status\" role=\"status\">Requests are shown where scripts may run. Every request is in <code>{}</code>.</p>",
+        "<p id=\"explorer-status\" role=\"status\">Requests are shown where scripts may run. Every measured request is in <code>{}</code>.</p>",
         file_names::REQUESTS
     );
     html.push_str(EXPLORER);
@@ -270,7 +271,7 @@ const EXPLORER: &str = r#"<div id="explorer-tools" hidden>
 <div class="controls">
 <label>Search <input id="search" type="search" placeholder="conversation, request id, error"></label>
 <label>Outcome <select id="outcome"><option value="">all</option><option value="0">succeeded</option><option value="1">failed</option><option value="2">cancelled</option><option value="3">context too long</option><option value="bad">not good</option></select></label>
-<label>Phase <select id="phase"><option value="">all</option></select></label>
+<label>Phase <select id="phase"><option value="measured">measured</option><option value="">all</option></select></label>
 <label>Class <select id="class"><option value="">all</option></select></label>
 <label>Slower than (ms) <input id="least" type="number" min="0" step="any"></label>
 <button id="all" type="button">Show all</button>
@@ -281,7 +282,9 @@ const EXPLORER: &str = r#"<div id="explorer-tools" hidden>
 <label>Logarithmic <input id="log" type="checkbox" checked></label>
 <span class="note">Click a point to see its request; drag across to keep a span.</span>
 </div>
+<p class="note" id="marks">■ succeeded, × failed, ○ cancelled, △ context too long</p>
 <canvas id="points" role="img" aria-label="Requests as points. The table below has the same requests."></canvas>
+<p class="note" id="without-point"></p>
 <div class="scroll" tabindex="0" role="region" aria-label="Requests"><table><thead><tr id="list-head"></tr></thead><tbody id="list-body"></tbody></table></div>
 <div class="controls"><button id="earlier" type="button">Previous</button><button id="later" type="button">Next</button></div>
 <div id="one" tabindex="-1" hidden></div>

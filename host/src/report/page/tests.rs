@@ -2,7 +2,11 @@
 
 use serde_json::Value;
 
-use super::{buckets::Buckets, row::Row, *};
+use super::{
+    buckets::Buckets,
+    row::{Judged, Row},
+    *,
+};
 use crate::{
     metrics::{Aggregator, Measured},
     record::{Instants, Outcome, Record, RequestFailure},
@@ -30,8 +34,12 @@ fn record(number: u64, sent: u64, first: u64, last: u64) -> Record {
     }
 }
 
+fn judged(is_good: Option<bool>) -> Judged {
+    Judged { is_measured: true, is_good, from_schedule: false }
+}
+
 fn row(record: &Record) -> Row {
-    let mut row = Row::of(record, true, None, &Measured::new(), 0.0);
+    let mut row = Row::of(record, judged(None), &Measured::new(), 0.0);
     row.output_tokens = Some(100);
     row
 }
@@ -41,11 +49,77 @@ fn what_is_in_flight_and_tokens_are_averaged_over_each_bucket() {
     let mut buckets = Buckets::default();
     // 10 ms are a bucket: in flight from 5 to 25 ms, 100 tokens from 15 to 25 ms.
     buckets.add(&row(&record(0, 5, 15, 25)));
-    let moments = buckets.moments();
-    let in_flight: Vec<f64> = moments.iter().map(|moment| moment.in_flight).collect();
+    let moments = buckets.moments(&[(0.0, 1.0)]);
+    let in_flight: Vec<f64> = moments.iter().map(|moment| (moment.in_flight * 1e3).round() / 1e3).collect();
     let tokens: Vec<f64> = moments.iter().map(|moment| (moment.tokens_per_s * 1e3).round() / 1e3).collect();
     assert_eq!(in_flight, [0.5, 1.0, 0.5]);
     assert_eq!(tokens, [0.0, 5000.0, 5000.0]);
+}
+
+#[test]
+fn parts_at_the_ends_are_those_of_the_phase_alone() {
+    let mut buckets = Buckets::default();
+    for (number, sent) in [(0, 6), (1, 12), (2, 21)] {
+        buckets.add(&row(&record(number, sent, sent + 1, sent + 1)));
+    }
+    // Measured is from 5 to 22 ms: half of the first bucket, and two of ten ms of the last one.
+    let moments = buckets.moments(&[(0.005, 0.022)]);
+    let rates: Vec<f64> = moments.iter().map(|moment| moment.per_s(moment.bucket.sent).round()).collect();
+    assert_eq!(rates[..2], [200.0, 100.0]);
+    assert!(rates[2].is_nan(), "{rates:?}");
+    let in_flight: Vec<f64> = moments.iter().map(|moment| (moment.in_flight * 1e6).round() / 1e6).collect();
+    assert_eq!(in_flight, [0.2, 0.1, 0.5]);
+    assert_eq!((moments[0].from_s, moments[2].to_s), (0.005, 0.022));
+}
+
+#[test]
+fn one_request_is_no_high_rate() {
+    let mut buckets = Buckets::default();
+    buckets.add(&row(&record(0, 5, 15, 505)));
+    let joined = buckets.joined(5.0, 80, 1);
+    let moments = joined.moments(&[(0.005, 0.505)]);
+    assert_eq!(moments.len(), 1);
+    assert!((moments[0].per_s(1) - 2.0).abs() < 1e-9);
+}
+
+#[test]
+fn what_was_asked_for_is_the_rate_of_the_phase_and_not_its_records() {
+    let mut report = report();
+    let asked = |page: &str| page.contains(">asked for</text>");
+    assert!(!asked(&page_of(self::report(), &[record(0, 5, 15, 25)])));
+    let phase = &mut report.header.settings.phases[1];
+    (phase.is_open_loop, phase.law, phase.rate) = (true, "poisson".to_owned(), Some(123.0));
+    let page = page_of(report, &[record(0, 5, 15, 25)]);
+    assert!(asked(&page) && page.contains("<td>123</td>"), "{page}");
+}
+
+#[test]
+fn a_failure_counts_from_the_same_instant_as_others() {
+    let mut late = record(0, 5, 15, 25);
+    late.instants.scheduled = MS;
+    late.outcome = Outcome::Failed(RequestFailure::default());
+    let latency = |from_schedule| {
+        Row::of(&late, Judged { from_schedule, ..judged(None) }, &Measured::new(), 0.0).latency_ms
+    };
+    assert_eq!((latency(false), latency(true)), (20.0, 24.0));
+}
+
+#[test]
+fn what_is_left_out_of_a_server_is_told() {
+    let line = (format!("pod={}", "x".repeat(300)), vec![(0.0, 1.0), (0.01, 2.0)]);
+    let curve = Curve {
+        name: "requests_running".to_owned(),
+        help: String::new(),
+        unit: String::new(),
+        lines: vec![line],
+        lines_left_out: 7,
+        metrics_left_out: 3,
+    };
+    let ingredients = Ingredients { gathered: Gathered::default(), curves: vec![curve] };
+    let figures = figures(&report(), ingredients);
+    let figure = figures.iter().find(|figure| figure.place == Place::Servers).unwrap();
+    assert!(figure.note.contains("not drawn: 7") && figure.note.contains("without a chart here: 3"));
+    assert!(!figure.svg.contains(&"x".repeat(81)), "{}", figure.svg);
 }
 
 #[test]
@@ -60,7 +134,7 @@ fn wider_buckets_have_the_same_sums() {
     let late = row(&record(50, 100_000, 100_010, 100_020));
     wide.add(&late);
     let sums = |buckets: &Buckets| {
-        let moments = buckets.moments();
+        let moments = buckets.moments(&[(0.0, f64::INFINITY)]);
         let area = |of: fn(&buckets::Moment<'_>) -> f64| -> f64 {
             moments
                 .iter()
@@ -78,12 +152,15 @@ fn wider_buckets_have_the_same_sums() {
 /// The page of a run with these records.
 fn page_of(mut report: Report, records: &[Record]) -> String {
     report.header.settings.phases.truncate(2);
+    for span in report.phases.iter_mut().filter(|span| span.kind == PhaseKind::Profiling) {
+        (span.start_ns, span.last_request_ns) = (0, records.iter().map(|record| record.instants.end).max());
+    }
     let mut gathered = Gathered::default();
     let mut aggregator = Aggregator::new(&report.header);
     let mut measured = Measured::new();
     let rows = records.iter().map(|record| {
         let is_good = aggregator.record(record, &mut measured);
-        Row::of(record, true, is_good, &measured, 0.0)
+        Row::of(record, judged(is_good), &measured, 0.0)
     });
     gathered.take(rows.collect());
     let mut page = Vec::new();

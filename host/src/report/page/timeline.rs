@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::row::{END, Ended, FIRST_TOKEN, Row, SENT};
+use super::{
+    row::{END, Ended, FIRST_TOKEN, Row, SENT},
+    sample::Kept,
+};
 use crate::chart::{Axis, Lane, Lanes, Span};
 
 /// Sessions in the picture.
@@ -10,10 +13,19 @@ const MOST_LANES: usize = 40;
 /// Requests in the picture: more of them are no lanes any more.
 const MOST_REQUESTS: usize = 600;
 
-/// The lanes of some sessions, evenly chosen among those of the page by when they began. Nothing where there are none.
-pub(super) fn lanes(rows: &[Row], time: &Axis) -> Option<Lanes> {
+/// What each kind of span is, and what tells it apart beside its colour.
+const KINDS: [&str; 4] = [
+    "not sent yet (thin)",
+    "until the first token (middle)",
+    "tokens (thick)",
+    "failed or cancelled (two lines)",
+];
+
+/// The lanes of some sessions, evenly chosen by when they began among those that stand for all. Nothing where there are none.
+pub(super) fn lanes(kept: &Kept, time: &Axis) -> Option<Lanes> {
+    let rows: Vec<&Row> = kept.fair().filter(|row| row.is_measured).collect();
     let mut sessions: BTreeMap<(u32, u64), Vec<&Row>> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.is_measured) {
+    for row in rows.iter().copied() {
         sessions.entry((row.phase, row.session)).or_default().push(row);
     }
     let mut sessions: Vec<Vec<&Row>> = sessions.into_values().collect();
@@ -24,7 +36,9 @@ pub(super) fn lanes(rows: &[Row], time: &Axis) -> Option<Lanes> {
     let are_single = chosen.iter().all(|requests| requests.len() == 1);
     let (title, what) = if are_single { ("Requests", "requests") } else { ("Sessions", "sessions") };
     let shown = if chosen.len() < all {
-        format!("{} of {all} {what}, evenly chosen", chosen.len())
+        format!("{} of {all} {what}{}, evenly chosen", chosen.len(), by_lot(kept))
+    } else if kept.whole_below.is_some() {
+        format!("{all} {what}{}", by_lot(kept))
     } else {
         format!("All {what}")
     };
@@ -32,9 +46,14 @@ pub(super) fn lanes(rows: &[Row], time: &Axis) -> Option<Lanes> {
         title: format!("{title} over time"),
         about: format!("{shown}, one row each, in the order in which they began."),
         x: time.clone(),
-        kinds: vec!["not sent yet", "until the first token", "tokens", "failed or cancelled"],
+        kinds: KINDS.to_vec(),
         rows: chosen.iter().map(|requests| lane(requests)).collect(),
     })
+}
+
+/// Not all sessions are on the page.
+fn by_lot(kept: &Kept) -> &'static str {
+    if kept.whole_below.is_some() { " drawn by lot from all" } else { "" }
 }
 
 fn lane(requests: &[&Row]) -> Lane {

@@ -48,6 +48,10 @@ pub(crate) struct Curve {
     pub(crate) unit: String,
     /// For each series its page and labels, and points: seconds since the run's start, and values.
     pub(crate) lines: Vec<(String, Vec<(f64, f64)>)>,
+    /// Series that are not in it, because there are too many.
+    pub(crate) lines_left_out: usize,
+    /// Metrics that have no curve, because there are too many. The same in all curves.
+    pub(crate) metrics_left_out: usize,
 }
 
 /// Gauges, and counters by the second, of all pages between two instants. Those that never change are left out.
@@ -67,11 +71,14 @@ pub(crate) fn curves(timeline: &Timeline, from_s: f64, to_s: f64) -> Vec<Curve> 
         }
     }
     found.sort_by(|(a, first), (b, second)| a.cmp(b).then_with(|| first.name.cmp(&second.name)));
+    let metrics = found.len();
     found.truncate(MOST_CURVES);
     found
         .into_iter()
         .map(|(_, mut curve)| {
+            curve.lines_left_out = curve.lines.len().saturating_sub(MOST_LINES);
             curve.lines.truncate(MOST_LINES);
+            curve.metrics_left_out = metrics.saturating_sub(MOST_CURVES);
             curve
         })
         .collect()
@@ -81,7 +88,14 @@ impl Curve {
     fn of(name: &str, family: &Family, lines: Vec<(String, Vec<(f64, f64)>)>) -> Self {
         let unit = unit(name, family.kind).unwrap_or_default();
         let unit = if family.kind == MetricKind::Counter { format!("{unit}/s") } else { unit.to_owned() };
-        Self { name: name.to_owned(), help: family.help.clone(), unit, lines }
+        Self {
+            name: name.to_owned(),
+            help: family.help.clone(),
+            unit,
+            lines,
+            lines_left_out: 0,
+            metrics_left_out: 0,
+        }
     }
 }
 
