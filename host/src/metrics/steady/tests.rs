@@ -202,7 +202,7 @@ fn quick_requests_beside_those_that_the_end_cut_are_no_drift() {
         let outcome = if is_cut { Outcome::cancelled() } else { record.outcome.clone() };
         Record { instants, outcome, ..record }
     };
-    let took = |number: u32| if number % 10 == 0 { 40.0 } else { 1.0 };
+    let took = |number: u32| if number.is_multiple_of(10) { 40.0 } else { 1.0 };
     let requests = (0..300).map(|number| cut(request(f64::from(number), took(number))));
     let found = steadiness(requests.clone(), LatencyOrigin::Sent).unwrap();
     assert!(!is_named(&found), "{found:?}");
