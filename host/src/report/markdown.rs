@@ -12,6 +12,9 @@ use super::{
 };
 use crate::metrics::Metric;
 
+/// Takes no room, and keeps GitHub from making a link of an address, or calling somebody by name.
+const BREAK: char = '\u{200b}';
+
 /// Writes it.
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(render(report).as_bytes())
@@ -54,10 +57,16 @@ fn numbers(report: &Report) -> String {
 }
 
 fn facts(report: &Report) -> String {
-    let rows = headline::lines(report).into_iter().map(|(label, fact)| vec![label.to_owned(), fact]);
+    // An address in code is no link, and can be copied.
+    let shown =
+        |fact: String| if fact.contains("://") && !fact.contains('`') { format!("`{fact}`") } else { fact };
+    let rows = headline::lines(report).into_iter().map(|(label, fact)| vec![label.to_owned(), shown(fact)]);
     let run = vec!["run".to_owned(), report.header.run_id.clone()];
     let rows: Vec<Vec<String>> = rows.chain([run]).collect();
-    format!("<details><summary>what was measured</summary>\n\n{}\n\n</details>", table(&["", ""], &rows, 2))
+    format!(
+        "<details><summary>what was measured</summary>\n\n{}\n\n</details>",
+        table(&["", ""], &rows, 2, plain)
+    )
 }
 
 fn metrics(sections: &[Section]) -> String {
@@ -68,7 +77,7 @@ fn metrics(sections: &[Section]) -> String {
             let cells = columns.iter().map(|statistic| console::cell(metric, values, statistic));
             [name.clone()].into_iter().chain(cells).collect()
         };
-        table(&head, &section.rows.iter().map(row).collect::<Vec<Vec<String>>>(), 1)
+        table(&head, &section.rows.iter().map(row).collect::<Vec<Vec<String>>>(), 1, plain)
     };
     let tables = sections.iter().map(of);
     tables.chain(console::marks(sections, &columns).map(|mark| plain(&mark))).collect::<Vec<_>>().join("\n\n")
@@ -80,7 +89,7 @@ fn totals(report: &Report) -> String {
         vec![metric.header.to_owned(), console::number(metric, value), unit.to_owned()]
     };
     let rows: Vec<Vec<String>> = console::numbers(report).map(row).collect();
-    if rows.is_empty() { String::new() } else { table(&["Totals", "value", "unit"], &rows, 1) }
+    if rows.is_empty() { String::new() } else { table(&["Totals", "value", "unit"], &rows, 1, plain) }
 }
 
 fn errors(groups: &[ErrorGroup]) -> String {
@@ -89,7 +98,11 @@ fn errors(groups: &[ErrorGroup]) -> String {
         vec![sample.kind.to_string(), code, count.to_string(), one_line(&sample.message)]
     };
     let rows: Vec<Vec<String>> = groups.iter().map(row).collect();
-    if rows.is_empty() { String::new() } else { table(&["Errors", "code", "count", "message"], &rows, 4) }
+    if rows.is_empty() {
+        String::new()
+    } else {
+        table(&["Errors", "code", "count", "message"], &rows, 4, said)
+    }
 }
 
 fn findings(verdict: &Verdict) -> String {
@@ -100,35 +113,51 @@ fn findings(verdict: &Verdict) -> String {
     verdict.findings.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// A table whose first columns, so many, stand at the left, and the others at the right.
-fn table(head: &[&str], rows: &[Vec<String>], left: usize) -> String {
+/// A table whose first columns, so many, stand at the left, and the others at the right; its cells
+/// become Markdown by this.
+fn table(head: &[&str], rows: &[Vec<String>], left: usize, cell: fn(&str) -> String) -> String {
     let line = |cells: &[String]| format!("| {} |", cells.join(" | "));
     let head_cells: Vec<String> = head.iter().map(|cell| plain(cell)).collect();
     let rule: Vec<String> =
         (0..head.len()).map(|at| if at < left { ":---" } else { "---:" }.to_owned()).collect();
-    let rows = rows.iter().map(|row| line(&row.iter().map(|cell| plain(cell)).collect::<Vec<_>>()));
+    let rows = rows.iter().map(|row| line(&row.iter().map(|text| cell(text)).collect::<Vec<_>>()));
     [line(&head_cells), line(&rule)].into_iter().chain(rows).collect::<Vec<_>>().join("\n")
 }
 
-/// A text that is no Markdown: what a server says must be neither a table nor a link. Code between backticks stays code.
+/// A sentence of prony's, which may quote what a server says: neither a table nor a link, and it calls nobody. Code between single
+/// backticks stays code.
 fn plain(text: &str) -> String {
+    // Runs of backticks, and one too many, are not prony's.
+    let has_code = !text.contains("``") && text.matches('`').count().is_multiple_of(2);
+    if !has_code {
+        return said(text);
+    }
+    let parts = text.split('`').enumerate();
+    let parts = parts.map(|(at, part)| if at % 2 == 0 { said(part) } else { format!("`{}`", in_code(part)) });
+    parts.collect()
+}
+
+/// What a server says, or another text that has no code.
+fn said(text: &str) -> String {
     let mut plain = String::new();
-    let is_code = text.matches('`').count().is_multiple_of(2);
-    let mut within = false;
     for c in text.chars() {
         match c {
-            '`' if is_code => {
-                within = !within;
-                plain.push('`');
-            }
-            '|' => plain.push_str("\\|"),
-            '<' if !within => plain.push_str("&lt;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '~' if !within => plain.extend(['\\', c]),
+            '&' => plain.push_str("&amp;"),
+            '<' => plain.push_str("&lt;"),
+            '#' => plain.extend(['\\', c, BREAK]),
+            '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '~' => plain.extend(['\\', c]),
+            '@' => plain.extend([c, BREAK]),
             c if c.is_control() => plain.push(' '),
             c => plain.push(c),
         }
     }
-    plain
+    plain.replace("://", &format!(":{BREAK}//")).replace("www.", &format!("www{BREAK}."))
+}
+
+/// What stands between two backticks, where only a table could be meant.
+fn in_code(text: &str) -> String {
+    let printed: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    printed.replace('|', "\\|")
 }
 
 #[cfg(test)]
@@ -137,8 +166,12 @@ mod tests {
 
     #[test]
     fn what_a_server_says_is_no_markdown() {
-        let said = "a|b <img src=x> [c](http://d) *e* `f_g` _h_\nnext";
-        assert_eq!(plain(said), "a\\|b &lt;img src=x> \\[c\\](http://d) \\*e\\* `f_g` \\_h\\_ next");
+        let text = "a|b <img src=x> [c](http://d) *e* `f_g|@h` _h_\nnext & @you #1 www.x.y";
+        let expected = "a\\|b &lt;img src=x> \\[c\\](http:\u{200b}//d) \\*e\\* `f_g\\|@h` \\_h\\_ next &amp; @\u{200b}you \\#\u{200b}1 \
+                        www\u{200b}.x.y";
+        assert_eq!(plain(text), expected);
         assert_eq!(plain("an odd ` and <b>"), "an odd \\` and &lt;b>");
+        assert_eq!(plain("`` <b> ``"), "\\`\\` &lt;b> \\`\\`");
+        assert_eq!(said("`<b>`"), "\\`&lt;b>\\`");
     }
 }

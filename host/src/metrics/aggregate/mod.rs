@@ -235,7 +235,7 @@ impl Aggregator {
             }
         }
         if self.asked_of(record.phase).is_some_and(|asked| asked.is_steady) {
-            self.series.entry(record.phase).or_default().record(record, origin);
+            self.series.entry(record.phase).or_default().record(&request);
         }
         self.columns_of(record.phase).record(&request, is_good, measured);
         self.sessions.record(record, measured.iter().map(|(metric, value)| (metric.tag, *value)));
@@ -347,7 +347,10 @@ impl Aggregator {
 impl Asked {
     fn of(phase: &PhaseSettings) -> Self {
         let name = phase.name.as_deref().unwrap_or(Role::from(phase.kind).name());
-        let changes = phase.rate_curve.is_some() || phase.concurrency_curve.is_some() || phase.law == REPLAY;
+        // In words: a number alone is one that stays.
+        let is_ramp = phase.prefill.as_ref().is_some_and(|most| most.parse::<u32>().is_err());
+        let changes =
+            is_ramp || phase.rate_curve.is_some() || phase.concurrency_curve.is_some() || phase.law == REPLAY;
         Self {
             kind: phase.kind,
             origin: origin_of(phase),

@@ -10,14 +10,17 @@ use super::{
 use crate::{
     clock::RunNs,
     metrics::{
+        per_request,
         queue_growth::{self, Look},
-        request::LatencyOrigin,
+        request::{LatencyOrigin, Request},
     },
-    record::Record,
 };
 
 /// No such time was measured.
 const NONE_US: u32 = u32::MAX;
+
+/// Lengths that change by less than this part of what latencies change by do not explain it.
+const EXPLAINS: f64 = 0.5;
 
 /// A successful request. A million of them are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +31,9 @@ struct Point {
     took_us: u32,
     /// Its time to first token, from when it was sent.
     first_us: u32,
+    /// Its tokens, 0 where they are not known.
+    input: u32,
+    output: u32,
 }
 
 /// The requests of one measured phase whose load stays the same.
@@ -36,6 +42,8 @@ pub(crate) struct Series {
     points: Vec<Point>,
     /// When others were under way, which failed or were cancelled.
     others: Vec<(RunNs, RunNs)>,
+    /// Those of them that the end of the run cut.
+    cut: Vec<(RunNs, RunNs)>,
     /// There are sessions of several requests.
     has_sessions: bool,
 }
@@ -57,11 +65,14 @@ pub(crate) struct Steadiness {
     pub(crate) start_up: Option<(&'static str, StartUp)>,
     /// What rises or falls, and how; the one that changes most.
     pub(crate) drift: Option<(&'static str, Drift)>,
+    /// Lengths that change the same way as the latencies of `drift`, and by enough to be why, in tokens.
+    pub(crate) lengths: Option<(&'static str, Drift)>,
 }
 
 impl Series {
     /// Takes a request in, whose latency counts from there.
-    pub(crate) fn record(&mut self, record: &Record, origin: LatencyOrigin) {
+    pub(crate) fn record(&mut self, request: &Request<'_>) {
+        let Request { record, origin, .. } = *request;
         self.has_sessions |= record.steps > 1;
         let instants = &record.instants;
         let Some(sent) = instants.sent else { return };
@@ -70,7 +81,10 @@ impl Series {
             LatencyOrigin::Scheduled => instants.scheduled,
         };
         if !record.outcome.is_ok() {
-            self.others.push((begun_ns, instants.end));
+            let flight = (begun_ns, instants.end);
+            self.others.push(flight);
+            let is_cut = record.outcome.is_cancelled() && !record.outcome.is_cancelled_on_purpose();
+            self.cut.extend(is_cut.then_some(flight));
             return;
         }
         let first = instants.first_token.map(|at| at.saturating_sub(sent));
@@ -78,6 +92,8 @@ impl Series {
             begun_ns,
             took_us: microseconds(instants.end.saturating_sub(begun_ns)),
             first_us: first.map_or(NONE_US, microseconds),
+            input: tokens(per_request::input_tokens(request)),
+            output: tokens(request.output_tokens().map(|(count, _)| count)),
         });
     }
 
@@ -85,6 +101,7 @@ impl Series {
     pub(crate) fn merge(&mut self, other: Self) {
         self.points.extend(other.points);
         self.others.extend(other.others);
+        self.cut.extend(other.cut);
         self.has_sessions |= other.has_sessions;
     }
 
@@ -94,29 +111,39 @@ impl Series {
             return None;
         }
         self.points.sort_unstable();
-        let latencies: Vec<f64> = self.points.iter().map(|point| milliseconds(point.took_us)).collect();
-        let firsts: Vec<f64> = self
-            .points
-            .iter()
-            .filter(|point| point.first_us != NONE_US)
-            .map(|point| milliseconds(point.first_us))
-            .collect();
-        let latency = "request_latency";
-        let mut changes = vec![(latency, Change::of(&batches(&latencies)))];
-        if firsts.len() == latencies.len() {
-            changes.push(("time_to_first_token", Change::of(&batches(&firsts))));
+        let whole = self.whole();
+        if whole.len() < BATCHES * LEAST_OF_BATCH {
+            return None;
         }
+        let latencies: Vec<f64> = whole.iter().map(|point| milliseconds(point.took_us)).collect();
+        let firsts = whole.iter().map(|point| point.first_us).filter(|us| *us != NONE_US).map(milliseconds);
+        let mut changes = vec![("request_latency", Change::of(&batches(&latencies)))];
+        changes.extend(
+            all_of(whole, firsts).map(|firsts| ("time_to_first_token", Change::of(&batches(&firsts)))),
+        );
         let drifts = changes.iter().filter_map(|(metric, change)| Some((*metric, change.drift?)));
         let starts = changes.iter().filter_map(|(metric, change)| Some((*metric, change.start_up?)));
+        let drift = drifts.max_by(|(_, a), (_, b)| a.size().total_cmp(&b.size()));
         Some(Steadiness {
             requests: self.points.len() as u64,
             effective: effective::count(&latencies, &batches(&latencies)),
             spread: effective::spread(&batches(&latencies)),
             in_flight: self.in_flight()?,
             queue: if origin == LatencyOrigin::Scheduled { self.queue() } else { None },
-            drift: drifts.max_by(|(_, a), (_, b)| a.size().total_cmp(&b.size())),
+            drift,
+            lengths: drift.and_then(|(_, drift)| lengths(whole, drift)),
             start_up: starts.max_by(|(_, a), (_, b)| a.size().total_cmp(&b.size())),
         })
+    }
+
+    /// The requests that began before any which the end of the run cut: of those that began later only the quick ones are left. One
+    /// that took longer than all that succeeded hangs, and says nothing of when others would have ended.
+    fn whole(&self) -> &[Point] {
+        let longest =
+            self.points.iter().map(|point| 1000 * u64::from(point.took_us)).max().unwrap_or_default();
+        let cut = self.cut.iter().filter(|(begun, ended)| ended.saturating_sub(*begun) <= longest);
+        let until = cut.map(|(begun, _)| *begun).min().unwrap_or(RunNs::MAX);
+        &self.points[..self.points.partition_point(|point| point.begun_ns < until)]
     }
 
     /// When all of them began and ended.
@@ -175,6 +202,30 @@ impl Change {
     }
 }
 
+/// Lengths that may be why latencies drift; the ones that change most.
+fn lengths(points: &[Point], of_latency: Drift) -> Option<(&'static str, Drift)> {
+    let counts = |count: fn(&Point) -> u32| {
+        all_of(points, points.iter().map(count).filter(|count| *count > 0).map(f64::from))
+    };
+    let all = [
+        ("input_sequence_length", counts(|point| point.input)),
+        ("output_sequence_length", counts(|point| point.output)),
+    ];
+    let changes =
+        all.into_iter().filter_map(|(metric, counts)| Some((metric, Change::of(&batches(&counts?)).drift?)));
+    let is_why = |drift: &Drift| {
+        (drift.to > drift.from) == (of_latency.to > of_latency.from)
+            && drift.size() >= EXPLAINS * of_latency.size()
+    };
+    changes.filter(|(_, drift)| is_why(drift)).max_by(|(_, a), (_, b)| a.size().total_cmp(&b.size()))
+}
+
+/// The values, if each of the requests has one.
+fn all_of(points: &[Point], values: impl Iterator<Item = f64>) -> Option<Vec<f64>> {
+    let values: Vec<f64> = values.collect();
+    (values.len() == points.len()).then_some(values)
+}
+
 /// Values in a row, cut into batches of one size, but for one more or less.
 fn batches(values: &[f64]) -> Vec<&[f64]> {
     let place = |batch: usize| batch * values.len() / BATCHES;
@@ -184,6 +235,10 @@ fn batches(values: &[f64]) -> Vec<&[f64]> {
 /// As long as there is room for: an hour and more.
 fn microseconds(ns: u64) -> u32 {
     u32::try_from(ns / 1000).unwrap_or(NONE_US).min(NONE_US - 1)
+}
+
+fn tokens(count: Option<u64>) -> u32 {
+    u32::try_from(count.unwrap_or_default()).unwrap_or(u32::MAX)
 }
 
 fn milliseconds(us: u32) -> f64 {

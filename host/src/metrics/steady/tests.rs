@@ -9,8 +9,8 @@ use rstest::rstest;
 
 use super::*;
 use crate::{
-    metrics::request::LatencyOrigin,
-    record::{Instants, Outcome, Record},
+    metrics::request::{LatencyOrigin, Request, TokenCounting},
+    record::{CountedTokens, Instants, Outcome, Record},
 };
 
 const NS: f64 = 1e9;
@@ -29,9 +29,13 @@ fn request(begun: f64, took: f64) -> Record {
     Record { instants, ..Record::default() }
 }
 
+fn take(series: &mut Series, record: &Record, origin: LatencyOrigin) {
+    series.record(&Request { record, origin, counting: TokenCounting::PreferServer });
+}
+
 fn steadiness(requests: impl IntoIterator<Item = Record>, origin: LatencyOrigin) -> Option<Steadiness> {
     let mut series = Series::default();
-    requests.into_iter().for_each(|request| series.record(&request, origin));
+    requests.into_iter().for_each(|request| take(&mut series, &request, origin));
     series.steadiness(origin)
 }
 
@@ -116,7 +120,96 @@ fn a_server_that_slows_by_30_percent_drifts(#[case] slower: fn(f64) -> f64, #[ca
     assert!(named >= found, "{named}");
     let (metric, drift) = one_by_one(600, 0.2, slower, 1).drift.unwrap();
     assert_eq!(metric, "request_latency");
-    assert!((45.0..55.0).contains(&drift.from_ms) && (60.0..75.0).contains(&drift.to_ms), "{drift:?}");
+    assert!((45.0..55.0).contains(&drift.from) && (60.0..75.0).contains(&drift.to), "{drift:?}");
+}
+
+fn three_times_as_slow_behind_a_third(at: f64) -> f64 {
+    if at < 1.0 / 3.0 { 1.0 } else { 3.0 }
+}
+
+fn three_times_as_slow_behind_two_thirds(at: f64) -> f64 {
+    if at < 2.0 / 3.0 { 1.0 } else { 3.0 }
+}
+
+fn three_times_as_slow_in_the_last_quarter(at: f64) -> f64 {
+    if at < 0.75 { 1.0 } else { 3.0 }
+}
+
+fn three_times_as_fast_in_the_last_quarter(at: f64) -> f64 {
+    if at < 0.75 { 3.0 } else { 1.0 }
+}
+
+/// Most pairs of batches do not differ, so that the line of Theil and Sen is flat.
+#[rstest]
+#[case::behind_a_third(three_times_as_slow_behind_a_third, [50.0, 150.0])]
+#[case::behind_two_thirds(three_times_as_slow_behind_two_thirds, [50.0, 150.0])]
+#[case::in_the_last_quarter(three_times_as_slow_in_the_last_quarter, [50.0, 150.0])]
+#[case::faster(three_times_as_fast_in_the_last_quarter, [150.0, 50.0])]
+fn a_step_away_from_the_middle_is_a_drift_of_its_size(
+    #[case] slower: fn(f64) -> f64,
+    #[case] levels: [f64; 2],
+) {
+    let drifts = (0..RUNS).filter_map(|seed| one_by_one(600, 0.2, slower, seed).drift);
+    let drifts: Vec<Drift> = drifts.map(|(_, drift)| drift).collect();
+    assert!(drifts.len() as u64 * 100 >= RUNS * 99, "{}", drifts.len());
+    // One batch may have requests of both levels.
+    let is_near = |value: f64, level: f64| (value / level - 1.0).abs() < 0.15;
+    let is_so = |drift: &Drift| is_near(drift.from, levels[0]) && is_near(drift.to, levels[1]);
+    assert!(drifts.iter().all(is_so), "{drifts:?}");
+}
+
+/// A line through these would begin below zero.
+#[test]
+fn a_drift_begins_at_a_time_that_was_measured() {
+    let requests = (0..300).map(|number| {
+        let at = f64::from(number) / 300.0;
+        request(f64::from(number), 0.001 + 0.2 * at.powi(2))
+    });
+    let (_, drift) = steadiness(requests, LatencyOrigin::Sent).unwrap().drift.unwrap();
+    assert!(drift.from >= 1.0 && drift.to <= 201.0, "{drift:?}");
+}
+
+/// A request with so many output tokens, each of which takes 1 ms.
+fn of_length(number: u32, tokens: u32) -> Record {
+    let counted = CountedTokens { input: Some(100), output: Some(tokens.into()), ..CountedTokens::default() };
+    Record { counted, ..request(f64::from(number), f64::from(tokens) / 1000.0) }
+}
+
+#[test]
+fn latencies_that_rise_as_lengths_do_are_told_from_others() {
+    let longer =
+        steadiness((0..300).map(|number| of_length(number, 100 + number)), LatencyOrigin::Sent).unwrap();
+    assert_eq!(longer.lengths.map(|(metric, _)| metric), Some("output_sequence_length"));
+    assert!(longer.drift.is_some());
+    let slower = (0..300)
+        .map(|number| Record { counted: of_length(0, 100).counted, ..of_length(number, 100 + number) });
+    let slower = steadiness(slower, LatencyOrigin::Sent).unwrap();
+    assert!(slower.drift.is_some() && slower.lengths.is_none());
+    let shorter = (0..300).map(|number| Record {
+        counted: of_length(0, 500 - number).counted,
+        ..of_length(number, 100 + number)
+    });
+    assert_eq!(steadiness(shorter, LatencyOrigin::Sent).unwrap().lengths, None);
+}
+
+/// Each tenth takes 40 s, the others 1 s. The run ends after 300 s.
+#[test]
+fn quick_requests_beside_those_that_the_end_cut_are_no_drift() {
+    let end = as_ns(300.0);
+    let cut = |record: Record| {
+        let is_cut = record.instants.end > end;
+        let instants = Instants { end: record.instants.end.min(end), ..record.instants };
+        let outcome = if is_cut { Outcome::cancelled() } else { record.outcome.clone() };
+        Record { instants, outcome, ..record }
+    };
+    let took = |number: u32| if number.is_multiple_of(10) { 40.0 } else { 1.0 };
+    let requests = (0..300).map(|number| cut(request(f64::from(number), took(number))));
+    let found = steadiness(requests.clone(), LatencyOrigin::Sent).unwrap();
+    assert!(!is_named(&found), "{found:?}");
+    let hanging = cut(request(0.5, 1000.0));
+    let rising = (0..300).map(|number| request(f64::from(number), 1.0 + f64::from(number) / 100.0));
+    let found = steadiness(rising.chain([hanging]), LatencyOrigin::Sent).unwrap();
+    assert!(found.drift.is_some(), "{found:?}");
 }
 
 /// What is left beside the trend is small and smooth, which is no reason to doubt the trend.
@@ -169,8 +262,9 @@ fn the_order_in_which_requests_come_makes_no_difference() {
     let mut backwards = Series::default();
     let (mut first, mut second) = (Series::default(), Series::default());
     for (number, record) in all.iter().enumerate() {
-        backwards.record(&all[all.len() - 1 - number], LatencyOrigin::Sent);
-        if number % 3 == 0 { &mut first } else { &mut second }.record(record, LatencyOrigin::Sent);
+        take(&mut backwards, &all[all.len() - 1 - number], LatencyOrigin::Sent);
+        let series = if number % 3 == 0 { &mut first } else { &mut second };
+        take(series, record, LatencyOrigin::Sent);
     }
     second.merge(first);
     assert_eq!(backwards.steadiness(LatencyOrigin::Sent), second.steadiness(LatencyOrigin::Sent));

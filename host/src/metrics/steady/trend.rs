@@ -19,23 +19,25 @@ const LITTLE: f64 = 0.1;
 /// No more than this is corrected for: with neighbours that are so alike nothing can be told.
 const MOST_ALIKE: f64 = 0.9;
 
-/// Latencies that rise or fall over a phase.
+/// Values that rise or fall over a phase: the levels before and behind a step where that explains more than a line, else the means of
+/// the first and of the last batches.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Drift {
-    /// At its beginning, in milliseconds.
-    pub(crate) from_ms: f64,
+    /// At its beginning, in milliseconds, or in tokens where the values are lengths.
+    pub(crate) from: f64,
     /// At its end.
-    pub(crate) to_ms: f64,
+    pub(crate) to: f64,
 }
 
 impl Drift {
     /// How much changes, as a part of the larger one.
     pub(super) fn size(&self) -> f64 {
-        (self.to_ms - self.from_ms).abs() / self.to_ms.max(self.from_ms)
+        (self.to - self.from).abs() / self.to.max(self.from)
     }
 }
 
-/// How the means rise or fall, if they do: by Mann and Kendall's test, and by enough to be worth a word.
+/// How the means rise or fall, if they do: by Mann and Kendall's test, or by one step that leaves nearly nothing; and by enough to be
+/// worth a word. A step near an end has too few values on one side for the test, however large it is.
 ///
 /// Where neighbours are alike the variance of the test is larger, by (1 + r) / (1 - r) with r the correlation of neighbours, as of an
 /// autoregressive process. Sources: Kendall, Rank Correlation Methods (1975), with its variance for ties; Hamed and Rao, Journal of
@@ -55,12 +57,20 @@ pub(super) fn drift(means: &[f64]) -> Option<Drift> {
     let alike = likeness(means);
     let variance = (of_group(count) - ties) / 18.0 * (1.0 + alike) / (1.0 - alike);
     // Kendall's correction for a sum that is a whole number.
-    let is_sure = sum.abs() - 1.0 > SURE * variance.sqrt();
-    let line = Line::through(means);
-    let (from_ms, to_ms) = (line.at(0), line.at(means.len() - 1));
-    let difference = (to_ms - from_ms).abs();
-    let is_worth_a_word = difference >= LEAST_MS && difference >= LEAST_SHARE * mean(means);
-    (is_sure && is_worth_a_word).then_some(Drift { from_ms: from_ms.max(0.0), to_ms: to_ms.max(0.0) })
+    let is_trend = sum.abs() - 1.0 > SURE * variance.sqrt();
+    let step = Step::of(means);
+    let is_step = squares(&step.beside(means)) <= LITTLE * squares_about_mean(means);
+    let drift = if squares(&step.beside(means)) < squares(&Line::through(means).beside(means)) {
+        step.levels
+    } else {
+        let last = means.len().saturating_sub(LEAST_LEVEL);
+        Drift { from: mean(&means[..LEAST_LEVEL.min(means.len())]), to: mean(&means[last..]) }
+    };
+    let change = drift.to - drift.from;
+    let is_worth_a_word = change.abs() >= LEAST_MS && change.abs() >= LEAST_SHARE * mean(means);
+    // Values that go up and come down again have a test and a step that contradict each other.
+    let is_one_way = change.signum() == sum.signum();
+    ((is_trend || is_step) && is_one_way && is_worth_a_word).then_some(drift)
 }
 
 /// Sizes of the groups of equal values.
@@ -74,33 +84,53 @@ fn tied(values: &[f64]) -> Vec<f64> {
 ///
 /// The usual estimate is too small for few values. Source: Marriott and Pope, Biometrika 41 (1954): (n r + 1) / (n - 4).
 pub(super) fn likeness(values: &[f64]) -> f64 {
-    let line = Line::through(values);
-    let beside_line: Vec<f64> = (0..values.len()).map(|at| values[at] - line.at(at)).collect();
-    let beside_step = beside_step(values);
-    let size = |rest: &[f64]| rest.iter().map(|value| value.powi(2)).sum::<f64>();
-    let rest = if size(&beside_step) < size(&beside_line) { beside_step } else { beside_line };
-    let (count, all) = (rest.len() as f64, size(&rest));
-    let level = mean(values);
-    let before: Vec<f64> = values.iter().map(|value| value - level).collect();
-    if all <= LITTLE * size(&before) {
+    let (beside_line, beside_step) = (Line::through(values).beside(values), Step::of(values).beside(values));
+    let rest = if squares(&beside_step) < squares(&beside_line) { beside_step } else { beside_line };
+    let (count, all) = (rest.len() as f64, squares(&rest));
+    if all <= LITTLE * squares_about_mean(values) {
         return 0.0;
     }
     let neighbours: f64 = rest.windows(2).map(|pair| pair[0] * pair[1]).sum();
     ((count * neighbours / all + 1.0) / (count - 4.0)).clamp(0.0, MOST_ALIKE)
 }
 
-/// What is left of values beside the one step that explains most of them.
-fn beside_step(values: &[f64]) -> Vec<f64> {
-    let beside = |place: usize| -> Vec<f64> {
-        let (before, behind) = values.split_at(place);
-        let levels = (mean(before), mean(behind));
-        let before = before.iter().map(|value| value - levels.0);
-        before.chain(behind.iter().map(|value| value - levels.1)).collect()
-    };
-    let size = |rest: &Vec<f64>| rest.iter().map(|value| value.powi(2)).sum::<f64>();
-    let places = LEAST_LEVEL..values.len().saturating_sub(LEAST_LEVEL);
-    let best = places.map(beside).min_by(|a, b| size(a).total_cmp(&size(b)));
-    best.unwrap_or_else(|| values.to_vec())
+fn squares(values: &[f64]) -> f64 {
+    values.iter().map(|value| value.powi(2)).sum()
+}
+
+fn squares_about_mean(values: &[f64]) -> f64 {
+    let level = mean(values);
+    values.iter().map(|value| (value - level).powi(2)).sum()
+}
+
+/// One change from a level to another.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    /// Position of the first value behind it.
+    place: usize,
+    /// The means before and behind it.
+    levels: Drift,
+}
+
+impl Step {
+    /// The one that explains most of the values; none at all where there are too few for two levels.
+    fn of(values: &[f64]) -> Self {
+        let at = |place: usize| {
+            let (before, behind) = values.split_at(place);
+            Self { place, levels: Drift { from: mean(before), to: mean(behind) } }
+        };
+        let places = LEAST_LEVEL..(values.len() + 1).saturating_sub(LEAST_LEVEL);
+        let left = |step: &Self| squares(&step.beside(values));
+        let best = places.map(at).min_by(|a, b| left(a).total_cmp(&left(b)));
+        let level = mean(values);
+        best.unwrap_or(Self { place: 0, levels: Drift { from: level, to: level } })
+    }
+
+    /// What is left of values beside it.
+    fn beside(self, values: &[f64]) -> Vec<f64> {
+        let level = |at: usize| if at < self.place { self.levels.from } else { self.levels.to };
+        values.iter().enumerate().map(|(at, value)| value - level(at)).collect()
+    }
 }
 
 /// A straight line over positions.
@@ -120,8 +150,10 @@ impl Line {
         Self { slope, at_zero: median(starts.collect()) }
     }
 
-    fn at(self, position: usize) -> f64 {
-        self.at_zero + self.slope * position as f64
+    /// What is left of values beside it.
+    fn beside(self, values: &[f64]) -> Vec<f64> {
+        let on_line = |at: usize| self.at_zero + self.slope * at as f64;
+        values.iter().enumerate().map(|(at, value)| value - on_line(at)).collect()
     }
 }
 

@@ -4,6 +4,9 @@ use super::{
     super::verdict::{Severity, Verdict},
     *,
 };
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+
 use crate::record::{DelaySummary, ScheduleCounts, WorkerUsage};
 
 /// What is said of a report, but for the number of its samples: here all have few.
@@ -76,6 +79,8 @@ fn uncounted_here(tokens: u64) -> Record {
 #[case::a_revision_of_the_model(&[Record { model: Some("m@main".into()), ..sample::a() }], &[])]
 #[case::another_model_with_the_same_beginning(&[Record { model: Some("m-mini@main".into()), ..sample::a() }],
     &["the server ran `m-mini@main` for 1 of 1 requests, not `m`"])]
+#[case::a_model_that_would_be_code(&[Record { model: Some("a`b".into()), ..sample::a() }],
+    &["the server ran `a'b` for 1 of 1 requests, not `m`"])]
 #[case::nothing_said(&[empty()],
     &["1 of 1 successful responses is empty: the server ended it without any output. Check what the requests ask for \
        (`max_tokens`, stop sequences)"])]
@@ -180,10 +185,16 @@ fn verdict(frames: &[Frame]) -> (&'static str, Vec<&'static str>) {
     (verdict.word(), verdict.findings.iter().map(|finding| finding.name).collect())
 }
 
+/// Takes up to 40 ms longer, by chance.
+fn uneven(number: u64, record: &mut Record) {
+    record.instants.end += ChaCha8Rng::seed_from_u64(number).random_range(0..40 * MS);
+}
+
 #[test]
 fn a_clean_run_is_sound() {
-    assert_eq!(verdict(&run_of(700, |_, _| {})), ("sound", vec![]));
-    let report = report_on(&run_of(700, |_, _| {}));
+    let frames = run_of(700, uneven);
+    assert_eq!(verdict(&frames), ("sound", vec![]));
+    let report = report_on(&frames);
     assert!(console::render(&report, Screen::UNLIMITED).starts_with("verdict  sound\n\n"));
 }
 
@@ -200,7 +211,7 @@ fn a_server_that_slows_down_over_the_run_is_named_with_its_numbers() {
     let slower = |number: u64, record: &mut Record| record.instants.end += number * MS / 20;
     let report = report_on(&run_of(700, slower));
     let verdict = Verdict::of(&report);
-    assert_eq!(verdict.line(), "doubtful: request latency rose by 34 %");
+    assert_eq!(verdict.line(), "doubtful: request latency rose by 31 %");
     let summary = verdict.summary(&report);
     assert_eq!(summary["steadiness"]["profiling"]["drift"]["metric"], "request_latency");
     assert_eq!(summary["findings"][0]["severity"], "doubtful");
@@ -246,6 +257,45 @@ fn what_was_not_sent_is_named() {
     assert_eq!(verdict(&frames), ("doubtful", vec!["not_sent"]));
 }
 
+/// Of 700 requests, which is a queue that grows: one begins each 50 ms, and one ends each 100 ms.
+fn over_capacity(held_back: u64) -> Vec<Frame> {
+    let mut frames = run_of(700, |number, record| {
+        record.instants.scheduled = 50 * MS * number;
+        record.instants.started = record.instants.scheduled;
+    });
+    let Frame::Header(header) = &mut frames[0] else { panic!("no header") };
+    let phase = &mut header.settings.phases[1];
+    (phase.is_open_loop, phase.rate, phase.concurrency) = (true, Some(20.0), Some(500));
+    let place = frames.len() - 2;
+    let Frame::PhaseEnded { workers, .. } = &mut frames[place] else { panic!("no end of the phase") };
+    *workers = vec![WorkerUsage { held_back, ..WorkerUsage::default() }];
+    frames
+}
+
+/// A limit that held few back is not why the queue grew.
+#[test]
+fn a_queue_that_grows_is_named_where_few_were_held_back() {
+    let names = |held_back| verdict(&over_capacity(held_back)).1;
+    assert!(names(1).contains(&"saturated"), "{:?}", names(1));
+    let limited = names(600);
+    assert!(limited.contains(&"held_back") && !limited.contains(&"saturated"), "{limited:?}");
+}
+
+/// More and more requests may wait for their first token: the load grows.
+#[test]
+fn a_ramp_of_prefill_slots_is_no_steady_load() {
+    let slower = |number: u64, record: &mut Record| record.instants.end += number * MS / 20;
+    let mut frames = run_of(700, slower);
+    let ramp = |frames: &mut [Frame], most: &str| {
+        let Frame::Header(header) = &mut frames[0] else { panic!("no header") };
+        header.settings.phases[1].prefill = Some(most.to_owned());
+    };
+    ramp(&mut frames, "4");
+    assert!(verdict(&frames).1.contains(&"drift"));
+    ramp(&mut frames, "1 to 4 in 9 s");
+    assert!(!verdict(&frames).1.contains(&"drift"));
+}
+
 #[test]
 fn slots_that_stay_empty_are_named() {
     let mut frames = run_of(700, |_, _| {});
@@ -271,6 +321,13 @@ fn failures_weigh_as_much_as_there_are() {
     assert_eq!(severity(500), Some(Severity::Note));
     assert_eq!(severity(12), Some(Severity::Doubtful));
     assert_eq!(severity(1), None);
+    let failing_once = |number: u64, record: &mut Record| {
+        if number == 9 {
+            record.outcome = sample::d().outcome;
+        }
+    };
+    let few = Verdict::of(&report_on(&run_of(3000, failing_once))).line();
+    assert!(few.contains("less than 0.1 % of the requests failed"), "{few}");
     let most = |number: u64, record: &mut Record| {
         if !number.is_multiple_of(3) {
             record.outcome = sample::d().outcome;

@@ -104,7 +104,7 @@ fn the_markdown_is_what_github_shows() {
     | :--- | :--- |
     | model | m |
     | endpoint | chat, streaming |
-    | target | http://127.0.0.1:8000 |
+    | target | `http://127.0.0.1:8000` |
     | load | closed loop, concurrency 2, 4 requests |
     | measured | 1.00 s |
     | seed | 42 |

@@ -27,18 +27,21 @@ pub(super) fn findings(report: &Report) -> impl Iterator<Item = Finding> {
     [held_back, late, unsent(report), too_few_in_flight(report)].into_iter().flatten()
 }
 
-/// A limit of what is in flight turns an open loop into a closed one when the server is slower than the schedule.
-fn held_back(report: &Report) -> Option<Finding> {
+/// Requests that a limit held back, and all that were sent; nothing where there are too few of them to move a 99th percentile.
+pub(super) fn held(report: &Report) -> Option<(u64, u64)> {
     let PhaseCounts { sent, late, .. } = report.counts()?;
     let held: u64 = report.client.workers.iter().map(|usage| usage.held_back).sum();
     let held = held.min(late);
+    (held > 0 && held as f64 >= HELD_BACK_SHARE * sent as f64).then_some((held, sent))
+}
+
+/// A limit of what is in flight turns an open loop into a closed one when the server is slower than the schedule.
+fn held_back(report: &Report) -> Option<Finding> {
+    let (held, sent) = held(report)?;
     let measured = report.header.settings.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
     let measured: Vec<&PhaseSettings> = measured.collect();
     let limited = measured.iter().find_map(|phase| Some((*phase, limited_rate(phase)?)));
     let (first, (Limits { most, flags }, rate)) = limited?;
-    if held == 0 || (held as f64) < HELD_BACK_SHARE * sent as f64 {
-        return None;
-    }
     let advice = format!("Latencies from the schedule include that wait; raise {flags}, or leave it out");
     let finding = |says: String| {
         let short = format!("a limit held {held} of {sent} requests back");

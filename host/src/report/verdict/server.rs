@@ -28,7 +28,8 @@ fn other_model(report: &Report) -> Option<Finding> {
     let is_other =
         |(class, model, _): &(u32, &str, u64)| !report.is_header_lost && !is_same_model(asked(*class), model);
     let others = || report.models_seen.iter().filter(is_other);
-    let names: BTreeSet<String> = others().map(|(_, model, _)| format!("`{model}`")).collect();
+    let names: BTreeSet<String> =
+        others().map(|(_, model, _)| format!("`{}`", model.replace('`', "'"))).collect();
     let names: Vec<String> = names.into_iter().collect();
     let (count, all): (u64, u64) = (
         others().map(|(_, _, count)| count).sum(),

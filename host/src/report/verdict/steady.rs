@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{
     super::{model::Report, text::decimal},
     finding::{Finding, Severity},
-    samples,
+    load, samples,
 };
 use crate::{
     metrics::steady::{Drift, StartUp, Steadiness},
@@ -25,7 +25,7 @@ pub(super) fn findings(report: &Report) -> impl Iterator<Item = Finding> {
     let several = report.steadiness.len() > 1;
     report.steadiness.iter().flat_map(move |(phase, found)| {
         let of = if several { format!(" of the phase `{phase}`") } else { String::new() };
-        let change = queue(report, found, &of).or_else(|| drift(found, &of));
+        let change = queue(report, found, &of).or_else(|| lengths(found, &of)).or_else(|| drift(found, &of));
         let start_up = if change.is_none() { start_up(found, &of) } else { None };
         [change, start_up, alike(found, &of)].into_iter().flatten()
     })
@@ -47,8 +47,13 @@ pub(super) fn summary(report: &Report) -> Value {
             })),
             "drift": found.drift.map(|(metric, drift)| json!({
                 "metric": metric,
-                "from_ms": drift.from_ms,
-                "to_ms": drift.to_ms,
+                "from_ms": drift.from,
+                "to_ms": drift.to,
+            })),
+            "lengths": found.lengths.map(|(metric, lengths)| json!({
+                "metric": metric,
+                "from": lengths.from,
+                "to": lengths.to,
             })),
         });
         (phase.clone(), object)
@@ -59,7 +64,6 @@ pub(super) fn summary(report: &Report) -> Value {
 /// Where a limit held requests back, the queue stood in prony, and is told as that.
 fn queue(report: &Report, found: &Steadiness, of: &str) -> Option<Finding> {
     let [from, to] = found.queue?;
-    let is_limited = report.client.workers.iter().any(|usage| usage.held_back > 0);
     let finding = Finding::doubt(
         "saturated",
         "the server could not keep up",
@@ -70,21 +74,43 @@ fn queue(report: &Report, found: &Steadiness, of: &str) -> Option<Finding> {
     );
     let advice =
         "Lower `--request-rate`; `prony search` finds the highest one that the server can keep up with";
-    (!is_limited).then(|| finding.advice(advice))
+    load::held(report).is_none().then(|| finding.advice(advice))
+}
+
+/// What a metric did, and by how much.
+fn told(metric: &str, Drift { from, to }: Drift) -> String {
+    let rose = if to > from { "rose" } else { "fell" };
+    let percent = (to / from.max(f64::MIN_POSITIVE) - 1.0).abs() * 100.0;
+    format!("{} {rose} by {percent:.0} %", name_of(metric))
+}
+
+/// Longer requests take longer: the server may have stayed as it was.
+fn lengths(found: &Steadiness, of: &str) -> Option<Finding> {
+    let ((latency, drift), (metric, lengths)) = (found.drift?, found.lengths?);
+    let (latency, length) = (told(latency, drift), told(metric, lengths));
+    let says = format!(
+        "{latency} from the beginning{of} to its end, and {length} ({} to {} tokens): lengths are a reason for it, and the \
+         load did not stay the same",
+        decimal(lengths.from),
+        decimal(lengths.to)
+    );
+    let finding = Finding::note("lengths", format!("{latency}, as lengths did"), says);
+    Some(finding.advice(
+        "Look at latencies of a token, or mix long and short requests (`--dataset-sampling-strategy random`)",
+    ))
 }
 
 fn drift(found: &Steadiness, of: &str) -> Option<Finding> {
-    let (metric, Drift { from_ms, to_ms }) = found.drift?;
-    let (name, rose) = (name_of(metric), if to_ms > from_ms { "rose" } else { "fell" });
-    let percent = (to_ms / from_ms.max(f64::MIN_POSITIVE) - 1.0).abs() * 100.0;
+    let (metric, drift) = found.drift?;
+    let changed = told(metric, drift);
     let finding = Finding::doubt(
         "drift",
-        format!("{name} {rose} by {percent:.0} %"),
+        changed.clone(),
         format!(
-            "{name} {rose} by {percent:.0} % from the beginning{of} to its end ({} to {} ms), under a load that stayed the \
-             same: the numbers are of no one state of the server",
-            decimal(from_ms),
-            decimal(to_ms)
+            "{changed} from the beginning{of} to its end ({} to {} ms), under a rate or concurrency that stayed the same, and \
+             lengths, where they are known, do not explain it: the numbers are of no one state of the server",
+            decimal(drift.from),
+            decimal(drift.to)
         ),
     );
     Some(finding.advice(
