@@ -106,9 +106,13 @@ pub(super) fn is_quiet() -> bool {
 
 /// Tells the user something that does not stop the command.
 pub(crate) fn warn(text: &str) {
-    if is_quiet() {
-        return;
+    if !is_quiet() {
+        say_why(text);
     }
+}
+
+/// Tells the user why the process ends with another exit code than that of success. It is heard with `--quiet` as well.
+pub(super) fn say_why(text: &str) {
     let text = redact::shown(text);
     stderr::write(Screen::of(&io::stderr()).paragraph("warning: ", &brief(&text)) + "\n");
 }
