@@ -436,6 +436,19 @@ fn facts() -> Result<Environment, Failure> {
     Ok(Environment { cores, seed: seed.into(), proxies: ProxyEnvironment::read(), aiperf_variables })
 }
 
+/// Has warnings left out where these typed flags want it so. To be called before other settings are read, which may be warned of as well.
+///
+/// # Errors
+/// They want progress to be shown, too.
+pub(super) fn hush(flags: &ProfileFlags) -> Result<(), Failure> {
+    if flags.quiet && flags.ui == Some(Ui::Simple) {
+        let what = "use `--quiet` together with `--ui simple`: no progress is shown then";
+        return Err(Failure::new(Exit::Usage, what).with_hint("leave out one of them"));
+    }
+    terminal::be_quiet_if(flags.quiet);
+    Ok(())
+}
+
 /// How the progress of a run is shown.
 pub(super) fn display(flags: &ProfileFlags) -> Display {
     match flags.ui {
@@ -443,5 +456,16 @@ pub(super) fn display(flags: &ProfileFlags) -> Display {
         Some(Ui::None) => Display::Nothing,
         Some(Ui::Simple) | None if std::io::stderr().is_terminal() => Display::Bar,
         Some(Ui::Simple) | None => Display::Lines,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_quiet_shows_no_progress() {
+        let flags = ProfileFlags { quiet: true, ui: Some(Ui::Simple), ..ProfileFlags::default() };
+        assert_eq!(hush(&flags).unwrap_err().exit, Exit::Usage);
     }
 }

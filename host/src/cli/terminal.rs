@@ -94,9 +94,9 @@ fn printed(result: io::Result<()>) -> Result<(), Failure> {
 /// Only errors are told from now on.
 static IS_QUIET: AtomicBool = AtomicBool::new(false);
 
-/// Has warnings and progress left out from now on.
-pub(super) fn be_quiet() {
-    IS_QUIET.store(true, Ordering::Relaxed);
+/// Has warnings and progress left out from now on, if that is wanted.
+pub(super) fn be_quiet_if(is_wanted: bool) {
+    IS_QUIET.fetch_or(is_wanted, Ordering::Relaxed);
 }
 
 /// Whether the user wants to hear of errors only.

@@ -57,10 +57,9 @@ impl HasExit for KeptError {
 
 /// Looks for the load, and says what was found.
 pub(super) fn run(args: &SearchArgs, matches: &ArgMatches, log: &LogFlags) -> Result<Exit, Failure> {
+    profile::hush(&args.flags)?;
     let asked = settings::asked(matches, args.flags.config.as_deref())?;
-    if asked.flags.quiet {
-        terminal::be_quiet();
-    }
+    terminal::be_quiet_if(asked.flags.quiet);
     let prepared = match args.flags.experiment.resume.as_deref() {
         Some(dir) => resume::prepared(args, asked, dir)?,
         None => begun(args, asked)?,
