@@ -163,7 +163,7 @@ pub(super) fn report(dir: &Path, shown: Shown) -> Result<Exit, Failure> {
         Shown::Kept => {}
     }
     if !results.has_any() {
-        return Ok(Exit::Failed);
+        return Ok(none_measured());
     }
     let is_over = state.progress == Progress::Complete;
     if !is_over {
@@ -172,11 +172,17 @@ pub(super) fn report(dir: &Path, shown: Shown) -> Result<Exit, Failure> {
     Ok(judged(&results, if is_over { Exit::Success } else { Exit::Incomplete }))
 }
 
+/// How an experiment ends the process that has no run which counts.
+fn none_measured() -> Exit {
+    terminal::say_why("no run was measured");
+    Exit::Failed
+}
+
 /// How an experiment ends the process that would end it so, with what is missing of its runs and what became of their objectives.
 fn judged(results: &Results, exit: Exit) -> Exit {
     let exit = match results.missing() {
         Some(missing) if exit == Exit::Success => {
-            terminal::say_why(&format!("not all runs count or are complete: {missing}"));
+            terminal::say_why(&format!("the experiment is incomplete: {missing}"));
             Exit::Incomplete
         }
         _ => exit,
@@ -312,7 +318,7 @@ fn tell(
             let alone = Exit::of_code(*exit_code).unwrap_or(Exit::Failed);
             Ok(if results.has_any() { judged(&results, Exit::Incomplete) } else { alone })
         }
-        Ended::Complete if !results.has_any() => Ok(Exit::Failed),
+        Ended::Complete if !results.has_any() => Ok(none_measured()),
         Ended::Complete => Ok(judged(&results, Exit::Success)),
     }
 }
