@@ -265,6 +265,7 @@ fn exit_of(ending: Option<Ending>, report: &Report) -> Result<Exit, Lost> {
             ending @ (Ending::ServerGone { .. }
             | Ending::Unformatted { .. }
             | Ending::TooManyFailed { .. }
+            | Ending::Requested(_)
             | Ending::Deadline(_)),
         ) => {
             early(&ending.reason());
@@ -277,10 +278,6 @@ fn exit_of(ending: Option<Ending>, report: &Report) -> Result<Exit, Lost> {
         Some(ending @ (Ending::ServiceLost(_) | Ending::WorkerLost(_) | Ending::JournalLost)) => {
             early(&ending.reason());
             Ok(Exit::Failed)
-        }
-        Some(ending @ Ending::Requested(_)) => {
-            early(&ending.reason());
-            by_itself()
         }
         Some(Ending::Saturated { .. }) | None => by_itself(),
     }
