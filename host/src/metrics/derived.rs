@@ -137,9 +137,7 @@ impl Derived<'_> {
     /// the server as well; else all as prony counts them.
     fn input(&self) -> Option<f64> {
         match self.known.get("usage_prompt_tokens") {
-            Some(Stats::Distribution(values)) if values.count as u64 == self.outcomes.succeeded => {
-                Some(values.sum)
-            }
+            Some(Stats::Distribution(values)) if values.count == self.outcomes.succeeded => Some(values.sum),
             _ => self.sum("input_sequence_length"),
         }
     }
