@@ -3,6 +3,7 @@
 
     tests/numbers/independent.py JOURNAL...          prints JSON: statistics by metric, for each journal
     tests/numbers/independent.py --compare DIR...    compares each folder's summary with its journal, to 1e-9
+    tests/numbers/independent.py --same DIR...       compares each folder's `independent.json` with its journal, to 1e-9
     tests/numbers/independent.py --write DIR...      writes `independent.json` into each folder
 
 It shares nothing with prony but the form of the journal (`journal.py`) and the definitions (`prony metrics TAG`). It needs numpy and scipy. Journals of version 3 are read, if they are undamaged.
@@ -20,6 +21,8 @@ from journal import Run, union
 
 PERCENTILES = ["p1", "p5", "p10", "p25", "p50", "p75", "p90", "p95", "p99", "p99.9"]
 TOLERANCE = 1e-9
+# The rounding of a difference of numbers that are alike.
+SMALLEST = 1e-12
 
 
 # ---- one request
@@ -434,6 +437,9 @@ def metrics(path):
     price = run.settings.get("price")
     if price:
         isl, osl = total.get("input_sequence_length", 0), total.get("output_sequence_length", 0)
+        # What the server counts is what it bills.
+        if len(columns.get("usage_prompt_tokens", [])) == ok:
+            isl = total.get("usage_prompt_tokens", 0)
         paid = (price.get("input", 0) * isl + price.get("output", 0) * osl) / 1e6 + price.get("hour", 0) * window / 3600
         single |= {"total_price": paid, "price_per_request": divided(paid, ok),
                    "price_per_good_request": divided(paid, sum(judged)) if judged else None,
@@ -480,7 +486,7 @@ def wilson(part, whole):
 # ---- the command line
 
 def close(one, other):
-    return abs(one - other) <= TOLERANCE * max(1.0, abs(one), abs(other))
+    return abs(one - other) <= max(SMALLEST, TOLERANCE * max(abs(one), abs(other)))
 
 
 def differences(expected, summary):
@@ -502,6 +508,17 @@ def differences(expected, summary):
     return wrong
 
 
+def is_same(one, other):
+    """Whether two results of this script are the same, but for rounding."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(is_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(is_same, one, other))
+    if isinstance(one, float) or isinstance(other, float):
+        return one is not None and other is not None and close(one, other)
+    return one == other
+
+
 def main(words):
     wants = words[0] if words and words[0].startswith("--") else None
     paths = [pathlib.Path(word) for word in words[1 if wants else 0:]]
@@ -515,6 +532,9 @@ def main(words):
             summary = json.loads((path / "profile_export_prony.json").read_text())
             wrong += [f"{path}: {text}" for text in differences(expected, summary)]
             print(f"{path}: {len(expected['metrics'])} metrics")
+        elif wants == "--same":
+            if not is_same(expected, json.loads((path / "independent.json").read_text())):
+                wrong.append(f"{path}: `independent.json` has other numbers than are computed now: `--write` renews it")
         elif wants == "--write":
             (path / "independent.json").write_text(json.dumps(expected, indent=0, sort_keys=True) + "\n")
         else:

@@ -199,7 +199,7 @@ fn a_report_is_printed_in_the_form_that_is_asked_for() {
 
 /// A quarter of the requests fail, which is a warning, and there is a bar or a line.
 #[test]
-fn a_quiet_run_says_where_its_results_are_and_nothing_else() {
+fn a_quiet_run_says_where_its_results_are_and_what_decides_its_exit_code() {
     let server = MockServer::start(["--error-every", "4"]);
     let run = Tool::profile(&server).args(["--request-count", "8", "--osl", "2", "-q"]).run();
     run.succeeds();
@@ -208,4 +208,8 @@ fn a_quiet_run_says_where_its_results_are_and_nothing_else() {
     let failed = Tool::profile_at("http://127.0.0.1:9").args(["--request-count", "1", "-q"]).run();
     failed.ends_with(4);
     assert!(failed.stderr.starts_with("error: "), "{}", failed.stderr);
+    let words = ["--request-count", "8", "--osl", "2", "-q", "--slo", "request_throughput > 1000000"];
+    let broken = Tool::profile(&server).args(words).run();
+    broken.ends_with(5);
+    assert!(broken.stderr.starts_with("warning: an objective is broken: "), "{}", broken.stderr);
 }

@@ -64,9 +64,16 @@ fn named(tag: &str) -> Result<&'static Metric, Failure> {
 }
 
 fn absent_list() -> String {
-    let rows = ABSENT.iter().map(|(tags, reason)| vec![tags.join(" "), (*reason).to_owned()]);
-    let lines = terminal::screen().list(&rows.collect::<Vec<_>>()).join("\n");
+    let lines = terminal::screen().list(&absent_rows()).join("\n");
     format!("{lines}\n\nA `*` stands for the rest of a name.\n")
+}
+
+/// A row for each tag: a column of tags that share a reason is wider than any screen.
+fn absent_rows() -> Vec<Vec<String>> {
+    let of_reason = |(tags, reason): &(&[&str], &str)| {
+        tags.iter().map(|tag| vec![(*tag).to_owned(), (*reason).to_owned()]).collect()
+    };
+    ABSENT.iter().flat_map::<Vec<_>, _>(of_reason).collect()
 }
 
 fn absent_in_json() -> Value {
@@ -138,6 +145,14 @@ fn pretty(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_absent_is_listed_a_tag_a_line() {
+        let rows = absent_rows();
+        assert!(rows.iter().all(|row| !row[0].contains(' ')), "{rows:?}");
+        let reason = |tag: &str| rows.iter().find(|row| row[0] == tag).map(|row| &row[1]);
+        assert!(reason("amd_*").is_some() && reason("amd_*") == reason("nvidia_*"));
+    }
 
     #[test]
     fn a_tag_is_found_as_it_is_typed() {

@@ -100,6 +100,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
     }
     match cli.command {
         Command::Profile(flags) => {
+            profile::hush(&flags)?;
             let matches = matches.subcommand_matches("profile").unwrap_or(&matches);
             profile_or_experiment(&settings::asked(matches, flags.config.as_deref())?, &cli.log)
         }
@@ -156,6 +157,7 @@ fn run_with_lists(Typed { settings, log, purpose }: Typed) -> Result<Exit, Failu
         return config::show_with_lists(settings, is_json);
     }
     limits::start_shared_threads()?;
+    terminal::be_quiet_if(settings.get("quiet").is_some());
     profile_or_experiment(&settings::of_words(settings)?, &log)
 }
 
@@ -168,9 +170,7 @@ fn prepare() -> Result<(), Failure> {
 
 /// One run, or the several that lists of values and some flags ask for.
 fn profile_or_experiment(asked: &settings::Asked, log: &LogFlags) -> Result<Exit, Failure> {
-    if asked.flags.quiet {
-        terminal::be_quiet();
-    }
+    terminal::be_quiet_if(asked.flags.quiet);
     if asked.is_experiment() { experiment::run(asked, log) } else { profile::run(asked, log) }
 }
 

@@ -14,15 +14,21 @@ use crate::{
 pub(super) fn outcome(report: &Report) -> Result<Exit, Failure> {
     let Some(end) = &report.end else { return Ok(Exit::Incomplete) };
     if let Some(lost) = end.services.iter().find(|service| service.required && service.error.is_some()) {
-        terminal::warn(&format!("the required service `{}` failed at the end of the run", lost.name));
+        terminal::say_why(&format!("the required service `{}` failed at the end of the run", lost.name));
         return Ok(Exit::Failed);
     }
     let outcomes = report.profiling.outcomes;
     if outcomes.unfinished() > 0 {
-        terminal::warn(&format!(
+        terminal::say_why(&format!(
             "{} cancelled, still in flight: {}",
             counted(outcomes.unfinished(), "request"),
             report.why_cancelled()
+        ));
+    }
+    if report.uncounted > 0 {
+        terminal::say_why(&format!(
+            "{} not counted in tokens before the run ended: it is incomplete",
+            counted(report.uncounted, "response")
         ));
     }
     if let Some(text) = report.closed_idle() {
@@ -37,7 +43,8 @@ pub(super) fn outcome(report: &Report) -> Result<Exit, Failure> {
     Err(no_success(report))
 }
 
-/// How a run ends the process that would end it so, with its objectives: a broken one is told, and one that the run does not tell.
+/// How a run ends the process that would end it so, with its objectives. A broken one is always told; it decides where nothing failed,
+/// whatever is missing of the run. That one cannot be told is news of a whole run only.
 pub(super) fn held(exit: Exit, report: &Report) -> Exit {
     held_to(objectives::worst(report), exit)
 }
@@ -45,12 +52,12 @@ pub(super) fn held(exit: Exit, report: &Report) -> Exit {
 /// The same of the worst that became of an objective, and which one that is.
 pub(super) fn held_to(worst: Option<(ObjectiveState, String)>, exit: Exit) -> Exit {
     match worst {
-        Some((ObjectiveState::Broken, what)) if exit == Exit::Success => {
-            terminal::warn(&format!("an objective is broken: {what}"));
-            Exit::Objective
+        Some((ObjectiveState::Broken, what)) => {
+            terminal::say_why(&format!("an objective is broken: {what}"));
+            if matches!(exit, Exit::Success | Exit::Incomplete) { Exit::Objective } else { exit }
         }
         Some((ObjectiveState::CannotTell, what)) if exit == Exit::Success => {
-            terminal::warn(&format!("it cannot be told whether an objective is kept: {what}"));
+            terminal::say_why(&format!("it cannot be told whether an objective is kept: {what}"));
             Exit::Incomplete
         }
         _ => exit,
@@ -80,4 +87,27 @@ pub(super) fn no_success(report: &Report) -> Failure {
         failure.causes = vec![format!("{cancelled} cancelled: {}", report.why_cancelled())];
     }
     failure
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::whole(Exit::Success, ObjectiveState::Broken, Exit::Objective)]
+    #[case::in_part(Exit::Incomplete, ObjectiveState::Broken, Exit::Objective)]
+    #[case::interrupted(Exit::Interrupted, ObjectiveState::Broken, Exit::Interrupted)]
+    #[case::failed(Exit::Plugin, ObjectiveState::Broken, Exit::Plugin)]
+    #[case::not_told(Exit::Success, ObjectiveState::CannotTell, Exit::Incomplete)]
+    #[case::kept(Exit::Success, ObjectiveState::Kept, Exit::Success)]
+    #[case::kept_of_a_part(Exit::Incomplete, ObjectiveState::Kept, Exit::Incomplete)]
+    fn a_broken_objective_decides_where_nothing_failed(
+        #[case] exit: Exit,
+        #[case] worst: ObjectiveState,
+        #[case] expected: Exit,
+    ) {
+        assert_eq!(held_to(Some((worst, "request_latency p99 < 2s".to_owned())), exit), expected);
+    }
 }

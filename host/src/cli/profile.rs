@@ -221,6 +221,29 @@ fn end(RunOutcome { run, ended }: RunOutcome, shown: Shown) -> Result<Exit, Lost
         Ok(Written { report, missing: None }) => report,
         Err(interrupt) => return Ok(interrupt.into()),
     };
+    let ended = exit_of(ending, &report);
+    // One of several is judged by what it belongs to, which reads in its summary what became of its objectives.
+    match ended {
+        ended if shown == Shown::Kept => ended,
+        Ok(exit) => Ok(held(if_whole(exit, &report), &report)),
+        Err(lost) => {
+            if let Lost::Nothing(failure) = &lost {
+                held(failure.exit, &report);
+            }
+            Err(lost)
+        }
+    }
+}
+
+/// A run that lacks a part of what was asked for is no success.
+fn if_whole(exit: Exit, report: &Report) -> Exit {
+    if exit == Exit::Success && why_incomplete(report).is_some() { Exit::Incomplete } else { exit }
+}
+
+/// How the process ends by the end of a run, whatever its objectives are.
+fn exit_of(ending: Option<Ending>, report: &Report) -> Result<Exit, Lost> {
+    let early = |why: &str| terminal::say_why(&format!("the run ended before its time: {why}"));
+    let by_itself = || outcome(report).map_err(Lost::Nothing);
     match ending {
         Some(Ending::Interrupted(interrupt)) => Ok(interrupt.into()),
         Some(
@@ -228,43 +251,36 @@ fn end(RunOutcome { run, ended }: RunOutcome, shown: Shown) -> Result<Exit, Lost
             | Ending::EndpointHangs { .. }
             | Ending::EndpointDied { .. }),
         ) => {
-            terminal::warn(&format!("the run ended before its time: {}", ending.reason()));
+            early(&ending.reason());
             Ok(Exit::Plugin)
         }
         Some(Ending::StepFailed { reason, hint }) if report.profiling.outcomes.succeeded == 0 => {
             Err(Lost::Nothing(Failure::statement(Exit::Failed, reason).with_hint(hint)))
         }
         Some(Ending::StepFailed { reason, hint }) => {
-            terminal::warn(&format!("the run ended before its time: {reason}{}", in_brackets(&hint)));
-            ended_by_itself(&report, shown)
+            early(&format!("{reason}{}", in_brackets(&hint)));
+            by_itself()
         }
         Some(
             ending @ (Ending::ServerGone { .. }
             | Ending::Unformatted { .. }
             | Ending::TooManyFailed { .. }
+            | Ending::Requested(_)
             | Ending::Deadline(_)),
         ) => {
-            terminal::warn(&format!("the run ended before its time: {}", ending.reason()));
-            ended_by_itself(&report, shown)
+            early(&ending.reason());
+            by_itself()
         }
         Some(Ending::ServiceRefused { name, message, hint }) => {
             let what = format!("start the service `{name}` with these options: {message}");
             Err(Lost::NotBegun(Failure::new(Exit::Usage, what).with_hint(hint)))
         }
-        Some(Ending::ServiceLost(_) | Ending::WorkerLost(_) | Ending::JournalLost) => Ok(Exit::Failed),
-        Some(Ending::Requested(_) | Ending::Saturated { .. }) | None => ended_by_itself(&report, shown),
+        Some(ending @ (Ending::ServiceLost(_) | Ending::WorkerLost(_) | Ending::JournalLost)) => {
+            early(&ending.reason());
+            Ok(Exit::Failed)
+        }
+        Some(Ending::Saturated { .. }) | None => by_itself(),
     }
-}
-
-/// How a run ends the process that came to its end. One that is not complete is no success. One of several is judged by what it
-/// belongs to, which reads in its summary what is missing and what became of its objectives.
-fn ended_by_itself(report: &Report, shown: Shown) -> Result<Exit, Lost> {
-    let exit = outcome(report).map_err(Lost::Nothing)?;
-    Ok(match exit {
-        exit if shown == Shown::Kept => exit,
-        Exit::Success if why_incomplete(report).is_some() => Exit::Incomplete,
-        exit => held(exit, report),
-    })
 }
 
 /// What is to be done, behind a sentence.
@@ -302,7 +318,7 @@ fn write_report(
         // If its journal cannot be read under its name, somebody may have moved it.
         Ok(Ok(written)) => written.map(Ok).map_err(|failure| run.misplaced().map_or(failure, Failure::from)),
         Ok(Err(interrupt)) => {
-            terminal::warn(&format!("the report was not written to its end: {again}"));
+            terminal::say_why(&format!("the report was not written to its end: {again}"));
             Ok(Err(interrupt))
         }
         Err(error) => Err(Failure::new(Exit::Failed, "write the report").caused_by(&error).with_hint(again)),
@@ -417,6 +433,19 @@ fn facts() -> Result<Environment, Failure> {
     Ok(Environment { cores, seed: seed.into(), proxies: ProxyEnvironment::read(), aiperf_variables })
 }
 
+/// Has warnings left out where these typed flags want it so. To be called before other settings are read, which may be warned of as well.
+///
+/// # Errors
+/// They want progress to be shown, too.
+pub(super) fn hush(flags: &ProfileFlags) -> Result<(), Failure> {
+    if flags.quiet && flags.ui == Some(Ui::Simple) {
+        let what = "use `--quiet` together with `--ui simple`: no progress is shown then";
+        return Err(Failure::new(Exit::Usage, what).with_hint("leave out one of them"));
+    }
+    terminal::be_quiet_if(flags.quiet);
+    Ok(())
+}
+
 /// How the progress of a run is shown.
 pub(super) fn display(flags: &ProfileFlags) -> Display {
     match flags.ui {
@@ -424,5 +453,16 @@ pub(super) fn display(flags: &ProfileFlags) -> Display {
         Some(Ui::None) => Display::Nothing,
         Some(Ui::Simple) | None if std::io::stderr().is_terminal() => Display::Bar,
         Some(Ui::Simple) | None => Display::Lines,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_quiet_shows_no_progress() {
+        let flags = ProfileFlags { quiet: true, ui: Some(Ui::Simple), ..ProfileFlags::default() };
+        assert_eq!(hush(&flags).unwrap_err().exit, Exit::Usage);
     }
 }

@@ -65,12 +65,19 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     let screen = terminal::screen();
     let (report, unwritten) = report::generate(dir, screen)?;
     finish(&report, unwritten, dir, screen, args.shown())?;
-    match report.came_to_its_end() {
-        false => Ok(Exit::Incomplete),
-        true if report.profiling.outcomes.succeeded == 0 => Err(no_success(&report)),
-        true if why_incomplete(&report).is_some() => Ok(Exit::Incomplete),
-        true => Ok(held(Exit::Success, &report)),
+    if report.came_to_its_end() && report.profiling.outcomes.succeeded == 0 {
+        let failure = no_success(&report);
+        held(failure.exit, &report);
+        return Err(failure);
     }
+    let exit = match why_incomplete(&report) {
+        Some(why) => {
+            terminal::say_why(&format!("the run is incomplete: {why}"));
+            Exit::Incomplete
+        }
+        None => Exit::Success,
+    };
+    Ok(held(exit, &report))
 }
 
 /// The run's folder, where its journal is named.

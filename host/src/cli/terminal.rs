@@ -94,9 +94,9 @@ fn printed(result: io::Result<()>) -> Result<(), Failure> {
 /// Only errors are told from now on.
 static IS_QUIET: AtomicBool = AtomicBool::new(false);
 
-/// Has warnings and progress left out from now on.
-pub(super) fn be_quiet() {
-    IS_QUIET.store(true, Ordering::Relaxed);
+/// Has warnings and progress left out from now on, if that is wanted.
+pub(super) fn be_quiet_if(is_wanted: bool) {
+    IS_QUIET.fetch_or(is_wanted, Ordering::Relaxed);
 }
 
 /// Whether the user wants to hear of errors only.
@@ -106,9 +106,13 @@ pub(super) fn is_quiet() -> bool {
 
 /// Tells the user something that does not stop the command.
 pub(crate) fn warn(text: &str) {
-    if is_quiet() {
-        return;
+    if !is_quiet() {
+        say_why(text);
     }
+}
+
+/// Tells the user why the process ends with another exit code than that of success. It is heard with `--quiet` as well.
+pub(super) fn say_why(text: &str) {
     let text = redact::shown(text);
     stderr::write(Screen::of(&io::stderr()).paragraph("warning: ", &brief(&text)) + "\n");
 }

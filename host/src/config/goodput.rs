@@ -157,6 +157,11 @@ pub(crate) fn usual_tag(typed: &str) -> &str {
 pub(crate) fn bound(text: &str, unit: &str) -> Option<f64> {
     const SECONDS: [(&str, f64); 4] = [("ms", 1e-3), ("s", 1.0), ("sec", 1.0), ("m", 60.0)];
     let length = |unit: &str| SECONDS.iter().find(|(name, _)| *name == unit).map(|(_, length)| *length);
+    let (text, unit) = match unit.strip_prefix('$') {
+        // What a price is of says nothing more.
+        Some(_) => (without_dollar(text), ""),
+        None => (text, unit),
+    };
     let end =
         text.find(|c: char| c == '%' || c.is_alphabetic() && c != 'e' && c != 'E').unwrap_or(text.len());
     let (number, typed) = text.split_at(end);
@@ -171,11 +176,28 @@ pub(crate) fn bound(text: &str, unit: &str) -> Option<f64> {
     Some(bound).filter(|bound| bound.is_finite() && *bound >= 0.0)
 }
 
+/// A price without its `$`, which stands before it or behind it.
+fn without_dollar(text: &str) -> &str {
+    let text = text.trim();
+    text.strip_prefix('$').or_else(|| text.strip_suffix('$')).unwrap_or(text).trim()
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[rstest]
+    #[case("0.01", Some(0.01))]
+    #[case("$0.01", Some(0.01))]
+    #[case("0.01 $", Some(0.01))]
+    #[case("$ 1e-5", Some(1e-5))]
+    #[case("$0.01$", None)]
+    #[case("0.01 s", None)]
+    fn a_price_may_have_its_sign(#[case] text: &str, #[case] expected: Option<f64>) {
+        assert_eq!(bound(text, "$/request"), expected);
+    }
 
     const METRIC: MetricFacts = MetricFacts {
         tag: "request_latency",

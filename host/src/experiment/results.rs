@@ -115,9 +115,14 @@ impl Results {
         self.cells.iter().any(|cell| cell.measured > 0)
     }
 
-    /// Whether a run that was carried out was not measured.
-    pub(crate) fn has_failures(&self) -> bool {
-        self.cells.iter().any(|cell| !cell.failed.is_empty())
+    /// What is missing of the runs that were carried out, if anything is: those that failed, and those that are incomplete.
+    pub(crate) fn missing(&self) -> Option<String> {
+        let sum = |runs: fn(&CellResults) -> usize| self.cells.iter().map(runs).sum::<usize>() as u64;
+        let (failed, incomplete) = (sum(|cell| cell.failed.len()), sum(|cell| cell.incomplete.len()));
+        let part = |runs: u64, what: &str| (runs > 0).then(|| format!("{} {what}", counted(runs, "run")));
+        let parts = [part(failed, "failed"), part(incomplete, "incomplete")];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
     }
 
     /// The worst that became of an objective of any run, and of which objectives, each with the number of runs; none where nothing is asked.
@@ -213,7 +218,16 @@ pub(super) mod tests {
             results.trade.clone().map(|key| key.joined()),
             ["request_throughput_avg", "request_latency_p99"]
         );
-        assert!(results.has_any() && results.has_failures());
+        assert!(results.has_any());
+        assert_eq!(results.missing().as_deref(), Some("1 run failed"));
+    }
+
+    #[test]
+    fn a_run_that_is_incomplete_is_missed() {
+        let mut results = results(2, &[("1", &[(10.0, 1.0), (11.0, 1.0)])]);
+        assert_eq!(results.missing(), None);
+        results.cells[0].incomplete = vec![(2, "1 request was still in flight".to_owned())];
+        assert_eq!(results.missing().as_deref(), Some("1 run incomplete"));
     }
 
     #[test]

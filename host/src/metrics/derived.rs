@@ -127,29 +127,70 @@ impl Derived<'_> {
                 divided(self.price()?, self.sum("output_sequence_length")? / TOKENS_OF_A_PRICE)
             }
             PhaseFact::PriceOfTokens => {
-                let tokens = self.sum("input_sequence_length")? + self.sum("output_sequence_length")?;
+                let tokens = self.input()? + self.sum("output_sequence_length")?;
                 divided(self.price()?, tokens / TOKENS_OF_A_PRICE)
             }
+        }
+    }
+
+    /// Tokens of the input that are paid for: what the server bills where it says so of all requests, since the output is counted by
+    /// the server as well; else all as prony counts them.
+    fn input(&self) -> Option<f64> {
+        match self.known.get("usage_prompt_tokens") {
+            Some(Stats::Distribution(values)) if values.count == self.outcomes.succeeded => Some(values.sum),
+            _ => self.sum("input_sequence_length"),
         }
     }
 
     /// What all of it costs; nothing where something that has a price is not known.
     fn price(&self) -> Option<f64> {
         let price = self.price?;
-        let of_tokens = |tag: &str, price: Option<f64>| match price {
-            Some(price) => Some(self.sum(tag)? / TOKENS_OF_A_PRICE * price),
+        let of_tokens = |tokens: Option<f64>, price: Option<f64>| match price {
+            Some(price) => Some(tokens? / TOKENS_OF_A_PRICE * price),
             None => Some(0.0),
         };
         let of_time = match price.hour {
             Some(price) => self.window_s? / SECONDS_AN_HOUR * price,
             None => 0.0,
         };
-        let input = of_tokens("input_sequence_length", price.input)?;
-        let output = of_tokens("output_sequence_length", price.output)?;
+        let input = of_tokens(self.input(), price.input)?;
+        let output = of_tokens(self.sum("output_sequence_length"), price.output)?;
         Some(input + output + of_time)
     }
 }
 
 fn divided(price: f64, by: f64) -> Option<f64> {
     (by > 0.0).then(|| price / by)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::metrics::Distribution;
+
+    #[rstest]
+    #[case::of_all(&mut [20.0, 30.0], Some(50.0))]
+    #[case::of_some(&mut [20.0], Some(15.0))]
+    #[case::of_none(&mut [], Some(15.0))]
+    fn input_is_paid_as_the_server_counts_it_where_it_counts_all(
+        #[case] server: &mut [f64],
+        #[case] expected: Option<f64>,
+    ) {
+        let stats = |values: &mut [f64]| Distribution::of(values).map(Stats::Distribution);
+        let known =
+            [("input_sequence_length", stats(&mut [7.0, 8.0])), ("usage_prompt_tokens", stats(server))];
+        let known = known.into_iter().filter_map(|(tag, stats)| Some((tag, stats?))).collect();
+        let price = Price { input: Some(1e6), output: None, hour: None };
+        let derived = Derived {
+            known,
+            outcomes: Outcomes { succeeded: 2, ..Outcomes::default() },
+            sessions: SessionCounts::default(),
+            good: GoodCounts::default(),
+            window_s: Some(1.0),
+            price: Some(price),
+        };
+        assert_eq!(derived.fact(PhaseFact::Price), expected);
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Distribution, Results, Stats, student};
+use super::{Distribution, Outcomes, Results, Stats, derived::GoodCounts, quantile, student};
 use crate::plan::RunObjective;
 
 /// Of all intervals.
@@ -68,7 +68,7 @@ pub(crate) struct Judged {
     pub(crate) interval: Option<Interval>,
     pub(crate) state: ObjectiveState,
     /// Why it cannot be told, if so.
-    pub(crate) why: Option<&'static str>,
+    pub(crate) why: Option<String>,
 }
 
 impl Judged {
@@ -80,15 +80,21 @@ impl Judged {
         let (state, why) = value.map_or((ObjectiveState::CannotTell, Some("nothing has a value")), |value| {
             judge(objective, value, interval)
         });
+        let why = why.map(|why| match needed(objective, interval, results.outcomes, results.good) {
+            Some(needed) if state == ObjectiveState::CannotTell => format!("{why}; it needs {needed}"),
+            _ => why.to_owned(),
+        });
         Self { objective: objective.clone(), value, interval, state, why }
     }
 
     /// The same of a run that lacks a part of what was asked for: what looks kept may not be.
     pub(crate) fn of_a_part(self) -> Self {
         match self.state {
-            ObjectiveState::Kept => {
-                Self { state: ObjectiveState::CannotTell, why: Some("the run is not complete"), ..self }
-            }
+            ObjectiveState::Kept => Self {
+                state: ObjectiveState::CannotTell,
+                why: Some("the run is not complete".to_owned()),
+                ..self
+            },
             ObjectiveState::CannotTell | ObjectiveState::Broken => self,
         }
     }
@@ -117,6 +123,41 @@ fn judge(
         }
         _ => (ObjectiveState::CannotTell, Some("the bound is within the interval")),
     }
+}
+
+/// How many requests a run has to have at least before it can keep to the objective, where it has fewer.
+fn needed(
+    RunObjective { metric, statistic, bound, side, .. }: &RunObjective,
+    interval: Option<Interval>,
+    outcomes: Outcomes,
+    good: GoodCounts,
+) -> Option<String> {
+    match (interval?.method, metric.as_str()) {
+        (Method::Wilson, "request_error_rate") if !side.at_least => {
+            let least = wilson_needs(1.0 - bound / 100.0)?;
+            let text = format!("{least} requests without a failure");
+            (outcomes.completed() < least).then_some(text)
+        }
+        (Method::Wilson, "good_request_fraction") if side.at_least => {
+            let least = wilson_needs(*bound)?;
+            (good.judged < least).then(|| format!("{least} requests, all of them good"))
+        }
+        (Method::OrderStatistics, _) => {
+            let Interval { low, high, .. } = interval?;
+            let least = quantile::least_values(statistic)?;
+            (low.is_infinite() || high.is_infinite()).then(|| format!("{least} values"))
+        }
+        _ => None,
+    }
+}
+
+/// How many of them have to be good, all of them, before Wilson's interval of their share is above this one; none for a share that none is
+/// above.
+fn wilson_needs(share: f64) -> Option<u64> {
+    let least = NORMAL * NORMAL * share / (1.0 - share);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in range")]
+    let whole = least.floor() as u64 + 1;
+    (0.0..1e15).contains(&least).then_some(whole)
 }
 
 fn statistic(stats: &Stats, key: &str) -> Option<f64> {
@@ -226,6 +267,26 @@ mod tests {
     ) {
         let interval = Interval { low, high, method: Method::OrderStatistics };
         assert_eq!(judge(&objective("p99", bound, at_least), low + 0.5, Some(interval)).0, expected);
+    }
+
+    #[rstest]
+    #[case(0.99, 381)]
+    #[case(0.95, 73)]
+    fn a_bound_of_a_share_needs_so_many(#[case] share: f64, #[case] least: u64) {
+        assert_eq!(wilson_needs(share), Some(least));
+        let above = |all: u64| wilson(all, all).unwrap().low > share;
+        assert!(above(least) && !above(least - 1));
+    }
+
+    #[test]
+    fn a_run_that_is_too_small_says_what_it_needs() {
+        let error_rate = RunObjective { metric: "request_error_rate".into(), ..objective("avg", 1.0, false) };
+        let needs = |succeeded: u64| {
+            let outcomes = Outcomes { succeeded, ..Outcomes::default() };
+            needed(&error_rate, wilson(0, succeeded), outcomes, GoodCounts::default())
+        };
+        assert_eq!(needs(50).as_deref(), Some("381 requests without a failure"));
+        assert_eq!(needs(381), None);
     }
 
     #[test]

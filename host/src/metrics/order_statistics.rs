@@ -28,6 +28,17 @@ pub(super) fn ranks(len: usize, q: f64) -> (Option<usize>, Option<usize>) {
     (low.and_then(|count| count.checked_sub(1)), high.filter(|count| *count < len))
 }
 
+/// The fewest values that [`ranks`] has both sides of the `q` quantile for: with fewer, all of them may be on one side.
+pub(super) fn least_values(q: f64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is above 0, and a cast stays in the type"
+    )]
+    let least = (BEYOND.ln() / q.max(1.0 - q).ln()).ceil() as u64;
+    least
+}
+
 /// How likely it is that so many values lie below the quantile, from a count on where that begins to matter; in proportion.
 fn weights(len: usize, q: f64) -> (usize, Vec<f64>) {
     let odds = q / (1.0 - q);
@@ -65,6 +76,16 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[rstest]
+    #[case(0.99, 368)]
+    #[case(0.5, 6)]
+    #[case(0.01, 368)]
+    fn fewer_values_have_an_end_only(#[case] q: f64, #[case] least: usize) {
+        assert_eq!(least_values(q), least as u64);
+        let has_both = |len| matches!(ranks(len, q), (Some(_), Some(_)));
+        assert!(has_both(least) && !has_both(least - 1));
+    }
 
     /// `scipy.stats.binom.ppf(0.025, n, q) - 1` and `ppf(0.975, n, q)`.
     #[rstest]

@@ -96,6 +96,12 @@ impl Distribution {
     }
 }
 
+/// How many values a percentile needs at least for both ends of its interval, by its key; none of another statistic.
+pub(super) fn least_values(key: &str) -> Option<u64> {
+    let (_, q) = PERCENTILES.iter().find(|(name, _)| *name == key)?;
+    Some(order_statistics::least_values(*q))
+}
+
 /// Between which of the sorted values the `q` quantile of what they are drawn from is.
 fn interval(len: usize, value: impl Fn(usize) -> f64, q: f64) -> (f64, f64) {
     let (low, high) = order_statistics::ranks(len, q);

@@ -109,7 +109,7 @@ pub(crate) fn in_words(judged: &Judged) -> String {
     let number = |value: f64| if value.is_finite() { shown(value) } else { "unknown".to_owned() };
     let value = value.map(|value| format!(": {}", with_unit(&shown(value), unit))).unwrap_or_default();
     let interval = interval.map(|it| format!("95 % interval {} to {}", number(it.low), number(it.high)));
-    let remarks: Vec<String> = interval.into_iter().chain(why.map(str::to_owned)).collect();
+    let remarks: Vec<String> = interval.into_iter().chain(why.clone()).collect();
     let remarks = if remarks.is_empty() { String::new() } else { format!(" ({})", remarks.join("; ")) };
     format!("{}{value}{remarks}", objective.text)
 }

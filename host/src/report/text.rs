@@ -18,9 +18,18 @@ pub(super) fn decimal(value: f64) -> String {
     format!("{text}.{fraction}")
 }
 
+/// Digits of a price of less than a cent, from the first that is not 0.
+const DIGITS_OF_A_PRICE: i32 = 3;
+
 /// A price: one of less than a cent has as many decimals as it needs to say something.
 pub(super) fn price(value: f64) -> String {
-    if value == 0.0 || value >= 0.01 { decimal(value) } else { format!("{value:.6}") }
+    if value <= 0.0 || value >= 0.01 {
+        return decimal(value);
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "the logarithm of a number is below 400")]
+    let first = -value.log10().floor() as i32;
+    let decimals = usize::try_from(first + DIGITS_OF_A_PRICE - 1).unwrap_or_default();
+    format!("{value:.decimals$}")
 }
 
 /// A number with its unit behind it.
@@ -60,6 +69,8 @@ mod tests {
     #[rstest]
     #[case(12.5, "12.50")]
     #[case(0.000_371, "0.000371")]
+    #[case(0.000_000_321_9, "0.000000322")]
+    #[case(0.009_1, "0.00910")]
     #[case(0.0, "0.00")]
     fn small_prices_have_more_decimals(#[case] value: f64, #[case] text: &str) {
         assert_eq!(price(value), text);

@@ -63,7 +63,7 @@ pub(super) fn measured(
         side.name = redact::shown(url).into_owned();
     }
     for cell in &empty {
-        terminal::warn(&format!("the {cell} server has no complete run: there is nothing to compare"));
+        terminal::say_why(&format!("the {cell} server has no complete run: there is nothing to compare"));
     }
     Ok((empty.is_empty().then_some(sides), exit))
 }

@@ -162,11 +162,32 @@ pub(super) fn report(dir: &Path, shown: Shown) -> Result<Exit, Failure> {
         Shown::Folder => terminal::print(&format!("{}\n", dir.display()))?,
         Shown::Kept => {}
     }
-    Ok(match (results.has_any(), state.progress == Progress::Complete && !results.has_failures()) {
-        (false, _) => Exit::Failed,
-        (true, true) => held_to(results.worst_objective(), Exit::Success),
-        (true, false) => Exit::Incomplete,
-    })
+    if !results.has_any() {
+        return Ok(none_measured());
+    }
+    let is_over = state.progress == Progress::Complete;
+    if !is_over {
+        terminal::say_why("the experiment did not come to its end");
+    }
+    Ok(judged(&results, if is_over { Exit::Success } else { Exit::Incomplete }))
+}
+
+/// How an experiment ends the process that has no run which counts.
+fn none_measured() -> Exit {
+    terminal::say_why("no run was measured");
+    Exit::Failed
+}
+
+/// How an experiment ends the process that would end it so, with what is missing of its runs and what became of their objectives.
+fn judged(results: &Results, exit: Exit) -> Exit {
+    let exit = match results.missing() {
+        Some(missing) if exit == Exit::Success => {
+            terminal::say_why(&format!("the experiment is incomplete: {missing}"));
+            Exit::Incomplete
+        }
+        _ => exit,
+    };
+    held_to(results.worst_objective(), exit)
 }
 
 /// The charts of an experiment, each with a name and as the text of a file.
@@ -258,7 +279,7 @@ fn carry_out(experiment: Experiment, asked: &Asked, of: Of<'_>, printed: Printed
             if let Err(error) = noted {
                 terminal::explain(&error.into());
             }
-            terminal::warn(&how_to_go_on("interrupted", &dir));
+            terminal::say_why(&how_to_go_on("interrupted", &dir));
             Ok(interrupt.into())
         }
         Err(error) => Err(unwaited(&error)),
@@ -286,20 +307,19 @@ fn tell(
     }
     match ended {
         Ended::Interrupted { exit_code } => {
-            terminal::warn(&how_to_go_on("interrupted", folder.dir()));
-            Ok(Exit::of_code(*exit_code).unwrap_or(Exit::Interrupted))
+            terminal::say_why(&how_to_go_on("interrupted", folder.dir()));
+            Ok(judged(&results, Exit::of_code(*exit_code).unwrap_or(Exit::Interrupted)))
         }
         Ended::Stopped { reason, exit_code } => {
-            terminal::warn(&how_to_go_on(
+            terminal::say_why(&how_to_go_on(
                 &format!("the experiment ends before its time: {reason}"),
                 folder.dir(),
             ));
             let alone = Exit::of_code(*exit_code).unwrap_or(Exit::Failed);
-            Ok(if results.has_any() { Exit::Incomplete } else { alone })
+            Ok(if results.has_any() { judged(&results, Exit::Incomplete) } else { alone })
         }
-        Ended::Complete if !results.has_any() => Ok(Exit::Failed),
-        Ended::Complete if results.has_failures() => Ok(Exit::Incomplete),
-        Ended::Complete => Ok(held_to(results.worst_objective(), Exit::Success)),
+        Ended::Complete if !results.has_any() => Ok(none_measured()),
+        Ended::Complete => Ok(judged(&results, Exit::Success)),
     }
 }
 

@@ -57,10 +57,9 @@ impl HasExit for KeptError {
 
 /// Looks for the load, and says what was found.
 pub(super) fn run(args: &SearchArgs, matches: &ArgMatches, log: &LogFlags) -> Result<Exit, Failure> {
+    profile::hush(&args.flags)?;
     let asked = settings::asked(matches, args.flags.config.as_deref())?;
-    if asked.flags.quiet {
-        terminal::be_quiet();
-    }
+    terminal::be_quiet_if(asked.flags.quiet);
     let prepared = match args.flags.experiment.resume.as_deref() {
         Some(dir) => resume::prepared(args, asked, dir)?,
         None => begun(args, asked)?,
@@ -108,7 +107,7 @@ fn carry_out(prepared: Prepared, log: &LogFlags) -> Result<Exit, Failure> {
         Ok(Ok(done)) => done,
         Ok(Err(interrupt)) => {
             signals.end_shell();
-            terminal::warn(&format!("interrupted; `prony search --resume {}` goes on", dir.display()));
+            terminal::say_why(&format!("interrupted; `prony search --resume {}` goes on", dir.display()));
             Ok(interrupt.into())
         }
         Err(error) => Err(unwaited(&error)),
@@ -139,13 +138,13 @@ fn tell(
             Bracket::Unknown { .. } => Exit::Incomplete,
         }),
         SearchEnded::Interrupted { exit_code } => {
-            terminal::warn(&format!("interrupted; {}", how_to_go_on(folder)));
+            terminal::say_why(&format!("interrupted; {}", how_to_go_on(folder)));
             Ok(Exit::of_code(*exit_code).unwrap_or(Exit::Interrupted))
         }
         SearchEnded::Stopped { reason, exit_code } => {
             let has_any = !probes.is_empty();
             let more = if has_any { format!("; {}", how_to_go_on(folder)) } else { String::new() };
-            terminal::warn(&format!("the search ends before its time: {reason}{more}"));
+            terminal::say_why(&format!("the search ends before its time: {reason}{more}"));
             let alone = Exit::of_code(*exit_code).unwrap_or(Exit::Failed);
             Ok(if has_any { Exit::Incomplete } else { alone })
         }

@@ -517,7 +517,7 @@ pub(crate) struct ProfileFlags {
 
     /// Print the folder with the results in place of the report, and neither progress nor warnings.
     ///
-    /// Errors are printed as ever, and with --format the report is. The exit code says how the run ended.
+    /// Errors are printed as ever, and why the exit code is not 0. With --format the report is as well.
     #[arg(long, short, help_heading = OUTPUT)]
     pub(crate) quiet: bool,
 

@@ -50,11 +50,13 @@ pub(super) const ROWS: &[Metric] = &[
         .needs(BOTH_SIDES).larger_is_better(),
     row("effective_prefill_throughput_per_user", "Effective Prefill Throughput Per User", "tokens/sec/user",
         over(Quantity::PrefillThroughputPerUser),
-        "`effective_prefill_throughput` divided by `effective_prefill_concurrency`, moment by moment; 0 where there is none.")
+        "`effective_prefill_throughput` divided by `effective_prefill_concurrency`, moment by moment; 0 where there is none. \
+         A request that fails after its first token is in the divisor, and has no tokens.")
         .needs(BOTH_SIDES).larger_is_better(),
     row("effective_decode_throughput_per_user", "Effective Decode Throughput Per User", "tokens/sec/user",
         over(Quantity::DecodeThroughputPerUser),
-        "`effective_decode_throughput` divided by `effective_decode_concurrency`, moment by moment; 0 where there is none.")
+        "`effective_decode_throughput` divided by `effective_decode_concurrency`, moment by moment; 0 where there is none. \
+         A request that fails after its first token is in the divisor, and has no tokens.")
         .needs(STREAM).larger_is_better(),
     row("active_prefill_throughput", "Active Prefill Throughput", "tokens/sec", over_active(Quantity::PrefillThroughput),
         "As `effective_prefill_throughput`, over the time in which a request waited for its first token.")
