@@ -115,7 +115,7 @@ fn a_run_that_failed_in_part_warns() {
     let run = Tool::profile(&server).args(["--request-count", "4"]).run();
     run.succeeds();
     assert_eq!(run.stderr, "warning: 2 of 4 requests failed\n");
-    assert!(run.stdout.contains("2 of 4 requests failed (50.0 %)"), "{}", run.stdout);
+    assert!(run.stdout.contains("2 of 4 requests failed (50.0 %; http_status 500)"), "{}", run.stdout);
 }
 
 /// A server's answer, whatever it says.

@@ -20,10 +20,10 @@ const JOURNAL: [&str; 2] = ["journal.prony", "journal.texts"];
 
 #[rstest]
 #[case::phases_failures_messages("v3-phases-failures-messages", 0)]
-#[case::cancelled("v3-cancelled", 0)]
+#[case::cancelled("v3-cancelled", 6)]
 #[case::killed("v3-killed", 6)]
 #[case::of_version_2_phases_failures_messages("v2-phases-failures-messages", 0)]
-#[case::of_version_2_cancelled("v2-cancelled", 0)]
+#[case::of_version_2_cancelled("v2-cancelled", 6)]
 #[case::of_version_2_killed("v2-killed", 6)]
 #[case::of_version_1("v1-server-counts", 0)]
 #[case::of_version_1_killed("v1-killed", 6)]
