@@ -61,7 +61,7 @@ pub(super) fn summary(report: &Report) -> Value {
     Value::Object(report.steadiness.iter().map(one).collect::<Map<_, _>>())
 }
 
-/// Where a limit held requests back, the queue stood in prony, and is told as that.
+/// Where a limit held requests back, the queue stood in prony, and is named as that.
 fn queue(report: &Report, found: &Steadiness, of: &str) -> Option<Finding> {
     let [from, to] = found.queue?;
     let finding = Finding::doubt(
@@ -78,7 +78,7 @@ fn queue(report: &Report, found: &Steadiness, of: &str) -> Option<Finding> {
 }
 
 /// What a metric did, and by how much.
-fn told(metric: &str, Drift { from, to }: Drift) -> String {
+fn named(metric: &str, Drift { from, to }: Drift) -> String {
     let rose = if to > from { "rose" } else { "fell" };
     let percent = (to / from.max(f64::MIN_POSITIVE) - 1.0).abs() * 100.0;
     format!("{} {rose} by {percent:.0} %", name_of(metric))
@@ -87,7 +87,7 @@ fn told(metric: &str, Drift { from, to }: Drift) -> String {
 /// Longer requests take longer: the server may have stayed as it was.
 fn lengths(found: &Steadiness, of: &str) -> Option<Finding> {
     let ((latency, drift), (metric, lengths)) = (found.drift?, found.lengths?);
-    let (latency, length) = (told(latency, drift), told(metric, lengths));
+    let (latency, length) = (named(latency, drift), named(metric, lengths));
     let says = format!(
         "{latency} from the beginning{of} to its end, and {length} ({} to {} tokens): lengths are a reason for it, and the \
          load did not stay the same",
@@ -102,7 +102,7 @@ fn lengths(found: &Steadiness, of: &str) -> Option<Finding> {
 
 fn drift(found: &Steadiness, of: &str) -> Option<Finding> {
     let (metric, drift) = found.drift?;
-    let changed = told(metric, drift);
+    let changed = named(metric, drift);
     let finding = Finding::doubt(
         "drift",
         changed.clone(),
