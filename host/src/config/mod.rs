@@ -23,6 +23,7 @@ pub(crate) mod lengths;
 mod load;
 mod media;
 pub(crate) mod near;
+mod objectives;
 pub(crate) mod origins;
 pub(crate) mod pairs;
 pub(crate) mod phase_words;

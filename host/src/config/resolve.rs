@@ -12,17 +12,16 @@ use super::{
     classes, content, dialogues, effect,
     environment::Environment,
     error::{ConfigError, ConfigErrors},
-    goodput::{self, Measurable},
-    hooks, load, media, phases, price,
+    goodput::Measurable,
+    hooks, load, media,
+    objectives::Objectives,
+    phases,
     problems::Problems,
     rankings, services, size,
-    slo::{self, Numbers},
     spec::RunSpec,
     target, together, url,
 };
-use crate::plan::{
-    Classes, DatasetConfig, Load, MetricFacts, Objective, Phase, Plan, Price, Role, RunObjective,
-};
+use crate::plan::{Classes, DatasetConfig, Load, MetricFacts, Phase, Plan, Role};
 
 /// Where the folders of runs are made that the user names no folder for.
 pub(crate) const ARTIFACTS: &str = "artifacts";
@@ -92,9 +91,7 @@ pub(crate) fn resolve(
     };
     let around = Surroundings { endpoint, measurable, extra_inputs: &target.extra_inputs };
     let classes = classes::classes(spec, around, &mut problems);
-    let goodput = goodput(spec, measurable, &mut problems);
-    let price = price(spec, measurable, &mut problems);
-    let slo = slo(spec, measurable, (&classes, &goodput, price), &mut problems);
+    let Objectives { goodput, price, slo } = Objectives::of(spec, measurable, &classes, &mut problems);
     if target.lacks_model() {
         classes.first_model().unwrap_or_default().clone_into(&mut target.model);
     }
@@ -173,37 +170,6 @@ fn dataset(
     let dataset = classes::with_lengths(dataset, classes);
     problems.note(size::check(&dataset));
     dataset
-}
-
-/// What a good request of the run keeps to.
-fn goodput(spec: &RunSpec, measurable: Measurable<'_>, problems: &mut Problems) -> Vec<Objective> {
-    let Some((texts, by)) = spec.goodput.given() else { return Vec::new() };
-    let objectives = goodput::objectives(texts.iter().map(String::as_str), measurable);
-    problems.note(objectives.map_err(|error| ConfigError::Objective { by, error })).unwrap_or_default()
-}
-
-fn price(spec: &RunSpec, measurable: Measurable<'_>, problems: &mut Problems) -> Option<Price> {
-    let (texts, by) = spec.price.given()?;
-    let price = price::price(texts, measurable.counts_input, measurable.counts_output);
-    problems.note(price.map_err(|error| ConfigError::Price { by, error }))
-}
-
-fn slo(
-    spec: &RunSpec,
-    measurable: Measurable<'_>,
-    (classes, goodput, price): (&Classes, &[Objective], Option<Price>),
-    problems: &mut Problems,
-) -> Vec<RunObjective> {
-    let Some((texts, by)) = spec.slo.given() else { return Vec::new() };
-    let numbers = Numbers {
-        measurable,
-        classes,
-        has_goodput: !goodput.is_empty() || classes.list.iter().any(|class| class.goodput.is_some()),
-        is_replay: spec.fixed_schedule.is_given(),
-        has_price: price.is_some(),
-    };
-    let objectives = slo::objectives(texts, numbers);
-    problems.note(objectives.map_err(|error| ConfigError::RunObjective { by, error })).unwrap_or_default()
 }
 
 fn check_endpoint(spec: &RunSpec, endpoint: &EndpointMetadata, name: &str, problems: &mut Problems) {

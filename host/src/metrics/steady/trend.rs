@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::{LEAST_MS, mean};
+use crate::metrics::quantile::quantile;
 
 /// Standard deviations that are no chance: 27 in 10,000, to either side.
 const SURE: f64 = 3.0;
@@ -157,12 +158,8 @@ impl Line {
     }
 }
 
+/// That of no values is 0.
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() {
-        0 => 0.0,
-        even if even % 2 == 0 => f64::midpoint(values[middle - 1], values[middle]),
-        _ => values[middle],
-    }
+    if values.is_empty() { 0.0 } else { quantile(&values, 0.5) }
 }

@@ -1,0 +1,66 @@
+//! What results are judged by: [`Objectives`].
+
+use super::{
+    error::ConfigError,
+    goodput::{self, Measurable},
+    price,
+    problems::Problems,
+    slo::{self, Numbers},
+    spec::RunSpec,
+};
+use crate::plan::{Classes, Objective, Price, RunObjective};
+
+/// What a good request is, what the run costs, and what its numbers are held to.
+pub(super) struct Objectives {
+    /// What a good request keeps to; nothing where none is judged.
+    pub(super) goodput: Vec<Objective>,
+    /// Nothing where the user has named no price.
+    pub(super) price: Option<Price>,
+    /// What numbers of the run are held to, in the order in which it was asked for.
+    pub(super) slo: Vec<RunObjective>,
+}
+
+impl Objectives {
+    /// Reads them together: an objective may be about good requests, and about the price. What is wrong goes to the problems.
+    pub(super) fn of(
+        spec: &RunSpec,
+        measurable: Measurable<'_>,
+        classes: &Classes,
+        problems: &mut Problems,
+    ) -> Self {
+        let goodput = goodput(spec, measurable, problems);
+        let price = price(spec, measurable, problems);
+        let slo = slo(spec, measurable, (classes, &goodput, price), problems);
+        Self { goodput, price, slo }
+    }
+}
+
+fn goodput(spec: &RunSpec, measurable: Measurable<'_>, problems: &mut Problems) -> Vec<Objective> {
+    let Some((texts, by)) = spec.goodput.given() else { return Vec::new() };
+    let objectives = goodput::objectives(texts.iter().map(String::as_str), measurable);
+    problems.note(objectives.map_err(|error| ConfigError::Objective { by, error })).unwrap_or_default()
+}
+
+fn price(spec: &RunSpec, measurable: Measurable<'_>, problems: &mut Problems) -> Option<Price> {
+    let (texts, by) = spec.price.given()?;
+    let price = price::price(texts, measurable.counts_input, measurable.counts_output);
+    problems.note(price.map_err(|error| ConfigError::Price { by, error }))
+}
+
+fn slo(
+    spec: &RunSpec,
+    measurable: Measurable<'_>,
+    (classes, goodput, price): (&Classes, &[Objective], Option<Price>),
+    problems: &mut Problems,
+) -> Vec<RunObjective> {
+    let Some((texts, by)) = spec.slo.given() else { return Vec::new() };
+    let numbers = Numbers {
+        measurable,
+        classes,
+        has_goodput: !goodput.is_empty() || classes.list.iter().any(|class| class.goodput.is_some()),
+        is_replay: spec.fixed_schedule.is_given(),
+        has_price: price.is_some(),
+    };
+    let objectives = slo::objectives(texts, numbers);
+    problems.note(objectives.map_err(|error| ConfigError::RunObjective { by, error })).unwrap_or_default()
+}
