@@ -146,11 +146,13 @@ impl ClientReport {
 fn findings(usage: &WorkerUsage) -> Vec<(Verdict, String)> {
     let worker = usage.worker;
     let mut findings = Vec::new();
-    if let Some(share) = share(usage.busy_ns, usage.wall_ns) {
+    // One that no request came to was there for a moment, and all of that was work.
+    let wall_ns = if had_requests(usage) { usage.wall_ns } else { 0 };
+    if let Some(share) = share(usage.busy_ns, wall_ns) {
         let text = format!("worker {worker} was busy {} of the time", percent(share));
         findings.push((BUSY.judge(share), text));
     }
-    if let Some(share) = share(usage.queued_ns, usage.wall_ns) {
+    if let Some(share) = share(usage.queued_ns, wall_ns) {
         let text = format!("worker {worker} waited for a processor {} of the time", percent(share));
         let is_stamped = usage.unstamped_reads == 0;
         let bounds = if is_stamped { QUEUED_WITH_STAMPS } else { QUEUED };
@@ -170,6 +172,11 @@ fn findings(usage: &WorkerUsage) -> Vec<(Verdict, String)> {
         findings.push((Verdict::Suspect, text));
     }
     findings
+}
+
+/// It began a request by a schedule, or read anything.
+fn had_requests(usage: &WorkerUsage) -> bool {
+    usage.wake_delay.count + usage.read_delay.count + usage.unstamped_reads > 0
 }
 
 /// How many are as slow as the 99th percentile: one in a hundred says little where there are not many hundreds.
@@ -380,6 +387,19 @@ mod tests {
         let report = judge(vec![idle(), idle()]);
         assert_eq!((report.verdict, report.reasons.len()), (Verdict::Ok, 0));
         assert_eq!(report.arrival_clock(), Some(ArrivalClock::Kernel));
+    }
+
+    #[test]
+    fn a_worker_without_requests_was_not_busy() {
+        let none = DelaySummary::default();
+        let unused = WorkerUsage {
+            wall_ns: 45_000,
+            busy_ns: Some(45_000),
+            read_delay: none,
+            wake_delay: none,
+            ..idle()
+        };
+        assert_eq!(judge(vec![idle(), unused]).verdict, Verdict::Ok);
     }
 
     #[rstest]

@@ -8,11 +8,12 @@ use super::{
     Counting, Measured, Metric, MetricTable, Outcomes, Results, Stats, TokenSource,
     curves::{self, Curve},
     derived::{Derived, GoodCounts, SessionCounts},
-    in_flight::Flight,
+    in_flight::Flights,
     metric::Source,
     pooled::GapPool,
-    request::{Counter, Request},
+    request::{Counter, LatencyOrigin, Request},
     sessions::Session,
+    steady::Steadiness,
     values::Values,
     window::Window,
 };
@@ -29,7 +30,7 @@ pub(super) struct Columns {
     sessions: SessionCounts,
     good: GoodCounts,
     /// When requests were under way, where a metric is about that.
-    flights: Option<Vec<Flight>>,
+    flights: Option<Flights>,
     price: Option<Price>,
 }
 
@@ -65,7 +66,7 @@ impl Columns {
         };
         Self {
             by_metric: metrics.map(column).collect(),
-            flights: Some(Vec::new()),
+            flights: Some(Flights::default()),
             price,
             outcomes: Outcomes::default(),
             counting: Counting::default(),
@@ -91,7 +92,7 @@ impl Columns {
                 values.reserve(most);
             }
         }
-        self.flights.iter_mut().for_each(|flights| flights.reserve_exact(most));
+        self.flights.iter_mut().for_each(|flights| flights.reserve(most));
     }
 
     /// Takes a request in, which is a good one or not, if that is judged. What it measured is in `measured` afterwards.
@@ -100,7 +101,7 @@ impl Columns {
         self.outcomes.record(request.record);
         self.good.record(is_good);
         if let Some(flights) = &mut self.flights {
-            flights.extend(Flight::of(request));
+            flights.record(request);
         }
         if !request.record.outcome.is_ok() {
             self.record_failure(request);
@@ -175,7 +176,7 @@ impl Columns {
         self.good.merge(other.good);
         self.sessions.begun += other.sessions.begun;
         self.sessions.complete += other.sessions.complete;
-        self.flights.iter_mut().zip(other.flights).for_each(|(flights, more)| flights.extend(more));
+        self.flights.iter_mut().zip(other.flights).for_each(|(flights, more)| flights.merge(more));
         for ((_, column), (_, more)) in zip(&mut self.by_metric, other.by_metric) {
             column.merge(more);
         }
@@ -192,9 +193,15 @@ impl Columns {
         }
     }
 
+    /// What the order of its requests says, whose latencies have this origin.
+    pub(super) fn steadiness(&mut self, origin: LatencyOrigin) -> Option<Steadiness> {
+        Steadiness::of(self.flights.as_mut()?, origin)
+    }
+
     fn table(&mut self, window: &Window) -> MetricTable {
         let wanted: Vec<Option<Curve>> = self.by_metric.iter().map(|(metric, _)| curve(metric)).collect();
-        let flights = self.flights.as_deref_mut().unwrap_or_default();
+        let mut none = Flights::default();
+        let flights = self.flights.as_mut().unwrap_or(&mut none);
         let (mut found, over_time): (Vec<Option<Stats>>, _) = rayon::join(
             || self.by_metric.par_iter_mut().map(|(_, column)| column.stats()).collect(),
             || {

@@ -6,9 +6,11 @@
 use std::{cmp::Reverse, collections::BinaryHeap};
 
 use hdrhistogram::Histogram;
-use rayon::prelude::*;
 
-use super::{in_flight::Flight, quantile::PERCENTILES};
+use super::{
+    in_flight::{Flight, Flights},
+    quantile::PERCENTILES,
+};
 use crate::clock::RunNs;
 
 const SIGNIFICANT_DIGITS: u8 = 3;
@@ -73,7 +75,7 @@ impl TimeWeighted {
 
 /// Statistics of curves within windows that do not overlap, in nanoseconds; nothing of a curve that no time is left for.
 pub(super) fn over_time(
-    flights: &mut [Flight],
+    flights: &mut Flights,
     windows: &[(RunNs, RunNs)],
     curves: &[Curve],
 ) -> Vec<Option<TimeWeighted>> {
@@ -81,7 +83,7 @@ pub(super) fn over_time(
         return Vec::new();
     }
     // The order in which rates are added up makes a difference to their last digits: it is to be that of no collector.
-    flights.par_sort_unstable_by(Flight::order);
+    flights.sort_by_sent();
     let mut collectors: Vec<Collector> = curves.iter().copied().map(Collector::of).collect();
     let mut state = State::default();
     let mut events = Events::of(flights, windows).peekable();
@@ -125,13 +127,13 @@ enum Kind {
 /// All of these in order. Of each request that is under way, it holds what comes next, and nothing of the others.
 struct Events<'a> {
     /// In the order in which they were sent.
-    flights: &'a [Flight],
+    flights: &'a Flights,
     sent: usize,
     pending: BinaryHeap<Reverse<Event>>,
 }
 
 impl<'a> Events<'a> {
-    fn of(flights: &'a [Flight], windows: &[(RunNs, RunNs)]) -> Self {
+    fn of(flights: &'a Flights, windows: &[(RunNs, RunNs)]) -> Self {
         let boundaries = windows
             .iter()
             .flat_map(|(opens, closes)| [(*opens, Kind::WindowOpens), (*closes, Kind::WindowCloses)]);
@@ -141,7 +143,7 @@ impl<'a> Events<'a> {
 
     /// What comes after an event of a request.
     fn after(&self, Event { kind, flight, .. }: Event) -> Option<Event> {
-        let Flight { tokens_ns, end_ns, .. } = *self.flights.get(flight)?;
+        let Flight { tokens_ns, end_ns, .. } = self.flights.get(flight)?;
         let (at_ns, kind) = match (kind, tokens_ns) {
             (Kind::Sent, Some((first, _))) => (first, Kind::FirstToken),
             (Kind::FirstToken, Some((_, last))) => (last, Kind::LastToken),
@@ -188,13 +190,13 @@ struct State {
 }
 
 impl State {
-    fn take(&mut self, event: Event, flights: &[Flight]) {
+    fn take(&mut self, event: Event, flights: &Flights) {
         match event.kind {
             Kind::WindowOpens => self.windows += 1,
             Kind::WindowCloses => self.windows -= 1,
             _ => {
                 if let Some(flight) = flights.get(event.flight) {
-                    self.change(event.kind, flight);
+                    self.change(event.kind, &flight);
                 }
             }
         }
@@ -369,21 +371,30 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::metrics::in_flight::End;
 
     const MS: u64 = 1_000_000;
 
     /// Sent at 100 ms; 20 input tokens until 200 ms, then 5 output tokens, 10 more until 400 ms; over at 500 ms.
     const ONE: Flight = Flight {
+        scheduled_ns: 100 * MS,
         sent_ns: 100 * MS,
         tokens_ns: Some((200 * MS, 400 * MS)),
         end_ns: 500 * MS,
+        end: End::Done,
         input: 20,
         output: 15,
         later: 10.0,
     };
 
+    fn kept(flights: &[Flight]) -> Flights {
+        let mut kept = Flights::default();
+        kept.extend(flights.iter().copied());
+        kept
+    }
+
     fn curve(flights: &[Flight], of: Quantity, only_active: bool) -> TimeWeighted {
-        let found = over_time(&mut flights.to_vec(), &[(0, 1000 * MS)], &[Curve { of, only_active }]);
+        let found = over_time(&mut kept(flights), &[(0, 1000 * MS)], &[Curve { of, only_active }]);
         found[0].unwrap()
     }
 
@@ -413,7 +424,7 @@ mod tests {
 
     #[test]
     fn a_value_counts_as_long_as_it_lasts() {
-        let other = Flight { sent_ns: 0, tokens_ns: None, end_ns: 300 * MS, ..ONE };
+        let other = Flight { scheduled_ns: 0, sent_ns: 0, tokens_ns: None, end_ns: 300 * MS, ..ONE };
         let found = curve(&[ONE, other], Quantity::InFlight, false);
         // 1 for 0.3 s, 2 for 0.2 s, 0 for 0.5 s.
         assert!((found.avg - 0.7).abs() < 1e-9 && found.max.total_cmp(&2.0).is_eq(), "{found:?}");
@@ -434,9 +445,10 @@ mod tests {
     #[test]
     fn time_outside_of_the_windows_has_no_part() {
         let windows = [(0, 200 * MS), (450 * MS, 550 * MS)];
-        let found = over_time(&mut [ONE], &windows, &[Curve { of: Quantity::InFlight, only_active: false }]);
+        let found =
+            over_time(&mut kept(&[ONE]), &windows, &[Curve { of: Quantity::InFlight, only_active: false }]);
         assert!((found[0].unwrap().avg - 0.5).abs() < 1e-9);
-        let none = over_time(&mut [ONE], &[], &[Curve { of: Quantity::InFlight, only_active: false }]);
+        let none = over_time(&mut kept(&[ONE]), &[], &[Curve { of: Quantity::InFlight, only_active: false }]);
         assert_eq!(none, [None]);
     }
 }

@@ -5,17 +5,27 @@ use super::quantile::Distribution;
 /// Nanoseconds in the unit of durations, the millisecond.
 const NS_PER_MS: f64 = 1e6;
 
+/// So many different values are counted, and not kept one by one.
+const FEW: usize = 256;
+
 /// Values that are kept until the end of a run: a million requests have a million of them for each metric.
 #[derive(Clone, Debug)]
-pub(super) enum Values {
-    /// How many times `1 / per_unit` each value is. Nearly all values are of this kind, and take half as much memory:
-    /// tokens are counted, and durations of up to four seconds are whole nanoseconds told in milliseconds.
-    Counts {
-        /// 1, or so many nanoseconds as the unit has.
-        per_unit: f64,
-        /// In no order.
-        counts: Vec<u32>,
-    },
+pub(super) struct Values {
+    /// 1, or so many nanoseconds as the unit has.
+    per_unit: f64,
+    /// How many there may be.
+    most: usize,
+    kept: Kept,
+}
+
+#[derive(Clone, Debug)]
+enum Kept {
+    /// Each value that there is, in order, and how often. Many metrics have a few only: a length that was asked for, a difference that is
+    /// always 0.
+    Few(Vec<(f64, usize)>),
+    /// How many times `1 / per_unit` each value is, in no order. Nearly all values are of this kind, and take half as much memory:
+    /// tokens are counted, and durations of up to four seconds are whole nanoseconds in milliseconds.
+    Counts(Vec<u32>),
     /// As they are, in no order.
     Any(Vec<f64>),
 }
@@ -24,64 +34,107 @@ impl Values {
     /// None yet, of a metric with this unit.
     pub(super) fn of_unit(unit: &str) -> Self {
         let per_unit = if unit == "ms" { NS_PER_MS } else { 1.0 };
-        Self::Counts { per_unit, counts: Vec::new() }
+        Self { per_unit, most: 0, kept: Kept::Few(Vec::new()) }
     }
 
     /// Makes room for so many: growing leaves holes as large as what has grown. Room that is not used is no memory.
     pub(super) fn reserve(&mut self, most: usize) {
-        match self {
-            Self::Counts { counts, .. } => counts.reserve_exact(most),
-            Self::Any(values) => values.reserve_exact(most),
+        self.most = most;
+        match &mut self.kept {
+            Kept::Few(_) => {}
+            Kept::Counts(counts) => counts.reserve_exact(most),
+            Kept::Any(values) => values.reserve_exact(most),
         }
     }
 
     /// Keeps one more.
     pub(super) fn push(&mut self, value: f64) {
-        match self {
-            Self::Counts { per_unit, counts } => match count(value, *per_unit) {
-                Some(count) => counts.push(count),
-                None => self.widen([value]),
-            },
-            Self::Any(values) => values.push(value),
-        }
+        self.push_times(value, 1);
     }
 
     /// Takes in those of another collector, of the same metric.
-    pub(super) fn merge(&mut self, other: Self) {
-        match (&mut *self, other) {
-            (Self::Counts { counts, .. }, Self::Counts { counts: more, .. }) => counts.extend(more),
-            (Self::Any(values), Self::Any(more)) => values.extend(more),
-            (Self::Any(values), Self::Counts { per_unit, counts }) => {
-                values.extend(in_units(&counts, per_unit));
-            }
-            (Self::Counts { .. }, Self::Any(more)) => self.widen(more),
+    pub(super) fn merge(&mut self, mut other: Self) {
+        if matches!(self.kept, Kept::Few(_)) {
+            std::mem::swap(&mut self.kept, &mut other.kept);
+        }
+        match (&mut self.kept, other.kept) {
+            (Kept::Counts(counts), Kept::Counts(more)) => counts.extend(more),
+            (Kept::Any(values), Kept::Any(more)) => values.extend(more),
+            (Kept::Any(values), Kept::Counts(more)) => values.extend(in_units(&more, self.per_unit)),
+            (Kept::Counts(_), Kept::Any(more)) => self.widen(more),
+            (_, Kept::Few(more)) => more.into_iter().for_each(|(value, times)| self.push_times(value, times)),
+            // Those that were few have changed places with the others.
+            (Kept::Few(_), _) => {}
         }
     }
 
     /// Sorts and describes them; `None` when there are none.
     pub(super) fn distribution(&mut self) -> Option<Distribution> {
-        match self {
-            Self::Counts { per_unit, counts } => {
+        match &mut self.kept {
+            Kept::Few(few) => of_few(few),
+            Kept::Counts(counts) => {
                 counts.sort_unstable();
-                Distribution::of_sorted(counts.len(), |at| f64::from(counts[at]) / *per_unit)
+                Distribution::of_sorted(counts.len(), |at| f64::from(counts[at]) / self.per_unit)
             }
-            Self::Any(values) => Distribution::of(values),
+            Kept::Any(values) => Distribution::of(values),
+        }
+    }
+
+    fn push_times(&mut self, value: f64, times: usize) {
+        match &mut self.kept {
+            Kept::Few(few) => match few.binary_search_by(|(other, _)| other.total_cmp(&value)) {
+                Ok(place) => few[place].1 += times,
+                Err(place) if few.len() < FEW => few.insert(place, (value, times)),
+                Err(_) => {
+                    self.keep_each();
+                    self.push_times(value, times);
+                }
+            },
+            Kept::Counts(counts) => match count(value, self.per_unit) {
+                Some(count) => counts.extend(std::iter::repeat_n(count, times)),
+                None => self.widen(std::iter::repeat_n(value, times)),
+            },
+            Kept::Any(values) => values.extend(std::iter::repeat_n(value, times)),
+        }
+    }
+
+    /// Keeps each value from now on.
+    fn keep_each(&mut self) {
+        let kept = std::mem::replace(&mut self.kept, Kept::Counts(Vec::with_capacity(self.most)));
+        if let Kept::Few(few) = kept {
+            few.into_iter().for_each(|(value, times)| self.push_times(value, times));
         }
     }
 
     /// Keeps all values as they are from now on, and these as well.
     fn widen(&mut self, more: impl IntoIterator<Item = f64>) {
-        let mut values = match self {
-            Self::Counts { per_unit, counts } => {
+        let mut values = match &mut self.kept {
+            Kept::Any(values) => std::mem::take(values),
+            Kept::Counts(counts) => {
                 let mut values = Vec::with_capacity(counts.capacity());
-                values.extend(in_units(counts, *per_unit));
+                values.extend(in_units(counts, self.per_unit));
                 values
             }
-            Self::Any(values) => std::mem::take(values),
+            Kept::Few(few) => {
+                few.iter().flat_map(|(value, times)| std::iter::repeat_n(*value, *times)).collect()
+            }
         };
         values.extend(more);
-        *self = Self::Any(values);
+        self.kept = Kept::Any(values);
     }
+}
+
+fn of_few(few: &[(f64, usize)]) -> Option<Distribution> {
+    // How many there are up to each value.
+    let up_to: Vec<usize> = few
+        .iter()
+        .scan(0, |sum, (_, times)| {
+            *sum += times;
+            Some(*sum)
+        })
+        .collect();
+    let len = up_to.last().copied().unwrap_or_default();
+    Distribution::of_sorted(len, |at| few[up_to.partition_point(|up_to| *up_to <= at)].0)
 }
 
 fn in_units(counts: &[u32], per_unit: f64) -> impl Iterator<Item = f64> {
@@ -103,6 +156,7 @@ fn count(value: f64, per_unit: f64) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use rstest::rstest;
 
     use super::*;
 
@@ -114,26 +168,45 @@ mod tests {
         kept
     }
 
-    #[test]
-    fn counts_and_durations_stay_small() {
-        assert!(matches!(of("tokens", &[1.0, 500.0, 0.0]), Values::Counts { .. }));
-        assert!(matches!(of("ms", &[0.000_001, 51.2, 4_294.967_295]), Values::Counts { .. }));
+    /// So many different values, more than are few.
+    fn many() -> Vec<f64> {
+        (0..=FEW).map(|number| number as f64).collect()
     }
 
     #[test]
-    fn one_value_that_is_no_count_widens_the_rest() {
-        for (unit, odd) in [("tokens", 0.5), ("ms", 4_294.967_296), ("ms", 0.000_000_5), ("%", -20.0)] {
-            assert!(matches!(of(unit, &[1.0, odd, 2.0]), Values::Any(values) if values == [1.0, odd, 2.0]));
-        }
+    fn a_value_that_comes_again_takes_no_room() {
+        let kept = of("ms", &[0.5; 1000]);
+        assert!(matches!(kept.kept, Kept::Few(few) if few == [(0.5, 1000)]));
     }
 
-    /// Durations in milliseconds, as they are computed from nanoseconds, most of them short.
+    #[rstest]
+    #[case("tokens", 500.0)]
+    #[case("ms", 51.2)]
+    #[case("ms", 4_294.967_295)]
+    fn counts_and_durations_stay_small(#[case] unit: &str, #[case] value: f64) {
+        let kept = of(unit, &[many(), vec![value]].concat());
+        assert!(matches!(kept.kept, Kept::Counts(counts) if counts.len() == FEW + 2));
+    }
+
+    #[rstest]
+    #[case("tokens", 0.5)]
+    #[case("ms", 4_294.967_296)]
+    #[case("ms", 0.000_000_5)]
+    #[case("%", -20.0)]
+    fn one_value_that_is_no_count_widens_the_rest(#[case] unit: &str, #[case] odd: f64) {
+        let expected = [many(), vec![odd, 2.0]].concat();
+        assert!(matches!(of(unit, &expected).kept, Kept::Any(values) if values == expected));
+    }
+
+    /// Durations in milliseconds, as they are computed from nanoseconds: most of them short, and some the same.
     fn durations() -> impl Strategy<Value = Vec<f64>> {
-        let ns = prop_oneof![9 => 0..4_000_000_000_u64, 1 => 0..1_000_000_000_000_u64];
-        prop::collection::vec(ns.prop_map(|ns| ns as f64 / 1e6), 0..40)
+        let ns = prop_oneof![8 => 0..4_000_000_000_u64, 1 => 0..1_000_000_000_000_u64, 1 => 0..3_u64];
+        prop::collection::vec(ns.prop_map(|ns| ns as f64 / 1e6), 0..2 * FEW)
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn nothing_is_lost_however_the_values_are_kept(first in durations(), second in durations()) {
             let mut kept = of("ms", &first);

@@ -19,7 +19,6 @@ use super::{
     request::{LatencyOrigin, Request, TokenCounting},
     sessions::Sessions,
     span::{LATE_NS, PhaseSpan},
-    steady::Series,
     window::Window,
 };
 use crate::{
@@ -78,8 +77,6 @@ pub(crate) struct Aggregator {
     /// First tokens of measured requests.
     first_reads: FirstReads,
     prefix_caches: PrefixCaches,
-    /// The order of the requests of each measured phase whose load stays the same.
-    series: BTreeMap<u32, Series>,
 }
 
 impl Aggregator {
@@ -121,7 +118,6 @@ impl Aggregator {
             workers: Vec::new(),
             first_reads: FirstReads::default(),
             prefix_caches: PrefixCaches::default(),
-            series: BTreeMap::new(),
             asked: header.settings.phases.iter().map(Asked::of).collect(),
         }
     }
@@ -234,9 +230,6 @@ impl Aggregator {
                 class.columns.record(&request, is_good, measured);
             }
         }
-        if self.asked_of(record.phase).is_some_and(|asked| asked.is_steady) {
-            self.series.entry(record.phase).or_default().record(&request);
-        }
         self.columns_of(record.phase).record(&request, is_good, measured);
         self.sessions.record(record, measured.iter().map(|(metric, value)| (metric.tag, *value)));
         is_good
@@ -257,9 +250,6 @@ impl Aggregator {
         }
         self.first_reads.merge(other.first_reads);
         self.prefix_caches.merge(other.prefix_caches);
-        for (index, more) in other.series {
-            self.series.entry(index).or_default().merge(more);
-        }
         self.sessions.merge(other.sessions);
         for (columns, more) in self.by_url.iter_mut().zip(other.by_url) {
             columns.merge(more);
@@ -321,11 +311,12 @@ impl Aggregator {
             let asked = self.asked_of(span.index);
             let origin = asked.map_or(LatencyOrigin::Sent, |asked| asked.origin);
             let name = asked.map(|asked| asked.name.clone());
+            let is_steady = asked.is_some_and(|asked| asked.is_steady);
             phases.push(PhaseResults {
                 span: *span,
                 name: name.unwrap_or_else(|| Role::from(kind).name().to_owned()),
                 results: columns.results(&Window::of(&[*span])),
-                steadiness: self.series.remove(&span.index).and_then(|series| series.steadiness(origin)),
+                steadiness: if is_steady { columns.steadiness(origin) } else { None },
             });
             match &mut all {
                 Some(all) => all.merge(columns),

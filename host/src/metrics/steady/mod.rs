@@ -1,4 +1,4 @@
-//! Whether a phase was one state of the server, or several: [`Series`] becomes [`Steadiness`].
+//! Whether a phase was one state of the server, or several: [`Steadiness`].
 //!
 //! The requests of a phase whose load stays the same are put in the order in which their latencies begin, and cut into [`BATCHES`]
 //! batches of equal size. Neighbours are alike (they wait for the same queue), and the means of batches are nearly not: batch means are the
@@ -20,11 +20,7 @@ mod start_up;
 mod tests;
 mod trend;
 
-pub(crate) use self::{
-    series::{Series, Steadiness},
-    start_up::StartUp,
-    trend::Drift,
-};
+pub(crate) use self::{series::Steadiness, start_up::StartUp, trend::Drift};
 
 /// Batches of a phase: enough for a change in the middle to be no chance, and few enough for batches to be long.
 const BATCHES: usize = 30;

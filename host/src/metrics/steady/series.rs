@@ -1,4 +1,4 @@
-//! The requests of a phase in the order of their beginnings, and what that order says: [`Series`] and [`Steadiness`].
+//! What the order of a phase's requests says, by when they began: [`Steadiness`].
 
 use std::time::Duration;
 
@@ -10,43 +10,16 @@ use super::{
 use crate::{
     clock::RunNs,
     metrics::{
-        per_request,
+        in_flight::{End, Flight, Flights},
         queue_growth::{self, Look},
-        request::{LatencyOrigin, Request},
+        request::LatencyOrigin,
     },
 };
 
-/// No such time was measured.
-const NONE_US: u32 = u32::MAX;
+const NS_PER_MS: f64 = 1e6;
 
 /// Lengths that change by less than this part of what latencies change by do not explain it.
 const EXPLAINS: f64 = 0.5;
-
-/// A successful request. A million of them are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Point {
-    /// From when on its latency counts.
-    begun_ns: RunNs,
-    /// Its latency, in microseconds.
-    took_us: u32,
-    /// Its time to first token, from when it was sent.
-    first_us: u32,
-    /// Its tokens, 0 where they are not known.
-    input: u32,
-    output: u32,
-}
-
-/// The requests of one measured phase whose load stays the same.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Series {
-    points: Vec<Point>,
-    /// When others were under way, which failed or were cancelled.
-    others: Vec<(RunNs, RunNs)>,
-    /// Those of them that the end of the run cut.
-    cut: Vec<(RunNs, RunNs)>,
-    /// There are sessions of several requests.
-    has_sessions: bool,
-}
 
 /// What the order of a phase's requests says.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -69,98 +42,91 @@ pub(crate) struct Steadiness {
     pub(crate) lengths: Option<(&'static str, Drift)>,
 }
 
-impl Series {
-    /// Takes a request in, whose latency counts from there.
-    pub(crate) fn record(&mut self, request: &Request<'_>) {
-        let Request { record, origin, .. } = *request;
-        self.has_sessions |= record.steps > 1;
-        let instants = &record.instants;
-        let Some(sent) = instants.sent else { return };
-        let begun_ns = match origin {
-            LatencyOrigin::Sent => sent,
-            LatencyOrigin::Scheduled => instants.scheduled,
-        };
-        if !record.outcome.is_ok() {
-            let flight = (begun_ns, instants.end);
-            self.others.push(flight);
-            let is_cut = record.outcome.is_cancelled() && !record.outcome.is_cancelled_on_purpose();
-            self.cut.extend(is_cut.then_some(flight));
-            return;
-        }
-        let first = instants.first_token.map(|at| at.saturating_sub(sent));
-        self.points.push(Point {
-            begun_ns,
-            took_us: microseconds(instants.end.saturating_sub(begun_ns)),
-            first_us: first.map_or(NONE_US, microseconds),
-            input: tokens(per_request::input_tokens(request)),
-            output: tokens(request.output_tokens().map(|(count, _)| count)),
-        });
-    }
-
-    /// Takes in those of another collector.
-    pub(crate) fn merge(&mut self, other: Self) {
-        self.points.extend(other.points);
-        self.others.extend(other.others);
-        self.cut.extend(other.cut);
-        self.has_sessions |= other.has_sessions;
-    }
-
-    /// What their order says; nothing where there are too few for it, or where sessions have several requests.
-    pub(crate) fn steadiness(mut self, origin: LatencyOrigin) -> Option<Steadiness> {
-        if self.has_sessions || self.points.len() < BATCHES * LEAST_OF_BATCH {
+impl Steadiness {
+    /// What the order of a phase's requests says, whose latencies have this origin and whose load stays the same; nothing where there are
+    /// too few for it, or where sessions have several requests.
+    pub(in crate::metrics) fn of(flights: &mut Flights, origin: LatencyOrigin) -> Option<Self> {
+        if flights.have_sessions {
             return None;
         }
-        self.points.sort_unstable();
-        let whole = self.whole();
-        if whole.len() < BATCHES * LEAST_OF_BATCH {
+        flights.sort_by_begun(origin);
+        let series = Series { flights, origin };
+        let until = series.until();
+        let whole = || series.done().filter(|flight| flight.begun_ns(origin) < until);
+        let latencies: Vec<f64> = whole().map(|flight| series.milliseconds(flight)).collect();
+        if latencies.len() < BATCHES * LEAST_OF_BATCH {
             return None;
         }
-        let latencies: Vec<f64> = whole.iter().map(|point| milliseconds(point.took_us)).collect();
-        let firsts = whole.iter().map(|point| point.first_us).filter(|us| *us != NONE_US).map(milliseconds);
+        let all = |value: &dyn Fn(Flight) -> Option<f64>| whole().map(value).collect::<Option<Vec<f64>>>();
+        let first =
+            |flight: Flight| flight.tokens_ns.map(|(first, _)| (first - flight.sent_ns) as f64 / NS_PER_MS);
         let mut changes = vec![("request_latency", Change::of(&batches(&latencies)))];
-        changes.extend(
-            all_of(whole, firsts).map(|firsts| ("time_to_first_token", Change::of(&batches(&firsts)))),
-        );
+        changes.extend(all(&first).map(|firsts| ("time_to_first_token", Change::of(&batches(&firsts)))));
         let drifts = changes.iter().filter_map(|(metric, change)| Some((*metric, change.drift?)));
         let starts = changes.iter().filter_map(|(metric, change)| Some((*metric, change.start_up?)));
         let drift = drifts.max_by(|(_, a), (_, b)| a.size().total_cmp(&b.size()));
-        Some(Steadiness {
-            requests: self.points.len() as u64,
+        let count = |count: fn(Flight) -> u32| {
+            all(&|flight| Some(f64::from(count(flight))).filter(|count| *count > 0.0))
+        };
+        let lengths = |drift| {
+            let inputs = ("input_sequence_length", count(|flight| flight.input));
+            lengths([inputs, ("output_sequence_length", count(|flight| flight.output))], drift)
+        };
+        Some(Self {
+            requests: series.done().count() as u64,
             effective: effective::count(&latencies, &batches(&latencies)),
             spread: effective::spread(&batches(&latencies)),
-            in_flight: self.in_flight()?,
-            queue: if origin == LatencyOrigin::Scheduled { self.queue() } else { None },
+            in_flight: series.in_flight()?,
+            queue: if origin == LatencyOrigin::Scheduled { series.queue() } else { None },
             drift,
-            lengths: drift.and_then(|(_, drift)| lengths(whole, drift)),
+            lengths: drift.and_then(|(_, drift)| lengths(drift)),
             start_up: starts.max_by(|(_, a), (_, b)| a.size().total_cmp(&b.size())),
         })
     }
+}
 
-    /// The requests that began before any which the end of the run cut: of those that began later only the quick ones are left. One
-    /// that took longer than all that succeeded hangs, and says nothing of when others would have ended.
-    fn whole(&self) -> &[Point] {
-        let longest =
-            self.points.iter().map(|point| 1000 * u64::from(point.took_us)).max().unwrap_or_default();
-        let cut = self.cut.iter().filter(|(begun, ended)| ended.saturating_sub(*begun) <= longest);
-        let until = cut.map(|(begun, _)| *begun).min().unwrap_or(RunNs::MAX);
-        &self.points[..self.points.partition_point(|point| point.begun_ns < until)]
+/// The requests of a phase in the order in which their latencies begin.
+struct Series<'a> {
+    flights: &'a Flights,
+    origin: LatencyOrigin,
+}
+
+impl Series<'_> {
+    /// Those that succeeded.
+    fn done(&self) -> impl Iterator<Item = Flight> {
+        self.flights.iter().filter(|flight| flight.end == End::Done)
     }
 
-    /// When all of them began and ended.
-    fn flights(&self) -> impl Iterator<Item = (RunNs, RunNs)> {
-        let of_point = |point: &Point| (point.begun_ns, point.begun_ns + 1000 * u64::from(point.took_us));
-        self.points.iter().map(of_point).chain(self.others.iter().copied())
+    fn milliseconds(&self, flight: Flight) -> f64 {
+        self.took_ns(flight) as f64 / NS_PER_MS
     }
 
-    /// The time in which requests began.
+    fn took_ns(&self, flight: Flight) -> u64 {
+        flight.end_ns.saturating_sub(flight.begun_ns(self.origin))
+    }
+
+    /// When the first of those began which the end of the run cut: of all that began later only the quick ones are left. One that
+    /// took longer than all that succeeded hangs, and says nothing of when others would have ended.
+    fn until(&self) -> RunNs {
+        let longest = self.done().map(|flight| self.took_ns(flight)).max().unwrap_or_default();
+        let cut = self.flights.iter().filter(|flight| flight.end == End::Cut);
+        let that_work = cut.filter(|flight| self.took_ns(*flight) <= longest);
+        that_work.map(|flight| flight.begun_ns(self.origin)).min().unwrap_or(RunNs::MAX)
+    }
+
+    /// The time in which those that succeeded began.
     fn span(&self) -> Option<(RunNs, RunNs)> {
-        Some((self.points.first()?.begun_ns, self.points.last()?.begun_ns))
+        let mut begun = self.done().map(|flight| flight.begun_ns(self.origin));
+        let first = begun.next()?;
+        Some((first, begun.last()?))
     }
 
     fn in_flight(&self) -> Option<f64> {
         let (from, to) = self.span()?;
-        let within = |(begun, ended): (RunNs, RunNs)| ended.min(to).saturating_sub(begun.max(from)) as f64;
-        (to > from).then(|| self.flights().map(within).sum::<f64>() / (to - from) as f64)
+        let within = |flight: Flight| {
+            flight.end_ns.min(to).saturating_sub(flight.begun_ns(self.origin).max(from)) as f64
+        };
+        (to > from).then(|| self.flights.iter().map(within).sum::<f64>() / (to - from) as f64)
     }
 
     fn queue(&self) -> Option<[u64; 2]> {
@@ -168,11 +134,11 @@ impl Series {
         let look = |third: u64| {
             let at = from + (to - from) / 3 * third;
             let mut look = Look::default();
-            for (begun, ended) in self.flights() {
-                look.begun += u64::from(begun <= at);
-                if ended <= at {
+            for flight in self.flights.iter() {
+                look.begun += u64::from(flight.begun_ns(self.origin) <= at);
+                if flight.end_ns <= at {
                     look.ended += 1;
-                    look.took += Duration::from_nanos(ended.saturating_sub(begun));
+                    look.took += Duration::from_nanos(self.took_ns(flight));
                 }
             }
             look
@@ -203,14 +169,7 @@ impl Change {
 }
 
 /// Lengths that may be why latencies drift; the ones that change most.
-fn lengths(points: &[Point], of_latency: Drift) -> Option<(&'static str, Drift)> {
-    let counts = |count: fn(&Point) -> u32| {
-        all_of(points, points.iter().map(count).filter(|count| *count > 0).map(f64::from))
-    };
-    let all = [
-        ("input_sequence_length", counts(|point| point.input)),
-        ("output_sequence_length", counts(|point| point.output)),
-    ];
+fn lengths(all: [(&'static str, Option<Vec<f64>>); 2], of_latency: Drift) -> Option<(&'static str, Drift)> {
     let changes =
         all.into_iter().filter_map(|(metric, counts)| Some((metric, Change::of(&batches(&counts?)).drift?)));
     let is_why = |drift: &Drift| {
@@ -220,27 +179,8 @@ fn lengths(points: &[Point], of_latency: Drift) -> Option<(&'static str, Drift)>
     changes.filter(|(_, drift)| is_why(drift)).max_by(|(_, a), (_, b)| a.size().total_cmp(&b.size()))
 }
 
-/// The values, if each of the requests has one.
-fn all_of(points: &[Point], values: impl Iterator<Item = f64>) -> Option<Vec<f64>> {
-    let values: Vec<f64> = values.collect();
-    (values.len() == points.len()).then_some(values)
-}
-
 /// Values in a row, cut into batches of one size, but for one more or less.
 fn batches(values: &[f64]) -> Vec<&[f64]> {
     let place = |batch: usize| batch * values.len() / BATCHES;
     (0..BATCHES).map(|batch| &values[place(batch)..place(batch + 1)]).collect()
-}
-
-/// As long as there is room for: an hour and more.
-fn microseconds(ns: u64) -> u32 {
-    u32::try_from(ns / 1000).unwrap_or(NONE_US).min(NONE_US - 1)
-}
-
-fn tokens(count: Option<u64>) -> u32 {
-    u32::try_from(count.unwrap_or_default()).unwrap_or(u32::MAX)
-}
-
-fn milliseconds(us: u32) -> f64 {
-    f64::from(us) / 1000.0
 }

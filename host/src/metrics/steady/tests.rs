@@ -9,7 +9,10 @@ use rstest::rstest;
 
 use super::*;
 use crate::{
-    metrics::request::{LatencyOrigin, Request, TokenCounting},
+    metrics::{
+        in_flight::Flights,
+        request::{LatencyOrigin, Request, TokenCounting},
+    },
     record::{CountedTokens, Instants, Outcome, Record},
 };
 
@@ -29,14 +32,14 @@ fn request(begun: f64, took: f64) -> Record {
     Record { instants, ..Record::default() }
 }
 
-fn take(series: &mut Series, record: &Record, origin: LatencyOrigin) {
-    series.record(&Request { record, origin, counting: TokenCounting::PreferServer });
+fn take(flights: &mut Flights, record: &Record, origin: LatencyOrigin) {
+    flights.record(&Request { record, origin, counting: TokenCounting::PreferServer });
 }
 
 fn steadiness(requests: impl IntoIterator<Item = Record>, origin: LatencyOrigin) -> Option<Steadiness> {
-    let mut series = Series::default();
-    requests.into_iter().for_each(|request| take(&mut series, &request, origin));
-    series.steadiness(origin)
+    let mut flights = Flights::default();
+    requests.into_iter().for_each(|request| take(&mut flights, &request, origin));
+    Steadiness::of(&mut flights, origin)
 }
 
 /// A server with four slots and Poisson arrivals, at so much of its capacity. Request `n` of `count` needs an exponential time
@@ -259,15 +262,16 @@ fn the_number_in_flight_is_an_average_over_time() {
 #[test]
 fn the_order_in_which_requests_come_makes_no_difference() {
     let all: Vec<Record> = (0..400).map(|number| request(f64::from(number % 7 + number), 0.02)).collect();
-    let mut backwards = Series::default();
-    let (mut first, mut second) = (Series::default(), Series::default());
+    let mut backwards = Flights::default();
+    let (mut first, mut second) = (Flights::default(), Flights::default());
     for (number, record) in all.iter().enumerate() {
         take(&mut backwards, &all[all.len() - 1 - number], LatencyOrigin::Sent);
-        let series = if number % 3 == 0 { &mut first } else { &mut second };
-        take(series, record, LatencyOrigin::Sent);
+        let flights = if number % 3 == 0 { &mut first } else { &mut second };
+        take(flights, record, LatencyOrigin::Sent);
     }
     second.merge(first);
-    assert_eq!(backwards.steadiness(LatencyOrigin::Sent), second.steadiness(LatencyOrigin::Sent));
+    let found = |flights: &mut Flights| Steadiness::of(flights, LatencyOrigin::Sent);
+    assert_eq!(found(&mut backwards), found(&mut second));
 }
 
 #[test]
