@@ -109,9 +109,10 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
             search::run(&args, matches, &cli.log)
         }
         Command::Config(args) => config::run(&args, &matches),
-        Command::Report(args) if !args.messages && is_experiment(&args.dir) => {
-            experiment::report(&args.dir, args.shown())
-        }
+        Command::Report(args) if !args.messages && is_experiment(&args.dir) => match args.of_single_runs() {
+            Some(flag) => Err(report::names_an_experiment(flag, &args.dir)),
+            None => experiment::report(&args.dir, args.shown()),
+        },
         Command::Report(args) => report::run(&args),
         Command::Plot(args) => plot::run(&args),
         Command::Runs(args) => runs::list(&args),

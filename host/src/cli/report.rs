@@ -13,10 +13,14 @@ use super::{
     terminal,
 };
 use crate::{
-    config::flags::{ChoiceParser, ReportFormat},
+    config::{
+        flags::{ChoiceParser, ReportFormat},
+        units,
+    },
+    plan::Compat,
     record::journal,
     report::{
-        self, Report, ReportError, console, json, markdown,
+        self, Report, ReportError, Wanted, console, json, markdown,
         messages::{self, JournalEnd},
         why_incomplete,
     },
@@ -40,12 +44,35 @@ pub(super) struct ReportArgs {
     #[arg(long, short, conflicts_with = "messages")]
     quiet: bool,
 
+    /// Write the results in the files of other tools as well: `aiperf`, `vllm`, `guidellm`; several separated by commas.
+    #[arg(long, value_name = "TOOL", value_delimiter = ',', conflicts_with = "messages")]
+    #[arg(value_parser = ChoiceParser::<Compat>::new())]
+    pub(super) compat: Vec<Compat>,
+
+    /// Write the results of each slice of time of this length as well, to slices.json and slices.csv.
+    #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, conflicts_with = "messages")]
+    pub(super) slice_duration: Option<f64>,
+
     /// Print everything that services published in the run, one JSON object a line, and write no files.
     #[arg(long)]
     pub(super) messages: bool,
 }
 
 impl ReportArgs {
+    /// What is wanted beside what the run was asked for.
+    fn wanted(&self) -> Wanted {
+        Wanted { compat: self.compat.clone(), slice_s: self.slice_duration }
+    }
+
+    /// The flag for files that only a single run has, if there is one.
+    pub(super) fn of_single_runs(&self) -> Option<&'static str> {
+        match (self.compat.is_empty(), self.slice_duration) {
+            (false, _) => Some("--compat"),
+            (true, Some(_)) => Some("--slice-duration"),
+            (true, None) => None,
+        }
+    }
+
     /// What is printed.
     pub(super) fn shown(&self) -> Shown {
         Shown::of(self.format, self.quiet)
@@ -63,7 +90,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
         return Err(Failure::statement(Exit::Usage, message).with_hint("report on it when it has ended"));
     }
     let screen = terminal::screen();
-    let (report, unwritten) = report::generate(dir, screen)?;
+    let (report, unwritten) = report::generate(dir, &args.wanted(), screen)?;
     finish(&report, unwritten, dir, screen, args.shown())?;
     if report.came_to_its_end() && report.profiling.outcomes.succeeded == 0 {
         let failure = no_success(&report);
@@ -78,6 +105,12 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
         None => Exit::Success,
     };
     Ok(held(exit, &report))
+}
+
+/// The error about a flag for single runs and the folder of several.
+pub(super) fn names_an_experiment(flag: &str, dir: &Path) -> Failure {
+    let what = format!("use `{flag}` for the experiment in `{}`: it is about single runs", dir.display());
+    Failure::new(Exit::Usage, what).with_hint("name the folder of one of its runs, below `runs`")
 }
 
 /// The run's folder, where its journal is named.

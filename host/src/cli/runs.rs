@@ -21,7 +21,7 @@ use crate::{
     },
     experiment::past::{self, Past},
     report::{
-        file_names,
+        file_in, file_names,
         past_runs::{self, PastRun},
     },
     run::lock,
@@ -155,7 +155,9 @@ pub(super) fn check_has_form(dir: &Path, shown: Shown) -> Result<(), Failure> {
 pub(super) fn stored(dir: &Path, format: ReportFormat) -> Result<String, Failure> {
     let again = || format!("`prony report {}` makes it from the journal", dir.display());
     let (path, hint) = match format {
-        ReportFormat::Text => past::table_in(dir).unwrap_or_else(|| (dir.join(file_names::CONSOLE), again())),
+        ReportFormat::Text => {
+            past::table_in(dir).unwrap_or_else(|| (file_in(dir, file_names::CONSOLE), again()))
+        }
         ReportFormat::Json => (past::json_in(dir).unwrap_or_else(|| dir.join(file_names::SUMMARY)), again()),
         ReportFormat::Markdown => (dir.join(file_names::MARKDOWN), again()),
     };

@@ -5,6 +5,7 @@ use std::{error::Error, fmt};
 use super::{
     class::ClassError,
     endpoint_options::{self, EndpointOptionError},
+    exports::PrefixError,
     goodput::ObjectiveError,
     hook_error::HookError,
     keys::in_file,
@@ -201,6 +202,9 @@ pub(crate) enum ConfigError {
     /// A command around a run or a phase that is none.
     #[error(transparent)]
     Hook(#[from] HookError),
+    /// Text that no name of a file can begin with.
+    #[error(transparent)]
+    Prefix(#[from] PrefixError),
     /// Text that is no option of the endpoint.
     #[error(transparent)]
     EndpointOption(#[from] EndpointOptionError),
@@ -243,6 +247,7 @@ impl ConfigError {
             Self::ServiceOption(error) => Some(error.by),
             Self::EndpointOption(error) => Some(error.by),
             Self::Hook(error) => Some(error.origin()),
+            Self::Prefix(error) => Some(error.by),
             Self::NoPayloads { .. } | Self::TooLarge(_) | Self::Ramp(_) => None,
         }
     }
@@ -293,6 +298,7 @@ impl Explain for ConfigError {
             Self::TooLarge(error) => error.hint(),
             Self::Pair(error) => error.hint(),
             Self::Hook(error) => error.hint(),
+            Self::Prefix(error) => error.hint(),
             Self::ServiceOption(_) => services::EXAMPLE.to_owned(),
             Self::EndpointOption(_) => endpoint_options::EXAMPLE.to_owned(),
         }

@@ -12,6 +12,7 @@ use super::{
     classes, content, dialogues, effect,
     environment::Environment,
     error::{ConfigError, ConfigErrors},
+    exports,
     goodput::Measurable,
     hooks, load, media,
     objectives::Objectives,
@@ -101,6 +102,7 @@ pub(crate) fn resolve(
     let (server_metrics, no_metrics) = target::server_metrics(spec, &target.urls, &mut problems);
     let services = problems.note(services::services(spec)).unwrap_or_default();
     let hooks = hooks::hooks(spec, &phases, &mut problems);
+    let exports = exports::exports(spec, &mut problems);
     problems.finish()?;
     let (workers, workers_warning) = workers(spec, &phases, facts);
     let run = effect::Situation {
@@ -133,6 +135,7 @@ pub(crate) fn resolve(
         services,
         export_outputs: spec.export_outputs_json.is_given(),
         export_http_trace: spec.export_http_trace.is_given(),
+        exports,
         deadline_s: spec.deadline.value(),
         replies: spec.replies.value().unwrap_or_default(),
         cache_bust: dialogues::cache_bust(spec),

@@ -21,8 +21,8 @@ use super::{
     rate_series::RateSeries,
 };
 use crate::plan::{
-    CacheBustTarget, ConnectionReuse, Grace, OverflowPolicy, PromptCorpus, ReplyPolicy, SequenceLaw,
-    Smoothness, TransportKind,
+    CacheBustTarget, Compat, ConnectionReuse, ExportLevel, Grace, OverflowPolicy, PromptCorpus, ReplyPolicy,
+    SequenceLaw, ServerMetricsFormat, Smoothness, TransportKind,
     media::{AudioFormat, ImageFormat, PictureSampling, VideoContent, VideoFormat},
 };
 
@@ -454,6 +454,11 @@ run_spec! {
     artifact_dir: PathBuf = "--artifact-dir" in artifact_dir;
     export_outputs_json: () = "--export-outputs-json" in export_outputs_json;
     export_http_trace: () = "--export-http-trace" in export_http_trace;
+    compat: Vec<Compat> = "--compat" in exports.compat;
+    export_level: ExportLevel = "--export-level" in exports.export_level;
+    slice_duration: f64 = "--slice-duration" in exports.slice_duration;
+    profile_export_prefix: String = "--profile-export-prefix" in exports.profile_export_prefix;
+    server_metrics_formats: Vec<ServerMetricsFormat> = "--server-metrics-formats" in exports.server_metrics_formats;
     dry_run: NonZeroU64 = "--dry-run" in dry_run;
     dry_run_output: PathBuf = "--dry-run-output" in dry_run_output;
     overwrite: () = "--overwrite" in overwrite;

@@ -13,7 +13,7 @@ use super::best::Key;
 use crate::{
     bounded,
     metrics::{ObjectiveState, quantile::PERCENTILES},
-    report::file_names,
+    report::{self, file_names},
 };
 
 /// Statistics that are compared over runs; sums of values are not, since runs have several numbers of requests.
@@ -109,7 +109,7 @@ pub(super) fn values_of_requests(
     dir: &Path,
     metrics: &BTreeSet<&str>,
 ) -> io::Result<BTreeMap<String, Vec<f64>>> {
-    let file = BufReader::new(File::open(dir.join(file_names::REQUESTS))?);
+    let file = BufReader::new(File::open(report::requests_in(dir))?);
     let mut dated: BTreeMap<&str, Vec<(u64, f64)>> = BTreeMap::new();
     for line in file.lines() {
         let record: Value = serde_json::from_str(&line?)?;

@@ -85,6 +85,13 @@ impl Columns {
         self
     }
 
+    /// The same without metrics of what was going on at each moment.
+    pub(super) fn without_curves(mut self) -> Self {
+        self.by_metric.retain(|(metric, _)| curve(metric).is_none());
+        self.flights = None;
+        self
+    }
+
     /// Makes room for as many requests as there may be.
     pub(super) fn reserve(&mut self, most: usize) {
         for (_, column) in &mut self.by_metric {

@@ -8,8 +8,8 @@ use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
 use crate::{
     config::redact,
     plan::{
-        CacheBust, Classes, ConnectionReuse, ContextConfig, DatasetConfig, DialogueConfig, Hooks, LengthLaw,
-        Load, Phase, Plan, PromptCorpus, Ramp, ReplyPolicy, Role, Rules, Sampling, SequenceLaw,
+        CacheBust, Classes, ConnectionReuse, ContextConfig, DatasetConfig, DialogueConfig, Exports, Hooks,
+        LengthLaw, Load, Phase, Plan, PromptCorpus, Ramp, ReplyPolicy, Role, Rules, Sampling, SequenceLaw,
         SequenceLengths, ServerMetricsConfig, ServicesConfig, StopRule, Target, TlsConfig, TokenizerChoice,
         TransportKind, media::MediaConfig,
     },
@@ -128,6 +128,7 @@ pub(crate) fn config() -> Plan {
         isolate: Vec::new(),
         export_outputs: false,
         export_http_trace: false,
+        exports: Exports::default(),
         deadline_s: None,
         replies: ReplyPolicy::Live,
         cache_bust: CacheBust::default(),

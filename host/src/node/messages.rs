@@ -153,7 +153,9 @@ impl NodeEvent {
         let model = answer.model.as_ref().map_or(0, String::len);
         let arrivals: usize = answer.choice_times.later_arrivals().map(|text| text.len() + LIGHT).sum();
         let addition = finished.addition.as_ref().map_or(0, Addition::weight);
+        let bodies = finished.exchange.bodies.as_ref().map_or(0, |bodies| bodies.weight());
         texts
+            + bodies
             + addition
             + reasons
             + facts
@@ -169,6 +171,7 @@ impl NodeEvent {
         let Self::Finished(mut finished) = self else { return self };
         finished.exchange.answer = Answer::default();
         finished.addition = None;
+        finished.exchange.bodies = None;
         if finished.exchange.outcome.is_ok() {
             finished.exchange.outcome = Outcome::of(Some(ErrorDetails {
                 kind: FailureKind::TooLarge.into(),

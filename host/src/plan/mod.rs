@@ -9,6 +9,7 @@ mod content;
 mod corpus;
 mod deal;
 mod dialogue;
+mod exports;
 mod hooks;
 mod length;
 mod load;
@@ -38,6 +39,7 @@ pub(crate) use self::{
     corpus::PromptCorpus,
     deal::{Deal, DealOrder, common_divisor},
     dialogue::{ContextConfig, DialogueConfig, PrefixPool, SystemPrompt},
+    exports::{Compat, ExportLevel, Exports, ServerMetricsFormat},
     hooks::{CacheReset, Hooks, PhaseCommand, ProfilerCalls},
     length::{LengthLaw, LengthPair, ObservedLength, SequenceLaw, SequenceLengths, log_deviation},
     load::{Law, Limit, Load, Smoothness, Users},
@@ -89,6 +91,8 @@ pub(crate) struct Plan {
     pub(crate) export_outputs: bool,
     /// Write the instants of each request into its line.
     pub(crate) export_http_trace: bool,
+    /// Which files the run leaves beside those that every run leaves.
+    pub(crate) exports: Exports,
     /// The mock server sends a recorded response, whatever it is asked.
     pub(crate) is_recorded: bool,
     /// Seconds from the start of the run to its end at the latest.

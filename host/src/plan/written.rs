@@ -16,6 +16,7 @@ use super::{
     cache_bust::CacheBust,
     classes::Classes,
     content::{DatasetConfig, ReplyPolicy, TokenizerChoice},
+    exports::Exports,
     hooks::Hooks,
     load::{Law, Limit, Load, Smoothness, Users},
     lossy,
@@ -68,6 +69,8 @@ pub(crate) struct WrittenPlan {
     export_outputs: bool,
     #[serde(default)]
     export_http_trace: bool,
+    #[serde(default, skip_serializing_if = "Exports::are_default")]
+    exports: Exports,
     #[serde(default = "default_drain_s")]
     drain_s: f64,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -161,6 +164,7 @@ impl WrittenPlan {
             services: plan.services,
             export_outputs: plan.export_outputs,
             export_http_trace: plan.export_http_trace,
+            exports: plan.exports,
             drain_s,
             is_recorded: plan.is_recorded,
             deadline_s: plan.deadline_s,
@@ -195,6 +199,7 @@ impl WrittenPlan {
             services: self.services,
             export_outputs: self.export_outputs,
             export_http_trace: self.export_http_trace,
+            exports: self.exports,
             is_recorded: self.is_recorded,
             deadline_s: self.deadline_s,
             replies: self.replies,

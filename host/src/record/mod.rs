@@ -11,9 +11,11 @@ mod mark;
 mod mask;
 mod open;
 mod prefixes;
+pub(crate) mod raw;
 pub(crate) mod recorder;
 mod replies;
 pub(crate) mod settings;
+mod waiting;
 
 use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
 use serde::{Deserialize, Serialize};

@@ -8,7 +8,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
         mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
@@ -29,7 +29,9 @@ use super::{
     mask,
     open::{Entry, Next, Open},
     prefixes::{Heard, Prefixes},
+    raw::RawFile,
     replies::Replies,
+    waiting::Waiting,
 };
 use crate::{
     clock::Clock,
@@ -46,9 +48,6 @@ const BATCH: usize = 64;
 /// How long the thread rests when it has kept everything. Who hands over to a thread that waits has to wake it up, which
 /// costs a worker more than handing over; and what is not written yet is lost with the process.
 const REST: Duration = Duration::from_millis(5);
-
-/// So many requests waiting to be recorded are worth a word in the report.
-const NOTABLE_BACKLOG: usize = 10_000;
 
 /// Why a run was not recorded to its end.
 #[derive(Debug, thiserror::Error)]
@@ -140,18 +139,10 @@ pub(crate) struct RecorderHandle {
     waiting: Arc<Waiting>,
 }
 
-/// What waits for the recorder.
-#[derive(Debug, Default)]
-struct Waiting {
-    requests: AtomicUsize,
-    most_requests: AtomicUsize,
-}
-
 impl RecorderHandle {
     /// Hands over a request that is over. Never waits: what the recorder cannot keep up with waits in memory.
     pub(crate) fn finished(&self, finished: Finished) {
-        let waiting = self.waiting.requests.fetch_add(1, Ordering::Relaxed) + 1;
-        self.waiting.most_requests.fetch_max(waiting, Ordering::Relaxed);
+        self.waiting.come();
         self.send(Input::Finished(Box::new(finished)));
     }
 
@@ -180,12 +171,9 @@ impl RecorderHandle {
         self.inputs.send(input).map_err(|_| PublishError::Closed)
     }
 
-    /// What the report should say about how far the recorder was behind.
-    pub(crate) fn note(&self) -> Option<String> {
-        let most = self.waiting.most_requests.load(Ordering::Relaxed);
-        (most >= NOTABLE_BACKLOG).then(|| {
-            format!("up to {most} requests waited for their tokens to be counted: memory grew, the measurement did not suffer")
-        })
+    /// What the report should say about how far the recorder was behind, and about what it could not keep.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        self.waiting.notes()
     }
 
     /// Waits until everything handed over so far is in the journal, and the services have been sent its records. Counting is
@@ -262,6 +250,7 @@ impl Recorder {
         });
         let recording = Recording {
             texts: TextStore::new(dir, &header.run_id),
+            raw: RawFile::of(dir, header),
             counters: counters.transpose().map_err(no_thread)?,
             waiting: Arc::clone(&handle.waiting),
             open: Open::default(),
@@ -337,6 +326,8 @@ struct Recording {
     config: RecorderConfig,
     journal: Writer,
     texts: TextStore,
+    /// Bodies, if the run keeps them.
+    raw: Option<RawFile>,
     counters: Option<Counters>,
     waiting: Arc<Waiting>,
     open: Open,
@@ -425,6 +416,10 @@ impl Recording {
             append(&mut self.journal, &Frame::Counted(std::mem::take(&mut self.counted)))?;
         }
         self.journal.flush()?;
+        if let Some(raw) = &mut self.raw {
+            raw.flush();
+            self.waiting.lack_bodies(raw.missing());
+        }
         if self.open.is_done() {
             self.texts.forget();
         }
@@ -443,7 +438,7 @@ impl Recording {
         for next in self.ready.drain(..) {
             match next {
                 Next::Record(Entry { record, .. }, _) => {
-                    self.waiting.requests.fetch_sub(1, Ordering::Relaxed);
+                    self.waiting.go();
                     config.live.note_tokens(&record);
                     if config.bus.has_listener(RecordBatch::TYPE) {
                         batch.records.push(config.summary(&record));
@@ -514,8 +509,12 @@ impl Recording {
     fn keep_finished(&mut self, mut finished: Finished) -> Result<(), JournalError> {
         let addition = finished.addition.take().filter(|_| self.config.tokenizer.is_some());
         let addition = addition.filter(|_| !self.prefixes.is_full());
+        let bodies = finished.exchange.bodies.take();
         let (mut record, texts) = build(finished, self.config.recipe());
         mask::record(&mut record, &self.config.redactor);
+        if let Some((raw, bodies)) = self.raw.as_mut().zip(bodies) {
+            raw.keep(&record, self.config.phase_kind(record.phase), &bodies, &self.config.redactor);
+        }
         self.config.live.note(&record);
         // After the journal has the record: to cut a prompt costs a look at all of it, media too.
         let heard = |record: &Record, texts: Option<&Texts>| {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::error::ReportError;
+use crate::plan::Exports;
 
 /// A file that cannot be written: a missing right, a full disk.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +76,8 @@ fn temporary_name(name: &str) -> String {
 pub(super) struct Files<'a> {
     /// None where nothing is to be written.
     dir: Option<&'a Path>,
+    /// Which files there are to be, and how they are called.
+    exports: Exports,
     written: Vec<PathBuf>,
     unwritten: Vec<PathBuf>,
     /// Why the first of the unwritten ones is missing.
@@ -84,12 +87,33 @@ pub(super) struct Files<'a> {
 impl<'a> Files<'a> {
     /// None yet, in this folder.
     pub(super) fn of(dir: &'a Path) -> Self {
-        Self { dir: Some(dir), written: Vec::new(), unwritten: Vec::new(), reason: None }
+        Self { dir: Some(dir), ..Self::nowhere() }
     }
 
     /// For a report of which no file is wanted.
     pub(super) fn nowhere() -> Self {
-        Self { dir: None, written: Vec::new(), unwritten: Vec::new(), reason: None }
+        Self {
+            dir: None,
+            exports: Exports::default(),
+            written: Vec::new(),
+            unwritten: Vec::new(),
+            reason: None,
+        }
+    }
+
+    /// From now on, files are those that the run was asked for.
+    pub(super) fn are(&mut self, exports: Exports) {
+        self.exports = exports;
+    }
+
+    /// Which files there are to be.
+    pub(super) fn exports(&self) -> &Exports {
+        &self.exports
+    }
+
+    /// What a file is called that has this name without a prefix.
+    pub(super) fn name(&self, name: &str) -> String {
+        self.exports.file_name(name).into_owned()
     }
 
     pub(super) fn dir(&self) -> &Path {

@@ -13,6 +13,7 @@ use prony_plugin_api::message::PhaseKind;
 use super::{
     errors::{ErrorGroups, Position},
     models_seen::ModelsSeen,
+    other_tools::{ToolLens, ToolPart},
     outputs::Outputs,
     page::{Judged, Row},
     records::LineStyle,
@@ -20,7 +21,8 @@ use super::{
     server_metrics::Flights,
 };
 use crate::{
-    metrics::{Aggregator, Measured},
+    metrics::{Aggregator, Measured, slices::Slices},
+    plan::ExportLevel,
     record::{
         Record, RunHeader,
         journal::{Decoded, RawRecords},
@@ -35,6 +37,11 @@ pub(super) struct Lens {
     style: LineStyle,
     wall_start_ns: u64,
     keeps_outputs: bool,
+    /// Requests have lines.
+    has_lines: bool,
+    /// No request yet, if there are to be slices of time.
+    slices: Option<Slices>,
+    tools: ToolLens,
     /// Base URLs, if what is in flight to them is compared with what their servers say.
     places: Option<usize>,
     recount: Arc<Recount>,
@@ -51,6 +58,9 @@ impl Lens {
             style: LineStyle::of(header),
             wall_start_ns: header.wall_start_ns,
             keeps_outputs: header.settings.export_outputs,
+            has_lines: header.settings.exports.level != ExportLevel::Summary,
+            slices: header.settings.exports.slice_s.map(|seconds| Slices::new(header, seconds)),
+            tools: ToolLens::of(header),
             places: Some(header.settings.urls.len()).filter(|_| header.settings.server_metrics),
         }
     }
@@ -64,6 +74,20 @@ impl Lens {
     /// The records that come next may be of this phase, too.
     pub(super) fn phase_started(&mut self, index: u32, kind: PhaseKind, at_ns: u64) {
         self.aggregator.phase_started(index, kind, at_ns);
+        self.tools.phase_started(kind, at_ns);
+        if let Some(slices) = self.slices.as_mut().filter(|_| kind == PhaseKind::Profiling) {
+            slices.begin(at_ns);
+        }
+    }
+
+    /// What other tools look at records with.
+    pub(super) fn tools(&self) -> &ToolLens {
+        &self.tools
+    }
+
+    /// Slices of time without any request, if there are to be some.
+    pub(super) fn slices(&self) -> Option<&Slices> {
+        self.slices.as_ref()
     }
 }
 
@@ -80,6 +104,10 @@ pub(super) struct Chunk {
     pub(super) rows: Vec<Row>,
     /// Texts, if the run keeps them.
     pub(super) outputs: Option<Outputs>,
+    /// What they come to for other tools.
+    pub(super) tools: ToolPart,
+    /// What was done in each slice of time, if there are some.
+    pub(super) slices: Option<Slices>,
     /// Failures of each phase.
     pub(super) errors: BTreeMap<u32, ErrorGroups>,
     /// Models that the server said it ran while profiling.
@@ -103,6 +131,8 @@ impl Chunk {
             warmup: Vec::new(),
             rows: Vec::new(),
             outputs: lens.keeps_outputs.then(Outputs::default),
+            tools: lens.tools.part(),
+            slices: lens.slices.clone(),
             errors: BTreeMap::new(),
             models_seen: ModelsSeen::default(),
             flights: Flights::default(),
@@ -122,7 +152,9 @@ impl Chunk {
                 continue;
             };
             self.uncounted += u64::from(!is_counted);
-            self.take(&record, Position { piece, record: number }, lens, &mut measured)?;
+            let at = Position { piece, record: number };
+            let kind = self.take(&record, at, lens, &mut measured)?;
+            self.tools.take(&lens.tools, record, kind, at)?;
         }
         Ok(())
     }
@@ -133,14 +165,16 @@ impl Chunk {
         at: Position,
         lens: &Lens,
         measured: &mut Measured,
-    ) -> serde_json::Result<()> {
+    ) -> serde_json::Result<PhaseKind> {
         let is_good = self.aggregator.record(record, measured);
         let kind = self.aggregator.kind_of(record.phase);
         let lines = match kind {
             PhaseKind::Profiling => &mut self.profiled,
             PhaseKind::Warmup => &mut self.warmup,
         };
-        lens.style.write(record, kind, is_good, measured, lines)?;
+        if lens.has_lines {
+            lens.style.write(record, kind, is_good, measured, lines)?;
+        }
         let slow_ms = f64::from_bits(lens.slow.load(Ordering::Relaxed));
         let is_measured = kind == PhaseKind::Profiling;
         let judged = Judged { is_measured, is_good, from_schedule: self.aggregator.is_open(record.phase) };
@@ -157,7 +191,8 @@ impl Chunk {
                 outputs.record(record, measured, lens.wall_start_ns);
             }
             record.model.iter().for_each(|model| self.models_seen.count(record.class, model, 1));
+            self.slices.iter_mut().for_each(|slices| slices.record(record));
         }
-        Ok(())
+        Ok(kind)
     }
 }

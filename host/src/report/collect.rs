@@ -4,37 +4,38 @@
 //! Decoding records and telling them as JSON is nearly all of the work. All cores do it, a batch of pieces at a time, while
 //! the batch before is taken in, in the order of the journal, and the batch after is read: see [`collect`].
 
-use std::{
-    collections::BTreeMap,
-    io::{self, Write},
-    path::Path,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, io, path::Path, sync::Arc};
 
 use prony_plugin_api::{
     Message,
-    message::{PhaseKind, ServerMetricsBatch},
+    message::{PhaseKind, ServerMetricsBatch, ServerMetricsSample},
 };
 use rayon::prelude::*;
 
 use super::{
-    artifacts::{Artifact, Files},
+    artifacts::Files,
     chunk::{Chunk, Lens},
     error::ReportError,
     errors::{ErrorGroup, ErrorGroups},
     file_names,
+    lines::Lines,
     messages::{self, Messages},
     model::{PhaseReport, Report},
     models_seen::ModelsSeen,
+    other_tools::{ToolFiles, ToolFindings},
     outputs::Outputs,
     page,
     prefix_cache::{Around, PrefixCacheReport},
     recount::Recount,
     server_metrics::{self, Flights, PhaseWindow, ServerMetricsReport, Timeline},
+    slices,
 };
 use crate::{
-    metrics::{Aggregator, ClientReport, PhaseResults, PhaseSpan},
-    plan::Role,
+    metrics::{
+        Aggregator, ClientReport, PhaseResults, PhaseSpan,
+        slices::{Slice, Slices},
+    },
+    plan::{Compat, ExportLevel, Exports, Role, ServerMetricsFormat},
     record::{
         Frame, Mark, RESET_KV_CACHE, RunEnd, RunHeader,
         journal::{Beginning, Damage, Piece, RawRecords, Reader},
@@ -56,6 +57,31 @@ pub(super) struct Collected {
     pub(super) server_metrics: Option<ServerMetricsReport>,
     /// What the page is made of.
     pub(super) page: page::Ingredients,
+    /// What it comes to for other tools.
+    pub(super) tools: ToolFindings,
+    /// The slices of time, if there are to be some.
+    pub(super) slices: Option<Vec<Slice>>,
+}
+
+/// What is asked of a report beside what its run was asked for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wanted {
+    /// Other tools whose files are written.
+    pub(crate) compat: Vec<Compat>,
+    /// Length of a slice of time, in seconds.
+    pub(crate) slice_s: Option<f64>,
+}
+
+impl Wanted {
+    /// Both together.
+    fn beside(&self, exports: &mut Exports) {
+        for tool in &self.compat {
+            if !exports.has(*tool) {
+                exports.compat.push(*tool);
+            }
+        }
+        exports.slice_s = self.slice_s.or(exports.slice_s);
+    }
 }
 
 /// Reads the journal of a run's folder and writes the files with one line a request. Tokens are counted that the run has not
@@ -63,10 +89,11 @@ pub(super) struct Collected {
 pub(super) fn collect(
     dir: &Path,
     end_of: Option<&str>,
+    wanted: &Wanted,
     files: &mut Files<'_>,
 ) -> Result<Collected, ReportError> {
     let mut reader = Reader::open(dir)?;
-    let (header, is_header_lost) = match reader.begin() {
+    let (mut header, is_header_lost) = match reader.begin() {
         Beginning::Header(header) => (*header, false),
         Beginning::Lost if end_of.is_none() => (RunHeader::lost(), true),
         Beginning::Lost | Beginning::Nothing => {
@@ -79,9 +106,11 @@ pub(super) fn collect(
     if end_of.is_none() {
         reader.with_texts(dir, &header.run_id);
     }
+    wanted.beside(&mut header.settings.exports);
+    files.are(header.settings.exports.clone());
     let lens = Lens::of(&header, Recount::of(&header));
+    let mut pass = Pass::new(files, header, &lens);
     let mut batches = Batches { reader, pieces: 0, lens: Arc::new(lens) };
-    let mut pass = Pass::new(files, header);
     pass.is_header_lost = is_header_lost;
     pass.aggregator.reserve(&pass.header, batches.reader.most_records());
     let mut batch = batches.next();
@@ -158,41 +187,6 @@ impl Work {
     }
 }
 
-/// A file with one line a request.
-enum Lines {
-    /// Nothing has come yet.
-    Awaited(&'static str),
-    /// It is being written.
-    Begun(Artifact),
-    /// It cannot be written.
-    Lost,
-}
-
-impl Lines {
-    /// Appends lines. The first ones make the file.
-    fn add(&mut self, files: &mut Files<'_>, lines: &[u8]) {
-        self.fill(files, |out| out.write_all(lines));
-    }
-
-    fn fill(&mut self, files: &mut Files<'_>, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
-        let begun = match std::mem::replace(self, Self::Lost) {
-            Self::Awaited(name) => files.attempt(|dir| Artifact::create(dir, name)),
-            Self::Begun(artifact) => Some(artifact),
-            Self::Lost => None,
-        };
-        let filled =
-            begun.and_then(|mut artifact| files.attempt(|_| artifact.fill(content).map(|()| artifact)));
-        *self = filled.map_or(Self::Lost, Self::Begun);
-    }
-
-    /// Gives the file its name, if there is one.
-    fn commit(self, files: &mut Files<'_>) {
-        if let Self::Begun(artifact) = self {
-            files.write(|_| artifact.commit());
-        }
-    }
-}
-
 /// What is known so far.
 struct Pass<'a, 'b> {
     files: &'a mut Files<'b>,
@@ -207,6 +201,10 @@ struct Pass<'a, 'b> {
     models_seen: ModelsSeen,
     page: page::Gathered,
     server_metrics: Timeline,
+    /// Every scrape, if that is wanted.
+    scrapes: Lines,
+    tools: ToolFiles,
+    slices: Option<Slices>,
     flights: Flights,
     messages: Messages,
     marks: Vec<Mark>,
@@ -219,15 +217,27 @@ struct Pass<'a, 'b> {
 }
 
 impl<'a, 'b> Pass<'a, 'b> {
-    fn new(files: &'a mut Files<'b>, header: RunHeader) -> Self {
-        let mut profiled = Lines::Awaited(file_names::REQUESTS);
+    fn new(files: &'a mut Files<'b>, header: RunHeader, lens: &Lens) -> Self {
+        let exports = files.exports().clone();
+        let has_lines = exports.level != ExportLevel::Summary;
+        let is_shared = exports.has(Compat::Aiperf);
+        let name = if is_shared { file_names::OWN_REQUESTS } else { file_names::REQUESTS };
         // It is there where nothing was profiled, too.
-        profiled.add(files, &[]);
+        let profiled = Lines::begun(files, has_lines.then_some(name));
+        let tools = ToolFiles::new(lens.tools(), files);
+        let has_scrapes = exports.has_server_metrics(ServerMetricsFormat::Jsonl);
         Self {
             files,
             aggregator: Aggregator::new(&header),
             profiled,
-            warmup: Lines::Awaited(file_names::WARMUP_REQUESTS),
+            warmup: if has_lines { Lines::Awaited(file_names::WARMUP_REQUESTS) } else { Lines::Unwanted },
+            scrapes: if has_scrapes {
+                Lines::Awaited(file_names::SERVER_METRICS_LINES)
+            } else {
+                Lines::Unwanted
+            },
+            tools,
+            slices: lens.slices().cloned(),
             outputs: header.settings.export_outputs.then(Outputs::default),
             errors: BTreeMap::new(),
             models_seen: ModelsSeen::default(),
@@ -284,6 +294,10 @@ impl<'a, 'b> Pass<'a, 'b> {
         }
         self.outputs.iter_mut().zip(part.outputs).for_each(|(outputs, more)| outputs.merge(more));
         self.flights.merge(part.flights);
+        self.tools.take(part.tools, self.files);
+        if let Some((slices, more)) = self.slices.as_mut().zip(part.slices) {
+            slices.merge(more);
+        }
         for (phase, more) in part.errors {
             self.errors.entry(phase).or_default().merge(more);
         }
@@ -296,7 +310,7 @@ impl<'a, 'b> Pass<'a, 'b> {
 
     fn take_scrapes(&mut self, service: &str, payload: &[u8]) {
         match ServerMetricsBatch::decode(payload) {
-            Ok(batch) => batch.samples.into_iter().for_each(|sample| self.server_metrics.push(sample)),
+            Ok(batch) => batch.samples.into_iter().for_each(|sample| self.take_scrape(sample)),
             Err(error) => {
                 let why = if payload.is_empty() { "it is empty".to_owned() } else { error.message };
                 let note = messages::unreadable(service, ServerMetricsBatch::TYPE, 1, &why);
@@ -307,13 +321,27 @@ impl<'a, 'b> Pass<'a, 'b> {
         }
     }
 
+    fn take_scrape(&mut self, sample: ServerMetricsSample) {
+        if self.files.exports().has_server_metrics(ServerMetricsFormat::Jsonl) {
+            let mut line = Vec::new();
+            let written = server_metrics::lines::append(&sample, self.header.wall_start_ns, &mut line);
+            self.scrapes
+                .fill(self.files, |out| written.map_err(io::Error::from).and_then(|()| out.write_all(&line)));
+        }
+        self.server_metrics.push(sample);
+    }
+
     fn finish(mut self, damage: Damage) -> Collected {
         let client =
             ClientReport { process: self.end.as_ref().and_then(|end| end.usage), ..self.aggregator.client() };
         let phases: Vec<PhaseSpan> = self.aggregator.phases().collect();
         let by_url = self.aggregator.results_by_url();
         let by_class = self.aggregator.results_by_class();
-        let (files, lines, aggregator) = (self.files, [self.profiled, self.warmup], self.aggregator);
+        let tools = self.tools.finish(self.files, &phases);
+        let slices = self.slices.map(|slices| slices.finish(&phases));
+        self.notes.extend(slices.as_ref().filter(|slices| slices.is_none()).map(|_| slices::too_many()));
+        let lines = [self.profiled, self.warmup, self.scrapes];
+        let (files, aggregator) = (self.files, self.aggregator);
         // Where there are files of an older report, to put these in their place takes as long as all percentiles.
         let ((), results) =
             rayon::join(|| lines.into_iter().for_each(|lines| lines.commit(files)), || aggregator.results());
@@ -374,7 +402,7 @@ impl<'a, 'b> Pass<'a, 'b> {
             files: Vec::new(),
         };
         let page = page::Ingredients { gathered: self.page, curves };
-        Collected { report, outputs: self.outputs, server_metrics, page }
+        Collected { report, outputs: self.outputs, server_metrics, page, tools, slices: slices.flatten() }
     }
 }
 

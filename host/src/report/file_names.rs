@@ -33,5 +33,41 @@ pub(crate) const MARKDOWN: &str = "profile_export_prony.md";
 /// Everything as one page for a browser.
 pub(crate) const PAGE: &str = "report.html";
 
+/// Profiled requests, where AIPerf's are under the usual name.
+pub(crate) const OWN_REQUESTS: &str = "profile_export_prony.jsonl";
+
+/// Bodies of requests and responses, one exchange a line. The run itself writes it.
+pub(crate) const RAW: &str = crate::record::raw::FILE_NAME;
+
+/// The numbers of each slice of time.
+pub(crate) const SLICES: &str = "slices.json";
+
+/// The same as one table.
+pub(crate) const SLICES_TABLE: &str = "slices.csv";
+
+/// Every scrape of the servers' own metrics, one a line.
+pub(crate) const SERVER_METRICS_LINES: &str = "server_metrics_export.jsonl";
+
+/// AIPerf's summary.
+pub(crate) const AIPERF: &str = "profile_export_aiperf.json";
+
+/// AIPerf's tables.
+pub(crate) const AIPERF_TABLE: &str = "profile_export_aiperf.csv";
+
+/// AIPerf's slices of time.
+pub(crate) const AIPERF_TIMESLICES: &str = "profile_export_aiperf_timeslices.json";
+
+/// The same as a table.
+pub(crate) const AIPERF_TIMESLICES_TABLE: &str = "profile_export_aiperf_timeslices.csv";
+
+/// AIPerf's preview of what is sent. The run itself writes it.
+pub(crate) const AIPERF_INPUTS: &str = "inputs.json";
+
+/// The results of `vllm bench serve`.
+pub(crate) const VLLM: &str = "vllm_bench.json";
+
+/// Those of `guidellm benchmark run`.
+pub(crate) const GUIDELLM: &str = "benchmarks.json";
+
 /// What the console showed.
 pub(crate) const CONSOLE: &str = "profile_export_console.txt";

@@ -18,12 +18,14 @@ pub(crate) mod file_names;
 mod headline;
 pub(crate) mod json;
 mod line_metrics;
+mod lines;
 pub(crate) mod markdown;
 mod marks;
 pub(crate) mod messages;
 mod model;
 mod models_seen;
 pub(crate) mod objectives;
+mod other_tools;
 mod outputs;
 mod page;
 pub(crate) mod past_runs;
@@ -33,6 +35,7 @@ mod recount;
 mod server_metrics;
 mod service_tables;
 mod sessions;
+mod slices;
 pub(crate) mod speed_bench;
 #[cfg(test)]
 mod tests;
@@ -45,23 +48,29 @@ mod writers;
 use std::path::Path;
 
 pub(crate) use self::{
+    collect::Wanted,
     error::{ReportError, again_from_the_journal},
     file_names::SETTINGS,
     messages::HEARS,
     model::Report,
     verdict::why_incomplete,
-    writers::possible_files,
+    writers::{file_in, possible_files, prefixed_files, requests_in},
 };
 use crate::{chart, screen::Screen};
 use artifacts::Files;
 
-/// Reads the journal of a run's folder and writes the report's files beside it, the one for people as `screen` shows it.
+/// Reads the journal of a run's folder and writes the report's files beside it, the one for people as `screen` shows it, and those
+/// that are `wanted` beside what the run was asked for.
 /// Tokens that the run has not counted are counted. The second part is the error about files that could not be written.
 ///
 /// # Errors
 /// There is no readable journal with a header. What stands in the journal stays.
-pub(crate) fn generate(dir: &Path, screen: Screen) -> Result<(Report, Option<ReportError>), ReportError> {
-    generate_with(dir, None, screen)
+pub(crate) fn generate(
+    dir: &Path,
+    wanted: &Wanted,
+    screen: Screen,
+) -> Result<(Report, Option<ReportError>), ReportError> {
+    generate_with(dir, None, wanted, screen)
 }
 
 /// The same at the end of the run with this identity, which does not wait for counting any more.
@@ -73,7 +82,7 @@ pub(crate) fn generate_at_end(
     run_id: &str,
     screen: Screen,
 ) -> Result<(Report, Option<ReportError>), ReportError> {
-    generate_with(dir, Some(run_id), screen)
+    generate_with(dir, Some(run_id), &Wanted::default(), screen)
 }
 
 /// The charts of the run in a folder, each with a name and as the text of an SVG file. Nothing is written.
@@ -81,7 +90,8 @@ pub(crate) fn generate_at_end(
 /// # Errors
 /// There is no readable journal with a header.
 pub(crate) fn charts(dir: &Path) -> Result<Vec<(String, String)>, ReportError> {
-    let collect::Collected { report, page, .. } = collect::collect(dir, None, &mut Files::nowhere())?;
+    let collect::Collected { report, page, .. } =
+        collect::collect(dir, None, &Wanted::default(), &mut Files::nowhere())?;
     let figures = page::figures(&report, page);
     Ok(figures.into_iter().map(|figure| (figure.name, chart::file(&figure.svg))).collect())
 }
@@ -89,10 +99,11 @@ pub(crate) fn charts(dir: &Path) -> Result<Vec<(String, String)>, ReportError> {
 fn generate_with(
     dir: &Path,
     end_of: Option<&str>,
+    wanted: &Wanted,
     screen: Screen,
 ) -> Result<(Report, Option<ReportError>), ReportError> {
     let mut files = Files::of(dir);
-    let mut collected = collect::collect(dir, end_of, &mut files)?;
+    let mut collected = collect::collect(dir, end_of, wanted, &mut files)?;
     writers::write_all(&mut collected, screen, &mut files);
     Ok((collected.report, files.into_error()))
 }

@@ -28,7 +28,8 @@ pub(super) fn metrics(table: &MetricTable) -> Map<String, Value> {
     table.rows().map(|(metric, stats)| (metric.tag.to_owned(), statistics(metric.unit, &stats))).collect()
 }
 
-fn statistics(unit: &str, stats: &Stats) -> Value {
+/// A metric as an object: its unit, and each statistic that it has.
+pub(super) fn statistics(unit: &str, stats: &Stats) -> Value {
     let mut object = Map::new();
     let mut set = |key: &str, value: Value| object.insert(key.to_owned(), value);
     set("unit", unit.into());

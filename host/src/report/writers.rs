@@ -2,16 +2,26 @@
 //!
 //! What `--overwrite` removes and what a run says that it wrote follow from it. A new form is one more entry.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
 
 use super::{
     artifacts::{self, Files},
     collect::Collected,
-    console, csv, file_names, json, markdown, outputs, page,
+    console, csv, file_names, json, markdown, other_tools, outputs, page,
     server_metrics::{self, csv as server_metrics_csv},
-    sessions,
+    sessions, slices,
 };
-use crate::{record::journal, screen::Screen};
+use crate::{
+    plan::{Exports, ServerMetricsFormat},
+    record::{
+        journal::{self, Beginning, Reader},
+        raw,
+    },
+    screen::Screen,
+};
 
 /// A form of a report.
 #[derive(Debug)]
@@ -28,8 +38,8 @@ pub(super) struct Writer {
 /// When a writer writes.
 #[derive(Debug)]
 enum Writing {
-    /// Before the run.
-    BeforeTheRun,
+    /// By the run itself, before its load or during it: a report does not change them.
+    ByTheRun,
     /// While the journal is read ([`super::collect`]): it may have more requests than memory has room for.
     WithTheJournal,
     /// When everything is known.
@@ -37,17 +47,34 @@ enum Writing {
 }
 
 /// All of them, in the order in which their files are written and named.
-const WRITERS: [Writer; 9] = [
+const WRITERS: [Writer; 13] = [
     Writer {
         name: "settings",
         format_version: None,
         files: &[file_names::SETTINGS],
-        writing: Writing::BeforeTheRun,
+        writing: Writing::ByTheRun,
+    },
+    Writer {
+        name: "bodies",
+        format_version: Some(raw::SCHEMA_VERSION),
+        files: &[file_names::RAW],
+        writing: Writing::ByTheRun,
+    },
+    Writer {
+        name: "preview of requests",
+        format_version: None,
+        files: &[file_names::AIPERF_INPUTS],
+        writing: Writing::ByTheRun,
     },
     Writer {
         name: "requests",
         format_version: None,
-        files: &[file_names::REQUESTS, file_names::WARMUP_REQUESTS],
+        files: &[
+            file_names::REQUESTS,
+            file_names::OWN_REQUESTS,
+            file_names::WARMUP_REQUESTS,
+            file_names::SERVER_METRICS_LINES,
+        ],
         writing: Writing::WithTheJournal,
     },
     Writer {
@@ -75,6 +102,25 @@ const WRITERS: [Writer; 9] = [
         writing: Writing::AtTheEnd(write_summary),
     },
     Writer {
+        name: "slices",
+        format_version: Some(slices::SCHEMA_VERSION),
+        files: &[file_names::SLICES, file_names::SLICES_TABLE],
+        writing: Writing::AtTheEnd(write_slices),
+    },
+    Writer {
+        name: "files of other tools",
+        format_version: None,
+        files: &[
+            file_names::AIPERF,
+            file_names::AIPERF_TABLE,
+            file_names::AIPERF_TIMESLICES,
+            file_names::AIPERF_TIMESLICES_TABLE,
+            file_names::VLLM,
+            file_names::GUIDELLM,
+        ],
+        writing: Writing::AtTheEnd(write_other_tools),
+    },
+    Writer {
         name: "Markdown",
         format_version: None,
         files: &[file_names::MARKDOWN],
@@ -97,6 +143,32 @@ const WRITERS: [Writer; 9] = [
 /// Names of all files that a report may consist of.
 pub(crate) fn possible_files() -> impl Iterator<Item = &'static str> {
     WRITERS.iter().flat_map(|writer| writer.files).copied()
+}
+
+/// Names of all files that the report of an earlier run in a folder may consist of, if it was asked for other names.
+pub(crate) fn prefixed_files(dir: &Path) -> Vec<String> {
+    let Ok(mut reader) = Reader::open(dir) else { return Vec::new() };
+    match reader.begin() {
+        Beginning::Header(header) if header.settings.exports.prefix.is_some() => {
+            let exports: &Exports = &header.settings.exports;
+            possible_files().map(|name| exports.file_name(name).into_owned()).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Where a file of the run in a folder is that has this name without a prefix: under that, or under the name that the run was asked for.
+pub(crate) fn file_in(dir: &Path, name: &'static str) -> PathBuf {
+    let usual = dir.join(name);
+    let place = possible_files().position(|known| known == name);
+    let other = || prefixed_files(dir).into_iter().nth(place?).map(|name| dir.join(name));
+    if usual.exists() { usual } else { other().unwrap_or(usual) }
+}
+
+/// The file with a line for each profiled request of the run in a folder, by prony's definitions.
+pub(crate) fn requests_in(dir: &Path) -> PathBuf {
+    let own = dir.join(file_names::OWN_REQUESTS);
+    if own.exists() { own } else { file_in(dir, file_names::REQUESTS) }
 }
 
 /// Writes what is written when everything is known. The report lists the files that are there then.
@@ -124,8 +196,11 @@ fn write_outputs(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
 }
 
 fn write_server_metrics(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
-    if let Some(metrics) = &collected.server_metrics {
+    let Some(metrics) = &collected.server_metrics else { return };
+    if files.exports().has_server_metrics(ServerMetricsFormat::Json) {
         write(files, file_names::SERVER_METRICS, |out| metrics.write_json(out));
+    }
+    if files.exports().has_server_metrics(ServerMetricsFormat::Csv) {
         write(files, file_names::SERVER_METRICS_TABLE, |out| server_metrics_csv::write(metrics, out));
     }
 }
@@ -133,6 +208,17 @@ fn write_server_metrics(collected: &mut Collected, _: Screen, files: &mut Files<
 fn write_summary(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
     write(files, file_names::SUMMARY, |out| json::write(&collected.report, out));
     write(files, file_names::SUMMARY_TABLE, |out| csv::write(&collected.report, out));
+}
+
+fn write_slices(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
+    if let Some(all) = &collected.slices {
+        write(files, file_names::SLICES, |out| slices::write_json(all, &collected.report, out));
+        write(files, file_names::SLICES_TABLE, |out| slices::write_csv(all, &collected.report, out));
+    }
+}
+
+fn write_other_tools(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
+    other_tools::write(&mut collected.tools, &collected.report, files);
 }
 
 fn write_markdown(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
@@ -148,12 +234,13 @@ fn write_page(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
 
 /// The table lists the files, itself and what they are made from among them.
 fn write_console(collected: &mut Collected, screen: Screen, files: &mut Files<'_>) {
-    let ends = [file_names::CONSOLE, journal::FILE_NAME].map(|name| files.dir().join(name));
+    let ends = [&files.name(file_names::CONSOLE), journal::FILE_NAME].map(|name| files.dir().join(name));
     collected.report.files = files.written().iter().cloned().chain(ends).collect();
     let table = console::render(&collected.report, screen);
     write(files, file_names::CONSOLE, |out| out.write_all(table.as_bytes()));
 }
 
 fn write(files: &mut Files<'_>, name: &str, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
-    files.write(|dir| artifacts::write(dir, name, content));
+    let name = files.name(name);
+    files.write(|dir| artifacts::write(dir, &name, content));
 }

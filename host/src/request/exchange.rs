@@ -10,6 +10,7 @@ use super::{
     address::Address,
     affinity::Affinity,
     answer::Answer,
+    bodies::Bodies,
     outcome::Outcome,
     transport::{AttemptStamps, Chunk, StampSource},
 };
@@ -57,6 +58,9 @@ pub(crate) struct Exchange {
     /// for a prefill slot: a session has its own slot before there is a request.
     #[serde(default)]
     pub(crate) gate_wait_ns: u64,
+    /// What was sent and what came, if the run keeps it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) bodies: Option<Box<Bodies>>,
     /// Its slot among those that wait for their first token, until that has come.
     #[serde(skip)]
     pub(crate) prefill: Option<Slot>,
@@ -212,6 +216,7 @@ impl Exchange {
         self.response_bytes += bytes;
         self.largest_read_bytes = self.largest_read_bytes.max(bytes);
         self.unstamped_reads += u64::from(chunk.source == StampSource::User);
+        self.bodies.iter_mut().for_each(|bodies| bodies.note_read(chunk));
     }
 
     /// Notes the end, and what the connection and the parser have noted until then.

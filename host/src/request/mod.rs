@@ -11,6 +11,7 @@ mod address;
 mod affinity;
 pub(crate) mod answer;
 pub(crate) mod bad_answer;
+pub(crate) mod bodies;
 pub(crate) mod cause;
 mod certificate;
 pub(crate) mod choice_times;

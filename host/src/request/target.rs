@@ -31,6 +31,8 @@ pub(crate) struct TargetPlan {
     pub(crate) sample: Option<SampleContent>,
     /// The endpoint writes tool calls into a request: those of a reply are repeated.
     pub(crate) repeats_tool_calls: bool,
+    /// The bodies of requests and responses are kept.
+    pub(crate) keeps_bodies: bool,
     /// An answer owes a text: one without any is a failure, unless it says why it ended.
     pub(crate) owes_text: bool,
     /// The user's key.
@@ -129,6 +131,7 @@ impl TargetPlan {
             framing,
             sample: None,
             repeats_tool_calls: false,
+            keeps_bodies: false,
             owes_text,
             api_key: target.api_key.clone(),
             user_headers,
@@ -177,6 +180,11 @@ impl TargetPlan {
     /// The same, for an endpoint that writes tool calls into a request, or does not.
     pub(crate) fn repeating_tool_calls(self, repeats_tool_calls: bool) -> Self {
         Self { repeats_tool_calls, ..self }
+    }
+
+    /// The same, whose bodies are kept or not.
+    pub(crate) fn keeping_bodies(self, keeps_bodies: bool) -> Self {
+        Self { keeps_bodies, ..self }
     }
 
     /// The same, for an endpoint that gets this turn in the place of a payload.

@@ -65,6 +65,7 @@ impl Wire {
         let response = response.map_err(|error| cause::of_transport(error, &exchange.stamps))?;
         exchange.unstamped_reads += u64::from(response.first_byte().1 == StampSource::User);
         exchange.status = Some(response.status().as_u16());
+        exchange.bodies.iter_mut().for_each(|bodies| bodies.note_head(response.headers()));
         if let Some(affinity) = &exchange.affinity {
             affinity.note(response.headers());
         }

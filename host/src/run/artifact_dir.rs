@@ -63,7 +63,8 @@ pub(crate) fn claim(path: &Path, overwrite: bool) -> Result<Claimed, ArtifactDir
     }
     let said = names_in_hooks(path).map_err(io)?.into_iter().filter(|name| is_output(name));
     let said = said.map(|name| Path::new(FOLDER).join(name));
-    let old = OldFiles(files_of_a_run().map(PathBuf::from).chain(said).collect());
+    let prefixed = report::prefixed_files(path).into_iter().map(PathBuf::from);
+    let old = OldFiles(files_of_a_run().map(PathBuf::from).chain(prefixed).chain(said).collect());
     Ok(Claimed { dir: path.to_owned(), lock, old })
 }
 

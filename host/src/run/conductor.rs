@@ -170,7 +170,7 @@ async fn conduct_in_loop(
         reason: ending.as_ref().map(Ending::reason),
         plugins: registry.used(&run.wanted_plugins()),
         usage: Some(usage::since(run.used_before)),
-        notes: notes.chain(registry.notes()).chain(channels.recorder.note()).collect(),
+        notes: notes.chain(registry.notes()).chain(channels.recorder.notes()).collect(),
         services: end.services,
     };
     match events.despite_interrupts(JOURNAL_TIMEOUT, move || recorder.end(Frame::End(end))).await {

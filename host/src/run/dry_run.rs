@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use serde::{Serialize, de::IgnoredAny};
+use serde::Serialize;
 
 use super::{
     execute::{ExecuteError, load_tokenizer, open_dataset, price_markers},
@@ -23,6 +23,7 @@ use crate::{
     node::{self, HostedEndpoint},
     plan::{Phase, Plan, Users},
     plugin::Registry,
+    record::raw,
     request::{
         prepared::{Prepared, prepare},
         target::TargetPlan,
@@ -225,13 +226,7 @@ fn line<'a>(phase: &'a Phase, turn: &'a Turn, pace: Option<Pace>, prepared: &'a 
 
 /// The line with the body: JSON as it is sent, which is in one line, or other bytes as a text.
 fn with_body(line: &Line<'_>, body: &[u8]) -> serde_json::Result<String> {
-    let json = std::str::from_utf8(body)
-        .ok()
-        .filter(|text| !text.contains('\n') && serde_json::from_str::<IgnoredAny>(text).is_ok());
-    let body = match json {
-        Some(json) => json.to_owned(),
-        None => serde_json::to_string(&String::from_utf8_lossy(body))?,
-    };
+    let body = raw::payload(body)?;
     let mut text = serde_json::to_string(line)?;
     // An object, which has other keys.
     text.truncate(text.len() - 1);

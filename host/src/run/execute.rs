@@ -20,6 +20,7 @@ use super::{
         blocking::{self, CarriedOut},
     },
     in_time::in_time,
+    inputs,
     mock::{MockError, MockProcess},
     observer::Observer,
     services::{self, ChoiceError},
@@ -155,7 +156,12 @@ pub(crate) fn execute(
     let ended = conduct(&run, endpoint, registry, observer);
     registry.restore_process_state();
     match ended {
-        Ok(ending) => Ok(RunOutcome { run, ended: Ok(ending) }),
+        Ok(ending) => {
+            if ending.is_none() {
+                inputs::write_if_wanted(&run, registry, observer);
+            }
+            Ok(RunOutcome { run, ended: Ok(ending) })
+        }
         Err(RunError::Recorder(error)) => Ok(RunOutcome { run, ended: Err(error) }),
         Err(error) => {
             let time = (run.plan.deadline(), run.clock);

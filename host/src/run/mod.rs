@@ -16,6 +16,7 @@ mod failed_share;
 pub(crate) mod folder_error;
 pub(crate) mod hooks;
 mod in_time;
+mod inputs;
 mod interrupts;
 pub(crate) mod lifecycle;
 pub(crate) mod lock;

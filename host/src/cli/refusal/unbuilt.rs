@@ -6,16 +6,10 @@
 
 /// Flags for which there is something else to do, each group with what that is.
 const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
-    (&["--profile-export-prefix", "--profile-export-file"], "use `--artifact-dir` to keep runs apart"),
-    (
-        &["--export-level", "--profile-export-level"],
-        "leave it out: a record of every request is always written",
-    ),
     (
         &["--auto-plot", "--no-auto-plot", "--plot-required"],
         "leave it out: every run has its charts in `report.html`, and `prony plot DIR` writes them as SVG files",
     ),
-    (&["--server-metrics-formats"], "leave it out: server metrics are written as JSON and CSV"),
     (&["--no-gpu-telemetry"], "leave it out: there is no GPU telemetry to switch off"),
     (
         &["--burst-phase-starts"],
@@ -83,7 +77,7 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     // Conversations.
     "--open-loop-strict", "--omit-kv-hints",
     // Output, integrations.
-    "--slice-duration", "--show-trace-timing", "--otel-url", "--otel-resource-attributes",
+    "--show-trace-timing", "--otel-url", "--otel-resource-attributes",
     "--gen-ai-provider", "--mlflow-tracking-uri", "--mlflow-experiment", "--mlflow-run-name", "--mlflow-tag",
     "--mlflow-parent-run-id", "--mlflow-artifact-glob", "--wandb-project", "--wandb-entity", "--wandb-run-name",
     "--wandb-tag",

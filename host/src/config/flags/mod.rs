@@ -10,6 +10,7 @@ mod choice;
 mod classes;
 mod dialogues;
 mod experiment;
+mod exports;
 mod file_format;
 mod header_name;
 mod hooks;
@@ -43,6 +44,7 @@ pub(crate) use self::{
     classes::{ClassFlags, ModelStrategy},
     dialogues::DialogueFlags,
     experiment::{ConvergenceMode, ExperimentFlags, SweepMode, SweepType, experiment_settings},
+    exports::ExportFlags,
     header_name::header_name,
     hooks::HookFlags,
     lengths::LengthFlags,
@@ -484,6 +486,10 @@ pub(crate) struct ProfileFlags {
     /// Write when each step of a request happened, DNS to last token, into its line of the JSONL file.
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) export_http_trace: bool,
+
+    /// Which files are written, and what they are called.
+    #[command(flatten)]
+    pub(crate) exports: ExportFlags,
 
     /// List the first N requests with their times, one as JSON a line, and send nothing [default: 10].
     ///

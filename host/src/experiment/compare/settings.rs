@@ -8,7 +8,7 @@ use crate::{bounded, config::yaml, report::file_names};
 
 /// Settings that may differ: what is compared and how it is reached, where results go, what is asked of them,
 /// and what is done around a run.
-const MAY_DIFFER: [&str; 16] = [
+const MAY_DIFFER: [&str; 20] = [
     "url",
     "api_key",
     "proxy",
@@ -25,6 +25,10 @@ const MAY_DIFFER: [&str; 16] = [
     "hook_timeout",
     "slo",
     "price",
+    "compat",
+    "slice_duration",
+    "profile_export_prefix",
+    "server_metrics_formats",
 ];
 
 /// The settings of a run by key, without those that may differ; none where it has no file of them, as older runs.

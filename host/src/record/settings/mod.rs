@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use self::lenient::lenient;
 pub(super) use self::stored::{of_older, older_hint};
 pub(crate) use self::{of_plan::described, sessions::SessionSettings};
-use crate::plan::{CacheBust, Class, Classes, Encoding, Objective, Price, RunObjective};
+use crate::plan::{CacheBust, Class, Classes, Encoding, Exports, Objective, Price, RunObjective};
 
 /// What metrics and reports read of a run's configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -62,6 +62,9 @@ pub(crate) struct RunSettings {
     /// The instants of each request are written into its line.
     #[serde(deserialize_with = "lenient")]
     pub(crate) export_http_trace: bool,
+    /// Which files the run leaves beside those that every run leaves.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Exports::are_default")]
+    pub(crate) exports: Exports,
     /// Where markers keep conversations out of the server's prefix cache.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "CacheBust::is_none")]
     pub(crate) cache_bust: CacheBust,

@@ -82,7 +82,7 @@ pub(super) fn write(
         charts(Place::Sessions, "sessions", "Sessions"),
         sections::errors(report),
         charts(Place::Servers, "servers", "What servers said of themselves"),
-        sections::explorer(seen, rows.len()),
+        sections::explorer(report, seen, rows.len()),
         sections::again(report),
     ];
     out.write_all(sections::top(report, start).as_bytes())?;

@@ -10,6 +10,8 @@ use crate::{
     chart::{Table, escape, number},
     metrics::{Distribution, PhaseCounts, Stats},
     page,
+    plan::{Compat, ExportLevel},
+    record::journal,
     report::{
         by_phase,
         errors::ErrorGroup,
@@ -244,9 +246,21 @@ fn error_table(groups: &[ErrorGroup]) -> Table {
     table
 }
 
+/// The file that has every measured request, by prony's definitions.
+fn file_of_requests(report: &Report) -> String {
+    let exports = &report.header.settings.exports;
+    match exports.level {
+        ExportLevel::Summary => journal::FILE_NAME.to_owned(),
+        _ if exports.has(Compat::Aiperf) => file_names::OWN_REQUESTS.to_owned(),
+        _ => exports.file_name(file_names::REQUESTS).into_owned(),
+    }
+}
+
 /// Where the script shows requests. Without it, a table of numbers stands behind each chart, and the files have every request.
-pub(super) fn explorer(seen: u64, kept: usize) -> String {
+pub(super) fn explorer(report: &Report, seen: u64, kept: usize) -> String {
     let mut html = String::new();
+    let file = file_of_requests(report);
+    let file = escape(&file);
     if (kept as u64) < seen {
         let _ = write!(
             html,
@@ -255,13 +269,13 @@ pub(super) fn explorer(seen: u64, kept: usize) -> String {
              alone. <code>{}</code> has every measured one.</p>",
             sample::MOST_FAILURES,
             sample::MOST_SLOW,
-            file_names::REQUESTS
+            file
         );
     }
     let _ = writeln!(
         html,
         "<p id=\"explorer-status\" role=\"status\">Requests are shown where scripts may run. Every measured request is in <code>{}</code>.</p>",
-        file_names::REQUESTS
+        file
     );
     html.push_str(EXPLORER);
     page::section("explorer", "Requests", &format!("<div class=\"explorer\">{html}</div>"))

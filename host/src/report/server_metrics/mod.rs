@@ -9,6 +9,7 @@
 pub(super) mod csv;
 mod curves;
 mod export;
+pub(super) mod lines;
 mod other_clients;
 mod prefix_hits;
 mod speculation;

@@ -1,6 +1,7 @@
 //! The files of a report: which there are, and what becomes of one that cannot be written.
 
 use super::*;
+use crate::plan::{Compat, Exports, ServerMetricsFormat};
 
 #[test]
 fn every_file_is_listed_and_nothing_else_is_left_behind() {
@@ -35,7 +36,8 @@ fn a_file_that_cannot_be_written_costs_that_file_alone() {
     // Where a folder has its name, no file can have it.
     let taken = dir.path().join("profile_export.jsonl");
     fs::create_dir_all(taken.join("inside")).unwrap();
-    let (report, unwritten) = crate::report::generate(dir.path(), Screen::UNLIMITED).unwrap();
+    let (report, unwritten) =
+        crate::report::generate(dir.path(), &Wanted::default(), Screen::UNLIMITED).unwrap();
     let error = unwritten.unwrap();
     assert_eq!(error.to_string(), format!("write `{}`", taken.display()));
     assert!(error.hint().contains("journal.prony"));
@@ -57,6 +59,16 @@ fn a_second_report_says_the_same() {
 fn frames_for_every_writer() -> Vec<Frame> {
     let mut header = sample::header();
     header.settings.export_outputs = true;
+    header.settings.exports = Exports {
+        compat: vec![Compat::Aiperf, Compat::Vllm, Compat::Guidellm],
+        slice_s: Some(0.5),
+        server_metrics: Some(vec![
+            ServerMetricsFormat::Json,
+            ServerMetricsFormat::Csv,
+            ServerMetricsFormat::Jsonl,
+        ]),
+        ..Exports::default()
+    };
     let mut frames = sample::journal(header, &[sample::a(), Record { steps: 2, ..sample::a() }]);
     let batch = ServerMetricsBatch {
         samples: vec![ServerMetricsSample {
@@ -81,8 +93,9 @@ fn the_writers_write_the_files_that_they_name_and_no_others() {
     let report = generate(dir.path()).unwrap();
     let written: Vec<&str> =
         report.files.iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
-    // The settings are written before there is anything to report.
-    let of_report = possible_files().filter(|name| *name != SETTINGS);
+    // These are written before there is anything to report.
+    let by_the_run = [SETTINGS, file_names::RAW, file_names::AIPERF_INPUTS];
+    let of_report = possible_files().filter(|name| !by_the_run.contains(name));
     let named: Vec<&str> = of_report.chain([journal::FILE_NAME]).collect();
     assert_eq!(written, named);
 }

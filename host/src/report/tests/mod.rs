@@ -42,7 +42,7 @@ fn write(frames: &[Frame]) -> TempDir {
 
 /// As for a pipe.
 fn generate(dir: &Path) -> Result<Report, ReportError> {
-    super::generate(dir, Screen::UNLIMITED).map(|(report, unwritten)| {
+    super::generate(dir, &Wanted::default(), Screen::UNLIMITED).map(|(report, unwritten)| {
         assert!(unwritten.is_none(), "{unwritten:?}");
         report
     })

@@ -135,6 +135,8 @@ const ARTIFACTS: Rules = &[
     ("dir", To::Key("artifact_dir")),
     ("export-outputs-json", To::Key("export_outputs_json")),
     ("trace", To::Key("export_http_trace")),
+    ("prefix", To::Key("profile_export_prefix")),
+    ("slice-duration", To::Key("slice_duration")),
 ];
 
 const RUNTIME: Rules = &[("workers", To::Key("workers")), ("ui", To::Key("ui"))];

@@ -1,0 +1,368 @@
+//! Slices of the measured time: what a run comes to in each of them, by overlap.
+//!
+//! The grid begins with the first measured phase. A latency and a length belong to the slice in which their request was sent. What is
+//! done in a time is shared out by time: a request is in flight in each slice that it overlaps, its input tokens come evenly from when
+//! it was sent to its first token, its output behind the first read evenly from there to its last token. A request is counted where it
+//! ended. So a throughput of a slice is of that slice, and all slices together have what the run has.
+
+use std::collections::BTreeMap;
+
+use prony_plugin_api::message::PhaseKind;
+
+use super::{
+    Measured, MetricTable, Stats,
+    catalogue::{CATALOGUE, Measurable},
+    columns::Columns,
+    in_flight::Flight,
+    metric::Metric,
+    request::{LatencyOrigin, Request, TokenCounting},
+    span::PhaseSpan,
+    window::Window,
+};
+use crate::{
+    clock::RunNs,
+    record::{Record, RunHeader},
+};
+
+const NS_PER_S: f64 = 1e9;
+
+/// More slices are no table that anybody reads, and take memory.
+pub(crate) const MOST_SLICES: u64 = 100_000;
+
+/// What is told of the requests that were sent in a slice.
+const OF_REQUESTS: [&str; 5] = [
+    "time_to_first_token",
+    "request_latency",
+    "inter_token_latency",
+    "input_sequence_length",
+    "output_sequence_length",
+];
+
+/// Collects the numbers of slices.
+#[derive(Clone, Debug)]
+pub(crate) struct Slices {
+    width_ns: u64,
+    /// When the first measured phase began.
+    origin_ns: Option<RunNs>,
+    counting: TokenCounting,
+    /// By phase: its latencies count from a schedule.
+    is_open: Vec<bool>,
+    nothing: Box<Columns>,
+    by_place: BTreeMap<u64, Content>,
+    scratch: Measured,
+}
+
+/// What is in one slice.
+#[derive(Clone, Debug)]
+struct Content {
+    columns: Columns,
+    done: Done,
+}
+
+/// What was done in it, by all requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Done {
+    /// Requests that were sent.
+    pub(crate) sent: u64,
+    /// Requests that ended well.
+    pub(crate) succeeded: u64,
+    /// Requests that failed.
+    pub(crate) failed: u64,
+    /// Requests that prony ended.
+    pub(crate) cancelled: u64,
+    /// Time of all requests in flight together, in nanoseconds.
+    pub(crate) in_flight_ns: f64,
+    /// Tokens of the input of successful requests.
+    pub(crate) input_tokens: f64,
+    /// Tokens of their output.
+    pub(crate) output_tokens: f64,
+}
+
+/// The numbers of one slice.
+#[derive(Clone, Debug)]
+pub(crate) struct Slice {
+    /// On the run's clock.
+    pub(crate) start_ns: RunNs,
+    pub(crate) end_ns: RunNs,
+    /// It has its whole length.
+    pub(crate) is_complete: bool,
+    /// Of the requests that were sent in it.
+    pub(crate) table: MetricTable,
+    pub(crate) done: Done,
+}
+
+impl Slice {
+    /// Its length in seconds.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.end_ns.saturating_sub(self.start_ns) as f64 / NS_PER_S
+    }
+
+    /// Every metric that it has: those of requests that were sent in it, and what was done in it.
+    pub(crate) fn rows(&self) -> Vec<(&'static str, &'static str, Stats)> {
+        let of_requests = self.table.rows().filter(|(metric, _)| OF_REQUESTS.contains(&metric.tag));
+        let mut rows: Vec<_> = of_requests.map(|(metric, stats)| (metric.tag, metric.unit, stats)).collect();
+        let seconds = self.seconds();
+        let per_second = |amount: f64| if seconds > 0.0 { amount / seconds } else { 0.0 };
+        let Done { sent, succeeded, failed, cancelled, in_flight_ns, input_tokens, output_tokens } =
+            self.done;
+        let scalars = [
+            ("sent_request_count", "requests", sent as f64),
+            ("request_count", "requests", succeeded as f64),
+            ("error_request_count", "requests", failed as f64),
+            ("cancelled_request_count", "requests", cancelled as f64),
+            ("request_throughput", "requests/sec", per_second(succeeded as f64)),
+            ("input_token_throughput", "tokens/sec", per_second(input_tokens)),
+            ("output_token_throughput", "tokens/sec", per_second(output_tokens)),
+            ("effective_concurrency", "requests", per_second(in_flight_ns / NS_PER_S)),
+        ];
+        rows.extend(scalars.map(|(tag, unit, value)| (tag, unit, Stats::Scalar(value))));
+        rows
+    }
+}
+
+impl Slices {
+    /// None yet, of so many seconds each, of a run with this header.
+    pub(crate) fn new(header: &RunHeader, seconds: f64) -> Self {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "flags bound it")]
+        let width_ns = ((seconds * NS_PER_S) as u64).max(1);
+        let measurable = Measurable {
+            capabilities: &header.capabilities,
+            origin: LatencyOrigin::Sent,
+            is_replay: false,
+            has_price: false,
+            has_trace: false,
+        };
+        let is_wanted = |metric: &&Metric| OF_REQUESTS.contains(&metric.tag) && metric.applies(measurable);
+        let columns = Columns::new(CATALOGUE.iter().filter(is_wanted), None).without_curves();
+        let counting = if header.settings.use_server_token_count {
+            TokenCounting::ServerOnly
+        } else {
+            TokenCounting::PreferServer
+        };
+        Self {
+            width_ns,
+            origin_ns: None,
+            counting,
+            is_open: header.settings.phases.iter().map(|phase| phase.is_open_loop).collect(),
+            nothing: Box::new(columns),
+            by_place: BTreeMap::new(),
+            scratch: Measured::new(),
+        }
+    }
+
+    /// A measured phase begins; the first one counts.
+    pub(crate) fn begin(&mut self, at_ns: RunNs) {
+        self.origin_ns.get_or_insert(at_ns);
+    }
+
+    /// Takes a request of a measured phase in.
+    pub(crate) fn record(&mut self, record: &Record) {
+        let is_open = self.is_open.get(record.phase as usize).copied().unwrap_or(false);
+        let origin = if is_open { LatencyOrigin::Scheduled } else { LatencyOrigin::Sent };
+        let request = Request { record, origin, counting: self.counting };
+        let began_ns = record.instants.sent.unwrap_or(record.instants.started);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        if let Some(slice) = self.at(began_ns) {
+            slice.done.sent += u64::from(record.instants.sent.is_some());
+            slice.columns.record(&request, None, &mut scratch);
+        }
+        self.scratch = scratch;
+        if let Some(slice) = self.at(record.instants.end) {
+            let outcome = &record.outcome;
+            slice.done.succeeded += u64::from(outcome.is_ok());
+            slice.done.failed += u64::from(outcome.failure().is_some());
+            slice.done.cancelled += u64::from(outcome.is_cancelled());
+        }
+        if let Some(flight) = Flight::of(&request) {
+            self.share_out(&flight);
+        }
+    }
+
+    /// Gives each slice what of a request was done in it.
+    fn share_out(&mut self, flight: &Flight) {
+        let Flight { sent_ns, tokens_ns, end_ns, input, output, later } = *flight;
+        let (input, output) = (f64::from(input), f64::from(output));
+        self.spread((sent_ns, end_ns), (end_ns - sent_ns) as f64, |done, part| done.in_flight_ns += part);
+        match tokens_ns {
+            Some((first_ns, last_ns)) => {
+                self.spread((sent_ns, first_ns), input, |done, part| done.input_tokens += part);
+                self.spread((first_ns, first_ns), output - later, |done, part| done.output_tokens += part);
+                self.spread((first_ns, last_ns), later, |done, part| done.output_tokens += part);
+            }
+            // Nothing is known of when a response in one piece was made.
+            None => {
+                self.spread((sent_ns, end_ns), input, |done, part| done.input_tokens += part);
+                self.spread((end_ns, end_ns), output, |done, part| done.output_tokens += part);
+            }
+        }
+    }
+
+    /// Spreads an amount evenly over a time, which may be a moment.
+    fn spread(&mut self, (from_ns, to_ns): (RunNs, RunNs), amount: f64, mut add: impl FnMut(&mut Done, f64)) {
+        if amount <= 0.0 {
+            return;
+        }
+        let (first, last) = (self.place(from_ns), self.place(to_ns));
+        if first == last || to_ns <= from_ns {
+            if let Some(slice) = self.at(from_ns) {
+                add(&mut slice.done, amount);
+            }
+            return;
+        }
+        let (origin_ns, width_ns, whole_ns) =
+            (self.origin_ns.unwrap_or(0), self.width_ns, (to_ns - from_ns) as f64);
+        for place in first..=last.min(MOST_SLICES) {
+            let start_ns = origin_ns.saturating_add(place.saturating_mul(width_ns)).max(from_ns);
+            let end_ns = origin_ns.saturating_add((place + 1).saturating_mul(width_ns)).min(to_ns);
+            if let Some(slice) = self.slice(place).filter(|_| end_ns > start_ns) {
+                add(&mut slice.done, amount * ((end_ns - start_ns) as f64 / whole_ns));
+            }
+        }
+    }
+
+    fn place(&self, at_ns: RunNs) -> u64 {
+        at_ns.saturating_sub(self.origin_ns.unwrap_or(0)) / self.width_ns
+    }
+
+    fn at(&mut self, at_ns: RunNs) -> Option<&mut Content> {
+        self.slice(self.place(at_ns))
+    }
+
+    /// The slice at a place; none beyond the last one that there may be.
+    fn slice(&mut self, place: u64) -> Option<&mut Content> {
+        let nothing = &self.nothing;
+        let none = || Content { columns: (**nothing).clone(), done: Done::default() };
+        (place <= MOST_SLICES).then(|| self.by_place.entry(place).or_insert_with(none))
+    }
+
+    /// Takes in those of another collector.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.origin_ns = self.origin_ns.or(other.origin_ns);
+        for (place, more) in other.by_place {
+            match self.by_place.get_mut(&place) {
+                Some(slice) => {
+                    slice.columns.merge(more.columns);
+                    slice.done.add(&more.done);
+                }
+                None => drop(self.by_place.insert(place, more)),
+            }
+        }
+    }
+
+    /// The slices from the first measured phase to the end of the last request, those in which nothing was done among them. None
+    /// where there are more than [`MOST_SLICES`].
+    pub(crate) fn finish(mut self, phases: &[PhaseSpan]) -> Option<Vec<Slice>> {
+        let measured = || phases.iter().filter(|span| span.kind == PhaseKind::Profiling);
+        let first_ns = measured().map(|span| span.start_ns).min();
+        let origin_ns = *self.origin_ns.get_or_insert(first_ns.unwrap_or(0));
+        let last_ns = measured().filter_map(PhaseSpan::window_end_ns).max().unwrap_or(origin_ns);
+        let count = last_ns.saturating_sub(origin_ns).div_ceil(self.width_ns);
+        if count > MOST_SLICES {
+            return None;
+        }
+        Some((0..count).filter_map(|place| self.finished(place, origin_ns, last_ns)).collect())
+    }
+
+    fn finished(&mut self, place: u64, origin_ns: RunNs, last_ns: RunNs) -> Option<Slice> {
+        let width_ns = self.width_ns;
+        // What ends with the run is in the last slice, and not at the beginning of one behind it.
+        let is_last = origin_ns.saturating_add((place + 1).saturating_mul(width_ns)) >= last_ns;
+        let behind = self.by_place.remove(&(place + 1)).filter(|_| is_last);
+        let Content { mut columns, mut done } = self.by_place.remove(&place).or_else(|| {
+            self.slice(place)?;
+            self.by_place.remove(&place)
+        })?;
+        if let Some(behind) = behind {
+            columns.merge(behind.columns);
+            done.add(&behind.done);
+        }
+        let start_ns = origin_ns.saturating_add(place.saturating_mul(width_ns));
+        let whole_ns = start_ns.saturating_add(width_ns);
+        let end_ns = whole_ns.min(last_ns);
+        let span = PhaseSpan { start_ns, last_request_ns: Some(end_ns), ..PhaseSpan::default() };
+        let table = columns.results(&Window::of(&[span])).table;
+        Some(Slice { start_ns, end_ns, is_complete: whole_ns <= last_ns, table, done })
+    }
+}
+
+impl Done {
+    fn add(&mut self, more: &Self) {
+        self.sent += more.sent;
+        self.succeeded += more.succeeded;
+        self.failed += more.failed;
+        self.cancelled += more.cancelled;
+        self.in_flight_ns += more.in_flight_ns;
+        self.input_tokens += more.input_tokens;
+        self.output_tokens += more.output_tokens;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::sample::{self, MS};
+
+    fn slices(records: &[Record], seconds: f64, end_ms: u64) -> Vec<Slice> {
+        let mut slices = Slices::new(&sample::header(), seconds);
+        slices.begin(100 * MS);
+        records.iter().for_each(|record| slices.record(record));
+        let span = PhaseSpan {
+            kind: PhaseKind::Profiling,
+            start_ns: 100 * MS,
+            last_request_ns: Some(end_ms * MS),
+            ..PhaseSpan::default()
+        };
+        slices.finish(&[span]).unwrap()
+    }
+
+    /// `b` was sent at 100 ms, had two tokens at 200 ms and two more at 230 ms, and ended at 300 ms.
+    #[test]
+    fn a_request_is_in_all_slices_that_it_overlaps() {
+        let found = slices(&[sample::b()], 0.1, 300);
+        assert_eq!(found.len(), 2);
+        assert_eq!([found[0].done.sent, found[1].done.sent], [1, 0]);
+        assert_eq!([found[0].done.succeeded, found[1].done.succeeded], [0, 1], "it counts where it ended");
+        let tokens = |slice: &Slice| (slice.done.input_tokens, slice.done.output_tokens);
+        assert_eq!(tokens(&found[0]), (25.0, 0.0));
+        assert_eq!(tokens(&found[1]), (0.0, 4.0));
+        assert!(found.iter().all(|slice| (slice.done.in_flight_ns - 100.0 * MS as f64).abs() < 1.0));
+        let latency = |slice: &Slice| slice.table.avg("request_latency");
+        assert_eq!(
+            (latency(&found[0]), latency(&found[1])),
+            (Some(200.0), None),
+            "it belongs to where it was sent"
+        );
+    }
+
+    #[test]
+    fn all_slices_together_have_what_the_run_has() {
+        let records = [sample::a(), sample::b(), sample::c(), sample::d()];
+        for seconds in [0.007, 0.03, 0.11, 5.0] {
+            let found = slices(&records, seconds, 1100);
+            let sum = |of: fn(&Done) -> f64| found.iter().map(|slice| of(&slice.done)).sum::<f64>();
+            assert!((sum(|done| done.output_tokens) - 8.0).abs() < 1e-9, "{seconds}");
+            assert!((sum(|done| done.input_tokens) - 50.0).abs() < 1e-9, "{seconds}");
+            let counted: u64 = found.iter().map(|slice| slice.done.succeeded + slice.done.failed).sum();
+            assert_eq!(counted, 4, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn slices_without_anything_are_there_and_the_last_one_may_be_short() {
+        let found = slices(&[sample::b()], 0.15, 700);
+        assert_eq!(found.len(), 4);
+        assert!(found[3].done == Done::default() && found[2].is_complete && found[3].is_complete);
+        let found = slices(&[sample::b()], 0.15, 690);
+        assert!(!found[3].is_complete && (found[3].seconds() - 0.14).abs() < 1e-9);
+    }
+
+    #[test]
+    fn too_many_slices_are_none() {
+        let mut slices = Slices::new(&sample::header(), 1e-6);
+        slices.begin(0);
+        slices.record(&sample::b());
+        let span =
+            PhaseSpan { kind: PhaseKind::Profiling, last_request_ns: Some(700 * MS), ..PhaseSpan::default() };
+        assert!(slices.finish(&[span]).is_none());
+    }
+}

@@ -1,0 +1,51 @@
+//! What waits for the recorder, and what it could not keep: [`Waiting`].
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use super::raw;
+
+/// So many requests waiting to be recorded are worth a word in the report.
+const NOTABLE_BACKLOG: usize = 10_000;
+
+/// Counts that workers and the recorder share.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    requests: AtomicUsize,
+    most_requests: AtomicUsize,
+    /// Exchanges whose bodies could not be kept.
+    missing_bodies: AtomicU64,
+}
+
+impl Waiting {
+    /// One more request waits.
+    pub(super) fn come(&self) {
+        let waiting = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most_requests.fetch_max(waiting, Ordering::Relaxed);
+    }
+
+    /// One of them is recorded.
+    pub(super) fn go(&self) {
+        self.requests.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// So many exchanges lack their bodies by now.
+    pub(super) fn lack_bodies(&self, missing: u64) {
+        self.missing_bodies.store(missing, Ordering::Relaxed);
+    }
+
+    /// What the report should say about how far the recorder was behind, and about what it could not keep.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let most = self.most_requests.load(Ordering::Relaxed);
+        let behind = (most >= NOTABLE_BACKLOG).then(|| {
+            format!("up to {most} requests waited for their tokens to be counted: memory grew, the measurement did not suffer")
+        });
+        let missing = self.missing_bodies.load(Ordering::Relaxed);
+        let without = (missing > 0).then(|| {
+            let file = raw::FILE_NAME;
+            format!(
+                "the bodies of {missing} requests are not in `{file}`: it was full, or could not be written"
+            )
+        });
+        behind.into_iter().chain(without).collect()
+    }
+}

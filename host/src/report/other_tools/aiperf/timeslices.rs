@@ -1,0 +1,134 @@
+//! `profile_export_aiperf_timeslices.json` and `.csv`: the metrics of each slice of time.
+//!
+//! As in AIPerf, a request belongs to the slice in which it began, with all that it has, slices without any are left out, and the last
+//! one ends with the last request. The grid begins with the first measured phase, where AIPerf's begins with the first request. Prony's
+//! own slices, in `slices.json`, share requests out by overlap.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+};
+
+use prony_plugin_api::message::PhaseKind;
+use serde_json::{Map, Value, json};
+
+use super::{super::super::model::Report, statistics, summary};
+use crate::{
+    metrics::{
+        Measured, MetricTable, PhaseSpan,
+        other_tools::{Seen, ToolAggregator},
+    },
+    plan::Compat,
+    record::RunHeader,
+};
+
+const NS_PER_S: f64 = 1e9;
+
+/// Collects the numbers of slices.
+#[derive(Clone, Debug)]
+pub(super) struct Timeslices {
+    width_ns: u64,
+    /// When the first measured phase began.
+    origin_ns: Option<u64>,
+    nothing: Box<ToolAggregator>,
+    by_place: BTreeMap<u64, ToolAggregator>,
+}
+
+/// The numbers of one slice.
+#[derive(Debug)]
+pub(super) struct Slice {
+    start_ns: u64,
+    end_ns: u64,
+    /// It has its whole length.
+    is_complete: bool,
+    table: MetricTable,
+}
+
+impl Timeslices {
+    /// None yet, of slices of so many seconds.
+    pub(super) fn new(header: &RunHeader, seconds: f64) -> Self {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "flags bound it")]
+        let width_ns = ((seconds * NS_PER_S) as u64).max(1);
+        let nothing = ToolAggregator::new(Compat::Aiperf, header).without_curves();
+        Self { width_ns, origin_ns: None, nothing: Box::new(nothing), by_place: BTreeMap::new() }
+    }
+
+    /// A measured phase begins; the first one counts.
+    pub(super) fn begin(&mut self, at_ns: u64) {
+        self.origin_ns.get_or_insert(at_ns);
+    }
+
+    /// Takes a request in. `measured` is changed.
+    pub(super) fn record(&mut self, seen: &Seen, measured: &mut Measured) {
+        let began = seen.record().instants.started.saturating_sub(self.origin_ns.unwrap_or(0));
+        let nothing = &self.nothing;
+        let slice = self.by_place.entry(began / self.width_ns).or_insert_with(|| (**nothing).clone());
+        slice.record(seen, PhaseKind::Profiling, measured);
+    }
+
+    /// Takes in those of another collector.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.origin_ns = self.origin_ns.or(other.origin_ns);
+        for (place, more) in other.by_place {
+            match self.by_place.get_mut(&place) {
+                Some(slice) => slice.merge(more),
+                None => drop(self.by_place.insert(place, more)),
+            }
+        }
+    }
+
+    /// Computes the numbers.
+    pub(super) fn finish(self, phases: &[PhaseSpan]) -> Vec<Slice> {
+        let measured = || phases.iter().filter(|span| span.kind == PhaseKind::Profiling);
+        let origin_ns = self.origin_ns.or_else(|| measured().map(|span| span.start_ns).min()).unwrap_or(0);
+        let last_ns = measured().filter_map(PhaseSpan::window_end_ns).max().unwrap_or(origin_ns);
+        let width_ns = self.width_ns;
+        let slice = |(place, aggregator): (u64, ToolAggregator)| {
+            let start_ns = origin_ns.saturating_add(place.saturating_mul(width_ns));
+            let whole_ns = start_ns.saturating_add(width_ns);
+            let end_ns = whole_ns.min(last_ns);
+            let kind = PhaseKind::Profiling;
+            let span = PhaseSpan { kind, start_ns, last_request_ns: Some(end_ns), ..PhaseSpan::default() };
+            let table = aggregator.results(&[span]).measured.table;
+            Slice { start_ns, end_ns, is_complete: whole_ns <= last_ns, table }
+        };
+        self.by_place.into_iter().map(slice).collect()
+    }
+}
+
+/// Writes the slices as JSON.
+pub(super) fn write_json(slices: &[Slice], report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let slice = |slice: &Slice| {
+        let mut object = Map::new();
+        object.insert("start_ns".to_owned(), report.wall_ns(slice.start_ns).into());
+        object.insert("end_ns".to_owned(), report.wall_ns(slice.end_ns).into());
+        if !slice.is_complete {
+            object.insert("is_complete".to_owned(), false.into());
+        }
+        object.extend(statistics::metrics(&slice.table));
+        Value::Object(object)
+    };
+    let document = json!({
+        "timeslices": slices.iter().map(slice).collect::<Value>(),
+        "input_config": summary::input_config(report),
+    });
+    serde_json::to_writer_pretty(&mut *out, &document)?;
+    out.write_all(b"\n")
+}
+
+/// Writes the slices as a table with a row for each statistic.
+pub(super) fn write_csv(slices: &[Slice], report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let mut table = csv::Writer::from_writer(out);
+    table.write_record(["Timeslice", "Start_NS", "End_NS", "Metric", "Unit", "Stat", "Value"])?;
+    for (place, slice) in slices.iter().enumerate() {
+        let [start, end] = [slice.start_ns, slice.end_ns].map(|at_ns| report.wall_ns(at_ns).to_string());
+        for (metric, stats) in statistics::written(&slice.table) {
+            for (key, value) in statistics::of(metric, &stats) {
+                let value = value.to_string();
+                let place = place.to_string();
+                table.write_record([&place, &start, &end, metric.header, metric.unit, key, &value])?;
+            }
+        }
+    }
+    table.flush()
+}

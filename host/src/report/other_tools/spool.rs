@@ -1,0 +1,74 @@
+//! Lists that are longer than memory has room for, until the document is written that they belong into: [`Spool`].
+//!
+//! Other tools write a list for each thing that they know of requests, one behind the other in one document. A journal has one
+//! request behind the other.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Seek, SeekFrom, Write},
+};
+
+/// The items of a list, as JSON, each with a comma behind it. In a file without a name, which is gone with this value.
+#[derive(Debug, Default)]
+pub(super) struct Spool {
+    /// Made for the first items.
+    file: Option<BufWriter<File>>,
+    bytes: u64,
+    /// Why there is something missing.
+    error: Option<io::Error>,
+}
+
+impl Spool {
+    /// Appends items.
+    pub(super) fn add(&mut self, items: &[u8]) {
+        if self.error.is_none() && !items.is_empty() {
+            self.error = self.try_add(items).err();
+        }
+    }
+
+    fn try_add(&mut self, items: &[u8]) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(BufWriter::new(tempfile::tempfile()?)),
+        };
+        file.write_all(items)?;
+        self.bytes += items.len() as u64;
+        Ok(())
+    }
+
+    /// Writes the list.
+    ///
+    /// # Errors
+    /// It cannot be written, or some of it could not be kept.
+    pub(super) fn write(self, out: &mut dyn Write) -> io::Result<()> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        out.write_all(b"[")?;
+        if let Some(file) = self.file {
+            let mut file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+            file.seek(SeekFrom::Start(0))?;
+            // Without the last comma.
+            io::copy(&mut io::Read::take(file, self.bytes.saturating_sub(1)), out)?;
+        }
+        out.write_all(b"]")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(parts: &[&[u8]]) -> String {
+        let (mut spool, mut out) = (Spool::default(), Vec::new());
+        parts.iter().for_each(|part| spool.add(part));
+        spool.write(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn items_become_a_list() {
+        assert_eq!(written(&[b"1,2,", b"", b"{\"a\":3},"]), "[1,2,{\"a\":3}]");
+        assert_eq!(written(&[]), "[]");
+    }
+}
