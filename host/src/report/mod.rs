@@ -47,8 +47,10 @@ use std::path::Path;
 pub(crate) use self::{
     error::{ReportError, again_from_the_journal},
     file_names::SETTINGS,
+    headline::load as load_in_words,
     messages::HEARS,
     model::Report,
+    server_metrics::server_now,
     verdict::why_incomplete,
     writers::possible_files,
 };

@@ -9,6 +9,7 @@
 pub(super) mod csv;
 mod curves;
 mod export;
+mod gauges;
 mod other_clients;
 mod prefix_hits;
 mod speculation;
@@ -22,6 +23,7 @@ mod window;
 pub(crate) use self::{
     curves::{Curve, curves},
     export::{SCHEMA_VERSION, ServerMetricsReport},
+    gauges::server_now,
     other_clients::{Flights, OtherClient, strangers},
     speculation::Speculation,
     timeline::Timeline,
