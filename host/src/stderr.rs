@@ -4,6 +4,9 @@
 //! end a run. So a thread of its own writes, and everybody else leaves lines with it. When it does not come on for
 //! [`TIMEOUT`], lines are dropped and counted until it does. What cannot be written at all is dropped: there is nobody to
 //! tell.
+//!
+//! A drawing that fills the terminal would be spoilt by lines in between. Whoever makes one has lines held back meanwhile:
+//! [`hold`] and [`release`].
 
 use std::{
     collections::VecDeque,
@@ -42,6 +45,37 @@ pub(crate) fn offer(text: impl Into<Vec<u8>>) {
         Some(queue) if !queue.state().is_empty() => {}
         _ => write(text),
     }
+}
+
+/// From here on, texts are kept back until [`release`], the latest [`CAPACITY`] of them. Drawings are not.
+pub(crate) fn hold() {
+    if let Some(queue) = queue() {
+        queue.state().held.get_or_insert_default();
+    }
+}
+
+/// Writes what was held back, and holds nothing back any more.
+pub(crate) fn release() {
+    let held = queue().and_then(|queue| queue.state().held.take());
+    if let Some(Held { texts, lost }) = held {
+        if lost > 0 {
+            write(format!("({lost} earlier lines are left out)\n"));
+        }
+        texts.into_iter().for_each(write);
+    }
+}
+
+/// Writes a part of a drawing, whether texts are held back or not.
+pub(crate) fn draw(drawing: Vec<u8>) {
+    match queue() {
+        Some(queue) => queue.leave_for_now(drawing),
+        None => put(&mut io::stderr(), &drawing),
+    }
+}
+
+/// Whether all is written: a drawing would not have to wait.
+pub(crate) fn is_idle() -> bool {
+    queue().is_none_or(|queue| queue.state().is_empty())
 }
 
 /// Waits until everything is written, or nobody takes it.
@@ -96,6 +130,25 @@ struct State {
     written: u64,
     /// Lines that were dropped since.
     lost: u64,
+    /// Those that are held back, if they are.
+    held: Option<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    texts: VecDeque<Vec<u8>>,
+    /// Older ones, for which there was no room.
+    lost: u64,
+}
+
+impl Held {
+    fn keep(&mut self, text: Vec<u8>) {
+        if self.texts.len() >= CAPACITY {
+            self.texts.pop_front();
+            self.lost += 1;
+        }
+        self.texts.push_back(text);
+    }
 }
 
 impl State {
@@ -123,6 +176,15 @@ impl LineQueue {
     }
 
     fn leave(&self, text: Vec<u8>) {
+        if let Some(held) = &mut self.state().held {
+            held.keep(text);
+            return;
+        }
+        self.leave_for_now(text);
+    }
+
+    /// Whether others are held back or not.
+    fn leave_for_now(&self, text: Vec<u8>) {
         let mut state = self.wait_while(State::is_full);
         if state.is_full() {
             state.lost += 1;
@@ -231,6 +293,18 @@ mod tests {
         assert_eq!(all[0], "first\n");
         assert!(all[1..=CAPACITY].iter().all(|line| line == "more\n"));
         assert_eq!(all[CAPACITY + 1], "(10 lines could not be written in time)\n");
+    }
+
+    #[test]
+    fn lines_that_are_held_back_are_written_later_and_the_oldest_are_left_out() {
+        let queue = LineQueue::default();
+        queue.leave(b"before\n".to_vec());
+        queue.state().held = Some(Held::default());
+        (0..CAPACITY + 3).for_each(|number| queue.leave(format!("{number}\n").into_bytes()));
+        queue.leave_for_now(b"drawing".to_vec());
+        assert_eq!(queue.state().waiting, [b"before\n".to_vec(), b"drawing".to_vec()]);
+        let held = queue.state().held.take().unwrap();
+        assert_eq!((held.lost, held.texts.len(), held.texts[0].as_slice()), (3, CAPACITY, &b"3\n"[..]));
     }
 
     #[test]

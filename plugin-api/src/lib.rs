@@ -4,7 +4,7 @@
 //! and *services* (collectors and publishers that run beside the load). The host opens it on first use, over a
 //! stable ABI: it may be built by another compiler, at another time, with another allocator.
 //!
-//! Read in this order: [`endpoint`], [`service`], [`message`], [`error`], [`metadata`], [`descriptor`], [`version`].
+//! Read in this order: [`endpoint`], [`service`], [`message`], [`live`], [`error`], [`metadata`], [`descriptor`], [`version`].
 //! The [`abi`] module is the boundary itself; authors never need it.
 //!
 //! This crate does no I/O, takes no time and holds no state.
@@ -30,6 +30,7 @@ mod export;
 pub mod framing;
 #[cfg(feature = "json")]
 pub mod json;
+pub mod live;
 #[cfg(feature = "tracing")]
 mod log_bridge;
 pub mod message;

@@ -6,9 +6,9 @@
 /// The contract's major version: changes with any incompatible change, together with [`ENTRY_SYMBOL`].
 pub const EPOCH: u32 = 1;
 
-/// Counts what was appended in this epoch: fields of function tables, and numbers of enumerations. A newer minor works with
-/// an older one, in both directions.
-pub const MINOR: u32 = 2;
+/// Counts what was appended in this epoch: fields of function tables, numbers of enumerations, and messages of the host's. A
+/// newer minor works with an older one, in both directions.
+pub const MINOR: u32 = 3;
 
 /// The symbol a plugin library exports: where the host finds the library header of this epoch.
 pub const ENTRY_SYMBOL: &str = "prony_plugin_root_v1";

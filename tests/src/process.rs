@@ -65,11 +65,16 @@ pub(crate) struct Process {
 impl Process {
     /// Starts it. Its input is what the command says.
     pub(crate) fn start(command: &mut Command) -> Self {
+        Self::start_with_errors(command, Stdio::piped())
+    }
+
+    /// The same, with a standard error of the caller's.
+    pub(crate) fn start_with_errors(command: &mut Command, errors: Stdio) -> Self {
         let name = command.get_program().to_string_lossy().into_owned();
-        let started = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let started = command.stdout(Stdio::piped()).stderr(errors).spawn();
         let mut child = started.unwrap_or_else(|error| panic!("`{name}` does not start: {error}"));
         let stdout = Heard::from(child.stdout.take().expect("its output is piped"));
-        let stderr = Heard::from(child.stderr.take().expect("its errors are piped"));
+        let stderr = child.stderr.take().map_or_else(|| Heard::from(std::io::empty()), Heard::from);
         Self { child, name, stdout, stderr }
     }
 

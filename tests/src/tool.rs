@@ -8,7 +8,7 @@ use std::{
 use tempfile::TempDir;
 
 use crate::{
-    MockServer, Run,
+    MockServer, Run, Terminal,
     process::{self, Process, SHORT_PATIENCE, eventually},
     program,
 };
@@ -163,6 +163,15 @@ impl Tool {
     pub fn run_fed(mut self, input: &[u8]) -> Run {
         let output = process::finish_fed(&mut self.command, input);
         Run::new(&output, self.dir)
+    }
+
+    /// Starts it on a terminal of so many columns and rows, which it controls.
+    ///
+    /// # Panics
+    /// When it cannot be started, or there is no `setsid` program.
+    pub fn on_terminal(self, columns: u16, rows: u16) -> Terminal {
+        let mut own = self.under(&["setsid", "--ctty", "--wait"]);
+        Terminal::start(&mut own.command, own.dir, columns, rows)
     }
 
     /// Starts it and lets it run.

@@ -10,6 +10,7 @@ mod command_line;
 mod compare;
 mod completions;
 mod config;
+mod dashboard;
 mod dataset;
 mod dry_run;
 mod exit;
@@ -38,6 +39,7 @@ mod service;
 mod settings;
 mod speed_bench_report;
 mod terminal;
+mod view;
 mod worker;
 
 use std::{ffi::OsString, process::ExitCode};

@@ -1,6 +1,6 @@
 //! `prony profile`: from flags to a plan, and from a run's end to its report and exit code.
 
-use std::{ffi::OsStr, io::IsTerminal, sync::Arc};
+use std::{ffi::OsStr, sync::Arc};
 
 use rand::{TryRng, rngs::SysRng};
 
@@ -11,11 +11,11 @@ use super::{
     logging::LogFlags,
     names::{self, Located},
     outcome::{held, outcome},
-    progress::{Display, Progress},
     recorded, refusal,
     report::{self, Shown, Written},
     settings::{Asked, flags_of},
     terminal,
+    view::View,
 };
 use crate::{
     calibrate::{self, Calibration},
@@ -76,7 +76,11 @@ pub(super) fn run(asked: &Asked, log: &LogFlags) -> Result<Exit, Failure> {
         used_before: ProcessUsage::default(),
         ends_saturated: false,
     };
-    let outcome = execute(execution, &mut Progress::new(display(flags)))?;
+    let mut observer = View::of(flags).observer(String::new());
+    let outcome = execute(execution, &mut *observer);
+    // Before anything is printed: a dashboard gives the terminal back.
+    drop(observer);
+    let outcome = outcome?;
     Ok(end(outcome, Shown::of(flags.format, flags.quiet))?)
 }
 
@@ -438,22 +442,17 @@ fn facts() -> Result<Environment, Failure> {
 /// # Errors
 /// They want progress to be shown, too.
 pub(super) fn hush(flags: &ProfileFlags) -> Result<(), Failure> {
-    if flags.quiet && flags.ui == Some(Ui::Simple) {
-        let what = "use `--quiet` together with `--ui simple`: no progress is shown then";
+    let shown = match flags.ui {
+        Some(Ui::Simple) => Some("simple"),
+        Some(Ui::Dashboard) => Some("dashboard"),
+        Some(Ui::None) | None => None,
+    };
+    if let Some(shown) = shown.filter(|_| flags.quiet) {
+        let what = format!("use `--quiet` together with `--ui {shown}`: no progress is shown then");
         return Err(Failure::new(Exit::Usage, what).with_hint("leave out one of them"));
     }
     terminal::be_quiet_if(flags.quiet);
     Ok(())
-}
-
-/// How the progress of a run is shown.
-pub(super) fn display(flags: &ProfileFlags) -> Display {
-    match flags.ui {
-        _ if flags.quiet => Display::Nothing,
-        Some(Ui::None) => Display::Nothing,
-        Some(Ui::Simple) | None if std::io::stderr().is_terminal() => Display::Bar,
-        Some(Ui::Simple) | None => Display::Lines,
-    }
 }
 
 #[cfg(test)]
@@ -462,7 +461,9 @@ mod tests {
 
     #[test]
     fn what_is_quiet_shows_no_progress() {
-        let flags = ProfileFlags { quiet: true, ui: Some(Ui::Simple), ..ProfileFlags::default() };
-        assert_eq!(hush(&flags).unwrap_err().exit, Exit::Usage);
+        for ui in [Ui::Simple, Ui::Dashboard] {
+            let flags = ProfileFlags { quiet: true, ui: Some(ui), ..ProfileFlags::default() };
+            assert_eq!(hush(&flags).unwrap_err().exit, Exit::Usage);
+        }
     }
 }

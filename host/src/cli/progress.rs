@@ -6,6 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{bar::Terminal, terminal};
 use crate::{
+    config::redact,
     plan,
     run::{Observer, Snapshot},
     screen::Screen,
@@ -70,15 +71,34 @@ impl Progress {
     }
 }
 
+impl Progress {
+    /// What makes room for a line where a bar stands.
+    fn begin_line(&self) -> &'static str {
+        let is_bar = matches!(self.phase, Some(Phase { shown: Shown::Bar(_), .. }));
+        if is_bar { "\r\u{1b}[2K" } else { "" }
+    }
+}
+
+/// Prints something that the user should know, unless only errors are told.
+pub(super) fn print_notice(lead: &str, text: &str, begin_line: &str) {
+    if !terminal::is_quiet() {
+        let text = Screen::of(&io::stderr()).paragraph(lead, text);
+        stderr::write(format!("{begin_line}{text}\n"));
+    }
+}
+
+/// A text of a service's or a server's without the run's secrets, and without what would move the cursor.
+pub(super) fn harmless(text: &str) -> String {
+    terminal::printable(&redact::shown(text))
+}
+
 impl Observer for Progress {
     fn notice(&mut self, text: &str) {
-        if terminal::is_quiet() {
-            return;
-        }
-        let is_bar = matches!(self.phase, Some(Phase { shown: Shown::Bar(_), .. }));
-        let begin_line = if is_bar { "\r\u{1b}[2K" } else { "" };
-        let text = Screen::of(&io::stderr()).paragraph("warning: ", text);
-        stderr::write(format!("{begin_line}{text}\n"));
+        print_notice("warning: ", text, self.begin_line());
+    }
+
+    fn said(&mut self, text: &str) {
+        print_notice("", &harmless(text), self.begin_line());
     }
 
     fn phase_started(&mut self, phase: &plan::Phase) {

@@ -25,8 +25,29 @@ pub(super) fn services(spec: &RunSpec) -> Result<ServicesConfig, ServiceOptionEr
             options.push(option(text).ok_or(ServiceOptionError { by, position })?);
         }
     }
-    let (start, leave_out) = (spec.service.list().to_vec(), spec.no_service.list().to_vec());
+    let (mut start, leave_out) = (spec.service.list().to_vec(), spec.no_service.list().to_vec());
+    if let Some(port) = spec.api_port.get() {
+        if !start.iter().any(|name| is_live_api(name)) {
+            start.push(LIVE_API.to_owned());
+        }
+        options.push(of_live_api("port", (*port).into()));
+    }
+    if let Some(host) = spec.api_host.get() {
+        options.push(of_live_api("host", host.to_string().into()));
+    }
     Ok(ServicesConfig { start, leave_out, options })
+}
+
+/// The service that answers questions about the run: `--api-port` starts it.
+const LIVE_API: &str = "live_api";
+
+/// Whether it is meant, in whatever spelling names of services have.
+fn is_live_api(name: &str) -> bool {
+    name.replace('-', "_").eq_ignore_ascii_case(LIVE_API)
+}
+
+fn of_live_api(key: &str, value: Value) -> ServiceOption {
+    ServiceOption { service: LIVE_API.to_owned(), instance: None, key: key.to_owned(), value }
 }
 
 /// `NAME.KEY=VALUE`, or `NAME#2.KEY=VALUE` for one of several instances.
@@ -73,6 +94,17 @@ mod tests {
     fn what_is_no_option_is_told_by_its_place(#[values("a.n", "a=5", ".n=5", "a.=5", "a#x.n=5")] text: &str) {
         let error = services(&spec(&format!("--service-option a.b=c --service-option {text}"))).unwrap_err();
         assert_eq!(error.to_string(), "read value 2 of `--service-option`: it is not `NAME.KEY=VALUE`");
+    }
+
+    #[test]
+    fn a_port_starts_the_service_that_answers_once() {
+        for line in ["--api-port 0 --api-host ::1", "--service Live-API --api-port 0 --api-host ::1"] {
+            let config = services(&spec(line)).unwrap();
+            assert_eq!(config.start.len(), 1, "{line}");
+            let options: Vec<_> =
+                config.options.iter().map(|it| (it.key.as_str(), it.value.clone())).collect();
+            assert_eq!(options, [("port", json!(0)), ("host", json!("::1"))], "{line}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::{
     fmt,
+    net::IpAddr,
     num::{NonZeroU32, NonZeroU64},
     path::PathBuf,
 };
@@ -437,6 +438,8 @@ run_spec! {
     service: Vec<String> = "--service" in service;
     no_service: Vec<String> = "--no-service" in no_service;
     service_option: Vec<String> = "--service-option" in service_option;
+    api_port: u16 = "--api-port" in live.api_port;
+    api_host: IpAddr = "--api-host" in live.api_host;
     isolate: Vec<String> = "--isolate" in isolate;
     before_run: String = "--before-run" in hooks.before_run;
     after_run: String = "--after-run" in hooks.after_run;

@@ -16,6 +16,7 @@ pub(super) fn check(spec: &RunSpec, problems: &mut Problems) {
     problems.require(&spec.mock_answer, &spec.mock);
     problems.require(&spec.dry_run_output, &spec.dry_run);
     problems.require(&spec.overwrite, &spec.artifact_dir);
+    problems.require(&spec.api_host, &spec.api_port);
     problems.require(&spec.tokenizer_revision, &spec.tokenizer);
     for (flag, with, reason) in exclusive(spec) {
         if let (Some(flag), Some(with)) = (flag, with) {

@@ -5,6 +5,7 @@
 
 use std::{
     fmt,
+    net::IpAddr,
     num::{NonZeroU32, NonZeroU64},
 };
 
@@ -151,6 +152,21 @@ pub(crate) fn absolute_path(text: &str) -> Result<String, UnitError> {
     let is_path = text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
     let expected = "a path on the server that begins with `/`, such as `/reset_prefix_cache`";
     if is_path { Ok(text.to_owned()) } else { Err(UnitError::Number { expected }) }
+}
+
+/// A port to answer at; 0 is any.
+pub(crate) fn port(text: &str) -> Result<u16, UnitError> {
+    number(text, "a port from 0 to 65535, where 0 takes a free one", |_| true)
+}
+
+/// An address of this machine to answer at.
+pub(crate) fn own_address(text: &str) -> Result<IpAddr, UnitError> {
+    let expected =
+        "an IP address of this machine, such as `127.0.0.1`, `0.0.0.0` for all of them, or `localhost`";
+    match text {
+        "localhost" => Ok(IpAddr::from([127, 0, 0, 1])),
+        _ => text.parse().map_err(|_| UnitError::Number { expected }),
+    }
 }
 
 /// Bits of an audio sample.

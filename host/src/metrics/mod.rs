@@ -29,6 +29,7 @@ mod pooled;
 mod prefix_cache;
 pub(crate) mod quantile;
 pub(crate) mod queue_growth;
+mod recent;
 mod request;
 mod results;
 #[cfg(test)]
@@ -55,6 +56,8 @@ pub(crate) use judged::{Interval, Judged, ObjectiveState};
 pub(crate) use outcome::Outcomes;
 pub(crate) use prefix_cache::{PrefixCaches, WarmBefore};
 pub(crate) use quantile::Distribution;
+pub(crate) use recent::RecentRequests;
+pub(crate) use request::{LatencyOrigin, TokenCounting};
 pub(crate) use results::{ClassResults, Measured, PhaseResults, Results, RunResults, TokenSource};
 pub(crate) use sessions::{Session, Sessions};
 pub(crate) use span::{PhaseCounts, PhaseSpan};

@@ -7,6 +7,7 @@ pub(crate) mod build;
 mod counting;
 mod header;
 pub(crate) mod journal;
+pub(crate) mod live;
 mod mark;
 mod mask;
 mod open;

@@ -8,7 +8,6 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering},
         mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
@@ -26,6 +25,7 @@ use super::{
     build::{Recipe, build},
     counting::Counters,
     journal::{JournalError, JournalLocation, TextStore, Writer},
+    live::{Listener, Live, output_tokens},
     mask,
     open::{Entry, Next, Open},
     prefixes::{Heard, Prefixes},
@@ -79,57 +79,6 @@ enum Input {
     End(Box<Frame>),
     /// The run did not begin.
     Abandon,
-}
-
-/// What the progress display shows, updated as records are made.
-#[derive(Debug, Default)]
-pub(crate) struct Live {
-    /// The current phase: what comes late from another one does not count.
-    phase: AtomicU32,
-    /// Requests of the current phase that ended well.
-    pub(crate) succeeded: AtomicU64,
-    /// Requests of the current phase that were cancelled on purpose.
-    pub(crate) cancelled_on_purpose: AtomicU64,
-    /// Requests of the current phase whose context was too long.
-    pub(crate) overflowed: AtomicU64,
-    /// Requests of the current phase that failed.
-    pub(crate) failed: AtomicU64,
-    /// Output tokens of the current phase.
-    pub(crate) output_tokens: AtomicU64,
-}
-
-impl Live {
-    /// Starts the phase with this number at zero.
-    pub(crate) fn reset(&self, phase: u32) {
-        self.phase.store(phase, Ordering::Relaxed);
-        let ended = [&self.succeeded, &self.cancelled_on_purpose, &self.overflowed, &self.failed];
-        for counter in ended.into_iter().chain([&self.output_tokens]) {
-            counter.store(0, Ordering::Relaxed);
-        }
-    }
-
-    fn is_of_phase(&self, record: &Record) -> bool {
-        record.phase == self.phase.load(Ordering::Relaxed)
-    }
-
-    fn note(&self, record: &Record) {
-        if !self.is_of_phase(record) {
-            return;
-        }
-        let outcome = match &record.outcome {
-            outcome if outcome.is_ok() => &self.succeeded,
-            outcome if outcome.is_cancelled_on_purpose() => &self.cancelled_on_purpose,
-            outcome if outcome.is_overflow() => &self.overflowed,
-            _ => &self.failed,
-        };
-        outcome.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn note_tokens(&self, record: &Record) {
-        if self.is_of_phase(record) {
-            self.output_tokens.fetch_add(output_tokens(record), Ordering::Relaxed);
-        }
-    }
 }
 
 /// A handle for those who have something to keep. Clones go to every worker and service.
@@ -215,6 +164,8 @@ pub(crate) struct RecorderConfig {
     pub(crate) bus: Arc<Bus>,
     /// Counts for the progress display.
     pub(crate) live: Arc<Live>,
+    /// Hears of every record.
+    pub(crate) listener: Arc<dyn Listener>,
     /// Finds what must not be written down.
     pub(crate) redactor: Arc<Redactor>,
 }
@@ -440,6 +391,7 @@ impl Recording {
                 Next::Record(Entry { record, .. }, _) => {
                     self.waiting.go();
                     config.live.note_tokens(&record);
+                    config.listener.counted(&record);
                     if config.bus.has_listener(RecordBatch::TYPE) {
                         batch.records.push(config.summary(&record));
                     }
@@ -516,6 +468,7 @@ impl Recording {
             raw.keep(&record, self.config.phase_kind(record.phase), &bodies, &self.config.redactor);
         }
         self.config.live.note(&record);
+        self.config.listener.ended(&record);
         // After the journal has the record: to cut a prompt costs a look at all of it, media too.
         let heard = |record: &Record, texts: Option<&Texts>| {
             addition.and_then(Addition::cut).map(|asked| Box::new(Heard::of(asked, record, texts)))
@@ -586,9 +539,4 @@ fn append(journal: &mut Writer, frame: &Frame) -> Result<bool, JournalError> {
         }
         Err(error) => Err(error),
     }
-}
-
-/// The server's count, else ours.
-fn output_tokens(record: &Record) -> u64 {
-    record.usage.and_then(|usage| usage.completion).or(record.counted.output).unwrap_or(0)
 }

@@ -93,7 +93,8 @@ pub(super) fn loads(settings: &RunSettings) -> Vec<String> {
     }
 }
 
-fn load(phase: &PhaseSettings) -> String {
+/// The load of a phase, in words.
+pub(crate) fn load(phase: &PhaseSettings) -> String {
     let mut parts = vec![if phase.is_open_loop { open_loop(phase) } else { "closed loop".to_owned() }];
     parts.extend(phase.concurrency.map(|most| {
         let most = phase.concurrency_curve.clone().unwrap_or_else(|| most.to_string());

@@ -51,8 +51,10 @@ pub(crate) use self::{
     collect::Wanted,
     error::{ReportError, again_from_the_journal},
     file_names::SETTINGS,
+    headline::load as load_in_words,
     messages::HEARS,
     model::Report,
+    server_metrics::server_now,
     verdict::why_incomplete,
     writers::{file_in, possible_files, prefixed_files, requests_in},
 };

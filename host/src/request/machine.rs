@@ -10,16 +10,16 @@ use rustix::{
 
 /// Time of all processors together since the machine started, in ticks of the system: usually 10 ms each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct ProcessorTimes {
+pub(crate) struct ProcessorTimes {
     /// All of it.
-    pub(super) total: u64,
+    pub(crate) total: u64,
     /// In which nothing ran.
-    pub(super) idle: u64,
+    pub(crate) idle: u64,
 }
 
 impl ProcessorTimes {
     /// Until now; `None` where the system does not tell.
-    pub(super) fn now() -> Option<Self> {
+    pub(crate) fn now() -> Option<Self> {
         Self::parse(&fs::read_to_string("/proc/stat").ok()?)
     }
 
@@ -33,7 +33,7 @@ impl ProcessorTimes {
     }
 
     /// The part since `earlier`.
-    pub(super) fn since(self, earlier: Self) -> Self {
+    pub(crate) fn since(self, earlier: Self) -> Self {
         let Self { total, idle } = earlier;
         Self { total: self.total.saturating_sub(total), idle: self.idle.saturating_sub(idle) }
     }

@@ -27,7 +27,7 @@ pub(crate) mod framing;
 mod headers;
 pub(crate) mod hints;
 pub(crate) mod limits;
-mod machine;
+pub(crate) mod machine;
 pub(crate) mod outcome;
 mod overflow;
 pub(crate) mod payload;

@@ -14,7 +14,9 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{
     failed_share::{FailedShare, TooManyFailed},
     hooks::Done,
+    notices::Notices,
     refusals::{Refusals, Verdict},
+    watch::Watch,
 };
 use crate::{
     metrics::queue_growth::Look,
@@ -50,6 +52,8 @@ pub(super) enum Signal {
     Hopeless(Verdict),
     /// More requests failed than are allowed.
     TooManyFailed(TooManyFailed),
+    /// A service says something to the user.
+    Said(String),
     /// A service asks for the end of the run.
     StopRequested(String),
     /// The recorder cannot write any more.
@@ -64,17 +68,26 @@ pub(super) struct Channels {
     pub(super) tally: Arc<Tally>,
     pub(super) refusals: Arc<Refusals>,
     pub(super) failed_share: Arc<FailedShare>,
+    pub(super) watch: Arc<Watch>,
+    notices: Arc<Notices>,
 }
 
 impl Channels {
     /// Those of a run with so many phases.
-    pub(super) fn of(phases: usize, recorder: RecorderHandle, signals: UnboundedSender<Signal>) -> Self {
+    pub(super) fn of(
+        phases: usize,
+        recorder: RecorderHandle,
+        signals: UnboundedSender<Signal>,
+        watch: Arc<Watch>,
+    ) -> Self {
         Self {
             recorder,
             signals,
             tally: Arc::new(Tally::of(phases)),
             refusals: Arc::default(),
             failed_share: Arc::default(),
+            watch,
+            notices: Arc::default(),
         }
     }
 }
@@ -176,7 +189,12 @@ impl PublishSink for Channels {
         payload: &[u8],
         permit: MessagePermit,
     ) -> Result<(), PublishError> {
-        self.recorder.service_message(service, message_type, payload, permit)
+        self.recorder.service_message(service, message_type, payload, permit)?;
+        self.watch.published(message_type, payload);
+        if let Some(text) = self.notices.heard(service, message_type, payload) {
+            self.signal(Signal::Said(text));
+        }
+        Ok(())
     }
 
     fn request_stop(&self, service: &str, reason: &str) {

@@ -1,10 +1,6 @@
 //! The conductor: the one select loop of a run. It waits for events, asks [`Lifecycle`] what to do, and does it.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use prony_plugin_api::message::{PhaseEnded, PhaseStarted};
 use tokio::sync::mpsc::unbounded_channel;
@@ -19,11 +15,13 @@ use super::{
         around::{Around, after_run},
     },
     lifecycle::{Action, Drain, Event, Lifecycle},
-    observer::{Observer, Snapshot},
+    now::{PhaseAt, Sources, Teller, snapshot},
+    observer::Observer,
     refusals::{Failures, Verdict},
     saturation::Saturation,
     setup::Run,
     usage,
+    watch::Watch,
 };
 use crate::{
     clock::{RunNs, as_ns},
@@ -32,7 +30,8 @@ use crate::{
     record::{
         Frame, RunEnd, ServiceReport,
         journal::JournalError,
-        recorder::{CountingWait, Live, Recorder, RecorderConfig, RecorderError},
+        live::Live,
+        recorder::{CountingWait, Recorder, RecorderConfig, RecorderError},
     },
     request::{
         worker::{AllStarted, Control},
@@ -108,7 +107,8 @@ async fn conduct_in_loop(
     registry.note_signal_handlers();
     let (bus, live) = (Arc::new(Bus::default()), Arc::new(Live::default()));
     let lost = signals.clone();
-    let recorder_config = recorder_config(run, &bus, &live);
+    let watch = Arc::new(Watch::new(run.clock, run.plan.target.use_server_token_count));
+    let recorder_config = recorder_config(run, &bus, &live, &watch);
     let mut recorder = Recorder::start(&run.dir, &run.header, recorder_config, move || {
         drop(lost.send(Signal::JournalLost));
     })?;
@@ -116,7 +116,7 @@ async fn conduct_in_loop(
         // There is one run, and it is conducted once.
         let _ = run.journal.set(location);
     }
-    let channels = Channels::of(run.plan.phases.len(), recorder.handle(), signals);
+    let channels = Channels::of(run.plan.phases.len(), recorder.handle(), signals, watch);
     let work = Work { plan: &run.plan, clock: run.clock, target: &run.target, source: &run.source };
     let mut fleet = endpoint.start(&work, &channels)?;
     let (services, wait_until_ready) = (start_services(run, registry, &bus, &channels), fleet.readiness());
@@ -146,6 +146,7 @@ async fn conduct_in_loop(
                 running: Vec::new(),
                 played: 0,
                 saturation: Saturation::default(),
+                teller: Teller::default(),
                 deadline: run.plan.deadline().map(as_ns),
                 requests_cancelled: false,
                 abandoned: false,
@@ -179,7 +180,7 @@ async fn conduct_in_loop(
     }
 }
 
-fn recorder_config(run: &Run, bus: &Arc<Bus>, live: &Arc<Live>) -> RecorderConfig {
+fn recorder_config(run: &Run, bus: &Arc<Bus>, live: &Arc<Live>, watch: &Arc<Watch>) -> RecorderConfig {
     RecorderConfig {
         redactor: Arc::clone(&run.redactor),
         tokenizer: run.tokenizer.clone(),
@@ -188,6 +189,7 @@ fn recorder_config(run: &Run, bus: &Arc<Bus>, live: &Arc<Live>) -> RecorderConfi
         clock: run.clock,
         bus: Arc::clone(bus),
         live: Arc::clone(live),
+        listener: Arc::<Watch>::clone(watch),
     }
 }
 
@@ -222,6 +224,8 @@ struct Conductor<'a> {
     played: u64,
     /// Whether the server keeps up, if the run is to end where it does not.
     saturation: Saturation,
+    /// Tells what is known.
+    teller: Teller,
     /// When the run must be over; `None` once that is said.
     deadline: Option<RunNs>,
     /// In-flight requests were cancelled: somebody wants the run to end now.
@@ -406,6 +410,9 @@ impl Conductor<'_> {
         });
         self.around.phase_begins();
         self.observer.phase_started(phase);
+        let at = PhaseAt { index: number, start_ns, is_over: false };
+        let sources = sources(self.run, &self.live, &self.channels, &self.bus);
+        self.teller.begin(&sources, at, self.observer);
         self.fleet.begin(PhaseStart { phase: number, start_ns, first_script: self.played });
     }
 
@@ -422,6 +429,9 @@ impl Conductor<'_> {
             let look = self.channels.tally.look(phase.index);
             let in_flight = self.channels.tally.in_flight(phase.index);
             self.observer.snapshot(&snapshot(&self.live, in_flight, elapsed));
+            let at = PhaseAt { index: phase.index, start_ns: phase.start_ns, is_over: false };
+            let sources = sources(self.run, &self.live, &self.channels, &self.bus);
+            self.teller.tell(&sources, at, self.observer);
             if let Some(ending) = self.saturation.note(elapsed, look) {
                 return Some(Event::Leave(ending));
             }
@@ -456,6 +466,10 @@ impl Conductor<'_> {
                 })
             }
             Signal::StepOver(done) => self.around.over(*done, self.observer),
+            Signal::Said(text) => {
+                self.observer.said(&text);
+                None
+            }
             Signal::Poisoned => {
                 let name = self.run.plan.target.endpoint_type.clone();
                 Some(Event::Broken(Ending::EndpointPoisoned(name)))
@@ -504,9 +518,11 @@ impl Conductor<'_> {
     /// Ends the phase at this place among those that run.
     fn end_phase(&mut self, at: usize) {
         let is_latest = at + 1 == self.running.len();
-        let RunningPhase { index, mut counts, workers_left, mut workers, is_counted, .. } =
+        let RunningPhase { index, start_ns, mut counts, workers_left, mut workers, is_counted, .. } =
             self.running.remove(at);
         if is_latest {
+            let sources = sources(self.run, &self.live, &self.channels, &self.bus);
+            self.teller.tell(&sources, PhaseAt { index, start_ns, is_over: true }, self.observer);
             self.observer.phase_ended();
         }
         workers.sort_unstable_by_key(|usage| usage.worker);
@@ -554,16 +570,8 @@ impl Conductor<'_> {
     }
 }
 
-fn snapshot(live: &Live, in_flight: u64, elapsed: Duration) -> Snapshot {
-    Snapshot {
-        elapsed,
-        succeeded: live.succeeded.load(Ordering::Relaxed),
-        cancelled_on_purpose: live.cancelled_on_purpose.load(Ordering::Relaxed),
-        overflowed: live.overflowed.load(Ordering::Relaxed),
-        failed: live.failed.load(Ordering::Relaxed),
-        in_flight,
-        output_tokens: live.output_tokens.load(Ordering::Relaxed),
-    }
+fn sources<'a>(run: &'a Run, live: &'a Live, channels: &'a Channels, bus: &'a Bus) -> Sources<'a> {
+    Sources { run, live, tally: &channels.tally, watch: &channels.watch, bus }
 }
 
 fn report(end: ServiceEnd) -> ServiceReport {

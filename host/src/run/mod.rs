@@ -23,6 +23,8 @@ pub(crate) mod lock;
 mod look;
 pub(crate) mod mock;
 pub(crate) mod models;
+mod notices;
+mod now;
 mod observer;
 mod plain_request;
 mod refusals;
@@ -32,10 +34,12 @@ pub(crate) mod services;
 pub(crate) mod setup;
 mod stop_reason;
 pub(crate) mod usage;
+mod watch;
 
 use prony_plugin_api::{
     Message,
-    message::{PhaseEnded, PhaseRecorded, PhaseStarted, RecordBatch},
+    live::{Notice, RunNow},
+    message::{PhaseEnded, PhaseRecorded, PhaseStarted, RecordBatch, ServerMetricsBatch},
 };
 
 pub(crate) use conductor::RunError;
@@ -47,5 +51,8 @@ pub(crate) use look::{Subject, look_at};
 pub(crate) use observer::{Observer, Snapshot};
 
 /// Types of the messages that a run itself puts on the bus: the conductor's, and the recorder's.
-pub(crate) const PUBLISHES: [&str; 4] =
-    [PhaseStarted::TYPE, PhaseEnded::TYPE, RecordBatch::TYPE, PhaseRecorded::TYPE];
+pub(crate) const PUBLISHES: [&str; 5] =
+    [PhaseStarted::TYPE, RunNow::TYPE, PhaseEnded::TYPE, RecordBatch::TYPE, PhaseRecorded::TYPE];
+
+/// Types of the messages that a run itself hears: what services say to the user, and what servers say of themselves.
+pub(crate) const HEARS: [&str; 2] = [Notice::TYPE, ServerMetricsBatch::TYPE];

@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
+use prony_plugin_api::live::RunNow;
+
 use crate::plan::Phase;
 
 /// Hears of a run, from the thread that conducts it: nothing here may take long.
 pub(crate) trait Observer {
     /// Something that the user should know: a sentence without a final stop.
     fn notice(&mut self, text: &str);
+
+    /// Something that a service says to the user: the service's name and a sentence.
+    fn said(&mut self, _text: &str) {}
 
     /// From here on, or no longer, the run hears interrupts itself.
     fn hears_interrupts(&mut self, _hears: bool) {}
@@ -17,6 +22,14 @@ pub(crate) trait Observer {
 
     /// How far the phase is; ten times a second.
     fn snapshot(&mut self, snapshot: &Snapshot);
+
+    /// Whether it wants to know more than that.
+    fn wants_now(&self) -> bool {
+        false
+    }
+
+    /// All that is known of the phase; twice a second, where it wants to know, and once when the phase is over.
+    fn now(&mut self, _now: &RunNow) {}
 
     /// The phase is over.
     fn phase_ended(&mut self);

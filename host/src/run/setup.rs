@@ -135,6 +135,10 @@ impl Run {
             "model": settings.model,
             "endpoint_type": settings.endpoint_type,
             "artifact_dir": self.dir.to_string_lossy(),
+            "version": self.header.version,
+            "command": self.header.command,
+            "wall_start_ns": self.header.wall_start_ns,
+            "config": self.header.config,
         })
         .to_string()
     }

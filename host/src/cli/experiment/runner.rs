@@ -2,12 +2,14 @@
 
 use std::{collections::HashSet, path::Path, sync::Arc, thread, time::Duration};
 
+use prony_plugin_api::live::RunNow;
+
 use super::{
     super::{
         exit::{Exit, Failure, Form},
         profile::{self, Common, HowRun, Lost},
-        progress::{Display, Progress},
         settings, terminal,
+        view::View,
     },
     shell,
     signals::Signals,
@@ -29,7 +31,7 @@ pub(in crate::cli) struct Runner {
     common: Common,
     /// Who says which setting.
     settings: settings::Asked,
-    display: Display,
+    view: View,
     /// A line for each run that is over.
     tells: bool,
     signals: Arc<Signals>,
@@ -48,7 +50,7 @@ impl Runner {
         Self {
             common,
             settings,
-            display: profile::display(flags),
+            view: View::of(flags),
             tells: tells && flags.ui != Some(Ui::None) && !flags.quiet,
             signals,
             said: HashSet::new(),
@@ -72,14 +74,15 @@ impl Runner {
             }
         };
         let mut observer = OneOfSeveral {
-            progress: Progress::new(self.display).at(short_place(upcoming)),
+            view: self.view.observer(short_place(upcoming)),
             signals: &self.signals,
             known,
             said: HashSet::new(),
         };
         let how = HowRun { command, ends_saturated: upcoming.ends_saturated };
         let ended = profile::run_one_of_several(&asked, &self.common, how, &mut observer, &mut warn);
-        let said = observer.said;
+        let said = std::mem::take(&mut observer.said);
+        drop(observer);
         self.said.extend(new);
         self.said.extend(said);
         ended
@@ -198,7 +201,7 @@ fn reason(failure: &Failure) -> String {
 
 /// Hears of one of several runs.
 struct OneOfSeveral<'a> {
-    progress: Progress,
+    view: Box<dyn Observer>,
     signals: &'a Signals,
     known: &'a HashSet<String>,
     said: HashSet<String>,
@@ -207,8 +210,12 @@ struct OneOfSeveral<'a> {
 impl Observer for OneOfSeveral<'_> {
     fn notice(&mut self, text: &str) {
         if !self.known.contains(text) && self.said.insert(text.to_owned()) {
-            self.progress.notice(text);
+            self.view.notice(text);
         }
+    }
+
+    fn said(&mut self, text: &str) {
+        self.view.said(text);
     }
 
     fn hears_interrupts(&mut self, hears: bool) {
@@ -217,15 +224,23 @@ impl Observer for OneOfSeveral<'_> {
 
     fn phase_started(&mut self, phase: &Phase) {
         self.signals.set_measuring(true);
-        self.progress.phase_started(phase);
+        self.view.phase_started(phase);
     }
 
     fn snapshot(&mut self, snapshot: &Snapshot) {
-        self.progress.snapshot(snapshot);
+        self.view.snapshot(snapshot);
+    }
+
+    fn wants_now(&self) -> bool {
+        self.view.wants_now()
+    }
+
+    fn now(&mut self, now: &RunNow) {
+        self.view.now(now);
     }
 
     fn phase_ended(&mut self) {
-        self.progress.phase_ended();
+        self.view.phase_ended();
     }
 }
 

@@ -59,7 +59,10 @@ fn host() -> Vec<Participant> {
         messages: Messages { subscriptions, publishes },
         fault: None,
     };
-    vec![participant("prony", list(&run::PUBLISHES), None), participant("report", None, list(&report::HEARS))]
+    vec![
+        participant("prony", list(&run::PUBLISHES), list(&run::HEARS)),
+        participant("report", None, list(&report::HEARS)),
+    ]
 }
 
 fn as_json(routes: &[(String, Route)], services: &[Participant], registry: &Registry) -> Value {

@@ -115,16 +115,6 @@ fn other_commands_are_refused_in_words_of_their_own(
     "give one value"
 )]
 #[case(
-    "prony profile --ui-type dashboard",
-    "use `--ui dashboard`: prony does not have this choice yet",
-    "choose one of: simple, none"
-)]
-#[case(
-    "prony profile --ui dashboard",
-    "use `--ui dashboard`: prony does not have this choice yet",
-    "choose one of: simple, none"
-)]
-#[case(
     "prony profile --custom-dataset-type baseten_trace",
     "use `--custom-dataset-type baseten_trace`: prony does not have this choice yet",
     "choose one of: single-turn, multi-turn, raw-payload, random-pool, inputs-json, mooncake-trace, bailian-trace, burst-gpt-trace, azure-trace, openai-messages, openai-batch, sharegpt, sagemaker-data-capture, dag-jsonl, weka-trace, tracelab, mlperf, otel, atif, claude-code, codex, speed-bench, prony-sessions"

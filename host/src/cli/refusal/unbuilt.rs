@@ -83,7 +83,7 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     "--wandb-tag",
     // Telemetry, service.
     "--gpu-telemetry", "--network-latency-automatic", "--network-latency-mean", "--network-latency-ping-interval",
-    "--stats-interval", "--record-processors", "--record-processor-service-count", "--api-port", "--api-host",
+    "--stats-interval", "--record-processors", "--record-processor-service-count",
     "--zmq-host", "--zmq-ipc-path", "--zmq-dual-bind",
     // Accuracy.
     "--accuracy-benchmark", "--accuracy-tasks", "--accuracy-n-shots", "--accuracy-enable-cot", "--accuracy-grader",

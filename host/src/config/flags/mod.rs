@@ -15,6 +15,7 @@ mod file_format;
 mod header_name;
 mod hooks;
 mod lengths;
+mod live;
 mod media;
 mod objectives;
 mod pattern;
@@ -48,6 +49,7 @@ pub(crate) use self::{
     header_name::header_name,
     hooks::HookFlags,
     lengths::LengthFlags,
+    live::{LiveFlags, Ui},
     media::{ImageSource, MediaFlags},
     objectives::ObjectiveFlags,
     pattern::ArrivalPattern,
@@ -455,6 +457,10 @@ pub(crate) struct ProfileFlags {
     #[arg(long, value_name = "NAME.KEY=VALUE", help_heading = SERVICES)]
     pub(crate) service_option: Vec<String>,
 
+    /// What is said of a run while it goes on.
+    #[command(flatten)]
+    pub(crate) live: LiveFlags,
+
     /// Manifest of more plugins; may be repeated.
     #[arg(long, value_name = "FILE", help_heading = SERVICES)]
     pub(crate) plugins: Vec<PathBuf>,
@@ -508,7 +514,8 @@ pub(crate) struct ProfileFlags {
 
     /// What to show while the run goes on [default: simple].
     ///
-    /// `simple` is a progress bar on a terminal, and elsewhere a line every 10 seconds.
+    /// `simple` is a progress bar on a terminal, and elsewhere a line every 10 seconds. `dashboard` fills the terminal with
+    /// rates, percentiles of the last seconds, failures, and how the client and the servers fare; `?` shows its keys.
     #[arg(long, visible_alias = "ui-type", value_name = "UI", help_heading = OUTPUT)]
     #[arg(value_parser = ChoiceParser::<Ui>::new())]
     pub(crate) ui: Option<Ui>,
@@ -530,20 +537,6 @@ pub(crate) struct ProfileFlags {
     /// Several runs of one command.
     #[command(flatten)]
     pub(crate) experiment: ExperimentFlags,
-}
-
-/// What is shown while a run goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ui {
-    /// A progress bar, or lines where there is no terminal.
-    Simple,
-    /// Nothing.
-    None,
-}
-
-impl Choice for Ui {
-    const NAMES: &'static [(&'static str, Self)] = &[("simple", Self::Simple), ("none", Self::None)];
-    const NOT_BUILT: &'static [&'static str] = &["dashboard"];
 }
 
 /// How a report is printed.

@@ -10,6 +10,7 @@ pub(super) mod csv;
 mod curves;
 mod export;
 pub(super) mod lines;
+mod gauges;
 mod other_clients;
 mod prefix_hits;
 mod speculation;
@@ -23,6 +24,7 @@ mod window;
 pub(crate) use self::{
     curves::{Curve, curves},
     export::{SCHEMA_VERSION, ServerMetricsReport},
+    gauges::server_now,
     other_clients::{Flights, OtherClient, strangers},
     speculation::Speculation,
     timeline::Timeline,

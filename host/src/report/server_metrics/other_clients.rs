@@ -11,6 +11,7 @@ use serde::Serialize;
 use url::Url;
 
 use super::{
+    gauges::{RANKS, RUNNING, WAITING},
     timeline::{Column, Page, Timeline},
     window::{PhaseWindow, Scrapes},
 };
@@ -18,25 +19,6 @@ use crate::{
     record::{Outcome, Record},
     request::target::place_of,
 };
-
-/// Gauges of requests that a server works on.
-/// Sources: <https://docs.vllm.ai/en/latest/usage/metrics/>, the server README of llama.cpp,
-/// <https://docs.sglang.ai/references/production_metrics.html>,
-/// <https://huggingface.co/docs/text-generation-inference/reference/metrics>, and prony's own mock server.
-const RUNNING: [&str; 5] = [
-    "vllm:num_requests_running",
-    "llamacpp:requests_processing",
-    "sglang:num_running_reqs",
-    "tgi_batch_current_size",
-    "prony_mock_requests_running",
-];
-
-/// Gauges of requests that wait in a server.
-const WAITING: [&str; 4] =
-    ["vllm:num_requests_waiting", "llamacpp:requests_deferred", "sglang:num_queue_reqs", "tgi_queue_size"];
-
-/// Labels that tell apart the processes which work on the same requests: all of them may report.
-const RANKS: [&str; 2] = ["tp_rank", "pp_rank"];
 
 /// A gauge may be as old as a step of the server's engine.
 const STEP_NS: u64 = 250_000_000;

@@ -1,0 +1,70 @@
+//! What is known of the requests of a phase while it goes on: [`Live`] counts them, and a [`Listener`] hears of each.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use super::Record;
+
+/// Hears of requests as their records are made, on the recorder's thread: nothing here may take long.
+pub(crate) trait Listener: Send + Sync {
+    /// A request is over. Its tokens may not be counted yet.
+    fn ended(&self, record: &Record);
+
+    /// Its tokens are counted, as far as they ever will be.
+    fn counted(&self, record: &Record);
+}
+
+/// What the progress display shows, updated as records are made.
+#[derive(Debug, Default)]
+pub(crate) struct Live {
+    /// The current phase: what comes late from another one does not count.
+    phase: AtomicU32,
+    /// Requests of the current phase that ended well.
+    pub(crate) succeeded: AtomicU64,
+    /// Requests of the current phase that were cancelled on purpose.
+    pub(crate) cancelled_on_purpose: AtomicU64,
+    /// Requests of the current phase whose context was too long.
+    pub(crate) overflowed: AtomicU64,
+    /// Requests of the current phase that failed.
+    pub(crate) failed: AtomicU64,
+    /// Output tokens of the current phase.
+    pub(crate) output_tokens: AtomicU64,
+}
+
+impl Live {
+    /// Starts the phase with this number at zero.
+    pub(crate) fn reset(&self, phase: u32) {
+        self.phase.store(phase, Ordering::Relaxed);
+        let ended = [&self.succeeded, &self.cancelled_on_purpose, &self.overflowed, &self.failed];
+        for counter in ended.into_iter().chain([&self.output_tokens]) {
+            counter.store(0, Ordering::Relaxed);
+        }
+    }
+
+    fn is_of_phase(&self, record: &Record) -> bool {
+        record.phase == self.phase.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn note(&self, record: &Record) {
+        if !self.is_of_phase(record) {
+            return;
+        }
+        let outcome = match &record.outcome {
+            outcome if outcome.is_ok() => &self.succeeded,
+            outcome if outcome.is_cancelled_on_purpose() => &self.cancelled_on_purpose,
+            outcome if outcome.is_overflow() => &self.overflowed,
+            _ => &self.failed,
+        };
+        outcome.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn note_tokens(&self, record: &Record) {
+        if self.is_of_phase(record) {
+            self.output_tokens.fetch_add(output_tokens(record), Ordering::Relaxed);
+        }
+    }
+}
+
+/// The server's count, else ours.
+pub(crate) fn output_tokens(record: &Record) -> u64 {
+    record.usage.and_then(|usage| usage.completion).or(record.counted.output).unwrap_or(0)
+}
