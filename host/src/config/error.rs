@@ -14,6 +14,7 @@ use super::{
     size::SizeError,
     slo::RunObjectiveError,
     spec::{Flag, Origin},
+    telemetry::TelemetryError,
     url::UrlError,
 };
 use crate::{explain::Explain, plan::RampError};
@@ -198,6 +199,9 @@ pub(crate) enum ConfigError {
     /// An option of a service that is none.
     #[error(transparent)]
     ServiceOption(#[from] ServiceOptionError),
+    /// A source or an attribute of telemetry that is none.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
     /// A command around a run or a phase that is none.
     #[error(transparent)]
     Hook(#[from] HookError),
@@ -243,6 +247,7 @@ impl ConfigError {
             Self::ServiceOption(error) => Some(error.by),
             Self::EndpointOption(error) => Some(error.by),
             Self::Hook(error) => Some(error.origin()),
+            Self::Telemetry(error) => Some(error.origin()),
             Self::NoPayloads { .. } | Self::TooLarge(_) | Self::Ramp(_) => None,
         }
     }
@@ -293,6 +298,7 @@ impl Explain for ConfigError {
             Self::TooLarge(error) => error.hint(),
             Self::Pair(error) => error.hint(),
             Self::Hook(error) => error.hint(),
+            Self::Telemetry(error) => error.hint(),
             Self::ServiceOption(_) => services::EXAMPLE.to_owned(),
             Self::EndpointOption(_) => endpoint_options::EXAMPLE.to_owned(),
         }

@@ -108,7 +108,7 @@ pub(crate) fn plan_target(plan: &Plan, metadata: &EndpointMetadata) -> Result<Ar
     // A transcript of silence has no words.
     let owes_text = metadata.produces_tokens && !metadata.requires_audio;
     let target = TargetPlan::new(&plan.target, path, metadata.stream_framing, owes_text)?;
-    let target = target.with_classes(&plan.classes);
+    let target = target.with_classes(&plan.classes).traced(plan.telemetry.traceparent);
     Ok(Arc::new(
         target.with_sample(SampleContent::of(metadata)).repeating_tool_calls(metadata.supports_tools),
     ))

@@ -37,7 +37,7 @@ enum Writing {
 }
 
 /// All of them, in the order in which their files are written and named.
-const WRITERS: [Writer; 9] = [
+const WRITERS: [Writer; 10] = [
     Writer {
         name: "settings",
         format_version: None,
@@ -48,6 +48,12 @@ const WRITERS: [Writer; 9] = [
         name: "requests",
         format_version: None,
         files: &[file_names::REQUESTS, file_names::WARMUP_REQUESTS],
+        writing: Writing::WithTheJournal,
+    },
+    Writer {
+        name: "telemetry",
+        format_version: None,
+        files: &[file_names::GPU_READINGS, file_names::NETWORK_PROBES],
         writing: Writing::WithTheJournal,
     },
     Writer {

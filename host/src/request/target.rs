@@ -31,6 +31,8 @@ pub(crate) struct TargetPlan {
     pub(crate) sample: Option<SampleContent>,
     /// The endpoint writes tool calls into a request: those of a reply are repeated.
     pub(crate) repeats_tool_calls: bool,
+    /// Each request says which trace it is in.
+    pub(super) has_trace: bool,
     /// An answer owes a text: one without any is a failure, unless it says why it ended.
     pub(crate) owes_text: bool,
     /// The user's key.
@@ -129,6 +131,7 @@ impl TargetPlan {
             framing,
             sample: None,
             repeats_tool_calls: false,
+            has_trace: false,
             owes_text,
             api_key: target.api_key.clone(),
             user_headers,
@@ -177,6 +180,11 @@ impl TargetPlan {
     /// The same, for an endpoint that writes tool calls into a request, or does not.
     pub(crate) fn repeating_tool_calls(self, repeats_tool_calls: bool) -> Self {
         Self { repeats_tool_calls, ..self }
+    }
+
+    /// The same, whose requests say which trace they are in, or do not.
+    pub(crate) fn traced(self, has_trace: bool) -> Self {
+        Self { has_trace, ..self }
     }
 
     /// The same, for an endpoint that gets this turn in the place of a payload.

@@ -30,11 +30,13 @@ mod scrape;
 pub(crate) mod services;
 pub(crate) mod setup;
 mod stop_reason;
+mod telemetry;
 pub(crate) mod usage;
 
 use prony_plugin_api::{
     Message,
     message::{PhaseEnded, PhaseRecorded, PhaseStarted, RecordBatch},
+    telemetry::RequestSpanBatch,
 };
 
 pub(crate) use conductor::RunError;
@@ -46,5 +48,5 @@ pub(crate) use look::{Subject, look_at};
 pub(crate) use observer::{Observer, Snapshot};
 
 /// Types of the messages that a run itself puts on the bus: the conductor's, and the recorder's.
-pub(crate) const PUBLISHES: [&str; 4] =
-    [PhaseStarted::TYPE, PhaseEnded::TYPE, RecordBatch::TYPE, PhaseRecorded::TYPE];
+pub(crate) const PUBLISHES: [&str; 5] =
+    [PhaseStarted::TYPE, PhaseEnded::TYPE, RecordBatch::TYPE, RequestSpanBatch::TYPE, PhaseRecorded::TYPE];

@@ -135,6 +135,7 @@ impl Run {
             "model": settings.model,
             "endpoint_type": settings.endpoint_type,
             "artifact_dir": self.dir.to_string_lossy(),
+            "wall_start_ns": self.header.wall_start_ns,
         })
         .to_string()
     }

@@ -16,7 +16,6 @@ const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
         "leave it out: every run has its charts in `report.html`, and `prony plot DIR` writes them as SVG files",
     ),
     (&["--server-metrics-formats"], "leave it out: server metrics are written as JSON and CSV"),
-    (&["--no-gpu-telemetry"], "leave it out: there is no GPU telemetry to switch off"),
     (
         &["--burst-phase-starts"],
         "leave it out: sessions start together, as long as `--concurrency-ramp-duration` does not say otherwise",
@@ -64,8 +63,12 @@ const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
         "`--concurrency 1..256x2` shows where latency rises, and `prony search` finds the highest load within a bound",
     ),
     (
+        &["--network-latency-mean"],
+        "use `--network-latency`: the time that the network takes stands beside latencies, and is not subtracted from them",
+    ),
+    (
         &["--stream"],
-        "use `--streaming` if a stream of tokens is meant; prony exports no telemetry to a collector",
+        "use `--streaming` if a stream of tokens is meant; `--otel-url URL` sends metrics and spans to a collector",
     ),
 ];
 
@@ -83,12 +86,10 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     // Conversations.
     "--open-loop-strict", "--omit-kv-hints",
     // Output, integrations.
-    "--slice-duration", "--show-trace-timing", "--otel-url", "--otel-resource-attributes",
-    "--gen-ai-provider", "--mlflow-tracking-uri", "--mlflow-experiment", "--mlflow-run-name", "--mlflow-tag",
+    "--slice-duration", "--show-trace-timing", "--mlflow-tracking-uri", "--mlflow-experiment", "--mlflow-run-name", "--mlflow-tag",
     "--mlflow-parent-run-id", "--mlflow-artifact-glob", "--wandb-project", "--wandb-entity", "--wandb-run-name",
     "--wandb-tag",
     // Telemetry, service.
-    "--gpu-telemetry", "--network-latency-automatic", "--network-latency-mean", "--network-latency-ping-interval",
     "--stats-interval", "--record-processors", "--record-processor-service-count", "--api-port", "--api-host",
     "--zmq-host", "--zmq-ipc-path", "--zmq-dual-bind",
     // Accuracy.

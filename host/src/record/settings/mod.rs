@@ -62,6 +62,9 @@ pub(crate) struct RunSettings {
     /// The instants of each request are written into its line.
     #[serde(deserialize_with = "lenient")]
     pub(crate) export_http_trace: bool,
+    /// Each request says which trace it is in.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) traceparent: bool,
     /// Where markers keep conversations out of the server's prefix cache.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "CacheBust::is_none")]
     pub(crate) cache_bust: CacheBust,

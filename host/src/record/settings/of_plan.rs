@@ -35,6 +35,7 @@ pub(crate) fn described(plan: &Redacted<Plan>) -> serde_json::Result<(RunSetting
         server_metrics: plan.server_metrics.enabled,
         export_outputs: plan.export_outputs,
         export_http_trace: plan.export_http_trace,
+        traceparent: plan.telemetry.traceparent,
         cache_bust: plan.cache_bust,
         shared_prompt_tokens: plan.dataset.shared_prompt_tokens(plan.cache_bust.target),
         recorded_hit_rate: None,
