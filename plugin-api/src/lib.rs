@@ -4,14 +4,15 @@
 //! and *services* (collectors and publishers that run beside the load). The host opens it on first use, over a
 //! stable ABI: it may be built by another compiler, at another time, with another allocator.
 //!
-//! Read in this order: [`endpoint`], [`service`], [`message`], [`live`], [`error`], [`metadata`], [`descriptor`], [`version`].
-//! The [`abi`] module is the boundary itself; authors never need it.
+//! Read in this order: [`endpoint`], [`service`], [`message`], [`live`], [`telemetry`], [`error`], [`metadata`], [`descriptor`],
+//! [`version`]. The [`abi`] module is the boundary itself; authors never need it.
 //!
 //! This crate does no I/O, takes no time and holds no state.
 //!
 //! `README.md` beside this crate is the guide for vendors: from nothing to a shipped library, with every rule. The
-//! features `json` (what API formats of JSON share), `testing` (drivers, fakes and the conformance suite, for tests only) and
-//! `tracing` (a plugin's own `tracing` events in the host's log) change nothing that crosses the boundary.
+//! features `json` (what API formats of JSON share), `prometheus` (a reader of metrics pages), `testing` (drivers, fakes
+//! and the conformance suite, for tests only) and `tracing` (a plugin's own `tracing` events in the host's log) change
+//! nothing that crosses the boundary.
 #![deny(missing_docs)]
 
 /// The guide, so that its code is compiled.
@@ -35,9 +36,12 @@ pub mod live;
 mod log_bridge;
 pub mod message;
 pub mod metadata;
+#[cfg(feature = "prometheus")]
+pub mod prometheus;
 pub mod service;
 #[cfg(feature = "sse")]
 pub mod sse;
+pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod version;

@@ -202,7 +202,8 @@ impl HostHandle {
         (self.0.vt.now_ns())(self.0.context)
     }
 
-    /// The run as the text of a JSON object: `urls`, `model`, `endpoint_type`, `artifact_dir`. No secrets.
+    /// The run as the text of a JSON object: `run_id`, `urls`, `model`, `endpoint_type`, `artifact_dir`, and `wall_start_ns`,
+    /// the nanoseconds since 1970 at the run's start. No secrets.
     pub fn run_facts(&self) -> String {
         (self.0.vt.run_facts())(self.0.context).into()
     }

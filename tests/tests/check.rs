@@ -40,6 +40,9 @@ fn found(report: &Value, type_name: &str) -> String {
 #[case::rankings("endpoint-rankings", 3)]
 #[case::solido("endpoint-solido", 1)]
 #[case::server_metrics("service-server-metrics", 1)]
+#[case::network_latency("service-network-latency", 1)]
+#[case::gpu_telemetry("service-gpu-telemetry", 1)]
+#[case::otel("service-otel", 1)]
 #[case::example("example-vendor", 1)]
 #[case::example_service("example-vendor-service", 1)]
 fn what_ships_conforms(#[case] package: &str, #[case] types: usize) {

@@ -93,6 +93,11 @@ pub(crate) struct MockServerArgs {
     #[arg(long)]
     prefix_cache: bool,
 
+    /// Pretend to have N GPUs: `/dcgm/metrics` says what a DCGM exporter would say of them. Each takes 60 W, and a request in flight
+    /// 20 W more, of all together
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(..=64))]
+    gpus: u32,
+
     /// Keep the bodies of requests and what was said in responses, up to 64 MB, and tell them in `GET /truth`
     #[arg(long)]
     keep_texts: bool,
@@ -221,6 +226,7 @@ impl From<MockServerArgs> for Options {
             reasoning_tokens: args.reasoning_tokens,
             tool_calls: args.tool_calls,
             has_prefix_cache: args.prefix_cache,
+            gpus: args.gpus,
             keeps_texts: args.keep_texts,
             seed: args.seed,
             usage: args.usage_tokens_per_word,

@@ -125,7 +125,7 @@ fn of_words_and_file(mut typed: Words, config: Option<&Path>) -> Result<Asked, F
 }
 
 /// Settings that say the opposite, or say it in another way: the second gives way where somebody stronger says the first.
-const INSTEAD: [(&str, &str); 14] = [
+const INSTEAD: [(&str, &str); 16] = [
     ("mock", "url"),
     ("url", "mock"),
     ("mock", "proxy"),
@@ -140,6 +140,8 @@ const INSTEAD: [(&str, &str); 14] = [
     ("no-server-metrics", "server-metrics"),
     ("no-server-metrics", "server-metrics-header"),
     ("no-server-metrics", "server-metrics-interval"),
+    ("gpu-telemetry", "no-gpu-telemetry"),
+    ("no-gpu-telemetry", "gpu-telemetry"),
 ];
 
 /// Whether a setting that is not among these stronger ones gives way to them: they say the opposite, or sweep over it.

@@ -15,6 +15,7 @@ use super::{
     size::SizeError,
     slo::RunObjectiveError,
     spec::{Flag, Origin},
+    telemetry::TelemetryError,
     url::UrlError,
 };
 use crate::{explain::Explain, plan::RampError};
@@ -199,6 +200,9 @@ pub(crate) enum ConfigError {
     /// An option of a service that is none.
     #[error(transparent)]
     ServiceOption(#[from] ServiceOptionError),
+    /// A source or an attribute of telemetry that is none.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
     /// A command around a run or a phase that is none.
     #[error(transparent)]
     Hook(#[from] HookError),
@@ -248,6 +252,7 @@ impl ConfigError {
             Self::EndpointOption(error) => Some(error.by),
             Self::Hook(error) => Some(error.origin()),
             Self::Prefix(error) => Some(error.by),
+            Self::Telemetry(error) => Some(error.origin()),
             Self::NoPayloads { .. } | Self::TooLarge(_) | Self::Ramp(_) => None,
         }
     }
@@ -299,6 +304,7 @@ impl Explain for ConfigError {
             Self::Pair(error) => error.hint(),
             Self::Hook(error) => error.hint(),
             Self::Prefix(error) => error.hint(),
+            Self::Telemetry(error) => error.hint(),
             Self::ServiceOption(_) => services::EXAMPLE.to_owned(),
             Self::EndpointOption(_) => endpoint_options::EXAMPLE.to_owned(),
         }

@@ -47,6 +47,7 @@ mod size;
 pub(crate) mod slo;
 pub(crate) mod spec;
 mod target;
+mod telemetry;
 mod together;
 pub(crate) mod units;
 pub(crate) mod url;

@@ -20,7 +20,7 @@ use super::{
     problems::Problems,
     rankings, services, size,
     spec::RunSpec,
-    target, together, url,
+    target, telemetry, together, url,
 };
 use crate::plan::{Classes, DatasetConfig, Load, MetricFacts, Phase, Plan, Role};
 
@@ -100,6 +100,7 @@ pub(crate) fn resolve(
     problems.note_some(content::added_to_payloads(spec, target.extra_inputs.keys(), own_inputs));
     let sampling = content::sampling(spec, &mut problems);
     let (server_metrics, no_metrics) = target::server_metrics(spec, &target.urls, &mut problems);
+    let telemetry = telemetry::telemetry(spec, &mut problems);
     let services = problems.note(services::services(spec)).unwrap_or_default();
     let hooks = hooks::hooks(spec, &phases, &mut problems);
     let exports = exports::exports(spec, &mut problems);
@@ -122,6 +123,7 @@ pub(crate) fn resolve(
     let artifact_dir = spec.artifact_dir.get().cloned().unwrap_or_else(own_folder);
     let plan = Plan {
         server_metrics,
+        telemetry,
         target,
         dataset,
         tokenizer: content::tokenizer(spec),

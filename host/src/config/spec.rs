@@ -435,6 +435,16 @@ run_spec! {
     server_metrics_header: Vec<String> = "--server-metrics-header" in server_metrics_header;
     server_metrics_interval: f64 = "--server-metrics-interval" in server_metrics_interval;
     no_server_metrics: () = "--no-server-metrics" in no_server_metrics;
+    network_latency: () = "--network-latency" in telemetry.network_latency;
+    network_latency_ping_interval: f64
+        = "--network-latency-ping-interval" in telemetry.network_latency_ping_interval;
+    gpu_telemetry: Vec<String> = "--gpu-telemetry" in telemetry.gpu_telemetry;
+    no_gpu_telemetry: () = "--no-gpu-telemetry" in telemetry.no_gpu_telemetry;
+    traceparent: () = "--traceparent" in telemetry.traceparent;
+    otel_url: String = "--otel-url" in telemetry.otel_url;
+    otel_spans: crate::plan::OtelSpans = "--otel-spans" in telemetry.otel_spans;
+    otel_resource_attributes: Vec<String> = "--otel-resource-attributes" in telemetry.otel_resource_attributes;
+    gen_ai_provider: String = "--gen-ai-provider" in telemetry.gen_ai_provider;
     service: Vec<String> = "--service" in service;
     no_service: Vec<String> = "--no-service" in no_service;
     service_option: Vec<String> = "--service-option" in service_option;

@@ -28,7 +28,7 @@ pub(super) fn check(spec: &RunSpec, problems: &mut Problems) {
 /// Two settings that exclude each other, where they are given, and why.
 type Pair = (Option<Origin>, Option<Origin>, &'static str);
 
-fn exclusive(spec: &RunSpec) -> [Pair; 10] {
+fn exclusive(spec: &RunSpec) -> [Pair; 11] {
     // A dataset that was found by its name stands there as a file.
     let named = spec.public_dataset.origin();
     let typed_file = spec.input_file.origin().filter(|origin| Some(*origin) != named);
@@ -43,6 +43,7 @@ fn exclusive(spec: &RunSpec) -> [Pair; 10] {
         (spec.server_metrics.origin(), not_scraped, NOT_SCRAPED),
         (spec.server_metrics_header.origin(), not_scraped, NOT_SCRAPED),
         (spec.server_metrics_interval.origin(), not_scraped, NOT_SCRAPED),
+        (spec.gpu_telemetry.origin(), spec.no_gpu_telemetry.origin(), "no GPU is watched then"),
         (spec.format.origin(), spec.dry_run.origin(), "there is no report without a run"),
     ]
 }

@@ -41,6 +41,12 @@ pub(crate) enum UrlError {
         /// As typed.
         url: String,
     },
+    /// A collector of telemetry behind a socket.
+    #[error("send telemetry to `{url}`: it is sent over TCP only")]
+    SocketCollector {
+        /// As typed.
+        url: String,
+    },
     /// A number, probably a port alone.
     #[error("the URL `{url}` is a number")]
     Number {
@@ -71,6 +77,9 @@ impl Explain for UrlError {
                 "give an address such as `unix:///run/server.sock`, or `unix:///run/server.sock:/v1` with a base \
                  path"
                     .to_owned()
+            }
+            Self::SocketCollector { .. } => {
+                "name a collector that begins with `http://`, as `http://localhost:4318`".to_owned()
             }
             Self::SocketPage { .. } => "leave it out, or name a page that begins with `http://`".to_owned(),
             Self::Scheme { .. } => "give an address that begins with `http://`, `https://` or `unix://`".to_owned(),
@@ -125,6 +134,17 @@ pub(crate) fn parse_metrics_page(text: &str) -> Result<String, UrlError> {
         url.set_path("/metrics");
     }
     Ok(url.into())
+}
+
+/// Reads the base URL of a collector of telemetry. A path of one of its signals, as `/v1/traces`, is left out.
+pub(crate) fn parse_collector(text: &str) -> Result<BaseUrl, UrlError> {
+    let base = parse_base(text)?;
+    if socket_of(&base.url).is_some() {
+        return Err(UrlError::SocketCollector { url: redact::url(text.trim()) });
+    }
+    let signal = ["/v1/metrics", "/v1/traces"].into_iter().find_map(|path| base.url.strip_suffix(path));
+    let url = signal.unwrap_or(&base.url).trim_end_matches('/').to_owned();
+    Ok(BaseUrl { url, ..base })
 }
 
 fn parse(text: &str) -> Result<Url, UrlError> {

@@ -83,7 +83,7 @@ impl Metric {
                 "one for each session of several requests, all of which succeeded".to_owned()
             }
             Source::OverTime(_) => "one at each moment, which counts as long as it lasts".to_owned(),
-            Source::Phase(_) => "one number of the measured phases together".to_owned(),
+            Source::Phase(_) | Source::Beside(_) => "one number of the measured phases together".to_owned(),
         }
     }
 
@@ -113,6 +113,7 @@ impl Metric {
                     | PhaseFact::PriceOfOutput
                     | PhaseFact::PriceOfTokens
             ),
+            Source::Beside(fact) => fact.is_amount(),
             // What is going on at a moment grows with the load, but for what each user has of it.
             Source::OverTime(_) => !self.unit.ends_with("/user"),
             Source::Request(_)
@@ -171,6 +172,8 @@ impl Metric {
             Need::Replay => "a replay at recorded instants (`--fixed-schedule`)",
             Need::Price => "`--price`",
             Need::Trace => "`--export-http-trace`",
+            Need::Gpus => "`--gpu-telemetry`",
+            Need::NetworkLatency => "`--network-latency`",
         };
         self.needs.iter().map(words).collect()
     }

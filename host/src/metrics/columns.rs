@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::{
     Counting, Measured, Metric, MetricTable, Outcomes, Results, Stats, TokenSource,
+    beside::Beside,
     curves::{self, Curve},
     derived::{Derived, GoodCounts, SessionCounts},
     in_flight::Flights,
@@ -62,7 +63,8 @@ impl Columns {
             | Source::OneAndRatio(..)
             | Source::AboveLeast(..)
             | Source::Above(..)
-            | Source::Phase(_) => (metric, Column::Derived),
+            | Source::Phase(_)
+            | Source::Beside(_) => (metric, Column::Derived),
         };
         Self {
             by_metric: metrics.map(column).collect(),
@@ -189,10 +191,10 @@ impl Columns {
         }
     }
 
-    /// Computes the numbers, over this window.
-    pub(super) fn results(&mut self, window: &Window) -> Results {
+    /// Computes the numbers, over this window, in which this was measured beside the load.
+    pub(super) fn results(&mut self, window: &Window, beside: Beside) -> Results {
         Results {
-            table: self.table(window),
+            table: self.table(window, beside),
             outcomes: self.outcomes,
             token_source: self.token_source(),
             counting: self.counting,
@@ -205,7 +207,7 @@ impl Columns {
         Steadiness::of(self.flights.as_mut()?, origin)
     }
 
-    fn table(&mut self, window: &Window) -> MetricTable {
+    fn table(&mut self, window: &Window, beside: Beside) -> MetricTable {
         let wanted: Vec<Option<Curve>> = self.by_metric.iter().map(|(metric, _)| curve(metric)).collect();
         let mut none = Flights::default();
         let flights = self.flights.as_mut().unwrap_or(&mut none);
@@ -232,6 +234,7 @@ impl Columns {
             good: self.good,
             window_s: window.seconds(),
             price: self.price,
+            beside,
         };
         for ((metric, _), stats) in zip(&self.by_metric, &mut found) {
             if stats.is_none() {

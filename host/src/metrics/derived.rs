@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 
 use super::{
     Outcomes, Stats,
+    beside::{Beside, BesideFact},
     metric::{PhaseFact, Source},
 };
 use crate::plan::Price;
 
 const SECONDS_AN_HOUR: f64 = 3600.0;
+
+/// Thousandths of a unit in one.
+const MILLI: f64 = 1000.0;
 
 /// A price of tokens is one of so many.
 const TOKENS_OF_A_PRICE: f64 = 1e6;
@@ -50,6 +54,7 @@ pub(super) struct Derived<'a> {
     pub(super) good: GoodCounts,
     pub(super) window_s: Option<f64>,
     pub(super) price: Option<Price>,
+    pub(super) beside: Beside,
 }
 
 impl Derived<'_> {
@@ -87,6 +92,7 @@ impl Derived<'_> {
                 self.known.get(tag).map(|stats| if stats.avg() > limit { 1.0 } else { 0.0 })
             }
             Source::Phase(fact) => self.fact(fact),
+            Source::Beside(fact) => self.beside(fact),
             Source::Request(_)
             | Source::Failure(_)
             | Source::Gaps
@@ -133,6 +139,36 @@ impl Derived<'_> {
         }
     }
 
+    /// A number of what was measured beside the load; nothing where that was not measured.
+    fn beside(&self, fact: BesideFact) -> Option<f64> {
+        let Beside { energy_j, power_w, round_trip_ms } = self.beside;
+        let window_s = self.window_s;
+        let succeeded = self.outcomes.succeeded as f64;
+        let output = || self.sum("output_sequence_length");
+        // Joules of one of so many.
+        let of = |count: f64| divided(energy_j?, count);
+        let of_watt = |per_second: f64| divided(per_second, energy_j? / window_s?);
+        match fact {
+            BesideFact::Energy => energy_j,
+            BesideFact::AveragePower => divided(energy_j?, window_s?),
+            BesideFact::TotalPower => power_w,
+            BesideFact::EnergyOfOutputToken => of(output()?).map(|joules| joules * MILLI),
+            BesideFact::EnergyOfToken => {
+                of(self.sum("input_sequence_length")? + output()?).map(|joules| joules * MILLI)
+            }
+            BesideFact::EnergyOfRequest => of(succeeded),
+            BesideFact::TokensOfJoule => divided(output()?, energy_j?),
+            BesideFact::ThroughputOfWatt => of_watt(succeeded / window_s?),
+            BesideFact::TokenThroughputOfWatt => of_watt(output()? / window_s?),
+            BesideFact::GoodputOfWatt => of_watt(self.fact(PhaseFact::Goodput)?),
+            BesideFact::EnergyDelay => {
+                let latency_s = self.known.get("request_latency")?.avg() / MILLI;
+                of(succeeded).map(|joules| joules * latency_s)
+            }
+            BesideFact::RoundTrip => round_trip_ms,
+        }
+    }
+
     /// Tokens of the input that are paid for: what the server bills where it says so of all requests, since the output is counted by
     /// the server as well; else all as prony counts them.
     fn input(&self) -> Option<f64> {
@@ -159,8 +195,8 @@ impl Derived<'_> {
     }
 }
 
-fn divided(price: f64, by: f64) -> Option<f64> {
-    (by > 0.0).then(|| price / by)
+fn divided(whole: f64, by: f64) -> Option<f64> {
+    (by > 0.0).then(|| whole / by)
 }
 
 #[cfg(test)]
@@ -190,7 +226,39 @@ mod tests {
             good: GoodCounts::default(),
             window_s: Some(1.0),
             price: Some(price),
+            beside: Beside::default(),
         };
         assert_eq!(derived.fact(PhaseFact::Price), expected);
+    }
+
+    /// Two requests and 50 output tokens in 4 s, for 200 J.
+    #[rstest]
+    #[case(BesideFact::AveragePower, 50.0)]
+    #[case(BesideFact::EnergyOfOutputToken, 4000.0)]
+    #[case(BesideFact::EnergyOfToken, 2000.0)]
+    #[case(BesideFact::EnergyOfRequest, 100.0)]
+    #[case(BesideFact::TokensOfJoule, 0.25)]
+    #[case(BesideFact::ThroughputOfWatt, 0.01)]
+    #[case(BesideFact::TokenThroughputOfWatt, 0.25)]
+    #[case(BesideFact::EnergyDelay, 300.0)]
+    fn energy_is_shared_out(#[case] fact: BesideFact, #[case] expected: f64) {
+        let stats = |values: &mut [f64]| Stats::Distribution(Distribution::of(values).unwrap());
+        let known = BTreeMap::from([
+            ("input_sequence_length", stats(&mut [25.0, 25.0])),
+            ("output_sequence_length", stats(&mut [20.0, 30.0])),
+            ("request_latency", stats(&mut [2000.0, 4000.0])),
+        ]);
+        let derived = |energy_j| Derived {
+            known: known.clone(),
+            outcomes: Outcomes { succeeded: 2, ..Outcomes::default() },
+            sessions: SessionCounts::default(),
+            good: GoodCounts::default(),
+            window_s: Some(4.0),
+            price: None,
+            beside: Beside { energy_j, ..Beside::default() },
+        };
+        let found = derived(Some(200.0)).beside(fact).unwrap();
+        assert!((found - expected).abs() < 1e-9, "{found}");
+        assert_eq!(derived(None).beside(fact), None);
     }
 }

@@ -1,6 +1,7 @@
 //! What a row of the catalogue is: the [`Metric`], and the words that rows are written in.
 
 use super::{
+    beside::BesideFact,
     curves::Curve,
     request::{LatencyOrigin, Request},
     sessions::Session,
@@ -47,6 +48,10 @@ pub(crate) enum Need {
     Price,
     /// The steps of requests are written down.
     Trace,
+    /// GPUs are watched. Without that, it has no value.
+    Gpus,
+    /// The round trip to the servers is measured. Without that, it has no value.
+    NetworkLatency,
 }
 
 /// What decides which metrics make sense for a phase.
@@ -94,6 +99,8 @@ pub(crate) enum Source {
     OverTime(Curve),
     /// Something of the phase itself.
     Phase(PhaseFact),
+    /// Something that was measured beside the load.
+    Beside(BesideFact),
 }
 
 /// A number of a phase that needs no other metric.
@@ -158,6 +165,7 @@ impl Metric {
             Need::Replay => to.is_replay,
             Need::Price => to.has_price,
             Need::Trace => to.has_trace,
+            Need::Gpus | Need::NetworkLatency => true,
         })
     }
 

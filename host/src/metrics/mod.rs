@@ -7,6 +7,7 @@
 mod about;
 pub(crate) mod absent;
 pub(crate) mod aggregate;
+mod beside;
 pub(crate) mod catalogue;
 pub(crate) mod client;
 mod columns;
@@ -46,6 +47,7 @@ mod values;
 mod window;
 
 pub(crate) use aggregate::Aggregator;
+pub(crate) use beside::Beside;
 pub(crate) use catalogue::Metric;
 pub(crate) use client::{ClientReport, Verdict};
 pub(crate) use counting::{Counting, Tally};
@@ -61,6 +63,13 @@ pub(crate) use request::{LatencyOrigin, TokenCounting};
 pub(crate) use results::{ClassResults, Measured, PhaseResults, Results, RunResults, TokenSource};
 pub(crate) use sessions::{Session, Sessions};
 pub(crate) use span::{PhaseCounts, PhaseSpan};
+
+use crate::clock::RunNs;
+
+/// Stretches of time that the numbers of these phases together are about, in order and without overlaps.
+pub(crate) fn stretches(phases: &[PhaseSpan]) -> Vec<(RunNs, RunNs)> {
+    window::Window::of(phases).parts().to_vec()
+}
 
 /// What is known of one metric.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -10,7 +10,7 @@ use crate::{
     plan::{
         CacheBust, Classes, ConnectionReuse, ContextConfig, DatasetConfig, DialogueConfig, Exports, Hooks,
         LengthLaw, Load, Phase, Plan, PromptCorpus, Ramp, ReplyPolicy, Role, Rules, Sampling, SequenceLaw,
-        SequenceLengths, ServerMetricsConfig, ServicesConfig, StopRule, Target, TlsConfig, TokenizerChoice,
+        SequenceLengths, ServerMetricsConfig, ServicesConfig, StopRule, Target, TelemetryConfig, TlsConfig, TokenizerChoice,
         TransportKind, media::MediaConfig,
     },
     plugin::UsedPlugin,
@@ -124,6 +124,7 @@ pub(crate) fn config() -> Plan {
         workers: 1,
         artifact_dir: "artifacts".into(),
         server_metrics: ServerMetricsConfig::default(),
+        telemetry: TelemetryConfig::default(),
         services: ServicesConfig::default(),
         isolate: Vec::new(),
         export_outputs: false,

@@ -9,7 +9,7 @@ use super::{
     Mock,
     api_error::ApiError,
     exchange::{self, Asked},
-    http, jobs, metrics_page,
+    gpus, http, jobs, metrics_page,
     options::Splits,
     pace, reply,
     route::Route,
@@ -68,6 +68,13 @@ async fn answer(mock: &Mock, wire: &mut Wire, request: Request) -> Persistence {
             metrics_page::CONTENT_TYPE,
             metrics_page::render(&mock.truth.totals(), mock.options.has_prefix_cache),
         ),
+        Ok(Route::Gpus) if mock.options.gpus == 0 => Page::error(&ApiError::new(
+            StatusCode::NOT_FOUND,
+            "there are no GPUs here: start the server with `--gpus N`",
+        )),
+        Ok(Route::Gpus) => {
+            Page::text(metrics_page::CONTENT_TYPE, gpus::render(mock.truth.busy(), mock.options.gpus))
+        }
         Ok(Route::Truth) => Page::json(&mock.truth.report(request_id(&request.head.target).as_deref())),
         Ok(Route::ResetTruth) => {
             mock.truth.reset();

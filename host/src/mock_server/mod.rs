@@ -11,7 +11,7 @@
 //! what callers use; `connection` serves one socket, `exchange` one API request; `wire` and `http` move bytes; `route`,
 //! `api_format`, `job`, `fields`, `form` and `api_error` decide what was asked; `pace`, `script`, `speech`, `tools`, `reply`, `jobs` and
 //! `words` make the answer, `canned` is one that was recorded; `prefix_cache` says what of a prompt it had; `queue` says when its turn comes; `fault` breaks it; `truth`
-//! and `metrics_page` tell about it.
+//! and `metrics_page` tell about it, and `gpus` what it would have cost.
 
 mod api_error;
 mod api_format;
@@ -21,6 +21,7 @@ mod exchange;
 mod fault;
 mod fields;
 mod form;
+mod gpus;
 mod http;
 mod job;
 mod jobs;

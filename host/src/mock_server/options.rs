@@ -24,6 +24,8 @@ pub(crate) struct Options {
     pub(crate) tool_calls: usize,
     /// Chats and completions say what of their prompts was in the prefix cache.
     pub(crate) has_prefix_cache: bool,
+    /// GPUs that it pretends to have; none without any.
+    pub(crate) gpus: u32,
     /// The truth has the bodies of requests, and what was said in answers.
     pub(crate) keeps_texts: bool,
     /// Seed of jitter and of TCP splits.
@@ -56,6 +58,7 @@ impl Default for Options {
             reasoning_tokens: 0,
             tool_calls: 0,
             has_prefix_cache: false,
+            gpus: 0,
             keeps_texts: false,
             seed: 42,
             usage: UsageRatio::default(),

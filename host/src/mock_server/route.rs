@@ -16,6 +16,8 @@ pub(super) enum Route<'a> {
     Models,
     Health,
     Metrics,
+    /// What a DCGM exporter would say of the GPUs.
+    Gpus,
     Truth,
     ResetTruth,
     /// Empties the prefix cache.
@@ -33,6 +35,7 @@ impl<'a> Route<'a> {
             "/v1/models" => (Method::GET, Self::Models),
             "/health" => (Method::GET, Self::Health),
             "/metrics" => (Method::GET, Self::Metrics),
+            "/dcgm/metrics" => (Method::GET, Self::Gpus),
             "/truth" => (Method::GET, Self::Truth),
             "/truth/reset" => (Method::POST, Self::ResetTruth),
             // As vLLM calls them; SGLang has a name of its own for the first.

@@ -15,7 +15,7 @@ use std::{
 
 use serde::{Serialize, Serializer};
 
-use super::{options::UsageRatio, tools::Call};
+use super::{gpus::Busy, options::UsageRatio, tools::Call};
 use crate::clock::{Clock, RunNs};
 
 /// How many requests are kept in detail.
@@ -190,6 +190,7 @@ struct Ledger {
     requests: VecDeque<Arc<RequestTruth>>,
     instants: usize,
     text_bytes: usize,
+    busy: Busy,
 }
 
 impl Truth {
@@ -211,6 +212,7 @@ impl Truth {
     /// Enters a request.
     pub(super) fn arrive(&self, arrived: RunNs) -> OpenRequest {
         let mut ledger = self.ledger();
+        ledger.busy.arrive(arrived);
         if ledger.arrivals.len() == KEPT_REQUESTS {
             ledger.arrivals.pop_front();
         }
@@ -226,6 +228,7 @@ impl Truth {
     /// answer finds it here.
     pub(super) fn finish(&self, open: &OpenRequest, request: RequestTruth) {
         let mut ledger = self.ledger();
+        ledger.busy.end(request.ended_ns);
         if ledger.epoch == open.epoch {
             ledger.totals.add(&request);
             ledger.keep(request);
@@ -274,7 +277,12 @@ impl Truth {
     pub(super) fn reset(&self) {
         let mut ledger = self.ledger();
         let epoch = ledger.epoch + 1;
-        *ledger = Ledger { epoch, ..Ledger::default() };
+        *ledger = Ledger { epoch, busy: ledger.busy, ..Ledger::default() };
+    }
+
+    /// How busy it was up to now, whatever was forgotten.
+    pub(super) fn busy(&self) -> Busy {
+        self.ledger().busy.at(self.clock.now())
     }
 
     pub(super) fn totals(&self) -> Totals {

@@ -109,6 +109,7 @@ pub(crate) fn plan_target(plan: &Plan, metadata: &EndpointMetadata) -> Result<Ar
     let owes_text = metadata.produces_tokens && !metadata.requires_audio;
     let target = TargetPlan::new(&plan.target, path, metadata.stream_framing, owes_text)?;
     let target = target.with_classes(&plan.classes).keeping_bodies(plan.exports.level == ExportLevel::Raw);
+    let target = target.traced(plan.telemetry.traceparent);
     Ok(Arc::new(
         target.with_sample(SampleContent::of(metadata)).repeating_tool_calls(metadata.supports_tools),
     ))

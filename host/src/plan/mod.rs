@@ -28,6 +28,7 @@ mod services;
 mod speed_bench;
 mod stop;
 mod target;
+mod telemetry;
 mod written;
 
 use std::{path::PathBuf, time::Duration};
@@ -56,6 +57,7 @@ pub(crate) use self::{
     speed_bench::SpeedBenchRows,
     stop::{Grace, StopRule, TimeLimit},
     target::{ConnectionReuse, DEFAULT_CONNECT_TIMEOUT_S, FlagOption, Target, TlsConfig, TransportKind},
+    telemetry::{GpuConfig, NetworkLatencyConfig, OtelConfig, OtelSpans, TelemetryConfig},
     written::{WrittenError, WrittenPlan},
 };
 
@@ -83,6 +85,8 @@ pub(crate) struct Plan {
     pub(crate) artifact_dir: PathBuf,
     /// Where server metrics are scraped.
     pub(crate) server_metrics: ServerMetricsConfig,
+    /// What is watched around the load, and told to others.
+    pub(crate) telemetry: TelemetryConfig,
     /// Endpoints and services that run in a process of their own whatever their manifests say.
     pub(crate) isolate: Vec<String>,
     /// Which services run beside the load.

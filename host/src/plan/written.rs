@@ -30,6 +30,7 @@ use super::{
     services::{ServerMetricsConfig, ServicesConfig},
     stop::{Grace, StopRule, TimeLimit},
     target::Target,
+    telemetry::TelemetryConfig,
 };
 
 /// Why something that was written down is no plan.
@@ -61,6 +62,8 @@ pub(crate) struct WrittenPlan {
     #[serde(serialize_with = "lossy::path")]
     artifact_dir: PathBuf,
     server_metrics: ServerMetricsConfig,
+    #[serde(default, skip_serializing_if = "TelemetryConfig::is_none")]
+    telemetry: TelemetryConfig,
     #[serde(default)]
     isolate: Vec<String>,
     #[serde(default)]
@@ -160,6 +163,7 @@ impl WrittenPlan {
             workers: plan.workers,
             artifact_dir: plan.artifact_dir,
             server_metrics: plan.server_metrics,
+            telemetry: plan.telemetry,
             isolate: plan.isolate,
             services: plan.services,
             export_outputs: plan.export_outputs,
@@ -195,6 +199,7 @@ impl WrittenPlan {
             workers: self.workers,
             artifact_dir: self.artifact_dir,
             server_metrics: self.server_metrics,
+            telemetry: self.telemetry,
             isolate: self.isolate,
             services: self.services,
             export_outputs: self.export_outputs,

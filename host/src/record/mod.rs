@@ -3,6 +3,7 @@
 //! Every number of a report is computed from the journal's frames and from nothing else. All instants are
 //! nanoseconds since the run's start ([`crate::clock`]).
 
+mod announce;
 pub(crate) mod build;
 mod counting;
 mod header;

@@ -15,13 +15,14 @@ use std::{
 };
 
 use prony_plugin_api::{
-    ErrorDetails, Message, PublishError,
-    message::{PhaseKind, PhaseRecorded, RecordBatch, RecordSummary},
+    PublishError,
+    message::{PhaseKind, PhaseRecorded},
 };
 
 pub(crate) use super::open::CountingWait;
 use super::{
     CountedTokens, Frame, Record, RunHeader, Texts,
+    announce::{Addresses, Announcement, output_tokens},
     build::{Recipe, build},
     counting::Counters,
     journal::{JournalError, JournalLocation, TextStore, Writer},
@@ -207,6 +208,7 @@ impl Recorder {
             open: Open::default(),
             replies: Replies::default(),
             prefixes: Prefixes::of(&header.settings),
+            addresses: Addresses::of(&header.settings),
             counted: Vec::new(),
             ready: Vec::new(),
             config,
@@ -284,6 +286,7 @@ struct Recording {
     open: Open,
     replies: Replies,
     prefixes: Prefixes,
+    addresses: Addresses,
     /// Counts that are not in the journal yet.
     counted: Vec<(u64, CountedTokens)>,
     /// What the services are to be told of, behind the next flush.
@@ -380,34 +383,27 @@ impl Recording {
     /// Tells the services of records, and those who have waited for them that they are told.
     fn serve(&mut self) {
         let config = &self.config;
-        let mut batch = RecordBatch::default();
-        let announce = |batch: &mut RecordBatch| {
-            if !batch.records.is_empty() {
-                config.bus.send(&std::mem::take(batch));
-            }
-        };
+        let mut announcement = Announcement::new(&config.bus, &self.addresses);
         for next in self.ready.drain(..) {
             match next {
                 Next::Record(Entry { record, .. }, _) => {
                     self.waiting.go();
                     config.live.note_tokens(&record);
                     config.listener.counted(&record);
-                    if config.bus.has_listener(RecordBatch::TYPE) {
-                        batch.records.push(config.summary(&record));
-                    }
+                    announcement.add(&record, config.phase_kind(record.phase));
                 }
                 Next::Phase(recorded) => {
-                    announce(&mut batch);
+                    announcement.send();
                     config.bus.send(&recorded);
                 }
                 Next::Settle(answer) => {
-                    announce(&mut batch);
+                    announcement.send();
                     // Whoever asked may have stopped waiting.
                     let _ = answer.send(());
                 }
             }
         }
-        announce(&mut batch);
+        announcement.send();
     }
 
     fn end(mut self) -> Result<(), JournalError> {
@@ -508,19 +504,6 @@ impl RecorderConfig {
 
     fn phase_kind(&self, index: u32) -> PhaseKind {
         self.phases.get(index as usize).copied().unwrap_or_default()
-    }
-
-    fn summary(&self, record: &Record) -> RecordSummary {
-        let sent = record.instants.sent.unwrap_or(record.instants.started);
-        RecordSummary {
-            request_id: record.request_id.clone(),
-            phase: self.phase_kind(record.phase),
-            sent_ns: sent,
-            time_to_first_token_ns: record.instants.first_token.map(|at| at.saturating_sub(sent)),
-            request_latency_ns: record.instants.end.saturating_sub(sent),
-            output_tokens: output_tokens(record),
-            error: record.outcome.said().cloned().map(ErrorDetails::from),
-        }
     }
 }
 

@@ -14,6 +14,7 @@ use rayon::prelude::*;
 
 use super::{
     artifacts::Files,
+    beside::{self, Beside},
     chunk::{Chunk, Lens},
     error::ReportError,
     errors::{ErrorGroup, ErrorGroups},
@@ -32,7 +33,7 @@ use super::{
 };
 use crate::{
     metrics::{
-        Aggregator, ClientReport, PhaseResults, PhaseSpan,
+        self, Aggregator, ClientReport, PhaseResults, PhaseSpan,
         slices::{Slice, Slices},
     },
     plan::{Compat, ExportLevel, Exports, Role, ServerMetricsFormat},
@@ -205,6 +206,9 @@ struct Pass<'a, 'b> {
     scrapes: Lines,
     tools: ToolFiles,
     slices: Option<Slices>,
+    beside: Beside,
+    gpu_readings: Lines,
+    network_probes: Lines,
     flights: Flights,
     messages: Messages,
     marks: Vec<Mark>,
@@ -243,6 +247,9 @@ impl<'a, 'b> Pass<'a, 'b> {
             models_seen: ModelsSeen::default(),
             page: page::Gathered::default(),
             server_metrics: Timeline::default(),
+            beside: Beside::default(),
+            gpu_readings: Lines::Awaited(file_names::GPU_READINGS),
+            network_probes: Lines::Awaited(file_names::NETWORK_PROBES),
             flights: Flights::default(),
             messages: Messages::default(),
             marks: Vec::new(),
@@ -273,6 +280,8 @@ impl<'a, 'b> Pass<'a, 'b> {
             Frame::Message { service, message_type, payload } => {
                 if message_type == ServerMetricsBatch::TYPE {
                     self.take_scrapes(&service, &payload);
+                } else if beside::TYPES.contains(&message_type.as_str()) {
+                    self.take_beside(&service, &message_type, &payload);
                 } else {
                     self.messages.add(service, message_type, &payload);
                 }
@@ -311,13 +320,30 @@ impl<'a, 'b> Pass<'a, 'b> {
     fn take_scrapes(&mut self, service: &str, payload: &[u8]) {
         match ServerMetricsBatch::decode(payload) {
             Ok(batch) => batch.samples.into_iter().for_each(|sample| self.take_scrape(sample)),
-            Err(error) => {
-                let why = if payload.is_empty() { "it is empty".to_owned() } else { error.message };
-                let note = messages::unreadable(service, ServerMetricsBatch::TYPE, 1, &why);
-                if !self.notes.contains(&note) {
-                    self.notes.push(note);
+            Err(error) => self.note_unreadable(service, ServerMetricsBatch::TYPE, payload, error.message),
+        }
+    }
+
+    fn take_beside(&mut self, service: &str, message_type: &str, payload: &[u8]) {
+        match self.beside.take(message_type, payload, self.header.wall_start_ns) {
+            Ok(lines) => {
+                for (file, lines) in
+                    [(&mut self.network_probes, lines.network), (&mut self.gpu_readings, lines.gpus)]
+                {
+                    if !lines.is_empty() {
+                        file.add(self.files, &lines);
+                    }
                 }
             }
+            Err(why) => self.note_unreadable(service, message_type, payload, why),
+        }
+    }
+
+    fn note_unreadable(&mut self, service: &str, message_type: &str, payload: &[u8], why: String) {
+        let why = if payload.is_empty() { "it is empty".to_owned() } else { why };
+        let note = messages::unreadable(service, message_type, 1, &why);
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
         }
     }
 
@@ -340,18 +366,24 @@ impl<'a, 'b> Pass<'a, 'b> {
         let tools = self.tools.finish(self.files, &phases);
         let slices = self.slices.map(|slices| slices.finish(&phases));
         self.notes.extend(slices.as_ref().filter(|slices| slices.is_none()).map(|_| slices::too_many()));
-        let lines = [self.profiled, self.warmup, self.scrapes];
+        let mut beside = self.beside;
+        beside.set_measured(measured_windows(&phases));
+        let lines = [self.profiled, self.warmup, self.scrapes, self.gpu_readings, self.network_probes];
         let (files, aggregator) = (self.files, self.aggregator);
         // Where there are files of an older report, to put these in their place takes as long as all percentiles.
-        let ((), results) =
-            rayon::join(|| lines.into_iter().for_each(|lines| lines.commit(files)), || aggregator.results());
+        let ((), results) = rayon::join(
+            || lines.into_iter().for_each(|lines| lines.commit(files)),
+            || aggregator.results(&|parts| beside.over(parts)),
+        );
         if let Some(end) = &self.end {
             self.notes.extend(end.notes.iter().cloned());
         }
         let windows: Vec<PhaseWindow> = phases.iter().map(window).collect();
         let server_metrics =
             ServerMetricsReport::compute(&self.server_metrics, &windows, self.header.wall_start_ns);
-        let curves = page::curves(&self.server_metrics, &phases);
+        let mut curves = beside.curves();
+        curves.extend(page::curves(&self.server_metrics, &phases));
+        self.notes.extend(beside.notes());
         if let Some(metrics) = &server_metrics {
             self.notes.extend(metrics.unavailable());
         }
@@ -385,6 +417,7 @@ impl<'a, 'b> Pass<'a, 'b> {
                 around,
             ),
             speculation: server_metrics.as_ref().and_then(ServerMetricsReport::speculation),
+            beside,
             messages: self.messages,
             marks: self.marks,
             client,
@@ -449,6 +482,13 @@ fn cut_after_end(count: u64) -> Option<String> {
 /// What a report cannot say without a header.
 const HEADER_LOST: &str = ". Its header is among what is missing: nothing is known of what was run, instants count from the start \
     of the run, and latencies from when requests were sent, even if a schedule had another time for them";
+
+/// When was measured, as metrics count it.
+fn measured_windows(phases: &[PhaseSpan]) -> Vec<(u64, u64)> {
+    let measured: Vec<PhaseSpan> =
+        phases.iter().filter(|span| span.kind == PhaseKind::Profiling).copied().collect();
+    metrics::stretches(&measured)
+}
 
 /// A killed phase has no end: what is known of it ends with its last request.
 fn window(span: &PhaseSpan) -> PhaseWindow {

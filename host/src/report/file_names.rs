@@ -21,6 +21,12 @@ pub(crate) const SERVER_METRICS: &str = "server_metrics_export.json";
 /// The servers' own metrics as one table.
 pub(crate) const SERVER_METRICS_TABLE: &str = "server_metrics_export.csv";
 
+/// Readings of GPUs, one a line.
+pub(crate) const GPU_READINGS: &str = "gpu_telemetry_export.jsonl";
+
+/// Probes of the network, one a line.
+pub(crate) const NETWORK_PROBES: &str = "profile_export_network_latency.jsonl";
+
 /// Every metric and everything else that is known of the run.
 pub(crate) const SUMMARY: &str = "profile_export_prony.json";
 

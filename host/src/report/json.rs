@@ -67,6 +67,9 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     for (key, value) in where_there_is_any(report) {
         set(key, value);
     }
+    for (key, value) in report.beside.summary() {
+        set(&key, value);
+    }
     report.speculation.iter().for_each(|said| drop(set("speculative_decoding", said.summary())));
     if let Some(sessions) = &header.settings.sessions {
         set("session_settings", serde_json::to_value(sessions)?);

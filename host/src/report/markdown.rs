@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::{
+    beside_tables,
     console::{self, Section},
     errors::ErrorGroup,
     headline,
@@ -29,6 +30,7 @@ pub(crate) fn render(report: &Report) -> String {
         facts(report),
         metrics(&console::sections(report)),
         totals(report),
+        beside(report),
         errors(&report.errors),
         findings(&verdict),
     ];
@@ -90,6 +92,19 @@ fn totals(report: &Report) -> String {
     };
     let rows: Vec<Vec<String>> = console::numbers(report).map(row).collect();
     if rows.is_empty() { String::new() } else { table(&["Totals", "value", "unit"], &rows, 1, plain) }
+}
+
+fn beside(report: &Report) -> String {
+    let shown = |shown: &beside_tables::Shown| {
+        let notes = shown.notes.iter().map(|note| plain(note));
+        let table = table(&shown.head, &shown.rows, shown.texts, said);
+        [format!("**{}**", plain(shown.title)), table]
+            .into_iter()
+            .chain(notes)
+            .collect::<Vec<_>>()
+            .join("\n\n")
+    };
+    beside_tables::tables(report).iter().map(shown).collect::<Vec<_>>().join("\n\n")
 }
 
 fn errors(groups: &[ErrorGroup]) -> String {

@@ -12,6 +12,7 @@ use std::{
 use prony_plugin_api::{
     Message,
     message::{ServerMetricsBatch, Table},
+    telemetry::{GpuTelemetryBatch, NetworkLatencyBatch, TelemetryExport},
 };
 use serde_json::{Map, Value, json};
 
@@ -22,7 +23,8 @@ use crate::record::{
 };
 
 /// Types of the messages of services that a report computes something of. All others are told as they are.
-pub(crate) const HEARS: [&str; 1] = [ServerMetricsBatch::TYPE];
+pub(crate) const HEARS: [&str; 4] =
+    [ServerMetricsBatch::TYPE, NetworkLatencyBatch::TYPE, GpuTelemetryBatch::TYPE, TelemetryExport::TYPE];
 
 /// So many messages of a type are in the summary: the last ones.
 const KEPT: usize = 10;

@@ -5,6 +5,8 @@
 //! was made: the journal of a run that was killed is as good as any other, up to where it ends.
 
 pub(crate) mod artifacts;
+mod beside;
+mod beside_tables;
 mod by_class;
 mod by_phase;
 mod by_url;

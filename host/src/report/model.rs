@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use prony_plugin_api::message::PhaseKind;
 
 use super::{
+    beside::Beside,
     errors::ErrorGroup,
     messages::Messages,
     models_seen::ModelsSeen,
@@ -42,6 +43,8 @@ pub(crate) struct Report {
     pub(crate) prefix_cache: PrefixCacheReport,
     /// What the servers' own metrics say of speculative decoding.
     pub(crate) speculation: Option<Speculation>,
+    /// What was measured beside the load.
+    pub(crate) beside: Beside,
     /// What services published.
     pub(crate) messages: Messages,
     /// What was done around the load, in order.

@@ -5,7 +5,7 @@
 
 use std::{fmt, sync::Arc};
 
-use prony_plugin_api::message::PhaseKind;
+use prony_plugin_api::{message::PhaseKind, telemetry::trace_of};
 use serde::{Serialize, Serializer};
 
 use super::{
@@ -31,6 +31,8 @@ pub(super) struct LineStyle {
     phases: Arc<[String]>,
     /// Write traces, of requests in this protocol.
     traced: Option<Protocol>,
+    /// Requests said which trace they were in.
+    has_trace_context: bool,
 }
 
 impl LineStyle {
@@ -46,6 +48,7 @@ impl LineStyle {
             classes: settings.classes.list.iter().map(class).collect(),
             phases: by_phase::names(header).into(),
             traced,
+            has_trace_context: settings.traceparent,
         }
     }
 
@@ -62,7 +65,10 @@ impl LineStyle {
         lines: &mut Vec<u8>,
     ) -> serde_json::Result<()> {
         let class = self.classes.get(record.class as usize);
+        let (trace_id, span_id) = trace_of(&record.request_id).filter(|_| self.has_trace_context).unzip();
         let metadata = Metadata {
+            trace_id,
+            span_id,
             target_url: self.url_of(record),
             class: class.map(|(name, _)| name.as_str()),
             requested_model: class.map(|(_, model)| model.as_str()),
@@ -100,6 +106,11 @@ impl LineStyle {
 struct Metadata<'a> {
     session_num: u64,
     x_request_id: &'a str,
+    /// The W3C trace that its `traceparent` names, and its span there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    span_id: Option<String>,
     conversation_id: &'a str,
     turn_index: u32,
     /// The base URL that it was sent to, where there are several.
@@ -165,6 +176,8 @@ impl<'a> Metadata<'a> {
         Self {
             session_num: record.session_num,
             x_request_id: &record.request_id,
+            trace_id: None,
+            span_id: None,
             conversation_id: &record.conversation_id,
             turn_index: record.turn_index,
             target_url: None,

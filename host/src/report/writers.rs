@@ -47,7 +47,7 @@ enum Writing {
 }
 
 /// All of them, in the order in which their files are written and named.
-const WRITERS: [Writer; 13] = [
+const WRITERS: [Writer; 14] = [
     Writer {
         name: "settings",
         format_version: None,
@@ -75,6 +75,12 @@ const WRITERS: [Writer; 13] = [
             file_names::WARMUP_REQUESTS,
             file_names::SERVER_METRICS_LINES,
         ],
+        writing: Writing::WithTheJournal,
+    },
+    Writer {
+        name: "telemetry",
+        format_version: None,
+        files: &[file_names::GPU_READINGS, file_names::NETWORK_PROBES],
         writing: Writing::WithTheJournal,
     },
     Writer {

@@ -42,6 +42,7 @@ mod stream;
 pub(crate) mod target;
 mod tls;
 pub(crate) mod tool_calls;
+mod trace_context;
 pub(crate) mod transport;
 pub(crate) mod wire;
 pub(crate) mod worker;

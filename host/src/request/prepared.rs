@@ -18,6 +18,7 @@ use super::{
     limits::{self, Breach},
     payload,
     target::{Address, TargetPlan},
+    trace_context,
 };
 use crate::{config::redact, dataset::Part, session::Turn};
 
@@ -96,6 +97,9 @@ pub(crate) fn prepare(
     let (place, mut headers, body) = finished.map_err(|error| endpoint.unsendable(error))?;
     if let Some(phase) = phase {
         target.session_headers.add(&mut headers, phase, turn);
+        if target.has_trace {
+            trace_context::add(&mut headers, request_id);
+        }
     }
     let is_users = step.parts().any(|part| part.kind == PartKind::RAW);
     let texts = step.parts().filter(|part| part.kind == PartKind::TEXT).count();

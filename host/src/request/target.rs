@@ -33,6 +33,8 @@ pub(crate) struct TargetPlan {
     pub(crate) repeats_tool_calls: bool,
     /// The bodies of requests and responses are kept.
     pub(crate) keeps_bodies: bool,
+    /// Each request says which trace it is in.
+    pub(super) has_trace: bool,
     /// An answer owes a text: one without any is a failure, unless it says why it ended.
     pub(crate) owes_text: bool,
     /// The user's key.
@@ -132,6 +134,7 @@ impl TargetPlan {
             sample: None,
             repeats_tool_calls: false,
             keeps_bodies: false,
+            has_trace: false,
             owes_text,
             api_key: target.api_key.clone(),
             user_headers,
@@ -185,6 +188,11 @@ impl TargetPlan {
     /// The same, whose bodies are kept or not.
     pub(crate) fn keeping_bodies(self, keeps_bodies: bool) -> Self {
         Self { keeps_bodies, ..self }
+    }
+
+    /// The same, whose requests say which trace they are in, or do not.
+    pub(crate) fn traced(self, has_trace: bool) -> Self {
+        Self { has_trace, ..self }
     }
 
     /// The same, for an endpoint that gets this turn in the place of a payload.

@@ -33,6 +33,7 @@ mod scrape;
 pub(crate) mod services;
 pub(crate) mod setup;
 mod stop_reason;
+mod telemetry;
 pub(crate) mod usage;
 mod watch;
 
@@ -40,6 +41,7 @@ use prony_plugin_api::{
     Message,
     live::{Notice, RunNow},
     message::{PhaseEnded, PhaseRecorded, PhaseStarted, RecordBatch, ServerMetricsBatch},
+    telemetry::RequestSpanBatch,
 };
 
 pub(crate) use conductor::RunError;
@@ -51,8 +53,15 @@ pub(crate) use look::{Subject, look_at};
 pub(crate) use observer::{Observer, Snapshot};
 
 /// Types of the messages that a run itself puts on the bus: the conductor's, and the recorder's.
-pub(crate) const PUBLISHES: [&str; 5] =
-    [PhaseStarted::TYPE, RunNow::TYPE, PhaseEnded::TYPE, RecordBatch::TYPE, PhaseRecorded::TYPE];
+pub(crate) const PUBLISHES: [&str; 6] =
+    [
+        PhaseStarted::TYPE,
+        RunNow::TYPE,
+        PhaseEnded::TYPE,
+        RecordBatch::TYPE,
+        RequestSpanBatch::TYPE,
+        PhaseRecorded::TYPE,
+    ];
 
 /// Types of the messages that a run itself hears: what services say to the user, and what servers say of themselves.
 pub(crate) const HEARS: [&str; 2] = [Notice::TYPE, ServerMetricsBatch::TYPE];

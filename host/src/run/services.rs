@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::scrape;
+use super::{scrape, telemetry};
 use crate::{
     explain::Explain,
     plan::Plan,
@@ -36,6 +36,8 @@ pub(crate) enum ChoiceError {
     StartedAndLeftOut {
         /// The service's entry name.
         name: String,
+        /// The flag that starts it.
+        by: &'static str,
         /// The flag that leaves it out.
         flag: &'static str,
     },
@@ -71,7 +73,7 @@ impl Explain for ChoiceError {
             Self::Plugin(error) => error.hint(),
             Self::Option(error) => error.hint(),
             Self::SetTwice { .. } => "give it in one place".to_owned(),
-            Self::StartedAndLeftOut { flag, .. } => format!("leave out `--service` or `{flag}`"),
+            Self::StartedAndLeftOut { by, flag, .. } => format!("leave out `{by}` or `{flag}`"),
             Self::Required { .. } => "leave out `--no-service`".to_owned(),
             Self::NotReplicable { .. } => "name it once".to_owned(),
             Self::NoSuchInstance { name, .. } => {
@@ -107,21 +109,23 @@ struct Service {
 /// Decides.
 pub(crate) fn choose(registry: &Registry, plan: &Plan) -> Result<Chosen, ChoiceError> {
     let wishes = Wishes::read(registry, plan)?;
-    let mut chosen = Chosen { services: Vec::new(), warnings: Vec::new() };
+    let mut chosen =
+        Chosen { services: Vec::new(), warnings: telemetry::warnings(plan).into_iter().collect() };
     for entry in registry.services() {
         let (name, metadata) = (&entry.name, &entry.metadata);
         let times =
             u32::try_from(wishes.start.iter().filter(|other| *other == name).count()).unwrap_or(u32::MAX);
-        let is_wanted = times > 0 || metadata.auto_start;
-        match wishes.left_out_by(name) {
-            Some(flag) if times > 0 => {
-                return Err(ChoiceError::StartedAndLeftOut { name: name.clone(), flag });
+        let started_by = wishes.started_by(name);
+        let is_wanted = started_by.is_some() || metadata.auto_start;
+        match (wishes.left_out_by(name), started_by) {
+            (Some(flag), Some(by)) => {
+                return Err(ChoiceError::StartedAndLeftOut { name: name.clone(), by, flag });
             }
-            Some(_) if metadata.required && is_wanted => {
+            (Some(_), None) if metadata.required && is_wanted => {
                 return Err(ChoiceError::Required { name: name.clone() });
             }
-            Some(_) if is_wanted => continue,
-            Some(flag) if flag == NO_SERVICE => {
+            (Some(_), None) if is_wanted => continue,
+            (Some(flag), None) if flag == NO_SERVICE => {
                 chosen.warnings.push(format!("`{flag} {name}` has no effect: it does not start by itself"));
             }
             _ => {}
@@ -136,7 +140,7 @@ pub(crate) fn choose(registry: &Registry, plan: &Plan) -> Result<Chosen, ChoiceE
                 name: name.clone(),
                 required: metadata.required,
                 isolated: isolation == Isolation::Process || wishes.isolate.contains(name),
-                is_asked_for: times > 0 || wishes.set.contains(name),
+                is_asked_for: started_by.is_some() || wishes.set.contains(name),
                 instances: times.max(1),
             });
         }
@@ -146,6 +150,7 @@ pub(crate) fn choose(registry: &Registry, plan: &Plan) -> Result<Chosen, ChoiceE
     Ok(chosen)
 }
 
+const SERVICE: &str = "--service";
 const NO_SERVICE: &str = "--no-service";
 
 /// What the user said of services, names as the manifests spell them.
@@ -156,6 +161,8 @@ struct Wishes {
     /// Those that get options, as often as they do.
     set: Vec<String>,
     scrape: bool,
+    /// Those that have flags of their own, with these.
+    by_flags: Vec<(String, &'static str)>,
 }
 
 impl Wishes {
@@ -176,7 +183,18 @@ impl Wishes {
                 .collect::<Result<_, _>>()?,
             isolate: isolate?.into_iter().flatten().collect(),
             scrape: plan.server_metrics.enabled,
+            by_flags: telemetry::asked_for(plan)
+                .map(|(name, flag)| Ok((entry_name(&name.to_owned())?, flag)))
+                .collect::<Result<_, PluginError>>()?,
         })
+    }
+
+    /// The flag that starts a service, if one does.
+    fn started_by(&self, name: &str) -> Option<&'static str> {
+        if self.start.iter().any(|other| other == name) {
+            return Some(SERVICE);
+        }
+        self.by_flags.iter().find(|(other, _)| other == name).map(|(_, flag)| *flag)
     }
 
     /// The flag that leaves a service out.
@@ -263,6 +281,7 @@ fn options(service: &Service, instance: u32, plan: &Plan, registry: &Registry) -
         options.insert("urls".into(), json!(plan.server_metrics.urls));
         options.insert(scrape::INTERVAL.into(), json!(scrape::interval_ms(&plan.server_metrics)));
     }
+    telemetry::add_options(&service.name, plan, &mut options);
     let is_meant =
         |name: &str| registry.describe(Category::Service, name).is_ok_and(|it| it.name == service.name);
     for option in &plan.services.options {

@@ -2,7 +2,11 @@
 
 use std::{fmt, io, time::Duration};
 
-use prony_plugin_api::{ErrorDetails, message::MetricFamily};
+use prony_plugin_api::{
+    ErrorDetails,
+    message::MetricFamily,
+    prometheus::{self, ParseError},
+};
 use ureq::{
     Agent, Body,
     http::{Response, StatusCode, header::LOCATION},
@@ -10,10 +14,7 @@ use ureq::{
 };
 use url::Url;
 
-use crate::{
-    prometheus::{self, ParseError},
-    secrets::Secrets,
-};
+use crate::secrets::Secrets;
 
 /// A page that takes longer is not waited for: it would be late for the next scrape, too.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(2);

@@ -12,7 +12,6 @@ mod fetch;
 mod options;
 mod outbox;
 mod page;
-mod prometheus;
 mod secrets;
 mod tls;
 

@@ -1,10 +1,9 @@
 //! A server's metrics page.
 
-// The service exports nothing but its table. Its reader knows nothing of the rest of it, so that it can stand here too.
-#[path = "../../../plugins/service-server-metrics/src/prometheus/mod.rs"]
-mod prometheus;
-
-use prony_plugin_api::message::{MetricKind, ServerMetricsSample};
+use prony_plugin_api::{
+    message::{MetricKind, ServerMetricsSample},
+    prometheus,
+};
 
 /// Reads `bytes` as a Prometheus page.
 ///

@@ -10,7 +10,6 @@ const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
         &["--auto-plot", "--no-auto-plot", "--plot-required"],
         "leave it out: every run has its charts in `report.html`, and `prony plot DIR` writes them as SVG files",
     ),
-    (&["--no-gpu-telemetry"], "leave it out: there is no GPU telemetry to switch off"),
     (
         &["--burst-phase-starts"],
         "leave it out: sessions start together, as long as `--concurrency-ramp-duration` does not say otherwise",
@@ -58,8 +57,12 @@ const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
         "`--concurrency 1..256x2` shows where latency rises, and `prony search` finds the highest load within a bound",
     ),
     (
+        &["--network-latency-mean"],
+        "use `--network-latency`: the time that the network takes stands beside latencies, and is not subtracted from them",
+    ),
+    (
         &["--stream"],
-        "use `--streaming` if a stream of tokens is meant; prony exports no telemetry to a collector",
+        "use `--streaming` if a stream of tokens is meant; `--otel-url URL` sends metrics and spans to a collector",
     ),
 ];
 
@@ -77,12 +80,10 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     // Conversations.
     "--open-loop-strict", "--omit-kv-hints",
     // Output, integrations.
-    "--show-trace-timing", "--otel-url", "--otel-resource-attributes",
-    "--gen-ai-provider", "--mlflow-tracking-uri", "--mlflow-experiment", "--mlflow-run-name", "--mlflow-tag",
+    "--show-trace-timing", "--mlflow-tracking-uri", "--mlflow-experiment", "--mlflow-run-name", "--mlflow-tag",
     "--mlflow-parent-run-id", "--mlflow-artifact-glob", "--wandb-project", "--wandb-entity", "--wandb-run-name",
     "--wandb-tag",
     // Telemetry, service.
-    "--gpu-telemetry", "--network-latency-automatic", "--network-latency-mean", "--network-latency-ping-interval",
     "--stats-interval", "--record-processors", "--record-processor-service-count",
     "--zmq-host", "--zmq-ipc-path", "--zmq-dual-bind",
     // Accuracy.

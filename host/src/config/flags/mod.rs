@@ -24,6 +24,7 @@ mod rankings;
 mod replay;
 mod reshaping;
 mod sampling;
+mod telemetry;
 #[cfg(test)]
 pub(crate) mod tests;
 mod users;
@@ -57,6 +58,7 @@ pub(crate) use self::{
     rankings::RankingsFlags,
     replay::ReplayFlags,
     reshaping::ReshapingFlags,
+    telemetry::TelemetryFlags,
     users::UserFlags,
     videos::VideoFlags,
     warmup::WarmupFlags,
@@ -444,6 +446,10 @@ pub(crate) struct ProfileFlags {
     /// Scrape no metrics page.
     #[arg(long, help_heading = SERVICES)]
     pub(crate) no_server_metrics: bool,
+
+    /// What surrounds the load.
+    #[command(flatten)]
+    pub(crate) telemetry: TelemetryFlags,
 
     /// Start this service, which does not start by itself; twice for two instances of one that allows it.
     #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',', help_heading = SERVICES)]

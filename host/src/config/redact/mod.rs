@@ -49,7 +49,10 @@ pub(crate) fn plan(plan: &Plan, redactor: &Redactor) -> Redacted<Plan> {
     }
     let proxies = target.proxies.iter_mut().flatten();
     let addresses = target.urls.iter_mut().chain(&mut target.custom_endpoint).chain(proxies);
-    for address in addresses.chain(&mut config.server_metrics.urls) {
+    let pages = config.telemetry.gpus.iter_mut().flat_map(|gpus| &mut gpus.pages);
+    let collectors = config.telemetry.otel.iter_mut().map(|otel| &mut otel.url);
+    let beside = config.server_metrics.urls.iter_mut().chain(pages).chain(collectors);
+    for address in addresses.chain(beside) {
         *address = url(address);
         redactor.mask_in_place(address);
     }
@@ -117,7 +120,7 @@ pub(crate) fn value_of(flag: &str, value: &str) -> String {
         return text;
     }
     match flag {
-        "-u" | "--url" | "--server-metrics" | "--proxy" => {
+        "-u" | "--url" | "--server-metrics" | "--proxy" | "--gpu-telemetry" | "--otel-url" => {
             value.split(',').map(url).collect::<Vec<_>>().join(",")
         }
         "--custom-endpoint"

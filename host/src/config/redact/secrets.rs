@@ -17,6 +17,12 @@ pub(crate) fn of_config(plan: &Plan) -> Vec<String> {
     let mut secrets = of_target(&plan.target);
     secrets.extend(of_headers(&plan.server_metrics.headers));
     secrets.extend(plan.server_metrics.urls.iter().flat_map(|url| of_address(url)));
+    let telemetry = &plan.telemetry;
+    secrets.extend(telemetry.gpus.iter().flat_map(|gpus| &gpus.pages).flat_map(|page| of_address(page)));
+    if let Some(otel) = &telemetry.otel {
+        secrets.extend(of_address(&otel.url));
+        secrets.extend(of_headers(&otel.headers));
+    }
     secrets.extend(plan.hooks.paths().flat_map(|path| of_address(path)));
     for option in &plan.services.options {
         leaves(&option.value, is_sensitive(&option.key), &mut secrets);
@@ -27,9 +33,17 @@ pub(crate) fn of_config(plan: &Plan) -> Vec<String> {
 /// Variables with the keys that requests to AWS are signed with.
 const AWS_VARIABLES: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
+/// Variable with the headers of what is sent to a collector of telemetry, as `NAME=VALUE,NAME=VALUE`.
+/// Source: <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>.
+const HEADERS_OF_TELEMETRY: &str = "OTEL_EXPORTER_OTLP_HEADERS";
+
 /// Those that plugins read from the environment by themselves.
 pub(crate) fn of_environment() -> Vec<String> {
-    AWS_VARIABLES.iter().filter_map(|name| std::env::var(name).ok()).collect()
+    let keys = AWS_VARIABLES.iter().filter_map(|name| std::env::var(name).ok());
+    let headers = std::env::var(HEADERS_OF_TELEMETRY).unwrap_or_default();
+    let values = headers.split(',').filter_map(|pair| pair.split_once('='));
+    let values = values.map(|(_, value)| percent_decode_str(value.trim()).decode_utf8_lossy().into_owned());
+    keys.chain(values.flat_map(|value| of_header("authorization", &value))).collect()
 }
 
 /// Those of the requests.

@@ -94,7 +94,9 @@ pub(super) fn of(key: &Key, node: &Node) -> Result<Said, WrongKind> {
             Ok(Said::Set(Vec::new()))
         }
         (Shape::Switch, Content::Scalar(Scalar { kind: Kind::Switch(false), .. })) => Ok(Said::Off),
-        (Shape::Single, Content::Scalar(Scalar { kind: Kind::Switch(is_on), .. })) if key.may_be_bare => {
+        (Shape::Single | Shape::List, Content::Scalar(Scalar { kind: Kind::Switch(is_on), .. }))
+            if key.may_be_bare =>
+        {
             Ok(if *is_on { Said::Set(Vec::new()) } else { Said::Off })
         }
         (Shape::Single | Shape::List, Content::Scalar(scalar)) => Ok(Said::Set(vec![scalar.text.clone()])),

@@ -8,7 +8,7 @@ use crate::{bounded, config::yaml, report::file_names};
 
 /// Settings that may differ: what is compared and how it is reached, where results go, what is asked of them,
 /// and what is done around a run.
-const MAY_DIFFER: [&str; 20] = [
+const MAY_DIFFER: [&str; 28] = [
     "url",
     "api_key",
     "proxy",
@@ -18,6 +18,14 @@ const MAY_DIFFER: [&str; 20] = [
     "ui",
     "server_metrics",
     "server_metrics_header",
+    "network_latency",
+    "network_latency_ping_interval",
+    "gpu_telemetry",
+    "no_gpu_telemetry",
+    "otel_url",
+    "otel_spans",
+    "otel_resource_attributes",
+    "gen_ai_provider",
     "before_run",
     "after_run",
     "before_phase",

@@ -10,6 +10,7 @@ use prony_plugin_api::message::PhaseKind;
 
 use super::{
     ClassResults, Measured, PhaseResults, Results, RunResults,
+    beside::{Beside, BesideOf},
     catalogue::{CATALOGUE, Measurable},
     client::ClientReport,
     columns::Columns,
@@ -269,7 +270,7 @@ impl Aggregator {
     pub(crate) fn results_by_url(&mut self) -> Vec<Results> {
         let spans: Vec<PhaseSpan> = self.of_kind(PhaseKind::Profiling).collect();
         let window = Window::of(&spans);
-        self.by_url.iter_mut().map(|columns| columns.results(&window)).collect()
+        self.by_url.iter_mut().map(|columns| columns.results(&window, Beside::default())).collect()
     }
 
     /// Computes the numbers for each class, by its number; none where there are no classes.
@@ -283,16 +284,17 @@ impl Aggregator {
         }
         let window = Window::of(&spans);
         let results = |class: &mut OfClass| ClassResults {
-            results: class.columns.results(&window),
+            results: class.columns.results(&window, Beside::default()),
             sessions: class.sessions,
         };
         self.by_class.iter_mut().map(results).collect()
     }
 
-    /// Computes the numbers of each phase that began, and those of all phases of a kind together.
-    pub(crate) fn results(mut self) -> RunResults {
-        let (mut phases, warmup) = self.results_of(PhaseKind::Warmup);
-        let (of_measured, measured) = self.results_of(PhaseKind::Profiling);
+    /// Computes the numbers of each phase that began, and those of all phases of a kind together. `beside` says what was measured
+    /// beside the load.
+    pub(crate) fn results(mut self, beside: BesideOf<'_>) -> RunResults {
+        let (mut phases, warmup) = self.results_of(PhaseKind::Warmup, beside);
+        let (of_measured, measured) = self.results_of(PhaseKind::Profiling, beside);
         let warmup = (!phases.is_empty()).then_some(warmup);
         phases.extend(of_measured);
         phases.sort_by_key(|phase| phase.span.index);
@@ -300,7 +302,8 @@ impl Aggregator {
     }
 
     /// Computes the numbers of each phase of a kind, and those of all of them together.
-    fn results_of(&mut self, kind: PhaseKind) -> (Vec<PhaseResults>, Results) {
+    fn results_of(&mut self, kind: PhaseKind, beside: BesideOf<'_>) -> (Vec<PhaseResults>, Results) {
+        let over = |window: Window, columns: &mut Columns| columns.results(&window, beside(window.parts()));
         let spans: Vec<PhaseSpan> = self.of_kind(kind).collect();
         let mut phases = Vec::new();
         let mut all: Option<Columns> = None;
@@ -315,7 +318,7 @@ impl Aggregator {
             phases.push(PhaseResults {
                 span: *span,
                 name: name.unwrap_or_else(|| Role::from(kind).name().to_owned()),
-                results: columns.results(&Window::of(&[*span])),
+                results: over(Window::of(&[*span]), &mut columns),
                 steadiness: if is_steady { columns.steadiness(origin) } else { None },
             });
             match &mut all {
@@ -325,7 +328,7 @@ impl Aggregator {
         }
         let pooled = match &*phases {
             [only] => only.results.clone(),
-            _ => all.unwrap_or_else(|| self.not_measured.clone()).results(&Window::of(&spans)),
+            _ => over(Window::of(&spans), &mut all.unwrap_or_else(|| self.not_measured.clone())),
         };
         (phases, pooled)
     }

@@ -44,7 +44,7 @@ fn what_windows_have_in_common_counts_once(#[case] windows: &[(u64, u64)], #[cas
 }
 
 fn profiled(records: &[Record]) -> Results {
-    aggregate(sample::header(), records).results().measured
+    aggregate(sample::header(), records).results(&|_| Beside::default()).measured
 }
 
 fn distribution(results: &Results, tag: &str) -> Distribution {
@@ -130,7 +130,7 @@ fn metrics_without_a_value_are_absent() {
 
 #[test]
 fn the_warm_up_has_numbers_of_its_own() {
-    let results = aggregate(sample::header(), &[sample::a()]).results();
+    let results = aggregate(sample::header(), &[sample::a()]).results(&|_| Beside::default());
     let warmup = results.warmup.unwrap();
     assert_eq!(warmup.table.avg("request_latency"), Some(90.0));
     assert_eq!(warmup.table.avg("benchmark_duration"), Some(0.09));
@@ -141,7 +141,7 @@ fn the_warm_up_has_numbers_of_its_own() {
 fn an_open_loop_has_latency_from_the_schedule_and_service_time_beside_it() {
     let mut header = sample::header();
     header.settings.phases[1].is_open_loop = true;
-    let table = aggregate(header, &[sample::a()]).results().measured.table;
+    let table = aggregate(header, &[sample::a()]).results(&|_| Beside::default()).measured.table;
     assert_eq!(table.avg("request_latency"), Some(102.0));
     assert_eq!(table.avg("request_service_time"), Some(100.0));
     assert_eq!(table.avg("time_to_first_token"), Some(50.0));
@@ -166,7 +166,7 @@ fn the_token_source_says_who_counted(
     let (mut a, mut b) = (sample::a(), sample::b());
     a.usage = a.usage.filter(|_| a_has_usage);
     b.usage = b.usage.filter(|_| b_has_usage);
-    let results = aggregate(header, &[a, b]).results().measured;
+    let results = aggregate(header, &[a, b]).results(&|_| Beside::default()).measured;
     assert_eq!(results.token_source, expected);
 }
 
@@ -198,7 +198,7 @@ fn everything(mut aggregator: Aggregator) -> (String, Vec<f64>) {
     let phases: Vec<PhaseSpan> = aggregator.phases().collect();
     let (client, mut by_url) = (aggregator.client(), aggregator.results_by_url());
     let by_class = aggregator.results_by_class();
-    let mut results = aggregator.results();
+    let mut results = aggregator.results(&|_| Beside::default());
     let of_phases = results.phases.iter_mut().map(|phase| &mut phase.results);
     let all = of_phases.chain([&mut results.measured]).chain(&mut results.warmup).chain(&mut by_url);
     let mut deviations = Vec::new();
@@ -217,7 +217,7 @@ fn each_phase_has_its_numbers_and_the_measured_ones_are_pooled() {
     for record in [of_phase(0, sample::a()), of_phase(1, sample::a()), of_phase(2, sample::b())] {
         aggregator.record(&record, &mut Measured::new());
     }
-    let results = aggregator.results();
+    let results = aggregator.results(&|_| Beside::default());
     let phases: Vec<_> = results.phases.iter().map(|phase| (phase.span.index, phase.name.as_str())).collect();
     assert_eq!(phases, [(0, "warm-up"), (1, "profiling"), (2, "second")]);
     let latency = |results: &Results| results.table.avg("request_latency");
@@ -262,7 +262,7 @@ fn each_class_has_its_numbers_and_they_add_up() {
         classes.iter().map(|class| (class.sessions, class.requests())).collect::<Vec<_>>(),
         [(1, 1), (2, 2)]
     );
-    let whole = aggregator.results().measured.table;
+    let whole = aggregator.results(&|_| Beside::default()).measured.table;
     for tag in ["request_throughput", "goodput", "output_token_throughput", "error_request_count"] {
         let parts: f64 = of(tag).iter().sum();
         assert!((parts - whole.avg(tag).unwrap()).abs() < 1e-9, "{tag}");

@@ -4,6 +4,7 @@
 //! its values come from, and its definition in words. To add a metric is to add a row, and a function if it looks at
 //! requests. Nothing here knows how statistics are computed or shown.
 
+mod beside;
 mod connections;
 mod over_time;
 mod prices;
@@ -31,7 +32,8 @@ pub(crate) fn of_session(session: &Session) -> impl Iterator<Item = (&'static Me
 const TOKEN_STREAM: &[Need] = &[Streaming, OutputTokens];
 
 /// All groups of metrics, in order.
-const GROUPS: &[&[Metric]] = &[OF_RUNS, reported::ROWS, over_time::ROWS, prices::ROWS, connections::ROWS];
+const GROUPS: &[&[Metric]] =
+    &[OF_RUNS, reported::ROWS, over_time::ROWS, prices::ROWS, beside::ROWS, connections::ROWS];
 
 const COUNT: usize = count(GROUPS);
 

@@ -32,7 +32,8 @@ fn sums_are_taken_of_metrics_of_requests() {
             | Source::Count(_)
             | Source::Session(_)
             | Source::OverTime(_)
-            | Source::Phase(_) => {}
+            | Source::Phase(_)
+            | Source::Beside(_) => {}
         }
     }
 }
@@ -120,6 +121,9 @@ fn metrics_of_streams_and_tokens_stay_away_from_embeddings() {
             "session_count",
             "complete_session_count",
             "session_throughput",
+            "nvidia_total_gpu_energy",
+            "nvidia_average_gpu_power",
+            "nvidia_energy_per_request",
         ]
     );
 }

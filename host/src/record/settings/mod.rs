@@ -65,6 +65,9 @@ pub(crate) struct RunSettings {
     /// Which files the run leaves beside those that every run leaves.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Exports::are_default")]
     pub(crate) exports: Exports,
+    /// Each request says which trace it is in.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) traceparent: bool,
     /// Where markers keep conversations out of the server's prefix cache.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "CacheBust::is_none")]
     pub(crate) cache_bust: CacheBust,

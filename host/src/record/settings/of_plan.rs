@@ -36,6 +36,7 @@ pub(crate) fn described(plan: &Redacted<Plan>) -> serde_json::Result<(RunSetting
         export_outputs: plan.export_outputs,
         export_http_trace: plan.export_http_trace,
         exports: plan.exports.clone(),
+        traceparent: plan.telemetry.traceparent,
         cache_bust: plan.cache_bust,
         shared_prompt_tokens: plan.dataset.shared_prompt_tokens(plan.cache_bust.target),
         recorded_hit_rate: None,

@@ -13,7 +13,7 @@ use crate::{
     plan::{Compat, ExportLevel},
     record::journal,
     report::{
-        by_phase,
+        beside_tables, by_phase,
         errors::ErrorGroup,
         file_names, headline, marks,
         model::Report,
@@ -200,11 +200,26 @@ pub(super) fn load(report: &Report) -> String {
         table.row(row);
     }
     html.push_str(&table.html("What was asked for, and what was sent"));
+    html.push_str(&beside(report));
     let lines = [report.prefix_cache.line(), report.speculation.map(Speculation::line), marks::line(report)];
     for line in lines.into_iter().flatten().chain(report.notes.iter().cloned()) {
         let _ = write!(html, "<p class=\"note\">{}</p>", prose(&line));
     }
     page::section("load", "Load", &html)
+}
+
+/// What was measured beside the load.
+fn beside(report: &Report) -> String {
+    let mut html = String::new();
+    for shown in beside_tables::tables(report) {
+        let mut table = Table::new(shown.head.iter().map(|name| (*name).to_owned()));
+        shown.rows.into_iter().for_each(|row| table.row(row));
+        html.push_str(&table.html(shown.title));
+        for note in &shown.notes {
+            let _ = write!(html, "<p class=\"note\">{}</p>", prose(note));
+        }
+    }
+    html
 }
 
 /// A section of charts; nothing where there are none.

@@ -1,4 +1,3 @@
 //! The service as a whole, and the pages that it reads.
 
-mod prometheus;
 mod service;

@@ -1,12 +1,13 @@
+//! The reader of Prometheus pages, and what servers write there.
 use std::collections::BTreeMap;
 
 use prony_plugin_api::message::{MetricFamily, MetricKind};
 use proptest::prelude::*;
 use rstest::rstest;
 
-use crate::prometheus::{ParseError, parse};
+use prony_plugin_api::prometheus::{parse, ParseError};
 
-const VLLM: &str = include_str!("../../../../tests/fixtures/prometheus/vllm.txt");
+const VLLM: &str = include_str!("../../tests/fixtures/prometheus/vllm.txt");
 
 /// A family as `name kind: suffix{labels} value, …`.
 fn brief(family: &MetricFamily) -> String {

@@ -11,21 +11,23 @@ mod line;
 
 use std::{collections::HashMap, fmt};
 
-use prony_plugin_api::message::{MetricFamily, MetricKind, MetricSample};
+use crate::message::{MetricFamily, MetricKind, MetricSample};
 
 use self::line::Line;
 
 /// A line that is not Prometheus text. One such line spoils the page, as it does for Prometheus itself.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct ParseError {
+pub struct ParseError {
     /// Its number, from 1.
-    pub(crate) line: usize,
+    pub line: usize,
     /// All of it.
-    pub(crate) text: String,
+    pub text: String,
 }
 
 /// Longest beginning of a line that an error message repeats, in characters.
 const EXCERPT_CHARS: usize = 60;
+
+impl std::error::Error for ParseError {}
 
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,7 +40,7 @@ impl fmt::Display for ParseError {
 ///
 /// # Errors
 /// The first line that cannot be read.
-pub(crate) fn parse(page: &str) -> Result<Vec<MetricFamily>, ParseError> {
+pub fn parse(page: &str) -> Result<Vec<MetricFamily>, ParseError> {
     let mut families = Families::default();
     for (at, text) in page.lines().enumerate() {
         match line::read(text) {

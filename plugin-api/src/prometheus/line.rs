@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use prony_plugin_api::message::MetricKind;
+use crate::message::MetricKind;
 
 /// Label names and values.
 pub(super) type Labels = BTreeMap<String, String>;

@@ -1,0 +1,200 @@
+//! What surrounds the load, from what was typed: the way to the servers, their GPUs, and collectors of telemetry.
+
+use super::{
+    error::{ConfigError, NamedUrlError},
+    problems::Problems,
+    spec::{Origin, RunSpec},
+    url,
+};
+use crate::{
+    explain::Explain,
+    plan::{GpuConfig, NetworkLatencyConfig, OtelConfig, TelemetryConfig},
+};
+
+/// Seconds from one probe to the next unless the user says otherwise: few enough to be no load.
+const PING_INTERVAL_S: f64 = 5.0;
+
+/// What `--gpu-telemetry` without a value says.
+const AUTO: &str = "auto";
+
+/// NVIDIA's library, and the name of AIPerf's way to it.
+const NVML: [&str; 2] = ["nvml", "pynvml"];
+
+/// Why a value is none of its setting's.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TelemetryError {
+    /// Something that AIPerf takes and prony does not have.
+    #[error("watch GPUs by `{value}` of `{by}`: {reason}")]
+    Source { by: Origin, value: String, reason: &'static str },
+    /// Text that is no pair.
+    #[error("read value {position} of `{by}`: it is not `KEY=VALUE`")]
+    Attribute {
+        by: Origin,
+        /// Which value, from 1.
+        position: usize,
+    },
+}
+
+impl TelemetryError {
+    /// The setting that it is about.
+    pub(super) fn origin(&self) -> Origin {
+        match self {
+            Self::Source { by, .. } | Self::Attribute { by, .. } => *by,
+        }
+    }
+}
+
+impl Explain for TelemetryError {
+    fn hint(&self) -> String {
+        match self {
+            Self::Source { .. } => {
+                "give pages of DCGM exporters, as `http://localhost:9400/metrics`, or `nvml` for NVIDIA's GPUs of this machine".to_owned()
+            }
+            Self::Attribute { .. } => "write it as in `--otel-resource-attributes team=serving`".to_owned(),
+        }
+    }
+}
+
+/// Everything that is asked for.
+pub(super) fn telemetry(spec: &RunSpec, problems: &mut Problems) -> TelemetryConfig {
+    problems.require(&spec.network_latency_ping_interval, &spec.network_latency);
+    problems.require(&spec.otel_spans, &spec.otel_url);
+    problems.require(&spec.otel_resource_attributes, &spec.otel_url);
+    problems.require(&spec.gen_ai_provider, &spec.otel_url);
+    let interval_s = spec.network_latency_ping_interval.value().unwrap_or(PING_INTERVAL_S);
+    let otel = otel(spec, problems);
+    TelemetryConfig {
+        network_latency: spec.network_latency.is_given().then_some(NetworkLatencyConfig { interval_s }),
+        gpus: gpus(spec, problems),
+        traceparent: spec.traceparent.is_given() || spec.otel_url.is_given(),
+        otel,
+    }
+}
+
+fn gpus(spec: &RunSpec, problems: &mut Problems) -> Option<GpuConfig> {
+    let (sources, by) = spec.gpu_telemetry.given()?;
+    let mut config = GpuConfig::default();
+    // None at all is what a file says without a value.
+    config.looks_around = sources.is_empty();
+    for source in sources {
+        let word = source.trim().to_ascii_lowercase();
+        if word == AUTO {
+            config.looks_around = true;
+        } else if NVML.contains(&word.as_str()) {
+            config.nvml = true;
+        } else if let Some(reason) = foreign(&word) {
+            problems.push(TelemetryError::Source { by, value: source.clone(), reason });
+        } else {
+            let page = url::parse_metrics_page(source);
+            config.pages.extend(problems.note(page.map_err(|error| named(by, error))));
+        }
+    }
+    Some(config)
+}
+
+/// Why a source of AIPerf's is none of prony's.
+fn foreign(word: &str) -> Option<&'static str> {
+    let is_table = std::path::Path::new(word).extension().is_some_and(|extension| extension == "csv");
+    match word {
+        "amdsmi" => Some("GPUs of AMD are not read yet"),
+        "dashboard" => Some("it is no source"),
+        _ if is_table => Some("fields of one's own are not read: prony takes all that it knows of a page"),
+        _ => None,
+    }
+}
+
+fn otel(spec: &RunSpec, problems: &mut Problems) -> Option<OtelConfig> {
+    let resource = attributes(spec, problems);
+    let (url, by) = spec.otel_url.given()?;
+    let base = url::parse_collector(url).map_err(|error| named(by, error));
+    let base = problems.note(base)?;
+    Some(OtelConfig {
+        url: base.url,
+        resource,
+        provider: spec.gen_ai_provider.get().cloned(),
+        spans: spec.otel_spans.value().unwrap_or_default(),
+        headers: base.authorization.map(|login| ("authorization".to_owned(), login)).into_iter().collect(),
+    })
+}
+
+fn attributes(spec: &RunSpec, problems: &mut Problems) -> Vec<(String, String)> {
+    let Some((texts, by)) = spec.otel_resource_attributes.given() else { return Vec::new() };
+    let pair = |(position, text): (usize, &String)| {
+        let (key, value) = text.split_once('=').filter(|(key, _)| !key.trim().is_empty()).ok_or(position)?;
+        Ok((key.trim().to_owned(), value.trim().to_owned()))
+    };
+    let pairs: Result<Vec<_>, usize> = (1..).zip(texts).map(pair).collect();
+    problems.note(pairs.map_err(|position| TelemetryError::Attribute { by, position })).unwrap_or_default()
+}
+
+fn named(by: Origin, error: url::UrlError) -> ConfigError {
+    ConfigError::Url(NamedUrlError { by, error })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::{
+        config::{error::ConfigErrors, spec::tests::spec},
+        plan::OtelSpans,
+    };
+
+    fn read(line: &str) -> Result<TelemetryConfig, ConfigErrors> {
+        let mut problems = Problems::default();
+        let config = telemetry(&spec(line), &mut problems);
+        problems.finish().map(|()| config)
+    }
+
+    #[test]
+    fn nothing_is_asked_for_without_a_flag() {
+        assert!(read("").unwrap().is_none() && read("--no-gpu-telemetry").unwrap().is_none());
+    }
+
+    #[rstest]
+    #[case("--gpu-telemetry", &[], false, true)]
+    #[case("--gpu-telemetry h:9400 http://g:9400/metrics", &["http://h:9400/metrics", "http://g:9400/metrics"], false, false)]
+    #[case("--gpu-telemetry NVML,h", &["http://h/metrics"], true, false)]
+    #[case("--gpu-telemetry pynvml", &[], true, false)]
+    fn gpus_are_those_of_pages_of_this_machine_or_around_the_servers(
+        #[case] line: &str,
+        #[case] pages: &[&str],
+        #[case] nvml: bool,
+        #[case] looks_around: bool,
+    ) {
+        let pages = pages.iter().map(|page| (*page).to_owned()).collect();
+        assert_eq!(read(line).unwrap().gpus, Some(GpuConfig { pages, nvml, looks_around }));
+    }
+
+    #[test]
+    fn a_collector_is_a_base_url_with_what_it_is_told() {
+        let line = "--otel-url http://u:p@h:4318/ --otel-spans all --otel-resource-attributes a=1,b=c=d --gen-ai-provider vllm";
+        let config = read(line).unwrap();
+        let otel = config.otel.unwrap();
+        assert_eq!((otel.url.as_str(), otel.spans), ("http://h:4318", OtelSpans::All));
+        assert_eq!(otel.resource, [("a".to_owned(), "1".to_owned()), ("b".to_owned(), "c=d".to_owned())]);
+        assert_eq!(otel.headers, [("authorization".to_owned(), "Basic dTpw".to_owned())]);
+        assert!(config.traceparent);
+    }
+
+    #[rstest]
+    #[case(
+        "--network-latency-ping-interval 2",
+        "`--network-latency-ping-interval` requires `--network-latency`"
+    )]
+    #[case("--otel-spans all", "`--otel-spans` requires `--otel-url`")]
+    #[case(
+        "--gpu-telemetry amdsmi",
+        "watch GPUs by `amdsmi` of `--gpu-telemetry`: GPUs of AMD are not read yet"
+    )]
+    #[case("--gpu-telemetry ftp://h", "use the URL `ftp://h`: prony does not speak `ftp`")]
+    #[case(
+        "--otel-url h --otel-resource-attributes a",
+        "read value 1 of `--otel-resource-attributes`: it is not `KEY=VALUE`"
+    )]
+    #[case("--otel-url unix:///s", "send telemetry to `unix:///s`: it is sent over TCP only")]
+    fn what_makes_no_sense_is_told(#[case] line: &str, #[case] text: &str) {
+        assert_eq!(read(line).unwrap_err().to_string(), text);
+    }
+}

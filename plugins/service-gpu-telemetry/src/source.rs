@@ -1,0 +1,95 @@
+//! Where readings come from: exports [`Source`], and how it is told what is news.
+
+use prony_plugin_api::{ErrorDetails, HostHandle, telemetry::GpuTelemetrySample};
+
+use crate::{nvml::Library, page::Page};
+
+/// What NVIDIA's library is called as a source.
+const NVML: &str = "nvml";
+
+/// A source of readings.
+#[derive(Debug)]
+pub(crate) struct Source {
+    name: String,
+    kind: Kind,
+    /// It failed, which was told in this phase.
+    is_told: bool,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Page(Page),
+    Nvml(Library),
+    /// What there is not, and why.
+    Missing(ErrorDetails),
+}
+
+impl Source {
+    /// The page of a DCGM exporter.
+    pub(crate) fn page(url: &str) -> Self {
+        Self { name: without_secrets(url), kind: Kind::Page(Page::new(url.to_owned())), is_told: false }
+    }
+
+    /// NVIDIA's library in this file, or that of the system.
+    pub(crate) fn nvml(file: &str) -> Self {
+        let kind = match Library::load(file) {
+            Ok(library) => Kind::Nvml(library),
+            Err(error) => Kind::Missing(error),
+        };
+        Self { name: NVML.to_owned(), kind, is_told: false }
+    }
+
+    /// A new phase begins: the next failure is news again, unless it is that there is no such thing.
+    pub(crate) fn begin_phase(&mut self) {
+        self.is_told &= matches!(self.kind, Kind::Missing(_));
+    }
+
+    /// Asks it. Gives nothing when there is nothing new to say.
+    pub(crate) fn read(&mut self, host: HostHandle) -> Option<GpuTelemetrySample> {
+        let sample = self.ask(host);
+        let is_news = sample.error.is_none() || !self.is_told;
+        self.is_told = sample.error.is_some();
+        is_news.then_some(sample)
+    }
+
+    /// Asks it, whatever it said before.
+    pub(crate) fn ask(&self, host: HostHandle) -> GpuTelemetrySample {
+        let asked_ns = host.now_ns();
+        let mut answered_ns = None;
+        let outcome = match &self.kind {
+            Kind::Page(page) => page.read(|| answered_ns = Some(host.now_ns())),
+            Kind::Nvml(library) => library.read(),
+            Kind::Missing(error) => Err(error.clone()),
+        };
+        let over_ns = host.now_ns();
+        let sample = GpuTelemetrySample {
+            source: self.name.clone(),
+            at_ns: asked_ns.midpoint(answered_ns.unwrap_or(over_ns)),
+            latency_ns: over_ns.saturating_sub(asked_ns),
+            ..GpuTelemetrySample::default()
+        };
+        match outcome {
+            Ok(gpus) => GpuTelemetrySample { gpus, ..sample },
+            Err(error) => GpuTelemetrySample { error: Some(error), ..sample },
+        }
+    }
+}
+
+/// An address without user, password and query, which may be secret.
+fn without_secrets(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = url.split_at(url.find("://").map_or(0, |at| at + "://".len()));
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}{host}{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_holds_no_secret() {
+        assert_eq!(without_secrets("http://me:pw@h:9400/metrics?token=x"), "http://h:9400/metrics");
+    }
+}

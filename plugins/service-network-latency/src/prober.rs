@@ -1,0 +1,169 @@
+//! The thread that probes: exports [`Prober`] and the [`Command`]s it obeys.
+
+use std::{
+    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender},
+    thread,
+    time::Duration,
+};
+
+use prony_plugin_api::{
+    HostHandle, PublishError, Result,
+    telemetry::{NetworkLatencyBatch, NetworkLatencySample, ProbeTime},
+};
+
+use crate::{options::Options, target::Target};
+
+/// What the thread is told.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Probe before the run, and say when that is over.
+    Begin(SyncSender<()>),
+    /// Probe at every interval.
+    PhaseStarted,
+    /// Probe no more.
+    PhaseEnded,
+    /// Probe after the run until this instant, publish what is left, and end.
+    Stop {
+        /// Nanoseconds since the run's start.
+        deadline_ns: u64,
+    },
+}
+
+/// Between two probes of a row, so that each finds the way as empty as the first.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// How long a full bus is left alone while the service stops.
+const RETRY: Duration = Duration::from_millis(10);
+
+/// Samples that may wait while the bus is full. Nobody loses more than the oldest.
+const MOST_WAITING: usize = 10_000;
+
+/// Probes servers in the rhythm of the run.
+#[derive(Debug)]
+pub(crate) struct Prober {
+    host: HostHandle,
+    targets: Vec<Target>,
+    interval_ns: u64,
+    probes: u32,
+    timeout: Duration,
+    waiting: Vec<NetworkLatencySample>,
+}
+
+impl Prober {
+    /// One that has not begun.
+    ///
+    /// # Errors
+    /// `config`, when a target is no URL of a server.
+    pub(crate) fn new(host: HostHandle, options: &Options) -> Result<Self> {
+        let targets: Result<Vec<Target>> = options.targets.iter().map(|url| Target::parse(url)).collect();
+        Ok(Self {
+            host,
+            targets: targets?,
+            interval_ns: options.interval_ms.saturating_mul(1_000_000),
+            probes: options.probes,
+            timeout: Duration::from_millis(options.timeout_ms),
+            waiting: Vec::new(),
+        })
+    }
+
+    /// Works until it is told to stop, or nobody is left to tell it.
+    pub(crate) fn run(mut self, commands: &Receiver<Command>) {
+        let mut next_ns = None;
+        loop {
+            match self.next(commands, next_ns) {
+                Ok(Command::Begin(done)) => {
+                    self.probe_in_a_row(ProbeTime::Before, u64::MAX);
+                    // Whoever waited may have given up.
+                    let _ = done.send(());
+                }
+                Ok(Command::PhaseStarted) => {
+                    next_ns = Some(self.host.now_ns().saturating_add(self.interval_ns));
+                }
+                Ok(Command::PhaseEnded) => next_ns = None,
+                Ok(Command::Stop { deadline_ns }) => {
+                    self.probe_in_a_row(ProbeTime::After, deadline_ns);
+                    return self.publish_rest(deadline_ns);
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    self.probe_each(ProbeTime::During);
+                    self.publish();
+                    // What a slow probe has missed is not made up for.
+                    next_ns = Some(self.host.now_ns().saturating_add(self.interval_ns));
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// The next command, or `Timeout` when it is time to probe.
+    fn next(&self, commands: &Receiver<Command>, at_ns: Option<u64>) -> Result<Command, RecvTimeoutError> {
+        match at_ns {
+            None => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(at_ns) => {
+                commands.recv_timeout(Duration::from_nanos(at_ns.saturating_sub(self.host.now_ns())))
+            }
+        }
+    }
+
+    /// Several probes of each target, one after the other. One that fails is not asked again, since each may take as long as the
+    /// timeout.
+    fn probe_in_a_row(&mut self, time: ProbeTime, deadline_ns: u64) {
+        for at in 0..self.targets.len() {
+            for number in 0..self.probes {
+                if self.host.now_ns() >= deadline_ns {
+                    break;
+                }
+                if number > 0 {
+                    thread::sleep(PAUSE);
+                }
+                if !self.probe(at, time) {
+                    break;
+                }
+            }
+        }
+        self.publish();
+    }
+
+    fn probe_each(&mut self, time: ProbeTime) {
+        for at in 0..self.targets.len() {
+            self.probe(at, time);
+        }
+    }
+
+    /// Probes one target. Tells whether the connection was opened.
+    fn probe(&mut self, at: usize, time: ProbeTime) -> bool {
+        let (host, timeout) = (self.host, self.timeout);
+        let Some(target) = self.targets.get_mut(at) else { return false };
+        let at_ns = host.now_ns();
+        let outcome = target.probe(timeout, || host.now_ns());
+        let mut sample = NetworkLatencySample { time, at_ns, ..target.sample() };
+        match outcome {
+            Ok(rtt_ns) => sample.rtt_ns = Some(rtt_ns),
+            Err(error) => sample.error = Some(error),
+        }
+        let is_open = sample.error.is_none();
+        self.waiting.push(sample);
+        let too_many = self.waiting.len().saturating_sub(MOST_WAITING);
+        self.waiting.drain(..too_many);
+        is_open
+    }
+
+    /// Publishes what is there. A full bus is tried again with the next probes.
+    fn publish(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let batch = NetworkLatencyBatch { samples: std::mem::take(&mut self.waiting) };
+        if let Err(PublishError::Full) = self.host.publish(&batch) {
+            self.waiting = batch.samples;
+        }
+    }
+
+    fn publish_rest(&mut self, deadline_ns: u64) {
+        self.publish();
+        while !self.waiting.is_empty() && self.host.now_ns() < deadline_ns {
+            thread::sleep(RETRY);
+            self.publish();
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The thread that talks to the collector: exports [`Exporter`] and the [`Command`]s it obeys.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::Duration,
+};
+
+use prony_plugin_api::{ErrorDetails, HostHandle, LogLevel};
+use serde_json::Value;
+
+use crate::{
+    Known, TARGET,
+    client::{Client, Signal, TIMEOUT},
+    options::Options,
+    otlp,
+    run::Run,
+};
+
+/// What the thread is told.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Send what is left until this instant of the run, and end.
+    Stop {
+        /// Nanoseconds since the run's start.
+        deadline_ns: u64,
+        /// The time until then.
+        left: Duration,
+    },
+}
+
+/// Spans of one request to the collector.
+const SPANS_A_REQUEST: usize = 500;
+
+/// Tells the collector of what is known, in a rhythm.
+#[derive(Debug)]
+pub(crate) struct Exporter {
+    host: HostHandle,
+    client: Client,
+    run: Run,
+    resource: Value,
+    interval: Duration,
+    known: Arc<Mutex<Known>>,
+}
+
+impl Exporter {
+    /// One that has not begun.
+    pub(crate) fn new(
+        host: HostHandle,
+        client: Client,
+        run: Run,
+        options: &Options,
+        known: Arc<Mutex<Known>>,
+    ) -> Self {
+        let resource = otlp::resource(&run, &options.resource);
+        let interval = Duration::from_millis(options.interval_ms);
+        let exporter = Self { host, client, run, resource, interval, known };
+        exporter.known().outcome.url = exporter.client.name();
+        exporter
+    }
+
+    /// Works until it is told to stop, or nobody is left to tell it.
+    pub(crate) fn run(self, commands: &Receiver<Command>) {
+        loop {
+            match commands.recv_timeout(self.interval) {
+                Ok(Command::Stop { deadline_ns, left }) => {
+                    return self.finish(deadline_ns, left);
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    self.report();
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// Sends where the sums are, and spans as long as the collector takes them in time.
+    fn report(&self) {
+        let began_ns = self.host.now_ns();
+        let in_time = || Duration::from_nanos(self.host.now_ns().saturating_sub(began_ns)) < self.interval;
+        let mut goes_on = self.send_metrics(TIMEOUT);
+        while goes_on && in_time() {
+            goes_on = self.send_spans(TIMEOUT);
+        }
+    }
+
+    /// The last report, which has everything.
+    fn finish(&self, deadline_ns: u64, left: Duration) {
+        let began_ns = deadline_ns.saturating_sub(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX));
+        let time_left = || {
+            let passed = self.host.now_ns().saturating_sub(began_ns);
+            left.saturating_sub(Duration::from_nanos(passed))
+        };
+        self.known().spans.finish();
+        let is_complete = self.send_metrics(time_left());
+        self.known().outcome.is_complete = is_complete;
+        while is_complete && self.send_spans(time_left()) {}
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the collector has the metrics.
+    fn send_metrics(&self, timeout: Duration) -> bool {
+        let metrics = self.known().metrics.json(&self.run, self.host.now_ns());
+        if metrics.is_empty() {
+            return true;
+        }
+        self.post(Signal::Metrics, &otlp::metrics(&self.resource, &metrics), timeout)
+    }
+
+    /// Sends some spans. Whether there were any, and the collector has them.
+    fn send_spans(&self, timeout: Duration) -> bool {
+        let spans = self.known().spans.take(SPANS_A_REQUEST);
+        if spans.is_empty() {
+            return false;
+        }
+        let is_taken = self.post(Signal::Traces, &otlp::spans(&self.resource, &spans, &self.run), timeout);
+        if is_taken {
+            self.known().outcome.spans_sent += spans.len() as u64;
+        } else {
+            self.known().spans.put_back(spans);
+        }
+        is_taken
+    }
+
+    fn post(&self, signal: Signal, body: &Value, timeout: Duration) -> bool {
+        if timeout.is_zero() {
+            return false;
+        }
+        let taken = self.client.post(signal, body, timeout);
+        let outcome = &mut self.known().outcome;
+        let Err(error) = taken else {
+            outcome.delivered += 1;
+            return true;
+        };
+        if outcome.failed == 0 {
+            self.host.log(LogLevel::Warn, TARGET, || said(&error));
+        }
+        outcome.failed += 1;
+        outcome.error = Some(error);
+        false
+    }
+}
+
+fn said(error: &ErrorDetails) -> String {
+    format!("the collector does not take telemetry ({}); the run goes on without it", error.message)
+}

@@ -1,0 +1,160 @@
+//! A prony service that hands on what is measured to an OpenTelemetry collector, while the run goes on: metrics and spans, by OTLP
+//! over HTTP, in JSON.
+//!
+//! Requests that have ended are added up at once, so that their number costs no memory; every two seconds the collector is told
+//! where the sums are. Spans wait in a queue that is bounded. A collector that is down, slow or refuses costs the run nothing: what
+//! is lost is counted and told at the end, as a [`TelemetryExport`].
+
+mod attributes;
+mod client;
+mod export;
+mod histogram;
+mod metrics;
+mod options;
+mod otlp;
+mod run;
+mod spans;
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use prony_plugin_api::{
+    ErrorKind, HostHandle, LogLevel, Message, PluginError, RawMessage, Result, Service,
+    telemetry::{RequestSpanBatch, TelemetryExport},
+};
+
+use self::{
+    client::Client,
+    export::{Command, Exporter},
+    metrics::Metrics,
+    options::Options,
+    run::Run,
+    spans::Spans,
+};
+
+/// Under what the service's log lines stand.
+const TARGET: &str = "otel";
+
+/// What is known of the requests that have ended.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) metrics: Metrics,
+    pub(crate) spans: Spans,
+    /// What has become of everything so far.
+    pub(crate) outcome: TelemetryExport,
+}
+
+impl Known {
+    /// What became of everything, where nothing more is sent.
+    fn ended(&self) -> TelemetryExport {
+        let outcome = self.outcome.clone();
+        let spans_dropped = outcome.spans_dropped + self.spans.lost();
+        TelemetryExport { requests: self.metrics.requests(), spans_dropped, ..outcome }
+    }
+}
+
+/// The service.
+///
+/// What it hears is added up on the host's thread, which takes microseconds; a thread of its own talks to the collector.
+#[derive(Debug)]
+pub struct Otel {
+    host: HostHandle,
+    options: Options,
+    run: Run,
+    known: Arc<Mutex<Known>>,
+    thread: Option<Thread>,
+}
+
+#[derive(Debug)]
+struct Thread {
+    commands: Sender<Command>,
+    /// Never carries a message: it is closed when the thread ends.
+    ended: Receiver<()>,
+    handle: JoinHandle<()>,
+}
+
+impl Service for Otel {
+    const SUBSCRIPTIONS: &'static [&'static str] = &[RequestSpanBatch::TYPE];
+    const PUBLISHES: &'static [&'static str] = &[TelemetryExport::TYPE];
+    const OPTIONS: &'static str = options::SCHEMA;
+
+    fn new(options: &str, host: HostHandle) -> Result<Self> {
+        let options = Options::read(options)?;
+        let run = Run::read(&host.run_facts(), &options.provider);
+        let known = Known {
+            metrics: Metrics::default(),
+            spans: Spans::new(options.spans, options.most_spans),
+            outcome: TelemetryExport::default(),
+        };
+        Ok(Self { host, options, run, known: Arc::new(Mutex::new(known)), thread: None })
+    }
+
+    fn start(&mut self) -> Result<()> {
+        let Some(client) = Client::new(&self.options)? else { return Ok(()) };
+        let exporter =
+            Exporter::new(self.host, client, self.run.clone(), &self.options, Arc::clone(&self.known));
+        let (commands, received) = mpsc::channel();
+        let (ending, ended) = mpsc::channel();
+        let handle = thread::Builder::new()
+            .name("otel".to_owned())
+            .spawn(move || {
+                let _closed_at_the_end: Sender<()> = ending;
+                exporter.run(&received);
+            })
+            .map_err(|error| PluginError::io(format!("start the exporting thread: {error}")))?;
+        self.thread = Some(Thread { commands, ended, handle });
+        Ok(())
+    }
+
+    fn on_message(&mut self, message: &RawMessage<'_>) -> Result<()> {
+        if let Some(batch) = message.decode::<RequestSpanBatch>() {
+            let spans = batch?.spans;
+            let mut known = self.known();
+            for span in spans {
+                known.metrics.add(&span, &self.run);
+                known.spans.add(span);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what is left, as far as the time allows, and says what became of all of it.
+    fn stop(&mut self, deadline: Duration) -> Result<()> {
+        // A little earlier than asked for, so that the host gets its answer within the deadline.
+        let patience = deadline.mul_f64(0.9);
+        let left_ns = u64::try_from(deadline.mul_f64(0.8).as_nanos()).unwrap_or(u64::MAX);
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        let deadline_ns = self.host.now_ns().saturating_add(left_ns);
+        // A thread that has ended panicked, which is found out below.
+        let _ = thread.commands.send(Command::Stop { deadline_ns, left: deadline.mul_f64(0.8) });
+        if thread.ended.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
+            self.host.log(LogLevel::Warn, TARGET, || {
+                "the collector did not answer before the run was over".to_owned()
+            });
+        } else {
+            let joined = thread.handle.join();
+            joined.map_err(|_| PluginError::new(ErrorKind::PANIC, "send telemetry: the thread panicked"))?;
+        }
+        let export = self.known().ended();
+        // A run that is over does not need to know.
+        let _ = self.host.publish(&export);
+        Ok(())
+    }
+}
+
+impl Otel {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+prony_plugin_api::export_plugin! { services: [Otel] }
+
+#[cfg(test)]
+mod tests;
