@@ -16,6 +16,7 @@ use super::{
     record::RecordArgs,
     report::ReportArgs,
     runs::{RunsArgs, ShowArgs},
+    schema::SchemaArgs,
     search::SearchArgs,
     service::ServiceArgs,
     speed_bench_report::SpeedBenchReportArgs,
@@ -114,6 +115,8 @@ pub(super) enum Command {
     Compare(CompareArgs),
     /// Explain the metrics: definition, formula, what is left out, how they mislead.
     Metrics(MetricsArgs),
+    /// Print the JSON Schema of a file that prony writes.
+    Schema(SchemaArgs),
     /// Compare runs over SPEED-Bench, category by category.
     SpeedBenchReport(SpeedBenchReportArgs),
     /// Look at input files: what is in them, what is wrong with them.

@@ -33,6 +33,7 @@ mod recorded;
 mod refusal;
 mod report;
 mod runs;
+mod schema;
 mod search;
 mod service;
 mod settings;
@@ -121,6 +122,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
             compare::run(&args, &cli.log, read)
         }
         Command::Metrics(args) => metrics::run(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::SpeedBenchReport(args) => speed_bench_report::run(&args),
         Command::Dataset(args) => dataset::run(&args),
         Command::Plugins(args) => plugins::run(&args),

@@ -18,6 +18,7 @@ pub(crate) mod file_names;
 mod headline;
 pub(crate) mod json;
 mod line_metrics;
+pub(crate) mod manifest;
 pub(crate) mod markdown;
 mod marks;
 pub(crate) mod messages;
