@@ -8,6 +8,7 @@ use super::{
     completions::CompletionsArgs,
     config::ConfigArgs,
     dataset::DatasetArgs,
+    export::ExportArgs,
     logging::LogFlags,
     metrics::MetricsArgs,
     mock_server::MockServerArgs,
@@ -61,6 +62,17 @@ Example:
   prony profile -f run.yaml --num-profile-runs 5 --artifact-dir after
   prony compare before after --gate 'time_to_first_token.p99 +5%'";
 
+/// What exports are for.
+const EXPORT: &str = "\
+Everything is read from the journal, a part at a time: a run of a million requests needs no more memory than a short one. \
+docs/RECORDS_PARQUET.md lists the columns.
+
+The exit code is 0, or 6 when the run is incomplete or its journal is damaged: what there is of it is written.
+
+Example:
+  prony export artifacts/RUN --format parquet
+  prony export artifacts/RUN --format chrome-trace -o trace.json";
+
 /// What a recording is, and how it ends.
 const RECORD: &str = "\
 Requests of the chat, completions, responses and messages APIs become steps of sessions; others are passed on and counted. \
@@ -110,6 +122,9 @@ pub(super) enum Command {
     Show(ShowArgs),
     /// Write the charts of runs and experiments as SVG files.
     Plot(PlotArgs),
+    /// Write the records of a run as Parquet, or its sessions as a timeline for Perfetto.
+    #[command(after_help = EXPORT)]
+    Export(ExportArgs),
     /// Say whether one side is better than another one, by their runs.
     #[command(after_help = COMPARE)]
     Compare(CompareArgs),

@@ -15,6 +15,7 @@ mod dry_run;
 mod exit;
 mod exit_codes;
 mod experiment;
+mod export;
 mod help;
 mod limits;
 mod lists;
@@ -93,6 +94,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
             | Command::Search(_)
             | Command::Report(_)
             | Command::Plot(_)
+            | Command::Export(_)
             | Command::Compare(_)
             | Command::Calibrate(_)
             | Command::Worker
@@ -115,6 +117,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         }
         Command::Report(args) => report::run(&args),
         Command::Plot(args) => plot::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Runs(args) => runs::list(&args),
         Command::Show(args) => runs::show(&args),
         Command::Compare(args) => {

@@ -12,7 +12,10 @@ use super::{
     experiment, terminal,
 };
 use crate::{
-    experiment::is_experiment,
+    experiment::{
+        is_experiment,
+        search::{self, Kept},
+    },
     report::{self, artifacts},
     run::lock,
 };
@@ -23,7 +26,7 @@ const FOLDER: &str = "plots";
 /// Which runs, and where to.
 #[derive(Args, Debug)]
 pub(super) struct PlotArgs {
-    /// Folders of runs or of experiments.
+    /// Folders of runs, of experiments or of searches.
     #[arg(value_name = "DIR", required = true)]
     dirs: Vec<PathBuf>,
 
@@ -70,6 +73,8 @@ fn place(dir: &Path, args: &PlotArgs) -> PathBuf {
 fn charts(dir: &Path) -> Result<Vec<(String, String)>, Failure> {
     let charts = if is_experiment(dir) {
         experiment::charts(dir)?
+    } else if Kept::check_is_there(dir).is_ok() {
+        search::charts(&Kept::read(dir)?)
     } else if let Some(owner) = lock::owner(dir) {
         let message = format!("the run in `{}` is still going ({owner})", dir.display());
         return Err(Failure::statement(Exit::Usage, message).with_hint("plot it when it has ended"));

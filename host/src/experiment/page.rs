@@ -194,8 +194,7 @@ fn links(state: &State) -> String {
     let mut html = "<ul>".to_owned();
     for run in &state.runs {
         let folder = run.folder.clone();
-        let path = folder.split('/').map(url_part).collect::<Vec<_>>().join("/");
-        let page = file_names::PAGE;
+        let (path, page) = (page::link(&folder), file_names::PAGE);
         let _ = match run.state {
             RunState::Measured => {
                 write!(html, "<li><a href=\"{}/{page}\">{}</a></li>", escape(&path), escape(&folder))
@@ -209,8 +208,4 @@ fn links(state: &State) -> String {
         };
     }
     html + "</ul>"
-}
-
-fn url_part(part: &str) -> String {
-    percent_encoding::utf8_percent_encode(part, percent_encoding::NON_ALPHANUMERIC).to_string()
 }

@@ -14,6 +14,7 @@ pub(crate) mod console;
 mod csv;
 mod error;
 pub(crate) mod errors;
+pub(crate) mod export;
 pub(crate) mod file_names;
 mod headline;
 pub(crate) mod json;

@@ -126,7 +126,7 @@ fn tell(
         SearchEnded::Interrupted { .. } | SearchEnded::Stopped { .. } => None,
     };
     let text = search::text(plan, probes, answer, terminal::screen());
-    search::keep_text(folder, &text).map_err(|error| unkept(error, folder))?;
+    search::keep(plan, ended, probes, folder, &text).map_err(|error| unkept(error, folder))?;
     let dir = folder.dir().display();
     let shown =
         if terminal::is_quiet() { format!("{dir}\n") } else { format!("{text}\nthe runs are in {dir}\n") };
