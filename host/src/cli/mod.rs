@@ -6,6 +6,7 @@
 
 mod bar;
 mod calibrate;
+mod charts;
 mod command_line;
 mod compare;
 mod completions;

@@ -10,7 +10,7 @@ use super::{
     table,
 };
 use crate::{
-    chart::{self, Axis, Interval, Layer, Plot, Shape, Table, escape, number},
+    chart::{Axis, Interval, Layer, Plot, Shape, Table, escape, number},
     page,
     report::file_names,
     screen::Screen,
@@ -71,9 +71,9 @@ fn runs(results: &Results) -> String {
     format!("{measured} measured runs of {} combinations", results.cells.len())
 }
 
-/// The charts, each with a name and as the text of a file.
+/// The charts, each with a name and as a picture.
 pub(crate) fn charts(results: &Results) -> Vec<(String, String)> {
-    plots(results).into_iter().map(|(name, plot)| (name, chart::file(&plot.svg()))).collect()
+    plots(results).into_iter().map(|(name, plot)| (name, plot.svg())).collect()
 }
 
 /// The charts, each with a name for its file.

@@ -123,9 +123,8 @@ pub(crate) fn keep(
     manifest::write(&made, &[FILE, file_names::PAGE, TEXT], runs.iter().map(AsRef::as_ref), folder)
 }
 
-/// The charts of a search that stands in a folder, each with a name and as the text of a file.
-pub(crate) fn charts(kept: &Kept) -> Vec<(String, String)> {
-    let Kept { plan, probes, .. } = kept;
+/// The charts of a search, each with a name and as a picture.
+pub(crate) fn charts(plan: &SearchPlan, probes: &[Probe]) -> Vec<(String, String)> {
     let answer = Answer::of(plan.range, &plan.edge(probes), plan.confidence_of_a_look());
     page::charts(plan, probes, &answer)
 }

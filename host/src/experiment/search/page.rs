@@ -11,7 +11,7 @@ use super::{
     verdict::Verdict,
 };
 use crate::{
-    chart::{self, Axis, Interval, Layer, Plot, Shape, Table, escape},
+    chart::{Axis, Interval, Layer, Plot, Shape, Table, escape},
     experiment::estimate::Estimate,
     page,
     report::file_names,
@@ -70,10 +70,10 @@ pub(super) fn page(plan: &SearchPlan, ended: &SearchEnded, probes: &[Probe]) -> 
     Ok(out)
 }
 
-/// The charts, each with a name and as the text of a file.
+/// The charts, each with a name and as a picture.
 pub(super) fn charts(plan: &SearchPlan, probes: &[Probe], answer: &Answer) -> Vec<(String, String)> {
     let plots = plots(plan, probes, Some(answer));
-    plots.into_iter().map(|(name, plot, _)| (name, chart::file(&plot.svg()))).collect()
+    plots.into_iter().map(|(name, plot, _)| (name, plot.svg())).collect()
 }
 
 fn objectives(plan: &SearchPlan) -> String {
