@@ -61,7 +61,8 @@ fn the_table_of_records_says_what_the_lines_say() {
     let run = conversations();
     Tool::new(["export", "--format", "parquet"]).arg(run.artifact("")).run().succeeds();
     let rows = rows(&run.artifact("records.parquet"));
-    let of_phase = |phase: &str| rows.iter().filter(|row| text(&row["benchmark_phase"]) == Some(phase)).count();
+    let of_phase =
+        |phase: &str| rows.iter().filter(|row| text(&row["benchmark_phase"]) == Some(phase)).count();
     let records = run.records();
     assert_eq!((of_phase("profiling"), of_phase("warmup")), (records.len(), 2));
     let row_of = |id: &str| rows.iter().find(|row| text(&row["x_request_id"]) == Some(id)).unwrap();
@@ -69,7 +70,9 @@ fn the_table_of_records_says_what_the_lines_say() {
     for record in &records {
         let metadata = &record["metadata"];
         let row = row_of(metadata["x_request_id"].as_str().unwrap());
-        for key in ["credit_issued_ns", "request_start_ns", "request_sent_ns", "request_ack_ns", "request_end_ns"] {
+        for key in
+            ["credit_issued_ns", "request_start_ns", "request_sent_ns", "request_ack_ns", "request_end_ns"]
+        {
             assert_eq!(instant(&row[key]), metadata[key].as_i64(), "{key}");
         }
         for key in ["session_num", "turn_index", "phase_index", "status", "response_bytes"] {
@@ -82,7 +85,9 @@ fn the_table_of_records_says_what_the_lines_say() {
                 (None, Some(listed)) => {
                     let Field::ListInternal(list) = &row["chunk_gaps_ns"] else { panic!("no list") };
                     assert_eq!(list.len(), listed.len());
-                    assert!((list.get_long(0).unwrap() as f64 / 1e6 - listed[0].as_f64().unwrap()).abs() < 1e-9);
+                    assert!(
+                        (list.get_long(0).unwrap() as f64 / 1e6 - listed[0].as_f64().unwrap()).abs() < 1e-9
+                    );
                     gaps += 1;
                 }
                 other => panic!("{tag}: {other:?}"),
@@ -156,10 +161,17 @@ fn the_timeline_has_each_session_on_a_thread_and_each_step_in_its_request() {
     assert_eq!(requests.count(), run.records().len() + 2);
     let named = |name: &str| {
         let events = trace["traceEvents"].as_array().unwrap();
-        events.iter().filter(|event| event["args"]["name"].as_str().is_some_and(|text| text.starts_with(name))).count()
+        events
+            .iter()
+            .filter(|event| event["args"]["name"].as_str().is_some_and(|text| text.starts_with(name)))
+            .count()
     };
     let sessions = run.read("profile_export_sessions.jsonl").lines().count();
-    assert!(sessions > 2 && named("session ") >= sessions, "{sessions} sessions, {} threads", named("session "));
+    assert!(
+        sessions > 2 && named("session ") >= sessions,
+        "{sessions} sessions, {} threads",
+        named("session ")
+    );
     assert_eq!((named("warm-up") + named("warmup"), named("phases")), (1, 1));
     let steps: Vec<&str> = trace["traceEvents"]
         .as_array()
@@ -189,7 +201,8 @@ fn a_killed_run_is_exported_as_far_as_it_came() {
         assert!(run.stderr.contains("its journal has no end"), "{}", run.stderr);
         assert!(fs::metadata(dir.path().join(name)).unwrap().len() > 100);
     }
-    let trace: Value = serde_json::from_str(&fs::read_to_string(dir.path().join("trace.json")).unwrap()).unwrap();
+    let trace: Value =
+        serde_json::from_str(&fs::read_to_string(dir.path().join("trace.json")).unwrap()).unwrap();
     assert!(threads(&trace).len() > 1);
 }
 
@@ -261,7 +274,8 @@ fn the_manifest_of_a_run_lists_its_files_and_what_made_them() {
     assert!(!chat.to_string().contains('/'), "no path of this machine: {chat}");
     let names: Vec<&str> =
         manifest["files"].as_array().unwrap().iter().map(|file| file["name"].as_str().unwrap()).collect();
-    for name in ["plan.yaml", "journal.prony", "report.html", "profile_export.jsonl", "hooks/1-after_run.txt"] {
+    for name in ["plan.yaml", "journal.prony", "report.html", "profile_export.jsonl", "hooks/1-after_run.txt"]
+    {
         assert!(names.contains(&name), "{name} is not among {names:?}");
     }
     fs::remove_file(run.artifact("profile_export_prony.csv")).unwrap();
@@ -273,8 +287,9 @@ fn the_manifest_of_a_run_lists_its_files_and_what_made_them() {
 #[test]
 fn the_manifest_of_an_experiment_leads_to_those_of_its_runs() {
     let server = MockServer::start(["--tokens", "2"]);
-    let run =
-        Tool::profile(&server).args(["--request-count", "3", "--concurrency", "1,2", "--no-server-metrics"]).run();
+    let run = Tool::profile(&server)
+        .args(["--request-count", "3", "--concurrency", "1,2", "--no-server-metrics"])
+        .run();
     run.succeeds();
     let manifest = check_manifest(&run.artifact(""));
     let names: Vec<&str> =
@@ -289,7 +304,8 @@ fn the_manifest_of_an_experiment_leads_to_those_of_its_runs() {
 #[test]
 fn charts_follow_a_run_where_that_is_asked_for() {
     let server = MockServer::start(["--tokens", "3"]);
-    let profile = || Tool::profile(&server).args(["--request-count", "20", "--no-server-metrics", "--auto-plot"]);
+    let profile =
+        || Tool::profile(&server).args(["--request-count", "20", "--no-server-metrics", "--auto-plot"]);
     let run = profile().run();
     assert!(run.succeeds().read("plots/request_latency.svg").starts_with("<svg"), "{}", run.stderr);
     // Where a file has the name of the folder, there is no folder.
@@ -298,7 +314,11 @@ fn charts_follow_a_run_where_that_is_asked_for() {
         tool.arg("--before-run").arg(format!("touch {}", blocked.display())).run()
     };
     let warned = hindered(profile());
-    assert!(warned.succeeds().stderr.contains("there are no charts: failed to write charts"), "{}", warned.stderr);
+    assert!(
+        warned.succeeds().stderr.contains("there are no charts: failed to write charts"),
+        "{}",
+        warned.stderr
+    );
     let required = hindered(profile().arg("--plot-required"));
     required.ends_with(1);
     assert!(required.stderr.contains("write charts into"), "{}", required.stderr);

@@ -35,7 +35,8 @@ impl Known {
             let schema: Value = serde_json::from_str(&printed.succeeds().stdout).unwrap();
             let url = format!("file:///{name}.json");
             compiler.add_resource(&url, schema).unwrap();
-            let index = compiler.compile(&url, &mut schemas).unwrap_or_else(|error| panic!("{name}: {error:#}"));
+            let index =
+                compiler.compile(&url, &mut schemas).unwrap_or_else(|error| panic!("{name}: {error:#}"));
             by_name.insert(name.to_owned(), index);
         }
         Self { schemas, by_name }
@@ -54,7 +55,11 @@ impl Known {
         for path in keys(value, &mut Vec::new()) {
             let renamed = renamed(value, &path);
             let is_free = FREE.iter().any(|(schema, free)| *schema == name && matches(free, &path));
-            assert!(is_free || !self.accepts(name, &renamed), "{name}: `{}` may have another name", path.join("/"));
+            assert!(
+                is_free || !self.accepts(name, &renamed),
+                "{name}: `{}` may have another name",
+                path.join("/")
+            );
         }
     }
 }
@@ -159,7 +164,9 @@ fn describe_summary(known: &Known, summary: &Value) {
     };
     for path in keys(summary, &mut Vec::new()) {
         let is_free = FREE.iter().any(|(name, free)| {
-            *name == "run" && free.split('/').count() <= path.len() && matches(free, &path[..free.split('/').count()])
+            *name == "run"
+                && free.split('/').count() <= path.len()
+                && matches(free, &path[..free.split('/').count()])
         });
         if is_free || is_metric(&path) {
             continue;
@@ -223,14 +230,26 @@ fn the_files_of_an_experiment_and_a_comparison_are_what_their_schemas_say() {
 fn the_file_of_a_search_is_what_its_schema_says() {
     let known = Known::read();
     let server = MockServer::start(["--tokens", "2"]);
-    let search = Tool::new(["search", "--model", "m", "--url", server.url(), "--ui", "none", "--random-seed", "7"])
-        .args(["--over", "concurrency", "--range", "1..4", "--slo", "request_latency p50 < 60s"])
-        .args(["--request-count", "20", "--no-server-metrics", "--max-runs", "6", "--artifact-dir", "run"])
-        .run();
+    let search =
+        Tool::new(["search", "--model", "m", "--url", server.url(), "--ui", "none", "--random-seed", "7"])
+            .args(["--over", "concurrency", "--range", "1..4", "--slo", "request_latency p50 < 60s"])
+            .args([
+                "--request-count",
+                "20",
+                "--no-server-metrics",
+                "--max-runs",
+                "6",
+                "--artifact-dir",
+                "run",
+            ])
+            .run();
     search.succeeds();
     describe(&known, &search, &[("search", "search.json"), ("manifest", "manifest.json")]);
     let page = search.read("report.html");
-    assert!(page.contains("default-src 'none'") && page.contains("request latency p50 by concurrency"), "{page}");
+    assert!(
+        page.contains("default-src 'none'") && page.contains("request latency p50 by concurrency"),
+        "{page}"
+    );
 }
 
 #[test]

@@ -55,7 +55,8 @@ impl HasExit for WriteError {
 
 impl Explain for WriteError {
     fn hint(&self) -> String {
-        "look at the space on that disk and at its permissions, or name another file with `--output`".to_owned()
+        "look at the space on that disk and at its permissions, or name another file with `--output`"
+            .to_owned()
     }
 }
 

@@ -253,7 +253,8 @@ mod tests {
 
     #[test]
     fn a_cell_that_breaks_an_objective_is_marked_and_the_objective_is_named() {
-        let mut results = results(2, &[("1", &[(10.0, 1.0), (11.0, 1.1)]), ("2", &[(20.0, 1.5), (21.0, 2.5)])]);
+        let mut results =
+            results(2, &[("1", &[(10.0, 1.0), (11.0, 1.1)]), ("2", &[(20.0, 1.5), (21.0, 2.5)])]);
         let of_runs = |states: &[ObjectiveState]| {
             states.iter().map(|state| ("request_latency p99 < 2ms".to_owned(), *state)).collect()
         };

@@ -15,8 +15,9 @@ use crate::{
     },
     plugin::UsedPlugin,
     record::{
-        Capabilities, CountedTokens, DelaySummary, Frame, HostFacts, Instants, Outcome, PolicyRecord, ProcessUsage,
-        Record, RunEnd, RunHeader, ScheduleCounts, ServiceReport, WorkerUsage, settings::described,
+        Capabilities, CountedTokens, DelaySummary, Frame, HostFacts, Instants, Outcome, PolicyRecord,
+        ProcessUsage, Record, RunEnd, RunHeader, ScheduleCounts, ServiceReport, WorkerUsage,
+        settings::described,
     },
 };
 

@@ -67,7 +67,9 @@ pub(crate) fn figure(svg: &str, title: &str, note: &str, table: &chart::Table) -
 
 /// The path of a file below the page's folder, with `/` between its parts, as a link names it.
 pub(crate) fn link(path: &str) -> String {
-    let part = |part: &str| percent_encoding::utf8_percent_encode(part, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let part = |part: &str| {
+        percent_encoding::utf8_percent_encode(part, percent_encoding::NON_ALPHANUMERIC).to_string()
+    };
     path.split('/').map(part).collect::<Vec<_>>().join("/")
 }
 

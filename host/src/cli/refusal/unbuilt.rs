@@ -125,7 +125,13 @@ const OF_PLOT: &[(&[&str], &str)] = &[
         "open `report.html` in the folder of a run or an experiment: it needs no server, and lets requests be searched and sorted",
     ),
     (
-        &["--mlflow-tracking-uri", "--mlflow-experiment", "--mlflow-run-name", "--mlflow-tag", "--mlflow-parent-run-id"],
+        &[
+            "--mlflow-tracking-uri",
+            "--mlflow-experiment",
+            "--mlflow-run-name",
+            "--mlflow-tag",
+            "--mlflow-parent-run-id",
+        ],
         "leave it out: nothing is uploaded. The files are in the folder that `--output` names",
     ),
 ];

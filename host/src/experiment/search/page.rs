@@ -58,11 +58,7 @@ pub(super) fn page(plan: &SearchPlan, ended: &SearchEnded, probes: &[Probe]) -> 
         html.push_str(&page::section("charts", "Charts", &format!("<div class=\"grid\">{drawn}</div>")));
     }
     let table = text::text(plan, probes, None, Screen::of_width(COLUMNS));
-    html.push_str(&page::section(
-        "loads",
-        "Loads",
-        &format!("<pre tabindex=\"0\">{}</pre>", escape(&table)),
-    ));
+    html.push_str(&page::section("loads", "Loads", &format!("<pre tabindex=\"0\">{}</pre>", escape(&table))));
     html.push_str(&page::section("runs", "Runs", &links(plan, probes)));
     html.push_str("</main>\n");
     out.extend(html.into_bytes());
@@ -170,12 +166,10 @@ fn table(plan: &SearchPlan, slo: &Slo, points: &[Point]) -> Table {
     let mut table = Table::new(headers);
     for point in points {
         let Interval { at, low, high } = point.interval();
-        let interval = if point.number.n > 1 {
-            format!("{} to {}", number(low), number(high))
-        } else {
-            String::new()
-        };
-        let word = VERDICTS.iter().find(|(verdict, _)| *verdict == point.verdict).map_or("", |(_, name)| name);
+        let interval =
+            if point.number.n > 1 { format!("{} to {}", number(low), number(high)) } else { String::new() };
+        let word =
+            VERDICTS.iter().find(|(verdict, _)| *verdict == point.verdict).map_or("", |(_, name)| name);
         let cells = [number(point.load), number(at), interval, point.number.n.to_string(), word.to_owned()];
         table.row(cells);
     }
@@ -260,7 +254,10 @@ mod tests {
         let (plan, probes, _) = found();
         let ended = SearchEnded::Stopped { reason: "the target is <gone>".to_owned(), exit_code: 4 };
         let page = String::from_utf8(page(&plan, &ended, &probes).unwrap()).unwrap();
-        assert!(page.contains("the target is &lt;gone&gt;") && !page.contains("where the edge may be"), "{page}");
+        assert!(
+            page.contains("the target is &lt;gone&gt;") && !page.contains("where the edge may be"),
+            "{page}"
+        );
     }
 
     #[test]

@@ -201,7 +201,9 @@ impl<'a> Timeline<'a> {
     }
 
     fn name_process(&mut self, pid: u32, name: &str) -> io::Result<()> {
-        self.put(&json!({ "ph": "M", "name": "process_name", "pid": pid, "args": { "name": name } }).to_string())
+        self.put(
+            &json!({ "ph": "M", "name": "process_name", "pid": pid, "args": { "name": name } }).to_string(),
+        )
     }
 
     fn name_thread(&mut self, pid: u32, tid: u32, name: &str) -> io::Result<()> {
@@ -276,7 +278,9 @@ impl<'a> Timeline<'a> {
             }
             Frame::PhaseEnded { index, at_ns, .. } => {
                 self.latest = self.latest.max(*at_ns);
-                self.open.remove(index).map_or(Ok(()), |(kind, start)| self.phase(*index, kind, start, *at_ns))
+                self.open
+                    .remove(index)
+                    .map_or(Ok(()), |(kind, start)| self.phase(*index, kind, start, *at_ns))
             }
             Frame::Mark(mark) => self.mark(mark),
             _ => Ok(()),
@@ -381,7 +385,9 @@ mod tests {
     #[test]
     fn sessions_of_one_request_share_threads() {
         let events = written(|timeline| {
-            for (number, (start, end)) in [(0, 3000), (1000, 4000), (3000, 8000), (4000, 9000)].into_iter().enumerate() {
+            for (number, (start, end)) in
+                [(0, 3000), (1000, 4000), (3000, 8000), (4000, 9000)].into_iter().enumerate()
+            {
                 timeline.request(&request(number as u64, 0, start, end)).unwrap();
             }
         });

@@ -274,7 +274,8 @@ mod tests {
     fn cells_have_the_type_of_their_column() {
         let record = sample::a();
         let measured = Vec::new();
-        let seen = Seen { record: &record, kind: PhaseKind::Profiling, is_good: Some(true), measured: &measured };
+        let seen =
+            Seen { record: &record, kind: PhaseKind::Profiling, is_good: Some(true), measured: &measured };
         let run = Run::of(&sample::header());
         for column in all() {
             let kind = match column.cell(&seen, &run) {

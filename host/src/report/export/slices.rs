@@ -27,7 +27,10 @@ pub(super) fn steps(record: &Record) -> Vec<Slice> {
         ("queue", Some(instants.started)),
         // Between the beginning of work and that of the connection, a free one is looked for.
         ("send", instants.connect_start),
-        ("connect", instants.connected.or(instants.connect_start.and(is_over.filter(|_| instants.sent.is_none())))),
+        (
+            "connect",
+            instants.connected.or(instants.connect_start.and(is_over.filter(|_| instants.sent.is_none()))),
+        ),
         ("send", instants.sent),
         ("wait for the response", instants.first_byte.filter(|_| instants.first_token.is_none())),
         ("wait for the first token", instants.first_token),

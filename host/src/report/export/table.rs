@@ -43,12 +43,10 @@ pub(super) fn write<W: Write + Send>(pass: Pass, out: &mut W) -> io::Result<Expo
         .set_created_by(format!("prony {}", env!("CARGO_PKG_VERSION")))
         .set_key_value_metadata(Some(about(pass.header(), &columns)))
         .build();
-    let mut writer =
-        SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties)).map_err(as_io)?;
+    let mut writer = SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties)).map_err(as_io)?;
     let run = Run::of(pass.header());
-    let cells = |seen: &Seen<'_>| -> Vec<Cell> {
-        columns.iter().map(|column| column.cell(seen, &run)).collect()
-    };
+    let cells =
+        |seen: &Seen<'_>| -> Vec<Cell> { columns.iter().map(|column| column.cell(seen, &run)).collect() };
     let mut group = Group::of(&columns);
     let exported = pass.run(cells, |passed| {
         let Passed::Records(rows) = passed else { return Ok(()) };
@@ -277,7 +275,10 @@ mod tests {
         }
         let [filled] = &group.columns[..] else { panic!("one column") };
         assert!(matches!(&filled.values, Values::Ints(values) if values == &[1, 2, 3, 4]));
-        assert_eq!((&filled.definition[..], &filled.repetition[..]), (&[1, 1, 1, 0, 1][..], &[0, 1, 1, 0, 0][..]));
+        assert_eq!(
+            (&filled.definition[..], &filled.repetition[..]),
+            (&[1, 1, 1, 0, 1][..], &[0, 1, 1, 0, 0][..])
+        );
         assert_eq!((group.rows, group.listed), (3, 4));
     }
 }

@@ -125,9 +125,8 @@ fn the_manifest_has_the_sums_of_the_other_files_and_is_made_again_with_them() {
     let dir = write(&sound_frames());
     fs::write(dir.path().join(SETTINGS), "model: m\n").unwrap();
     generate(dir.path()).unwrap();
-    let manifest = || -> serde_json::Value {
-        serde_json::from_str(&text(dir.path(), file_names::MANIFEST)).unwrap()
-    };
+    let manifest =
+        || -> serde_json::Value { serde_json::from_str(&text(dir.path(), file_names::MANIFEST)).unwrap() };
     let first = manifest();
     let names: Vec<&str> =
         first["files"].as_array().unwrap().iter().map(|file| file["name"].as_str().unwrap()).collect();
@@ -137,12 +136,10 @@ fn the_manifest_has_the_sums_of_the_other_files_and_is_made_again_with_them() {
     assert_eq!(first["plugins"][0]["library"], "libendpoint_openai.so");
     fs::write(dir.path().join(SETTINGS), "model: another\n").unwrap();
     generate(dir.path()).unwrap();
-    let changed: Vec<bool> = std::iter::zip(
-        first["files"].as_array().unwrap(),
-        manifest()["files"].as_array().unwrap(),
-    )
-    .map(|(before, after)| before["sha256"] != after["sha256"])
-    .collect();
+    let changed: Vec<bool> =
+        std::iter::zip(first["files"].as_array().unwrap(), manifest()["files"].as_array().unwrap())
+            .map(|(before, after)| before["sha256"] != after["sha256"])
+            .collect();
     assert!(changed[0] && changed[1..].iter().all(|changed| !changed), "{changed:?}");
 }
 
