@@ -223,8 +223,10 @@ fn an_export_that_makes_no_sense_is_refused_and_nothing_is_lost() {
     let of_nothing = export(&[Path::new("x.parquet"), run.dir()]);
     of_nothing.ends_with(2);
     assert!(of_nothing.stderr.contains("journal.prony"), "{}", of_nothing.stderr);
-    let full = export(&[Path::new("/dev/full/x"), &run.artifact("")]);
+    let full = export(&[Path::new("/dev/full"), &run.artifact("")]);
     full.ends_with(1);
+    assert!(full.stderr.contains("No space left on device"), "{}", full.stderr);
+    assert!(!fs::metadata("/dev/full").unwrap().is_file(), "a device stays one");
 }
 
 #[test]

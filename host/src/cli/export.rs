@@ -1,6 +1,7 @@
 //! `prony export RUN --format FORMAT`: what other programs read, made from the journal of a run.
 
 use std::{
+    fs::{self, File},
     io::{self, BufWriter, ErrorKind, Write},
     path::{Path, PathBuf},
 };
@@ -68,7 +69,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<Exit, Failure> {
     check_is_free(&file, args.format)?;
     let export = Export::open(dir)?;
     let exported = if file.as_os_str() == "-" {
-        match to_standard_output(export, args.format) {
+        match written(export, args.format, io::stdout()) {
             Ok(exported) => exported,
             // A reader that has gone away has seen enough.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(Exit::Success),
@@ -118,6 +119,13 @@ fn check_is_free(file: &Path, format: ExportFormat) -> Result<(), Failure> {
 }
 
 fn to_file(export: Export, format: ExportFormat, file: &Path) -> Result<Exported, Failure> {
+    // A device or a pipe is written to; to put a file in its place would take it away from everybody.
+    if fs::metadata(file).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        let opened = File::options().write(true).open(file);
+        return opened.and_then(|device| written(export, format, device)).map_err(|error| {
+            Failure::new(Exit::Failed, format!("write `{}`", file.display())).caused_by(&error)
+        });
+    }
     let Some(name) = file.file_name().and_then(|name| name.to_str()) else {
         let message = format!("write `{}`: that is no name of a file", file.display());
         return Err(Failure::new(Exit::Usage, message).with_hint("name another one with `--output`"));
@@ -129,9 +137,6 @@ fn to_file(export: Export, format: ExportFormat, file: &Path) -> Result<Exported
     Ok(exported)
 }
 
-fn to_standard_output(export: Export, format: ExportFormat) -> io::Result<Exported> {
-    let mut out = BufWriter::new(io::stdout());
-    let exported = export.write(format, &mut out)?;
-    out.flush()?;
-    Ok(exported)
+fn written(export: Export, format: ExportFormat, out: impl Write + Send) -> io::Result<Exported> {
+    export.write(format, &mut BufWriter::new(out))
 }

@@ -38,8 +38,8 @@ pub(super) fn write(pass: Pass, out: &mut dyn Write) -> io::Result<Exported> {
     begin(header, out)?;
     let mut timeline = Timeline::new(out, names);
     timeline.name_process(RUN, "run")?;
-    let exported = pass.run(told, |passed| match passed {
-        Passed::Records(requests) => requests.into_iter().try_for_each(|told| timeline.request(&told)),
+    let exported = pass.run(drawn, |passed| match passed {
+        Passed::Records(requests) => requests.into_iter().try_for_each(|drawn| timeline.request(&drawn)),
         Passed::Frame(frame) => timeline.frame(&frame),
     })?;
     timeline.finish()?;
@@ -55,7 +55,7 @@ fn begin(header: &RunHeader, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// A request on its way to its thread.
-struct Told {
+struct Drawn {
     phase: u32,
     kind: PhaseKind,
     session: u64,
@@ -68,7 +68,7 @@ struct Told {
     events: Vec<String>,
 }
 
-fn told(seen: &Seen<'_>) -> Told {
+fn drawn(seen: &Seen<'_>) -> Drawn {
     let record = seen.record;
     let (start, end) = slices::whole(record);
     let whole = Slice { name: "request", start, end };
@@ -84,7 +84,7 @@ fn told(seen: &Seen<'_>) -> Told {
     let pid = process_of(record.phase);
     let head = event(&name, &format!("request,{outcome}"), whole, pid, Some(&about(seen, outcome)));
     let steps = slices::steps(record).into_iter().map(|step| event(step.name, "step", step, pid, None));
-    Told {
+    Drawn {
         phase: record.phase,
         kind: seen.kind,
         session: record.session_num,
@@ -151,7 +151,7 @@ struct OfSession {
     lanes: Lanes,
     /// How many of them there are.
     threads: u32,
-    /// Requests that have been told.
+    /// Requests that have been drawn.
     requests: u32,
 }
 
@@ -223,48 +223,48 @@ impl<'a> Timeline<'a> {
         Ok(name)
     }
 
-    fn request(&mut self, told: &Told) -> io::Result<()> {
-        self.latest = self.latest.max(told.end);
-        self.name_phase(told.phase, told.kind)?;
-        let tid = if told.steps > 1 { self.thread_of_session(told)? } else { self.shared_thread(told)? };
-        told.events.iter().try_for_each(|event| self.put(&format!("{event}{tid}}}")))
+    fn request(&mut self, drawn: &Drawn) -> io::Result<()> {
+        self.latest = self.latest.max(drawn.end);
+        self.name_phase(drawn.phase, drawn.kind)?;
+        let tid = if drawn.steps > 1 { self.thread_of_session(drawn)? } else { self.shared_thread(drawn)? };
+        drawn.events.iter().try_for_each(|event| self.put(&format!("{event}{tid}}}")))
     }
 
     /// The thread of a request whose session is on threads of its own.
-    fn thread_of_session(&mut self, told: &Told) -> io::Result<u32> {
-        let key = (told.phase, told.session);
+    fn thread_of_session(&mut self, drawn: &Drawn) -> io::Result<u32> {
+        let key = (drawn.phase, drawn.session);
         let threads = &mut self.threads;
         let session = self.sessions.entry(key).or_default();
         let before = session.threads;
-        let tid = session.lanes.take(told.start, told.end, || {
+        let tid = session.lanes.take(drawn.start, drawn.end, || {
             *threads += 1;
             session.threads += 1;
             *threads
         });
         session.requests += 1;
-        let (number, is_over) = (session.threads, session.requests >= told.steps);
+        let (number, is_over) = (session.threads, session.requests >= drawn.steps);
         if is_over {
             self.sessions.remove(&key);
         }
         if number > before {
             let name = match number {
-                1 => format!("session {} ({})", told.session, told.conversation),
-                _ => format!("session {} ({}), thread {number}", told.session, told.conversation),
+                1 => format!("session {} ({})", drawn.session, drawn.conversation),
+                _ => format!("session {} ({}), thread {number}", drawn.session, drawn.conversation),
             };
-            self.name_thread(process_of(told.phase), tid, &name)?;
+            self.name_thread(process_of(drawn.phase), tid, &name)?;
         }
         Ok(tid)
     }
 
-    fn shared_thread(&mut self, told: &Told) -> io::Result<u32> {
+    fn shared_thread(&mut self, drawn: &Drawn) -> io::Result<u32> {
         let before = self.threads;
         let threads = &mut self.threads;
-        let tid = self.shared.entry(told.phase).or_default().take(told.start, told.end, || {
+        let tid = self.shared.entry(drawn.phase).or_default().take(drawn.start, drawn.end, || {
             *threads += 1;
             *threads
         });
         if self.threads > before {
-            self.name_thread(process_of(told.phase), tid, "sessions of one request")?;
+            self.name_thread(process_of(drawn.phase), tid, "sessions of one request")?;
         }
         Ok(tid)
     }
@@ -332,8 +332,8 @@ impl<'a> Timeline<'a> {
 mod tests {
     use super::*;
 
-    fn request(session: u64, steps: u32, start: u64, end: u64) -> Told {
-        Told {
+    fn request(session: u64, steps: u32, start: u64, end: u64) -> Drawn {
+        Drawn {
             phase: 1,
             kind: PhaseKind::Profiling,
             session,
@@ -362,14 +362,14 @@ mod tests {
     #[test]
     fn a_session_has_a_thread_and_what_goes_on_beside_it_another_one() {
         let events = written(|timeline| {
-            for told in [
+            for drawn in [
                 request(0, 3, 1000, 5000),
                 request(1, 2, 2000, 6000),
                 request(0, 3, 5000, 9000),
                 request(0, 3, 6000, 9500),
                 request(1, 2, 7000, 9600),
             ] {
-                timeline.request(&told).unwrap();
+                timeline.request(&drawn).unwrap();
             }
             assert!(timeline.sessions.is_empty(), "those that are over are forgotten");
         });

@@ -87,7 +87,8 @@ impl Pass {
             if pieces.is_empty() && frame.is_none() {
                 break;
             }
-            let of_piece = |raw: &RawRecords| self.look_at(raw, &look);
+            let (aggregator, recount) = (&self.aggregator, &self.recount);
+            let of_piece = |raw: &RawRecords| look_at(raw, aggregator, recount, &look);
             let looked: Vec<(Vec<T>, u64)> = pieces.par_iter().map(of_piece).collect();
             for (made, missing) in looked {
                 requests += made.len() as u64;
@@ -122,21 +123,26 @@ impl Pass {
         }
         (pieces, None)
     }
+}
 
-    /// What is made of the records of a piece, and how many of them are not understood.
-    fn look_at<T>(&self, raw: &RawRecords, look: &impl Fn(&Seen<'_>) -> T) -> (Vec<T>, u64) {
-        let mut aggregator = self.aggregator.clone();
-        let mut measured = Measured::new();
-        let (mut made, mut missing) = (Vec::new(), 0);
-        for decoded in raw.decode(|texts| self.recount.count(texts)) {
-            let Some(Decoded { record, .. }) = decoded else {
-                missing += 1;
-                continue;
-            };
-            let is_good = aggregator.record(&record, &mut measured);
-            let kind = aggregator.kind_of(record.phase);
-            made.push(look(&Seen { record: &record, kind, is_good, measured: &measured }));
-        }
-        (made, missing)
+/// What is made of the records of a piece, and how many of them are not understood.
+fn look_at<T>(
+    raw: &RawRecords,
+    aggregator: &Aggregator,
+    recount: &Recount,
+    look: &impl Fn(&Seen<'_>) -> T,
+) -> (Vec<T>, u64) {
+    let mut aggregator = aggregator.clone();
+    let mut measured = Measured::new();
+    let (mut made, mut missing) = (Vec::new(), 0);
+    for decoded in raw.decode(|texts| recount.count(texts)) {
+        let Some(Decoded { record, .. }) = decoded else {
+            missing += 1;
+            continue;
+        };
+        let is_good = aggregator.record(&record, &mut measured);
+        let kind = aggregator.kind_of(record.phase);
+        made.push(look(&Seen { record: &record, kind, is_good, measured: &measured }));
     }
+    (made, missing)
 }
