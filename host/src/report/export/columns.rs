@@ -77,7 +77,7 @@ pub(super) struct Column {
     pub(super) presence: Presence,
     /// Empty where its values have none.
     pub(super) unit: &'static str,
-    /// What it is, for the documents.
+    /// What it is, for the documents and for those who have the file alone.
     pub(super) about: &'static str,
     of: Of,
 }
@@ -136,7 +136,7 @@ pub(super) fn all() -> Vec<Column> {
     let of_metric = |metric: &'static Metric| Column {
         name: metric.tag,
         kind: Kind::Double,
-        presence: Presence::Sometimes,
+        presence: Sometimes,
         unit: metric.unit,
         about: metric.definition,
         of: Of::Metric(metric),

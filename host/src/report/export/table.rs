@@ -85,11 +85,14 @@ fn about(header: &RunHeader, columns: &[Column]) -> Vec<KeyValue> {
         .filter(|column| !column.unit.is_empty())
         .map(|column| (column.name.to_owned(), column.unit.into()))
         .collect();
+    let definitions: Map<String, Value> =
+        columns.iter().map(|column| (column.name.to_owned(), column.about.into())).collect();
     let facts = [
         ("prony.schema_version", SCHEMA_VERSION.to_owned()),
         ("prony.version", header.version.clone()),
         ("prony.run_id", header.run_id.clone()),
         ("prony.units", Value::Object(units).to_string()),
+        ("prony.definitions", Value::Object(definitions).to_string()),
     ];
     facts.into_iter().map(|(key, value)| KeyValue::new(key.to_owned(), value)).collect()
 }
