@@ -5,7 +5,7 @@ use std::{ffi::OsStr, sync::Arc};
 use rand::{TryRng, rngs::SysRng};
 
 use super::{
-    dry_run,
+    charts, dry_run,
     exit::{Exit, Failure},
     limits,
     logging::LogFlags,
@@ -81,7 +81,10 @@ pub(super) fn run(asked: &Asked, log: &LogFlags) -> Result<Exit, Failure> {
     // Before anything is printed: a dashboard gives the terminal back.
     drop(observer);
     let outcome = outcome?;
-    Ok(end(outcome, Shown::of(flags.format, flags.quiet))?)
+    let dir = outcome.run.dir.clone();
+    let exit = end(outcome, Shown::of(flags.format, flags.quiet))?;
+    charts::automatic(flags.plots, &dir, || charts::of_run(&dir))?;
+    Ok(exit)
 }
 
 /// Why a run has no result.

@@ -472,6 +472,8 @@ run_spec! {
     slice_duration: f64 = "--slice-duration" in exports.slice_duration;
     profile_export_prefix: String = "--profile-export-prefix" in exports.profile_export_prefix;
     server_metrics_formats: Vec<ServerMetricsFormat> = "--server-metrics-formats" in exports.server_metrics_formats;
+    auto_plot: () = "--auto-plot" in plots.auto_plot;
+    plot_required: () = "--plot-required" in plots.plot_required;
     dry_run: NonZeroU64 = "--dry-run" in dry_run;
     dry_run_output: PathBuf = "--dry-run-output" in dry_run_output;
     overwrite: () = "--overwrite" in overwrite;

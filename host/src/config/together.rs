@@ -15,6 +15,7 @@ pub(super) fn check(spec: &RunSpec, problems: &mut Problems) {
     problems.require(&spec.client_key, &spec.client_cert);
     problems.require(&spec.mock_answer, &spec.mock);
     problems.require(&spec.dry_run_output, &spec.dry_run);
+    problems.require(&spec.plot_required, &spec.auto_plot);
     problems.require(&spec.overwrite, &spec.artifact_dir);
     problems.require(&spec.api_host, &spec.api_port);
     problems.require(&spec.tokenizer_revision, &spec.tokenizer);
@@ -44,6 +45,7 @@ fn exclusive(spec: &RunSpec) -> [Pair; 11] {
         (spec.server_metrics_header.origin(), not_scraped, NOT_SCRAPED),
         (spec.server_metrics_interval.origin(), not_scraped, NOT_SCRAPED),
         (spec.gpu_telemetry.origin(), spec.no_gpu_telemetry.origin(), "no GPU is watched then"),
+        (spec.auto_plot.origin(), spec.dry_run.origin(), "there are no charts without a run"),
         (spec.format.origin(), spec.dry_run.origin(), "there is no report without a run"),
     ]
 }
@@ -66,6 +68,7 @@ mod tests {
     #[case("--client-key k.pem", "`--client-key` requires `--client-cert`")]
     #[case("--mock-answer a.txt", "`--mock-answer` requires `--mock`")]
     #[case("--dry-run-output f", "`--dry-run-output` requires `--dry-run`")]
+    #[case("--plot-required", "`--plot-required` requires `--auto-plot`")]
     #[case("--overwrite", "`--overwrite` requires `--artifact-dir`")]
     #[case("--proxy p --no-proxy", "use `--proxy` together with `--no-proxy`: it asks for no proxy at all")]
     #[case("--proxy p --mock", "use `--proxy` together with `--mock`: the mock server is on this machine")]

@@ -16,11 +16,13 @@ pub(crate) mod console;
 mod csv;
 mod error;
 pub(crate) mod errors;
+pub(crate) mod export;
 pub(crate) mod file_names;
 mod headline;
 pub(crate) mod json;
 mod line_metrics;
 mod lines;
+pub(crate) mod manifest;
 pub(crate) mod markdown;
 mod marks;
 pub(crate) mod messages;
@@ -60,7 +62,7 @@ pub(crate) use self::{
     verdict::why_incomplete,
     writers::{file_in, possible_files, prefixed_files, requests_in},
 };
-use crate::{chart, screen::Screen};
+use crate::screen::Screen;
 use artifacts::Files;
 
 /// Reads the journal of a run's folder and writes the report's files beside it, the one for people as `screen` shows it, and those
@@ -89,7 +91,7 @@ pub(crate) fn generate_at_end(
     generate_with(dir, Some(run_id), &Wanted::default(), screen)
 }
 
-/// The charts of the run in a folder, each with a name and as the text of an SVG file. Nothing is written.
+/// The charts of the run in a folder, each with a name and as a picture. Nothing is written.
 ///
 /// # Errors
 /// There is no readable journal with a header.
@@ -97,7 +99,7 @@ pub(crate) fn charts(dir: &Path) -> Result<Vec<(String, String)>, ReportError> {
     let collect::Collected { report, page, .. } =
         collect::collect(dir, None, &Wanted::default(), &mut Files::nowhere())?;
     let figures = page::figures(&report, page);
-    Ok(figures.into_iter().map(|figure| (figure.name, chart::file(&figure.svg))).collect())
+    Ok(figures.into_iter().map(|figure| (figure.name, figure.svg)).collect())
 }
 
 fn generate_with(

@@ -19,6 +19,7 @@ use super::{
         Limit, PlannedHooks, Step, StepFailure,
         blocking::{self, CarriedOut},
     },
+    host,
     in_time::in_time,
     inputs,
     mock::{MockError, MockProcess},
@@ -231,6 +232,7 @@ fn prepare(
         capabilities: setup::capabilities(registry, &plan, metadata),
         plugin_policy: policy(registry),
         plugins: registry.used(&[(Category::Endpoint, &plan.target.endpoint_type)]),
+        host: Some(host::facts()),
     };
     let run = Run {
         header,

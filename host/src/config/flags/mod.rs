@@ -20,6 +20,7 @@ mod media;
 mod objectives;
 mod pattern;
 mod phases;
+mod plots;
 mod rankings;
 mod replay;
 mod reshaping;
@@ -55,6 +56,7 @@ pub(crate) use self::{
     objectives::ObjectiveFlags,
     pattern::ArrivalPattern,
     phases::{PHASE_SETTINGS, PHASES, PhaseFlags, PhaseRole, PhaseText},
+    plots::PlotFlags,
     rankings::RankingsFlags,
     replay::ReplayFlags,
     reshaping::ReshapingFlags,
@@ -502,6 +504,10 @@ pub(crate) struct ProfileFlags {
     /// Which files are written, and what they are called.
     #[command(flatten)]
     pub(crate) exports: ExportFlags,
+
+    /// Charts as files.
+    #[command(flatten)]
+    pub(crate) plots: PlotFlags,
 
     /// List the first N requests with their times, one as JSON a line, and send nothing [default: 10].
     ///

@@ -137,6 +137,7 @@ const ARTIFACTS: Rules = &[
     ("trace", To::Key("export_http_trace")),
     ("prefix", To::Key("profile_export_prefix")),
     ("slice-duration", To::Key("slice_duration")),
+    ("auto-plot", To::Key("auto_plot")),
 ];
 
 const RUNTIME: Rules = &[("workers", To::Key("workers")), ("ui", To::Key("ui"))];
