@@ -29,7 +29,7 @@ pub(super) fn check(spec: &RunSpec, problems: &mut Problems) {
 /// Two settings that exclude each other, where they are given, and why.
 type Pair = (Option<Origin>, Option<Origin>, &'static str);
 
-fn exclusive(spec: &RunSpec) -> [Pair; 11] {
+fn exclusive(spec: &RunSpec) -> [Pair; 12] {
     // A dataset that was found by its name stands there as a file.
     let named = spec.public_dataset.origin();
     let typed_file = spec.input_file.origin().filter(|origin| Some(*origin) != named);

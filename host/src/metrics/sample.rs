@@ -10,8 +10,8 @@ use crate::{
     plan::{
         CacheBust, Classes, ConnectionReuse, ContextConfig, DatasetConfig, DialogueConfig, Exports, Hooks,
         LengthLaw, Load, Phase, Plan, PromptCorpus, Ramp, ReplyPolicy, Role, Rules, Sampling, SequenceLaw,
-        SequenceLengths, ServerMetricsConfig, ServicesConfig, StopRule, Target, TelemetryConfig, TlsConfig, TokenizerChoice,
-        TransportKind, media::MediaConfig,
+        SequenceLengths, ServerMetricsConfig, ServicesConfig, StopRule, Target, TelemetryConfig, TlsConfig,
+        TokenizerChoice, TransportKind, media::MediaConfig,
     },
     plugin::UsedPlugin,
     record::{

@@ -54,15 +54,14 @@ pub(crate) use look::{Subject, look_at};
 pub(crate) use observer::{Observer, Snapshot};
 
 /// Types of the messages that a run itself puts on the bus: the conductor's, and the recorder's.
-pub(crate) const PUBLISHES: [&str; 6] =
-    [
-        PhaseStarted::TYPE,
-        RunNow::TYPE,
-        PhaseEnded::TYPE,
-        RecordBatch::TYPE,
-        RequestSpanBatch::TYPE,
-        PhaseRecorded::TYPE,
-    ];
+pub(crate) const PUBLISHES: [&str; 6] = [
+    PhaseStarted::TYPE,
+    RunNow::TYPE,
+    PhaseEnded::TYPE,
+    RecordBatch::TYPE,
+    RequestSpanBatch::TYPE,
+    PhaseRecorded::TYPE,
+];
 
 /// Types of the messages that a run itself hears: what services say to the user, and what servers say of themselves.
 pub(crate) const HEARS: [&str; 2] = [Notice::TYPE, ServerMetricsBatch::TYPE];

@@ -9,8 +9,8 @@
 pub(super) mod csv;
 mod curves;
 mod export;
-pub(super) mod lines;
 mod gauges;
+pub(super) mod lines;
 mod other_clients;
 mod prefix_hits;
 mod speculation;
