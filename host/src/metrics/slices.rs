@@ -11,6 +11,7 @@ use prony_plugin_api::message::PhaseKind;
 
 use super::{
     Measured, MetricTable, Stats,
+    beside::Beside,
     catalogue::{CATALOGUE, Measurable},
     columns::Columns,
     in_flight::Flight,
@@ -180,7 +181,7 @@ impl Slices {
 
     /// Gives each slice what of a request was done in it.
     fn share_out(&mut self, flight: &Flight) {
-        let Flight { sent_ns, tokens_ns, end_ns, input, output, later } = *flight;
+        let Flight { sent_ns, tokens_ns, end_ns, input, output, later, .. } = *flight;
         let (input, output) = (f64::from(input), f64::from(output));
         self.spread((sent_ns, end_ns), (end_ns - sent_ns) as f64, |done, part| done.in_flight_ns += part);
         match tokens_ns {
@@ -280,7 +281,7 @@ impl Slices {
         let whole_ns = start_ns.saturating_add(width_ns);
         let end_ns = whole_ns.min(last_ns);
         let span = PhaseSpan { start_ns, last_request_ns: Some(end_ns), ..PhaseSpan::default() };
-        let table = columns.results(&Window::of(&[span])).table;
+        let table = columns.results(&Window::of(&[span]), Beside::default()).table;
         Some(Slice { start_ns, end_ns, is_complete: whole_ns <= last_ns, table, done })
     }
 }

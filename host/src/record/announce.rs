@@ -6,7 +6,7 @@ use prony_plugin_api::{
     telemetry::{RequestSpan, RequestSpanBatch, trace_of},
 };
 
-use super::{Record, settings::RunSettings};
+use super::{Record, live::output_tokens, settings::RunSettings};
 use crate::{request::target::place_of, service::bus::Bus};
 
 /// What a span says of the run.
@@ -103,11 +103,6 @@ fn summary(record: &Record, kind: PhaseKind) -> RecordSummary {
         output_tokens: output_tokens(record),
         error: record.outcome.said().cloned().map(ErrorDetails::from),
     }
-}
-
-/// The server's count, else ours.
-pub(super) fn output_tokens(record: &Record) -> u64 {
-    record.usage.and_then(|usage| usage.completion).or(record.counted.output).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -22,11 +22,11 @@ use prony_plugin_api::{
 pub(crate) use super::open::CountingWait;
 use super::{
     CountedTokens, Frame, Record, RunHeader, Texts,
-    announce::{Addresses, Announcement, output_tokens},
+    announce::{Addresses, Announcement},
     build::{Recipe, build},
     counting::Counters,
     journal::{JournalError, JournalLocation, TextStore, Writer},
-    live::{Listener, Live, output_tokens},
+    live::{Listener, Live},
     mask,
     open::{Entry, Next, Open},
     prefixes::{Heard, Prefixes},

@@ -16,6 +16,7 @@ use prony_plugin_api::{ErrorDetails, message::PhaseKind};
 
 use super::{
     Measured, MetricTable, Results,
+    beside::Beside,
     catalogue::Measurable,
     columns::Columns,
     metric::{Metric, Source},
@@ -216,7 +217,7 @@ impl ToolAggregator {
         let of_kind: Vec<PhaseSpan> =
             spans.iter().filter(|span| Kind::from(span.kind) == kind).copied().collect();
         let mut columns = self.by_kind.remove(&kind).unwrap_or_else(|| self.nothing.clone());
-        columns.results(&Window::of(&of_kind))
+        columns.results(&Window::of(&of_kind), Beside::default())
     }
 }
 
