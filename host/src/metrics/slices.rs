@@ -268,7 +268,7 @@ impl Slices {
         let width_ns = self.width_ns;
         // What ends with the run is in the last slice, and not at the beginning of one behind it.
         let is_last = origin_ns.saturating_add((place + 1).saturating_mul(width_ns)) >= last_ns;
-        let behind = self.by_place.remove(&(place + 1)).filter(|_| is_last);
+        let behind = if is_last { self.by_place.remove(&(place + 1)) } else { None };
         let Content { mut columns, mut done } = self.by_place.remove(&place).or_else(|| {
             self.slice(place)?;
             self.by_place.remove(&place)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use prony_plugin_api::message::PhaseKind;
 use serde::Serialize;
 
-use super::{super::super::line_metrics, summary};
+use super::{super::super::line_metrics, summary, usual_name};
 use crate::{
     metrics::Measured,
     plan::Role,
@@ -36,7 +36,7 @@ impl Style {
         let mut measured = 0..;
         let phase = |phase: &PhaseSettings| {
             let role = Role::from(phase.kind);
-            let name = phase.name.clone().unwrap_or_else(|| role.name().to_owned());
+            let name = phase.name.clone().unwrap_or_else(|| usual_name(phase.kind).to_owned());
             Phase { name, profiling_index: (role == Role::Measured).then(|| measured.next()).flatten() }
         };
         let phases = header.settings.phases.iter().map(phase).collect();
@@ -90,7 +90,7 @@ impl Style {
             benchmark_phase: kind,
             phase_index: record.phase,
             profiling_index: phase.and_then(|phase| phase.profiling_index),
-            phase_name: phase.map_or(Role::from(kind).name(), |phase| &phase.name),
+            phase_name: phase.map_or(usual_name(kind), |phase| &phase.name),
             phase_kind: kind,
             was_cancelled,
             cancellation_time_ns: was_cancelled.then(|| wall(instants.end)),

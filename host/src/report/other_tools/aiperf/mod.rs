@@ -30,6 +30,14 @@ use crate::{
     record::RunHeader,
 };
 
+/// What AIPerf calls a phase of this kind, where the user has named none.
+fn usual_name(kind: PhaseKind) -> &'static str {
+    match kind {
+        PhaseKind::Warmup => "warmup",
+        PhaseKind::Profiling => "profiling",
+    }
+}
+
 /// What records are looked at with.
 #[derive(Clone, Debug)]
 pub(super) struct Lens {

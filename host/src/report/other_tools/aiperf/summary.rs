@@ -12,10 +12,9 @@ use time::OffsetDateTime;
 
 use super::{
     super::super::{errors::ErrorGroup, model::Report, verdict},
-    Findings, statistics,
+    Findings, statistics, usual_name,
 };
 use crate::{
-    plan::Role,
     record::{
         RequestFailure,
         settings::{CLOSED_LOOP, PhaseSettings, REPLAY, USERS},
@@ -133,7 +132,6 @@ pub(super) fn input_config(report: &Report) -> Value {
 
 fn phase(phase: &PhaseSettings) -> Value {
     let is_warmup = phase.kind == PhaseKind::Warmup;
-    let kind = if is_warmup { "warmup" } else { "profiling" };
     let load = match phase.law.as_str() {
         CLOSED_LOOP => "concurrency",
         REPLAY => "fixed_schedule",
@@ -142,8 +140,8 @@ fn phase(phase: &PhaseSettings) -> Value {
     };
     let mut object = Map::new();
     let mut set = |key: &str, value: Value| object.insert(key.to_owned(), value);
-    set("name", phase.name.as_deref().unwrap_or(Role::from(phase.kind).name()).into());
-    set("kind", kind.into());
+    set("name", phase.name.as_deref().unwrap_or(usual_name(phase.kind)).into());
+    set("kind", usual_name(phase.kind).into());
     set("type", load.into());
     if is_warmup {
         set("exclude_from_results", true.into());
