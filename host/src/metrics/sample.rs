@@ -15,8 +15,9 @@ use crate::{
     },
     plugin::UsedPlugin,
     record::{
-        Capabilities, CountedTokens, DelaySummary, Frame, Instants, Outcome, PolicyRecord, ProcessUsage,
-        Record, RunEnd, RunHeader, ScheduleCounts, ServiceReport, WorkerUsage, settings::described,
+        Capabilities, CountedTokens, DelaySummary, Frame, HostFacts, Instants, Outcome, PolicyRecord,
+        ProcessUsage, Record, RunEnd, RunHeader, ScheduleCounts, ServiceReport, WorkerUsage,
+        settings::described,
     },
 };
 
@@ -46,6 +47,18 @@ pub(crate) fn header() -> RunHeader {
         },
         plugin_policy: PolicyRecord { name: "any".into(), set_by: "prony's default".into() },
         plugins: vec![chat_plugin()],
+        host: Some(machine()),
+    }
+}
+
+fn machine() -> HostFacts {
+    HostFacts {
+        os: "linux".into(),
+        architecture: "x86_64".into(),
+        kernel: Some("6.1.0".into()),
+        cores: 2,
+        cpu_model: Some("A Processor".into()),
+        memory_bytes: Some(4 << 30),
     }
 }
 

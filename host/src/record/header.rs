@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::host_facts::HostFacts;
 use super::settings::{RunSettings, of_older, older_hint};
 use crate::plugin::UsedPlugin;
 
@@ -30,6 +31,9 @@ pub(crate) struct RunHeader {
     pub(crate) plugin_policy: PolicyRecord,
     /// The plugins that were in use when the run began.
     pub(crate) plugins: Vec<UsedPlugin>,
+    /// The machine; unknown in journals that are older than this field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) host: Option<HostFacts>,
 }
 
 /// A header of any version, as it stands in a journal.
@@ -50,6 +54,8 @@ struct StoredHeader {
     plugin_policy: PolicyRecord,
     #[serde(default)]
     plugins: Vec<UsedPlugin>,
+    #[serde(default)]
+    host: Option<HostFacts>,
 }
 
 /// Capabilities of any version.
@@ -89,6 +95,7 @@ impl From<StoredHeader> for RunHeader {
             wall_start_ns: stored.wall_start_ns,
             plugin_policy: stored.plugin_policy,
             plugins: stored.plugins,
+            host: stored.host,
         }
     }
 }
@@ -113,6 +120,7 @@ impl RunHeader {
             },
             plugin_policy: PolicyRecord::default(),
             plugins: Vec::new(),
+            host: None,
         }
     }
 }

@@ -6,6 +6,7 @@
 pub(crate) mod build;
 mod counting;
 mod header;
+mod host_facts;
 pub(crate) mod journal;
 mod mark;
 mod mask;
@@ -19,6 +20,7 @@ use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::header::{Capabilities, PolicyRecord, RunHeader};
+pub(crate) use self::host_facts::HostFacts;
 pub(crate) use self::mark::{Mark, RESET_KV_CACHE};
 pub(crate) use self::prefixes::BLOCK_TOKENS;
 use crate::plugin::UsedPlugin;

@@ -19,6 +19,7 @@ use super::{
         Limit, PlannedHooks, Step, StepFailure,
         blocking::{self, CarriedOut},
     },
+    host,
     in_time::in_time,
     mock::{MockError, MockProcess},
     observer::Observer,
@@ -225,6 +226,7 @@ fn prepare(
         capabilities: setup::capabilities(registry, &plan, metadata),
         plugin_policy: policy(registry),
         plugins: registry.used(&[(Category::Endpoint, &plan.target.endpoint_type)]),
+        host: Some(host::facts()),
     };
     let run = Run {
         header,

@@ -15,6 +15,7 @@ mod explain;
 mod failed_share;
 pub(crate) mod folder_error;
 pub(crate) mod hooks;
+mod host;
 mod in_time;
 mod interrupts;
 pub(crate) mod lifecycle;
