@@ -32,6 +32,7 @@ mod report;
 mod request;
 mod run;
 mod schedule;
+mod schemas;
 mod screen;
 mod seed;
 mod service;

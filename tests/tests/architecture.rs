@@ -27,7 +27,7 @@ use names::Names;
 const LINE_BUDGET: usize = 600;
 
 /// Modules of the host, left to right: a module uses only what stands before it.
-const HOST_ORDER: [&str; 28] = [
+const HOST_ORDER: [&str; 29] = [
     "bounded",
     "explain",
     "stderr",
@@ -36,6 +36,7 @@ const HOST_ORDER: [&str; 28] = [
     "screen",
     "chart",
     "page",
+    "schemas",
     "child",
     "plan",
     "config",

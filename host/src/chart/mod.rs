@@ -30,10 +30,32 @@ pub(crate) const STYLE: &str = include_str!("style.css");
 /// Width of a picture, in its own units.
 const WIDTH: f64 = 520.0;
 
+/// The colours of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Theme {
+    /// Dark on light.
+    Light,
+    /// Light on dark.
+    Dark,
+}
+
+/// What the style begins with that is for readers who want it dark, and what that ends with.
+const DARK: (&str, &str) = ("@media (prefers-color-scheme: dark) {\n", "\n}\n");
+
+/// The style in one theme for all readers; without one, each reader has his own.
+fn style(theme: Option<Theme>) -> String {
+    let parts = STYLE.split_once(DARK.0).and_then(|(light, rest)| Some((light, rest.split_once(DARK.1)?)));
+    match (theme, parts) {
+        (Some(Theme::Light), Some((light, (_, rest)))) => format!("{light}{rest}"),
+        (Some(Theme::Dark), Some((light, (dark, rest)))) => format!("{light}{dark}\n{rest}"),
+        _ => STYLE.to_owned(),
+    }
+}
+
 /// The picture as a file of its own.
-pub(crate) fn file(svg: &str) -> String {
+pub(crate) fn file(svg: &str, theme: Option<Theme>) -> String {
     let opened = "<svg xmlns=\"http://www.w3.org/2000/svg\" ";
     let (_, rest) = svg.split_once("<svg ").unwrap_or(("", svg));
     let (head, body) = rest.split_once('>').unwrap_or((rest, ""));
-    format!("{opened}{head}><style>{STYLE}</style>{body}\n")
+    format!("{opened}{head}><style>{}</style>{body}\n", style(theme))
 }

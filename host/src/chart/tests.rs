@@ -48,9 +48,21 @@ fn numbers_stand_behind_a_plot() {
 
 #[test]
 fn a_file_of_its_own_has_its_style_and_is_xml() {
-    let file = file(&plot().svg());
+    let file = file(&plot().svg(), None);
     assert!(file.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart\""), "{file}");
     assert!(file.contains("<style>:root") && file.contains("Latency &lt;over&gt; time"));
+}
+
+/// Without a theme, the reader's system decides; with one, nobody is asked.
+#[test]
+fn a_theme_is_the_same_for_all_readers() {
+    let styles = [None, Some(Theme::Light), Some(Theme::Dark)].map(|theme| file(&plot().svg(), theme));
+    let asks = styles.each_ref().map(|text| text.contains("prefers-color-scheme"));
+    assert_eq!(asks, [true, false, false]);
+    let inks = styles.each_ref().map(|text| text.matches("--ink: #").count());
+    assert_eq!(inks, [2, 1, 2]);
+    let balance = |text: &String| text.matches('{').count() == text.matches('}').count();
+    assert!(styles.iter().all(balance), "{styles:?}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use super::{
     completions::CompletionsArgs,
     config::ConfigArgs,
     dataset::DatasetArgs,
+    export::ExportArgs,
     logging::LogFlags,
     metrics::MetricsArgs,
     mock_server::MockServerArgs,
@@ -16,6 +17,7 @@ use super::{
     record::RecordArgs,
     report::ReportArgs,
     runs::{RunsArgs, ShowArgs},
+    schema::SchemaArgs,
     search::SearchArgs,
     service::ServiceArgs,
     speed_bench_report::SpeedBenchReportArgs,
@@ -59,6 +61,17 @@ Example:
   prony profile -f run.yaml --num-profile-runs 5 --artifact-dir before
   prony profile -f run.yaml --num-profile-runs 5 --artifact-dir after
   prony compare before after --gate 'time_to_first_token.p99 +5%'";
+
+/// What exports are for.
+const EXPORT: &str = "\
+Everything is read from the journal, a part at a time: a run of a million requests needs no more memory than a short one. \
+docs/RECORDS_PARQUET.md lists the columns.
+
+The exit code is 0, or 6 when the run is incomplete or its journal is damaged: what there is of it is written.
+
+Example:
+  prony export artifacts/RUN --format parquet
+  prony export artifacts/RUN --format chrome-trace -o trace.json";
 
 /// What a recording is, and how it ends.
 const RECORD: &str = "\
@@ -107,13 +120,18 @@ pub(super) enum Command {
     Runs(RunsArgs),
     /// Print the table of a run.
     Show(ShowArgs),
-    /// Write the charts of runs and experiments as SVG files.
+    /// Write the charts of runs, experiments and searches as SVG files.
     Plot(PlotArgs),
+    /// Write the records of a run as Parquet, or its sessions as a timeline for Perfetto.
+    #[command(after_help = EXPORT)]
+    Export(ExportArgs),
     /// Say whether one side is better than another one, by their runs.
     #[command(after_help = COMPARE)]
     Compare(CompareArgs),
     /// Explain the metrics: definition, formula, what is left out, how they mislead.
     Metrics(MetricsArgs),
+    /// Print the JSON Schema of a file that prony writes.
+    Schema(SchemaArgs),
     /// Compare runs over SPEED-Bench, category by category.
     SpeedBenchReport(SpeedBenchReportArgs),
     /// Look at input files: what is in them, what is wrong with them.

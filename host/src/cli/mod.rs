@@ -6,6 +6,7 @@
 
 mod bar;
 mod calibrate;
+mod charts;
 mod command_line;
 mod compare;
 mod completions;
@@ -15,6 +16,7 @@ mod dry_run;
 mod exit;
 mod exit_codes;
 mod experiment;
+mod export;
 mod help;
 mod limits;
 mod lists;
@@ -33,6 +35,7 @@ mod recorded;
 mod refusal;
 mod report;
 mod runs;
+mod schema;
 mod search;
 mod service;
 mod settings;
@@ -92,6 +95,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
             | Command::Search(_)
             | Command::Report(_)
             | Command::Plot(_)
+            | Command::Export(_)
             | Command::Compare(_)
             | Command::Calibrate(_)
             | Command::Worker
@@ -114,6 +118,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         }
         Command::Report(args) => report::run(&args),
         Command::Plot(args) => plot::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Runs(args) => runs::list(&args),
         Command::Show(args) => runs::show(&args),
         Command::Compare(args) => {
@@ -121,6 +126,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
             compare::run(&args, &cli.log, read)
         }
         Command::Metrics(args) => metrics::run(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::SpeedBenchReport(args) => speed_bench_report::run(&args),
         Command::Dataset(args) => dataset::run(&args),
         Command::Plugins(args) => plugins::run(&args),

@@ -1,35 +1,42 @@
 //! `prony plot DIR…`: the charts of runs and experiments as files of SVG.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::{
+    charts::{Chart, FOLDER, of_run, some, write},
     exit::{Exit, Failure},
     experiment, terminal,
 };
 use crate::{
-    experiment::is_experiment,
-    report::{self, artifacts},
+    chart::Theme,
+    config::{flags::ChoiceParser, units::Choice},
+    experiment::{
+        is_experiment,
+        search::{self, Kept},
+    },
     run::lock,
 };
-
-/// Name of the folder in that of a run or experiment.
-const FOLDER: &str = "plots";
 
 /// Which runs, and where to.
 #[derive(Args, Debug)]
 pub(super) struct PlotArgs {
-    /// Folders of runs or of experiments.
+    /// Folders of runs, of experiments or of searches.
     #[arg(value_name = "DIR", required = true)]
     dirs: Vec<PathBuf>,
 
     /// Folder for the files, with a folder in it for each DIR where there are several [default: `plots` in each DIR].
     #[arg(long, short = 'o', value_name = "DIR")]
     output: Option<PathBuf>,
+
+    /// Colours of the files [default: those that the reader's system asks for].
+    #[arg(long, value_name = "THEME", value_parser = ChoiceParser::<Theme>::new())]
+    theme: Option<Theme>,
+}
+
+impl Choice for Theme {
+    const NAMES: &'static [(&'static str, Self)] = &[("light", Self::Light), ("dark", Self::Dark)];
 }
 
 /// Writes the files, and prints where they are.
@@ -49,7 +56,7 @@ pub(super) fn run(args: &PlotArgs) -> Result<Exit, Failure> {
     }
     let mut written: Vec<String> = Vec::new();
     for (dir, place) in args.dirs.iter().zip(&places) {
-        let paths = write(&charts(dir)?, place)?;
+        let paths = write(&charts(dir)?, place, args.theme)?;
         written.extend(paths.iter().map(|path| format!("wrote {}\n", path.display())));
     }
     terminal::print(&written.concat())?;
@@ -66,31 +73,18 @@ fn place(dir: &Path, args: &PlotArgs) -> PathBuf {
     }
 }
 
-/// Each with a name and as the text of a file.
-fn charts(dir: &Path) -> Result<Vec<(String, String)>, Failure> {
+/// Each with a name, and as a picture.
+fn charts(dir: &Path) -> Result<Vec<Chart>, Failure> {
     let charts = if is_experiment(dir) {
         experiment::charts(dir)?
+    } else if Kept::check_is_there(dir).is_ok() {
+        let Kept { plan, probes, .. } = Kept::read(dir)?;
+        search::charts(&plan, &probes)
     } else if let Some(owner) = lock::owner(dir) {
         let message = format!("the run in `{}` is still going ({owner})", dir.display());
         return Err(Failure::statement(Exit::Usage, message).with_hint("plot it when it has ended"));
     } else {
-        report::charts(dir)?
+        of_run(dir)?
     };
-    if charts.is_empty() {
-        let message = format!("nothing was measured in `{}` that a chart could show", dir.display());
-        return Err(Failure::statement(Exit::Incomplete, message));
-    }
-    Ok(charts)
-}
-
-fn write(charts: &[(String, String)], place: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let failed = |error: &dyn std::error::Error| {
-        Failure::new(Exit::Failed, format!("write charts into `{}`", place.display())).caused_by(error)
-    };
-    fs::create_dir_all(place).map_err(|error| failed(&error))?;
-    let one = |(name, svg): &(String, String)| {
-        let file = format!("{name}.svg");
-        artifacts::write(place, &file, |out| out.write_all(svg.as_bytes())).map_err(|error| failed(&error))
-    };
-    charts.iter().map(one).collect()
+    some(charts, dir)
 }

@@ -5,7 +5,7 @@ use std::{ffi::OsStr, io::IsTerminal, sync::Arc};
 use rand::{TryRng, rngs::SysRng};
 
 use super::{
-    dry_run,
+    charts, dry_run,
     exit::{Exit, Failure},
     limits,
     logging::LogFlags,
@@ -77,7 +77,10 @@ pub(super) fn run(asked: &Asked, log: &LogFlags) -> Result<Exit, Failure> {
         ends_saturated: false,
     };
     let outcome = execute(execution, &mut Progress::new(display(flags)))?;
-    Ok(end(outcome, Shown::of(flags.format, flags.quiet))?)
+    let dir = outcome.run.dir.clone();
+    let exit = end(outcome, Shown::of(flags.format, flags.quiet))?;
+    charts::automatic(flags.plots, &dir, || charts::of_run(&dir))?;
+    Ok(exit)
 }
 
 /// Why a run has no result.

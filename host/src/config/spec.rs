@@ -454,6 +454,8 @@ run_spec! {
     artifact_dir: PathBuf = "--artifact-dir" in artifact_dir;
     export_outputs_json: () = "--export-outputs-json" in export_outputs_json;
     export_http_trace: () = "--export-http-trace" in export_http_trace;
+    auto_plot: () = "--auto-plot" in plots.auto_plot;
+    plot_required: () = "--plot-required" in plots.plot_required;
     dry_run: NonZeroU64 = "--dry-run" in dry_run;
     dry_run_output: PathBuf = "--dry-run-output" in dry_run_output;
     overwrite: () = "--overwrite" in overwrite;

@@ -15,6 +15,7 @@ pub(super) fn check(spec: &RunSpec, problems: &mut Problems) {
     problems.require(&spec.client_key, &spec.client_cert);
     problems.require(&spec.mock_answer, &spec.mock);
     problems.require(&spec.dry_run_output, &spec.dry_run);
+    problems.require(&spec.plot_required, &spec.auto_plot);
     problems.require(&spec.overwrite, &spec.artifact_dir);
     problems.require(&spec.tokenizer_revision, &spec.tokenizer);
     for (flag, with, reason) in exclusive(spec) {
@@ -27,7 +28,7 @@ pub(super) fn check(spec: &RunSpec, problems: &mut Problems) {
 /// Two settings that exclude each other, where they are given, and why.
 type Pair = (Option<Origin>, Option<Origin>, &'static str);
 
-fn exclusive(spec: &RunSpec) -> [Pair; 10] {
+fn exclusive(spec: &RunSpec) -> [Pair; 11] {
     // A dataset that was found by its name stands there as a file.
     let named = spec.public_dataset.origin();
     let typed_file = spec.input_file.origin().filter(|origin| Some(*origin) != named);
@@ -42,6 +43,7 @@ fn exclusive(spec: &RunSpec) -> [Pair; 10] {
         (spec.server_metrics.origin(), not_scraped, NOT_SCRAPED),
         (spec.server_metrics_header.origin(), not_scraped, NOT_SCRAPED),
         (spec.server_metrics_interval.origin(), not_scraped, NOT_SCRAPED),
+        (spec.auto_plot.origin(), spec.dry_run.origin(), "there are no charts without a run"),
         (spec.format.origin(), spec.dry_run.origin(), "there is no report without a run"),
     ]
 }
@@ -64,6 +66,7 @@ mod tests {
     #[case("--client-key k.pem", "`--client-key` requires `--client-cert`")]
     #[case("--mock-answer a.txt", "`--mock-answer` requires `--mock`")]
     #[case("--dry-run-output f", "`--dry-run-output` requires `--dry-run`")]
+    #[case("--plot-required", "`--plot-required` requires `--auto-plot`")]
     #[case("--overwrite", "`--overwrite` requires `--artifact-dir`")]
     #[case("--proxy p --no-proxy", "use `--proxy` together with `--no-proxy`: it asks for no proxy at all")]
     #[case("--proxy p --mock", "use `--proxy` together with `--mock`: the mock server is on this machine")]

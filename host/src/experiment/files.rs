@@ -9,10 +9,11 @@ use serde_json::{Map, Value, json};
 use super::{
     cell::Cell,
     estimate::Spread,
-    folder::{ExperimentFolder, FolderError},
+    folder::{ExperimentFolder, FolderError, STATE},
+    manifest::{self, Made},
     page,
     results::{CellResults, Results},
-    state::State,
+    state::{Progress, State},
     table,
 };
 use crate::{report::file_names, screen::Screen};
@@ -42,6 +43,15 @@ pub(crate) fn write_results(
     // A vector takes everything.
     folder.write(file_names::PAGE, &page::page(results, state).unwrap_or_default())?;
     folder.write(TABLE, table.as_bytes())?;
+    let made = Made {
+        kind: "experiment",
+        prony_version: &state.prony_version,
+        random_seed: state.random_seed,
+        plan: STATE,
+        is_complete: state.progress == Progress::Complete && results.missing().is_none(),
+    };
+    let own = [STATE, JSON, CSV, file_names::PAGE, TABLE];
+    manifest::write(&made, &own, state.runs.iter().map(|run| run.folder.as_str()), folder)?;
     Ok(table)
 }
 
@@ -89,6 +99,11 @@ fn combination(results: &CellResults) -> Value {
         "measured_runs": results.measured,
         "failed_runs": with_reasons(&results.failed),
         "incomplete_runs": with_reasons(&results.incomplete),
+        "objectives": results
+            .worst_of_each_objective()
+            .into_iter()
+            .map(|(objective, state)| json!({ "objective": objective, "state": state }))
+            .collect::<Vec<_>>(),
         "metrics": numbers.collect::<Map<String, Value>>(),
     })
 }

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The file of the state.
-const STATE: &str = "experiment.json";
+pub(super) const STATE: &str = "experiment.json";
 
 /// The folder for what commands between runs say.
 const BETWEEN: &str = "between";
@@ -210,6 +210,19 @@ impl ExperimentFolder {
     /// It cannot be written; what was there stays.
     pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
         replace(&self.dir, name, bytes).map_err(|source| unwritten(&self.dir, name, source))
+    }
+
+    /// Writes a file that is made of what the folder has, as a whole.
+    ///
+    /// # Errors
+    /// It cannot be made or written; what was there stays.
+    pub(super) fn write_made(
+        &self,
+        name: &str,
+        make: impl FnOnce(&Path) -> io::Result<Vec<u8>>,
+    ) -> Result<(), FolderError> {
+        let written = make(&self.dir).and_then(|bytes| replace(&self.dir, name, &bytes));
+        written.map_err(|source| unwritten(&self.dir, name, source))
     }
 
     /// Where the output of the command before the run with this place is kept.

@@ -18,6 +18,7 @@ mod design_error;
 mod estimate;
 mod files;
 mod folder;
+mod manifest;
 mod measured;
 mod number;
 mod order;

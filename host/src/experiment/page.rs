@@ -10,7 +10,7 @@ use super::{
     table,
 };
 use crate::{
-    chart::{self, Axis, Interval, Layer, Plot, Shape, Table, escape, number},
+    chart::{Axis, Interval, Layer, Plot, Shape, Table, escape, number},
     page,
     report::file_names,
     screen::Screen,
@@ -71,9 +71,9 @@ fn runs(results: &Results) -> String {
     format!("{measured} measured runs of {} combinations", results.cells.len())
 }
 
-/// The charts, each with a name and as the text of a file.
+/// The charts, each with a name and as a picture.
 pub(crate) fn charts(results: &Results) -> Vec<(String, String)> {
-    plots(results).into_iter().map(|(name, plot)| (name, chart::file(&plot.svg()))).collect()
+    plots(results).into_iter().map(|(name, plot)| (name, plot.svg())).collect()
 }
 
 /// The charts, each with a name for its file.
@@ -194,8 +194,7 @@ fn links(state: &State) -> String {
     let mut html = "<ul>".to_owned();
     for run in &state.runs {
         let folder = run.folder.clone();
-        let path = folder.split('/').map(url_part).collect::<Vec<_>>().join("/");
-        let page = file_names::PAGE;
+        let (path, page) = (page::link(&folder), file_names::PAGE);
         let _ = match run.state {
             RunState::Measured => {
                 write!(html, "<li><a href=\"{}/{page}\">{}</a></li>", escape(&path), escape(&folder))
@@ -209,8 +208,4 @@ fn links(state: &State) -> String {
         };
     }
     html + "</ul>"
-}
-
-fn url_part(part: &str) -> String {
-    percent_encoding::utf8_percent_encode(part, percent_encoding::NON_ALPHANUMERIC).to_string()
 }

@@ -54,6 +54,23 @@ impl CellResults {
     pub(crate) fn get(&self, key: &Key) -> Option<&Estimate> {
         self.numbers.iter().find(|(known, ..)| known == key).map(|(.., estimate)| estimate)
     }
+
+    /// Each objective of its runs, with the worst that became of it in one of them.
+    pub(super) fn worst_of_each_objective(&self) -> Vec<(&str, ObjectiveState)> {
+        let mut worst: Vec<(&str, ObjectiveState)> = Vec::new();
+        for (objective, state) in &self.objectives {
+            match worst.iter_mut().find(|(known, _)| known == objective) {
+                Some((_, known)) => *known = (*known).max(*state),
+                None => worst.push((objective, *state)),
+            }
+        }
+        worst
+    }
+
+    /// The worst that became of any of them; none where nothing is asked.
+    pub(super) fn worst_objective(&self) -> Option<ObjectiveState> {
+        self.objectives.iter().map(|(_, state)| *state).max()
+    }
 }
 
 impl Results {

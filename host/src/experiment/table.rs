@@ -5,7 +5,10 @@ use super::{
     cell::Cell,
     results::{CellResults, Results},
 };
-use crate::screen::{Align, Screen, Table};
+use crate::{
+    metrics::ObjectiveState,
+    screen::{Align, Screen, Table},
+};
 
 /// What is shown of each cell: a header, and the number. One that no cell has is left out.
 const COLUMNS: [(&str, &str, &str); 5] = [
@@ -15,6 +18,10 @@ const COLUMNS: [(&str, &str, &str); 5] = [
     ("TTFT p99 (ms)", "time_to_first_token", "p99"),
     ("latency p99 (ms)", "request_latency", "p99"),
 ];
+
+/// Marks of cells with a run that breaks an objective, and of those with one of which that cannot be told.
+const BROKEN: &str = "breaks SLO";
+const UNCLEAR: &str = "SLO unclear";
 
 /// The settings that cells differ in, in the order in which they were asked for.
 pub(super) fn settings(results: &Results) -> Vec<String> {
@@ -137,7 +144,12 @@ fn marks(results: &Results, at: usize) -> String {
     }
     let is_in_front = results.cells.len() > 1 && results.front.contains(&at);
     let is_best = results.cells.len() > 1 && results.best == Some(at);
-    let marks = [is_best.then_some("best"), is_in_front.then_some("Pareto")];
+    let objectives = match cell.worst_objective() {
+        Some(ObjectiveState::Broken) => Some(BROKEN),
+        Some(ObjectiveState::CannotTell) => Some(UNCLEAR),
+        Some(ObjectiveState::Kept) | None => None,
+    };
+    let marks = [is_best.then_some("best"), is_in_front.then_some("Pareto"), objectives];
     let failed = (!cell.failed.is_empty()).then(|| format!("{} failed", cell.failed.len()));
     marks.into_iter().flatten().map(str::to_owned).chain(failed).collect::<Vec<_>>().join(", ")
 }
@@ -184,9 +196,24 @@ fn notes(results: &Results, layout: &Layout) -> Vec<String> {
             runs.iter().map(note).collect()
         };
         notes.extend(named("failed", &cell.failed));
+        notes.extend(of_objectives(cell));
         notes.extend(named("not complete", &cell.incomplete));
     }
     notes
+}
+
+/// Which objectives a cell does not keep to for sure, a note for each mark.
+fn of_objectives(cell: &CellResults) -> impl Iterator<Item = String> {
+    let all = cell.worst_of_each_objective();
+    let label = cell.cell.label();
+    let label = if label.is_empty() { String::new() } else { format!("{label}: ") };
+    [(BROKEN, ObjectiveState::Broken), (UNCLEAR, ObjectiveState::CannotTell)].into_iter().filter_map(
+        move |(mark, wanted)| {
+            let of_it: Vec<&str> =
+                all.iter().filter(|(_, state)| *state == wanted).map(|(objective, _)| *objective).collect();
+            (!of_it.is_empty()).then(|| format!("{mark}: {label}{}", of_it.join("; ")))
+        },
+    )
 }
 
 /// What a run of a cell is called.
@@ -222,6 +249,22 @@ mod tests {
         Pareto: no other combination has as much request_throughput (avg) at less request_latency (p99), or more of it at as little
         failed: concurrency 8: no request succeeded
         ");
+    }
+
+    #[test]
+    fn a_cell_that_breaks_an_objective_is_marked_and_the_objective_is_named() {
+        let mut results =
+            results(2, &[("1", &[(10.0, 1.0), (11.0, 1.1)]), ("2", &[(20.0, 1.5), (21.0, 2.5)])]);
+        let of_runs = |states: &[ObjectiveState]| {
+            states.iter().map(|state| ("request_latency p99 < 2ms".to_owned(), *state)).collect()
+        };
+        results.cells[0].objectives = of_runs(&[ObjectiveState::Kept, ObjectiveState::CannotTell]);
+        results.cells[1].objectives = of_runs(&[ObjectiveState::Broken, ObjectiveState::Kept]);
+        let text = text(&results, Screen::of_width(140));
+        let ends = |line: &str| text.lines().any(|shown| shown.ends_with(line));
+        assert!(ends("Pareto, SLO unclear") && ends("best, Pareto, breaks SLO"), "{text}");
+        assert!(ends("breaks SLO: concurrency 2: request_latency p99 < 2ms"), "{text}");
+        assert!(ends("SLO unclear: concurrency 1: request_latency p99 < 2ms"), "{text}");
     }
 
     #[test]

@@ -65,6 +65,14 @@ pub(crate) fn figure(svg: &str, title: &str, note: &str, table: &chart::Table) -
     )
 }
 
+/// The path of a file below the page's folder, with `/` between its parts, as a link names it.
+pub(crate) fn link(path: &str) -> String {
+    let part = |part: &str| {
+        percent_encoding::utf8_percent_encode(part, percent_encoding::NON_ALPHANUMERIC).to_string()
+    };
+    path.split('/').map(part).collect::<Vec<_>>().join("/")
+}
+
 /// Text that is shown as it is, and can be opened.
 pub(crate) fn verbatim(summary: &str, text: &str) -> String {
     format!(

@@ -53,7 +53,25 @@ impl Artifact {
         &mut self,
         content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<(), WriteError> {
-        content(&mut self.file).map_err(|source| WriteError { path: self.path.clone(), source })
+        self.make(|out| content(out))
+    }
+
+    /// The same with a function that has something to tell.
+    pub(crate) fn make<T>(
+        &mut self,
+        content: impl FnOnce(&mut Self) -> io::Result<T>,
+    ) -> Result<T, WriteError> {
+        content(self).map_err(|source| WriteError { path: self.path.clone(), source })
+    }
+}
+
+impl Write for Artifact {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 

@@ -428,7 +428,11 @@ fn window(span: &PhaseSpan) -> PhaseWindow {
     PhaseWindow { index: span.index, kind: span.kind, start_ns: span.start_ns, end_ns }
 }
 
-fn incomplete_reason(damage: &Damage, is_header_lost: bool, end: Option<&RunEnd>) -> Option<String> {
+pub(super) fn incomplete_reason(
+    damage: &Damage,
+    is_header_lost: bool,
+    end: Option<&RunEnd>,
+) -> Option<String> {
     match end {
         _ if damage.is_any() => {
             let lost = if is_header_lost { HEADER_LOST } else { "" };

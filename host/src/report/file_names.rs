@@ -35,3 +35,12 @@ pub(crate) const PAGE: &str = "report.html";
 
 /// What the console showed.
 pub(crate) const CONSOLE: &str = "profile_export_console.txt";
+
+/// All files, with their sizes and sums, and what made them.
+pub(crate) const MANIFEST: &str = "manifest.json";
+
+/// The records as a table for programs, where somebody has asked for it.
+pub(crate) const PARQUET: &str = "records.parquet";
+
+/// The sessions on a timeline, where somebody has asked for it.
+pub(crate) const CHROME_TRACE: &str = "trace.json";

@@ -14,10 +14,12 @@ pub(crate) mod console;
 mod csv;
 mod error;
 pub(crate) mod errors;
+pub(crate) mod export;
 pub(crate) mod file_names;
 mod headline;
 pub(crate) mod json;
 mod line_metrics;
+pub(crate) mod manifest;
 pub(crate) mod markdown;
 mod marks;
 pub(crate) mod messages;
@@ -52,7 +54,7 @@ pub(crate) use self::{
     verdict::why_incomplete,
     writers::possible_files,
 };
-use crate::{chart, screen::Screen};
+use crate::screen::Screen;
 use artifacts::Files;
 
 /// Reads the journal of a run's folder and writes the report's files beside it, the one for people as `screen` shows it.
@@ -76,14 +78,14 @@ pub(crate) fn generate_at_end(
     generate_with(dir, Some(run_id), screen)
 }
 
-/// The charts of the run in a folder, each with a name and as the text of an SVG file. Nothing is written.
+/// The charts of the run in a folder, each with a name and as a picture. Nothing is written.
 ///
 /// # Errors
 /// There is no readable journal with a header.
 pub(crate) fn charts(dir: &Path) -> Result<Vec<(String, String)>, ReportError> {
     let collect::Collected { report, page, .. } = collect::collect(dir, None, &mut Files::nowhere())?;
     let figures = page::figures(&report, page);
-    Ok(figures.into_iter().map(|figure| (figure.name, chart::file(&figure.svg))).collect())
+    Ok(figures.into_iter().map(|figure| (figure.name, figure.svg)).collect())
 }
 
 fn generate_with(

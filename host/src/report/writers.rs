@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use super::{
     artifacts::{self, Files},
     collect::Collected,
-    console, csv, file_names, json, markdown, outputs, page,
+    console, csv, file_names, json, manifest, markdown, outputs, page,
     server_metrics::{self, csv as server_metrics_csv},
     sessions,
 };
@@ -34,10 +34,12 @@ enum Writing {
     WithTheJournal,
     /// When everything is known.
     AtTheEnd(fn(&mut Collected, Screen, &mut Files<'_>)),
+    /// By a command of its own ([`super::export`]).
+    OnDemand,
 }
 
 /// All of them, in the order in which their files are written and named.
-const WRITERS: [Writer; 9] = [
+const WRITERS: [Writer; 11] = [
     Writer {
         name: "settings",
         format_version: None,
@@ -92,11 +94,29 @@ const WRITERS: [Writer; 9] = [
         files: &[file_names::CONSOLE],
         writing: Writing::AtTheEnd(write_console),
     },
+    Writer {
+        name: "manifest",
+        format_version: Some(manifest::SCHEMA_VERSION),
+        files: &[file_names::MANIFEST],
+        writing: Writing::AtTheEnd(write_manifest),
+    },
+    Writer {
+        name: "exports",
+        format_version: None,
+        files: &[file_names::PARQUET, file_names::CHROME_TRACE],
+        writing: Writing::OnDemand,
+    },
 ];
 
 /// Names of all files that a report may consist of.
 pub(crate) fn possible_files() -> impl Iterator<Item = &'static str> {
     WRITERS.iter().flat_map(|writer| writer.files).copied()
+}
+
+/// Names of those that are there whenever a report was made, if there was something to say.
+fn usual_files() -> impl Iterator<Item = &'static str> {
+    let usual = WRITERS.iter().filter(|writer| !matches!(writer.writing, Writing::OnDemand));
+    usual.flat_map(|writer| writer.files).copied()
 }
 
 /// Writes what is written when everything is known. The report lists the files that are there then.
@@ -148,10 +168,23 @@ fn write_page(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
 
 /// The table lists the files, itself and what they are made from among them.
 fn write_console(collected: &mut Collected, screen: Screen, files: &mut Files<'_>) {
-    let ends = [file_names::CONSOLE, journal::FILE_NAME].map(|name| files.dir().join(name));
+    let ends =
+        [file_names::CONSOLE, file_names::MANIFEST, journal::FILE_NAME].map(|name| files.dir().join(name));
     collected.report.files = files.written().iter().cloned().chain(ends).collect();
     let table = console::render(&collected.report, screen);
     write(files, file_names::CONSOLE, |out| out.write_all(table.as_bytes()));
+}
+
+/// It has the sums of all other files, and is written last.
+fn write_manifest(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
+    let report = &collected.report;
+    let of_report = usual_files().filter(|name| *name != file_names::MANIFEST);
+    let of_run = of_report.chain([journal::FILE_NAME, journal::TEXTS_FILE_NAME]).map(str::to_owned);
+    // What commands around the run have said.
+    let said = report.marks.iter().filter_map(|mark| mark.output.clone());
+    let names: Vec<String> = of_run.chain(said).collect();
+    let dir = files.dir().to_owned();
+    write(files, file_names::MANIFEST, |out| out.write_all(&manifest::of_run(report, &dir, &names)?));
 }
 
 fn write(files: &mut Files<'_>, name: &str, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) {

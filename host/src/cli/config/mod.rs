@@ -51,6 +51,11 @@ pub(in crate::cli) fn run(args: &ConfigArgs, matches: &ArgMatches) -> Result<Exi
     }
 }
 
+/// Prints the schema of configuration files.
+pub(in crate::cli) fn schema() -> Result<Exit, Failure> {
+    schema::run()
+}
+
 /// Does the same for `prony config show` with lists in the place of values.
 pub(in crate::cli) fn show_with_lists(typed: Words, is_json: bool) -> Result<Exit, Failure> {
     show::run_with_lists(typed, is_json)

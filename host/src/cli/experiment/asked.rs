@@ -16,7 +16,8 @@ use crate::{
 };
 
 /// Settings that an experiment may have or not have when it goes on.
-const FREE: [&str; 5] = ["ui", "quiet", "artifact-dir", "no-sweep-table", "resume"];
+const FREE: [&str; 8] =
+    ["ui", "quiet", "artifact-dir", "auto-plot", "no-auto-plot", "plot-required", "no-sweep-table", "resume"];
 
 /// What is asked for.
 pub(super) struct Asked {

@@ -18,6 +18,7 @@ use rand::{TryRng, rngs::SysRng};
 use self::asked::Asked;
 pub(super) use self::{runner::Runner, signals::Signals};
 use super::{
+    charts,
     exit::{Exit, Failure, HasExit},
     logging::LogFlags,
     outcome::held_to,
@@ -190,7 +191,7 @@ fn judged(results: &Results, exit: Exit) -> Exit {
     held_to(results.worst_objective(), exit)
 }
 
-/// The charts of an experiment, each with a name and as the text of a file.
+/// The charts of an experiment, each with a name and as a picture.
 pub(super) fn charts(dir: &Path) -> Result<Vec<(String, String)>, Failure> {
     let (_folder, _, results) = known(dir)?;
     Ok(experiment::charts(&results))
@@ -261,7 +262,7 @@ fn carry_out(experiment: Experiment, asked: &Asked, of: Of<'_>, printed: Printed
     profile::own_the_process();
     let dir = experiment.folder.dir().to_owned();
     let note = experiment.folder.interrupt_note();
-    let prints = !asked.flags.no_sweep_table;
+    let (prints, plots) = (!asked.flags.no_sweep_table, of.flags.plots);
     let signals = Arc::new(Signals::default());
     let common = Common { registry: of.registry, log_words: of.log_words };
     let mut runner = Runner::new(of.settings.clone(), of.flags, common, prints, Arc::clone(&signals));
@@ -269,7 +270,10 @@ fn carry_out(experiment: Experiment, asked: &Asked, of: Of<'_>, printed: Printed
         let Experiment { design, base, folder, mut state } = experiment;
         let ended = experiment::carry_out(&design, &base, &folder, &mut state, &mut runner)?;
         let shown = (printed == Printed::Table).then_some(prints);
-        tell(&design, &state, &folder, &ended, shown)
+        let exit = tell(&design, &state, &folder, &ended, shown)?;
+        let made = || Ok(experiment::charts(&Results::read(&design, &state, folder.dir())));
+        charts::automatic(plots, folder.dir(), made)?;
+        Ok(exit)
     };
     match until(|interrupt| signals.hear(interrupt), work) {
         Ok(Ok(done)) => done,

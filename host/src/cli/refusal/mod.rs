@@ -102,7 +102,8 @@ impl<'a> Line<'a> {
         if !flag.starts_with('-') {
             return self.word_behind_a_switch(typed).unwrap_or_else(|| self.unexpected(typed));
         }
-        if let Some(hint) = unbuilt::flag(flag).filter(|_| self.makes_runs()) {
+        let of_plot = unbuilt::flag_of_plot(flag).filter(|_| self.path == ["plot"]);
+        if let Some(hint) = unbuilt::flag(flag).filter(|_| self.makes_runs()).or(of_plot) {
             let message = format!("`{flag}` of AIPerf is not supported yet");
             return Failure::statement(Exit::Usage, message).with_hint(hint);
         }

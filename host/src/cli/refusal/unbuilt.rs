@@ -11,10 +11,6 @@ const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
         &["--export-level", "--profile-export-level"],
         "leave it out: a record of every request is always written",
     ),
-    (
-        &["--auto-plot", "--no-auto-plot", "--plot-required"],
-        "leave it out: every run has its charts in `report.html`, and `prony plot DIR` writes them as SVG files",
-    ),
     (&["--server-metrics-formats"], "leave it out: server metrics are written as JSON and CSV"),
     (&["--no-gpu-telemetry"], "leave it out: there is no GPU telemetry to switch off"),
     (
@@ -101,7 +97,12 @@ const HELP: &str = "`prony --help` lists what there is";
 
 /// Commands of `aiperf`, and what to do in place of each.
 const COMMANDS: &[(&str, &str)] = &[
-    ("analyze", HELP),
+    (
+        "analyze",
+        "`report.html` in the folder of a run has its sessions as lanes, and each turn with its times; `prony plot RUN` writes \
+         the lanes as a file, and `prony export RUN --format chrome-trace` all sessions as a timeline for Perfetto. What was said \
+         in turns is in `outputs.json`, with `--export-outputs-json`",
+    ),
     (
         "analyze-trace",
         "`prony dataset inspect FILE` says what is in a trace, and what a cache could have of it",
@@ -115,6 +116,30 @@ const COMMANDS: &[(&str, &str)] = &[
     ),
     ("validate", "`prony dataset validate FILE` lists everything that is wrong with a file"),
 ];
+
+/// Flags of `aiperf plot`, and what to do in place of each.
+const OF_PLOT: &[(&[&str], &str)] = &[
+    (&["--config"], "leave it out: the charts are those of `report.html`, which need no settings"),
+    (
+        &["--dashboard", "--host", "--port"],
+        "open `report.html` in the folder of a run or an experiment: it needs no server, and lets requests be searched and sorted",
+    ),
+    (
+        &[
+            "--mlflow-tracking-uri",
+            "--mlflow-experiment",
+            "--mlflow-run-name",
+            "--mlflow-tag",
+            "--mlflow-parent-run-id",
+        ],
+        "leave it out: nothing is uploaded. The files are in the folder that `--output` names",
+    ),
+];
+
+/// The same of a flag of `aiperf plot`.
+pub(super) fn flag_of_plot(name: &str) -> Option<&'static str> {
+    OF_PLOT.iter().find(|(flags, _)| flags.contains(&name)).map(|(_, hint)| *hint)
+}
 
 /// What to do in place of a flag of AIPerf's that is not built; nothing where it is none of them.
 pub(super) fn flag(name: &str) -> Option<&'static str> {

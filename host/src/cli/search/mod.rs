@@ -24,6 +24,7 @@ use self::{
     prepared::{Prepared, checked},
 };
 use super::{
+    charts,
     exit::{Exit, Failure, HasExit},
     experiment::{Runner, Signals, unwaited},
     logging::LogFlags,
@@ -97,11 +98,13 @@ fn carry_out(prepared: Prepared, log: &LogFlags) -> Result<Exit, Failure> {
     let signals = Arc::new(Signals::default());
     let common = Common { registry, log_words: log.words() };
     let mut runner = Runner::new(asked.clone(), &asked.flags, common, true, Arc::clone(&signals));
-    let dir = folder.dir().to_owned();
+    let (dir, plots) = (folder.dir().to_owned(), asked.flags.plots);
     let work = move || {
         let found = search::search(Wanted { plan: &plan, base: &base }, probes, &folder, &mut runner);
         let (ended, probes) = found.map_err(|error| unkept(error, &folder))?;
-        tell(&plan, &ended, &probes, &folder)
+        let exit = tell(&plan, &ended, &probes, &folder)?;
+        charts::automatic(plots, folder.dir(), || Ok(search::charts(&plan, &probes)))?;
+        Ok(exit)
     };
     match until(|interrupt| signals.hear(interrupt), work) {
         Ok(Ok(done)) => done,
@@ -126,7 +129,7 @@ fn tell(
         SearchEnded::Interrupted { .. } | SearchEnded::Stopped { .. } => None,
     };
     let text = search::text(plan, probes, answer, terminal::screen());
-    search::keep_text(folder, &text).map_err(|error| unkept(error, folder))?;
+    search::keep(plan, ended, probes, folder, &text).map_err(|error| unkept(error, folder))?;
     let dir = folder.dir().display();
     let shown =
         if terminal::is_quiet() { format!("{dir}\n") } else { format!("{text}\nthe runs are in {dir}\n") };

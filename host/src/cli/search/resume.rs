@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Settings that may be others than before.
-const FREE: [&str; 3] = ["ui", "quiet", "resume"];
+const FREE: [&str; 6] = ["ui", "quiet", "auto-plot", "no-auto-plot", "plot-required", "resume"];
 
 /// Takes the folder of a search that is to go on. Runs that did not come to their ends are not in its file, and count for nothing.
 ///

@@ -18,6 +18,7 @@ mod media;
 mod objectives;
 mod pattern;
 mod phases;
+mod plots;
 mod rankings;
 mod replay;
 mod reshaping;
@@ -50,6 +51,7 @@ pub(crate) use self::{
     objectives::ObjectiveFlags,
     pattern::ArrivalPattern,
     phases::{PHASE_SETTINGS, PHASES, PhaseFlags, PhaseRole, PhaseText},
+    plots::PlotFlags,
     rankings::RankingsFlags,
     replay::ReplayFlags,
     reshaping::ReshapingFlags,
@@ -484,6 +486,10 @@ pub(crate) struct ProfileFlags {
     /// Write when each step of a request happened, DNS to last token, into its line of the JSONL file.
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) export_http_trace: bool,
+
+    /// Charts as files.
+    #[command(flatten)]
+    pub(crate) plots: PlotFlags,
 
     /// List the first N requests with their times, one as JSON a line, and send nothing [default: 10].
     ///

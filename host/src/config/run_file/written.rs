@@ -19,7 +19,17 @@ use crate::config::{
 };
 
 /// What belongs to one run, and not to its repetition: where its files go, what it listed in place of sending, what it printed.
-const OF_ONE_RUN: [&str; 6] = ["artifact-dir", "overwrite", "dry-run", "dry-run-output", "format", "quiet"];
+const OF_ONE_RUN: [&str; 9] = [
+    "artifact-dir",
+    "auto-plot",
+    "no-auto-plot",
+    "plot-required",
+    "overwrite",
+    "dry-run",
+    "dry-run-output",
+    "format",
+    "quiet",
+];
 
 /// What stands in front of it.
 const HEAD: &str = "\

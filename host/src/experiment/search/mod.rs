@@ -9,6 +9,7 @@ mod curve;
 mod edge;
 mod file;
 mod next;
+mod page;
 mod plan;
 mod slo;
 mod text;
@@ -34,11 +35,12 @@ use super::{
     best::Key,
     between,
     folder::{ExperimentFolder, FolderError},
+    manifest::{self, Made},
     measured::Measured,
     order::PlannedRun,
     outcome::RunEnd,
 };
-use crate::{config::words::Said, run::ending::Ending};
+use crate::{config::words::Said, report::file_names, run::ending::Ending};
 
 /// What the screen showed at the end.
 pub(crate) const TEXT: &str = "search_console.txt";
@@ -95,12 +97,36 @@ enum Step {
     Answer(Answer),
 }
 
-/// Keeps what the screen shows at the end.
+/// Keeps what the screen shows at the end, the same as a page, and the manifest of all files.
 ///
 /// # Errors
-/// It cannot be written.
-pub(crate) fn keep_text(folder: &ExperimentFolder, text: &str) -> Result<(), FolderError> {
-    folder.write(TEXT, text.as_bytes())
+/// A file cannot be written.
+pub(crate) fn keep(
+    plan: &SearchPlan,
+    ended: &SearchEnded,
+    probes: &[Probe],
+    folder: &ExperimentFolder,
+    text: &str,
+) -> Result<(), FolderError> {
+    folder.write(TEXT, text.as_bytes())?;
+    // A vector takes everything.
+    folder.write(file_names::PAGE, &page::page(plan, ended, probes).unwrap_or_default())?;
+    let made = Made {
+        kind: "search",
+        prony_version: env!("CARGO_PKG_VERSION"),
+        random_seed: plan.seed,
+        plan: FILE,
+        is_complete: matches!(ended, SearchEnded::Answered(_)),
+    };
+    let runs: Vec<_> =
+        probes.iter().flat_map(|probe| &probe.runs).map(|run| run.folder.to_string_lossy()).collect();
+    manifest::write(&made, &[FILE, file_names::PAGE, TEXT], runs.iter().map(AsRef::as_ref), folder)
+}
+
+/// The charts of a search, each with a name and as a picture.
+pub(crate) fn charts(plan: &SearchPlan, probes: &[Probe]) -> Vec<(String, String)> {
+    let answer = Answer::of(plan.range, &plan.edge(probes), plan.confidence_of_a_look());
+    page::charts(plan, probes, &answer)
 }
 
 struct Search<'a> {

@@ -11,7 +11,7 @@ use crate::{
         number::{self, NumberError},
     },
     explain::Explain,
-    metrics::{Metric, quantile::PERCENTILES, samples},
+    metrics::{Metric, catalogue::CATALOGUE, quantile::PERCENTILES, samples},
     plan::Side,
 };
 
@@ -102,6 +102,21 @@ impl Slo {
     pub(super) fn in_json(&self) -> Value {
         let Side { at_least, is_strict } = self.side;
         serde_json::json!({ "bound": self.bound, "at_least": at_least, "is_strict": is_strict })
+    }
+
+    /// In the metric's unit.
+    pub(super) fn bound(&self) -> f64 {
+        self.bound
+    }
+
+    /// The number that it is about, as files name it: `request_latency_p99`.
+    pub(super) fn number(&self) -> String {
+        self.key.joined()
+    }
+
+    /// The unit of that number.
+    pub(super) fn unit(&self) -> &'static str {
+        CATALOGUE.iter().find(|metric| metric.tag == self.key.metric).map_or("", |metric| metric.unit)
     }
 
     /// The metric's tag.

@@ -19,11 +19,15 @@ pub(crate) fn text(plan: &SearchPlan, probes: &[Probe], answer: Option<&Answer>,
     let mut lines = table(plan, probes).lines(screen.table_width());
     if let Some(answer) = answer {
         lines.push(String::new());
-        let sentences = sentences(plan, answer, probes).into_iter();
-        let sentences = sentences.chain(failures(plan, probes)).chain(few_samples(plan, probes));
-        lines.extend(sentences.map(|text| screen.paragraph("", &text)));
+        lines.extend(answer_lines(plan, answer, probes).iter().map(|text| screen.paragraph("", text)));
     }
     lines.join("\n") + "\n"
+}
+
+/// The answer in sentences, and what is to be known beside it.
+pub(super) fn answer_lines(plan: &SearchPlan, answer: &Answer, probes: &[Probe]) -> Vec<String> {
+    let sentences = sentences(plan, answer, probes).into_iter();
+    sentences.chain(failures(plan, probes)).chain(few_samples(plan, probes)).collect()
 }
 
 fn table(plan: &SearchPlan, probes: &[Probe]) -> Table {
@@ -158,7 +162,7 @@ fn few_samples(plan: &SearchPlan, probes: &[Probe]) -> Option<String> {
 }
 
 /// Four significant digits, and no zeros behind the point.
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     let decimals = match value.abs() {
         size if size >= 1000.0 => 0,
         size if size >= 100.0 => 1,

@@ -18,6 +18,7 @@ fn every_file_is_listed_and_nothing_else_is_left_behind() {
             "profile_export_prony.md",
             "report.html",
             "profile_export_console.txt",
+            "manifest.json",
             "journal.prony",
         ]
     );
@@ -81,8 +82,9 @@ fn the_writers_write_the_files_that_they_name_and_no_others() {
     let report = generate(dir.path()).unwrap();
     let written: Vec<&str> =
         report.files.iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
-    // The settings are written before there is anything to report.
-    let of_report = possible_files().filter(|name| *name != SETTINGS);
+    // The settings are written before there is anything to report, and exports where somebody asks for them.
+    let elsewhere = [SETTINGS, file_names::PARQUET, file_names::CHROME_TRACE];
+    let of_report = possible_files().filter(|name| !elsewhere.contains(name));
     let named: Vec<&str> = of_report.chain([journal::FILE_NAME]).collect();
     assert_eq!(written, named);
 }
@@ -94,7 +96,7 @@ fn the_readme_lists_the_files_that_a_run_may_leave() {
     let (_, after) = readme.split_once("\n| file | what |\n").unwrap();
     let table = after.lines().take_while(|line| line.starts_with('|'));
     let is_file = |text: &&str| {
-        [".json", ".jsonl", ".csv", ".txt", ".md", ".prony", ".yaml", ".html"]
+        [".json", ".jsonl", ".csv", ".txt", ".md", ".prony", ".yaml", ".html", ".parquet"]
             .iter()
             .any(|end| text.ends_with(end))
     };
@@ -116,4 +118,36 @@ fn the_readme_lists_the_files_that_a_run_may_leave() {
     listed.sort();
     named.sort_unstable();
     assert_eq!(listed, named);
+}
+
+#[test]
+fn the_manifest_has_the_sums_of_the_other_files_and_is_made_again_with_them() {
+    let dir = write(&sound_frames());
+    fs::write(dir.path().join(SETTINGS), "model: m\n").unwrap();
+    generate(dir.path()).unwrap();
+    let manifest =
+        || -> serde_json::Value { serde_json::from_str(&text(dir.path(), file_names::MANIFEST)).unwrap() };
+    let first = manifest();
+    let names: Vec<&str> =
+        first["files"].as_array().unwrap().iter().map(|file| file["name"].as_str().unwrap()).collect();
+    assert_eq!((names.first(), names.last()), (Some(&SETTINGS), Some(&journal::FILE_NAME)));
+    assert!(names.len() > 7 && !names.contains(&file_names::MANIFEST), "{names:?}");
+    assert_eq!((&first["plan"], &first["host"]["cores"]), (&SETTINGS.into(), &2.into()));
+    assert_eq!(first["plugins"][0]["library"], "libendpoint_openai.so");
+    fs::write(dir.path().join(SETTINGS), "model: another\n").unwrap();
+    generate(dir.path()).unwrap();
+    let changed: Vec<bool> =
+        std::iter::zip(first["files"].as_array().unwrap(), manifest()["files"].as_array().unwrap())
+            .map(|(before, after)| before["sha256"] != after["sha256"])
+            .collect();
+    assert!(changed[0] && changed[1..].iter().all(|changed| !changed), "{changed:?}");
+}
+
+/// What is JSON has a schema; what is not has none.
+#[test]
+fn every_file_of_json_has_a_schema() {
+    for name in possible_files().filter(|name| *name != file_names::CHROME_TRACE) {
+        let is_json = name.ends_with(".json") || name.ends_with(".jsonl");
+        assert_eq!(crate::schemas::of_file(name).is_some(), is_json, "{name}");
+    }
 }

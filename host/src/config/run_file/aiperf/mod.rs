@@ -135,6 +135,7 @@ const ARTIFACTS: Rules = &[
     ("dir", To::Key("artifact_dir")),
     ("export-outputs-json", To::Key("export_outputs_json")),
     ("trace", To::Key("export_http_trace")),
+    ("auto-plot", To::Key("auto_plot")),
 ];
 
 const RUNTIME: Rules = &[("workers", To::Key("workers")), ("ui", To::Key("ui"))];

@@ -1,0 +1,203 @@
+//! `manifest.json`: what stands in the folder of a run, of an experiment or of a search, and what made it.
+//!
+//! It is written last and as a whole. Each file has its size and its SHA-256, so that a copy of the folder can be checked. What is made
+//! of a run later on demand (`prony plot`, `prony export`) is not in it. Compatibility: within a major [`SCHEMA_VERSION`], keys are only
+//! ever added.
+
+use std::{
+    fs::File,
+    io::{self, ErrorKind, Read},
+    path::{Component, Path},
+};
+
+use rayon::prelude::*;
+use serde::Serialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::{file_names, model::Report, verdict::why_incomplete};
+use crate::{plugin::UsedPlugin, schemas};
+
+/// Version of the file.
+pub(super) const SCHEMA_VERSION: &str = "1.0";
+
+/// A file is read in pieces of this size, in bytes.
+const PIECE: usize = 256 << 10;
+
+/// A file of a folder.
+#[derive(Debug, Serialize)]
+struct Listed {
+    /// Its path in the folder, with `/` between its parts.
+    name: String,
+    bytes: u64,
+    /// In hexadecimal digits, as `sha256sum` prints it.
+    sha256: String,
+    /// The name of its JSON Schema, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema_version: Option<&'static str>,
+}
+
+/// The manifest of a run. Of these names, those are in it that are files of its folder.
+///
+/// # Errors
+/// A file cannot be read.
+pub(super) fn of_run(report: &Report, dir: &Path, names: &[String]) -> io::Result<Vec<u8>> {
+    let header = &report.header;
+    let files = listed(dir, names)?;
+    let has_plan = files.iter().any(|file| file.name == file_names::SETTINGS);
+    text(&json!({
+        "schema_version": SCHEMA_VERSION,
+        "kind": "run",
+        "run_id": header.run_id,
+        "prony_version": header.version,
+        "reported_by": env!("CARGO_PKG_VERSION"),
+        "started": timestamp(header.wall_start_ns),
+        "command": header.command,
+        "random_seed": header.settings.random_seed,
+        "plan": has_plan.then_some(file_names::SETTINGS),
+        "is_complete": why_incomplete(report).is_none(),
+        "host": header.host,
+        "plugins": report.plugins().iter().map(plugin).collect::<Vec<_>>(),
+        "files": files,
+    }))
+}
+
+/// What made several runs.
+#[derive(Debug)]
+pub(crate) struct OfSeveral<'a> {
+    /// `experiment` or `search`.
+    pub(crate) kind: &'static str,
+    /// The program that began it.
+    pub(crate) prony_version: &'a str,
+    /// Root of all seeds.
+    pub(crate) random_seed: u64,
+    /// The file with the settings of its runs.
+    pub(crate) plan: &'static str,
+    /// Whether all that was asked for was measured.
+    pub(crate) is_complete: bool,
+}
+
+/// The manifest of an experiment or a search. Of these names, those are in it that are files of its folder; those of its runs are by
+/// way of their own manifests.
+///
+/// # Errors
+/// A file cannot be read.
+pub(crate) fn of_several(what: &OfSeveral<'_>, dir: &Path, names: &[String]) -> io::Result<Vec<u8>> {
+    let OfSeveral { kind, prony_version, random_seed, plan, is_complete } = *what;
+    text(&json!({
+        "schema_version": SCHEMA_VERSION,
+        "kind": kind,
+        "prony_version": prony_version,
+        "reported_by": env!("CARGO_PKG_VERSION"),
+        "random_seed": random_seed,
+        "plan": plan,
+        "is_complete": is_complete,
+        "files": listed(dir, names)?,
+    }))
+}
+
+fn text(manifest: &Value) -> io::Result<Vec<u8>> {
+    let mut text = serde_json::to_vec_pretty(manifest)?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+/// A plugin without the paths of the machine.
+fn plugin(used: &UsedPlugin) -> Value {
+    json!({
+        "category": used.category,
+        "name": used.name,
+        "class": used.class,
+        "package": used.package,
+        "version": used.version,
+        "contract": used.contract,
+        "rustc": used.rustc,
+        "opt_level": used.opt_level,
+        "library": used.library.file_name().map(|name| name.to_string_lossy()),
+        "integrity": used.sha256,
+        "tier": used.tier,
+    })
+}
+
+/// An instant in nanoseconds since 1970 as RFC 3339; nothing for 0, which is no instant of a run.
+fn timestamp(wall_ns: u64) -> Option<String> {
+    let time = OffsetDateTime::from_unix_timestamp_nanos(wall_ns.into()).ok()?;
+    time.format(&Rfc3339).ok().filter(|_| wall_ns > 0)
+}
+
+/// Reads all of them, on all cores: a run's journal may have a gigabyte.
+fn listed(dir: &Path, names: &[String]) -> io::Result<Vec<Listed>> {
+    let files: Vec<Option<Listed>> =
+        names.par_iter().map(|name| one(dir, name)).collect::<io::Result<_>>()?;
+    Ok(files.into_iter().flatten().collect())
+}
+
+/// Nothing where there is no such file, or where its name leads out of the folder.
+fn one(dir: &Path, name: &str) -> io::Result<Option<Listed>> {
+    if !Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
+        return Ok(None);
+    }
+    let failed = |error: io::Error| io::Error::new(error.kind(), format!("read `{name}`: {error}"));
+    let mut file = match File::open(dir.join(name)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Ok(None);
+    }
+    let (mut bytes, mut sum, mut piece) = (0, Sha256::new(), vec![0; PIECE]);
+    loop {
+        let read = file.read(&mut piece).map_err(failed)?;
+        if read == 0 {
+            break;
+        }
+        bytes += read as u64;
+        sum.update(&piece[..read]);
+    }
+    let sha256 = sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let schema = schemas::of_file(name);
+    Ok(Some(Listed {
+        name: name.to_owned(),
+        bytes,
+        sha256,
+        schema: schema.map(|schema| schema.name),
+        schema_version: schema.map(|schema| schema.version),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_file_has_its_size_and_its_sum_and_what_is_no_file_is_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(file_names::SUMMARY), "abc").unwrap();
+        fs::create_dir(dir.path().join("runs")).unwrap();
+        let outside = format!("../{}/{}", dir.path().file_name().unwrap().display(), file_names::SUMMARY);
+        let names = ["nothing.txt", "runs", file_names::SUMMARY, &outside].map(str::to_owned);
+        let files = listed(dir.path(), &names).unwrap();
+        let [file] = files.as_slice() else { panic!("{files:?}") };
+        assert_eq!((file.name.as_str(), file.bytes), (file_names::SUMMARY, 3));
+        assert_eq!(file.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!((file.schema, file.schema_version), (Some("run"), Some("2.0")));
+    }
+
+    #[test]
+    fn a_plugin_is_told_without_paths() {
+        let used = UsedPlugin {
+            name: "chat".into(),
+            library: "/home/somebody/libchat.so".into(),
+            manifest: "/home/somebody/plugins.yaml".into(),
+            ..UsedPlugin::default()
+        };
+        let text = plugin(&used).to_string();
+        assert!(text.contains("\"libchat.so\"") && !text.contains("somebody"), "{text}");
+    }
+}

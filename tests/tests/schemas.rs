@@ -1,0 +1,270 @@
+//! The JSON Schemas against what real runs write: they accept all of it, and no key may have another name.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use boon::{Compiler, SchemaIndex, Schemas};
+use prony_tests::{MockServer, Run, Tool};
+use serde_json::Value;
+
+/// The schemas as the program prints them, compiled.
+struct Known {
+    schemas: Schemas,
+    by_name: BTreeMap<String, SchemaIndex>,
+}
+
+const NAMES: [&str; 10] = [
+    "run",
+    "request",
+    "session",
+    "server-metrics",
+    "outputs",
+    "manifest",
+    "experiment",
+    "experiment-results",
+    "search",
+    "compare",
+];
+
+impl Known {
+    fn read() -> Self {
+        let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
+        let mut by_name = BTreeMap::new();
+        for name in NAMES {
+            let printed = Tool::new(["schema", name]).run();
+            let schema: Value = serde_json::from_str(&printed.succeeds().stdout).unwrap();
+            let url = format!("file:///{name}.json");
+            compiler.add_resource(&url, schema).unwrap();
+            let index =
+                compiler.compile(&url, &mut schemas).unwrap_or_else(|error| panic!("{name}: {error:#}"));
+            by_name.insert(name.to_owned(), index);
+        }
+        Self { schemas, by_name }
+    }
+
+    fn accepts(&self, name: &str, value: &Value) -> bool {
+        self.schemas.validate(value, self.by_name[name]).is_ok()
+    }
+
+    /// It accepts the value, and not with a key of another name.
+    #[track_caller]
+    fn describes(&self, name: &str, value: &Value) {
+        if let Err(error) = self.schemas.validate(value, self.by_name[name]) {
+            panic!("{name}: {error:#}");
+        }
+        for path in keys(value, &mut Vec::new()) {
+            let renamed = renamed(value, &path);
+            let is_free = FREE.iter().any(|(schema, free)| *schema == name && matches(free, &path));
+            assert!(
+                is_free || !self.accepts(name, &renamed),
+                "{name}: `{}` may have another name",
+                path.join("/")
+            );
+        }
+    }
+}
+
+/// Where keys are no words of prony's, or those of metrics, whose list is the catalogue: `*` is any key, and what is below is free, too.
+const FREE: &[(&str, &str)] = &[
+    ("run", "input_config/*"),
+    ("run", "models_seen/*"),
+    ("run", "services/*"),
+    ("run", "definitions/*"),
+    ("run", "warmup_metrics/*"),
+    ("run", "verdict/steadiness/*"),
+    ("run", "token_counts/inter_token_latency_basis/*"),
+    ("run", "intervals/*"),
+    ("request", "metrics/*"),
+    ("request", "metadata/facts/*"),
+    ("session", "metrics/*"),
+    ("server-metrics", "metrics/*"),
+    ("server-metrics", "warmup_metrics/*"),
+    ("server-metrics", "metrics/*/series/*/labels/*"),
+    ("server-metrics", "metrics/*/series/*/buckets/*"),
+    ("server-metrics", "warmup_metrics/*/series/*/labels/*"),
+    ("server-metrics", "warmup_metrics/*/series/*/buckets/*"),
+    ("server-metrics", "summary/endpoint_info/*"),
+    ("server-metrics", "summary/phase_time_ranges/*"),
+    ("outputs", "units/*"),
+    ("outputs", "data/*/metrics/*"),
+    ("experiment", "cells/*/values/*"),
+    ("experiment", "runs/*/headline/*"),
+    ("experiment-results", "per_combination_metrics/*/parameters/*"),
+    ("experiment-results", "per_combination_metrics/*/metrics/*"),
+    ("experiment-results", "runs/*/headline/*"),
+];
+
+/// Whether a path is such a place, or that of a metric at top level of a summary.
+fn matches(free: &str, path: &[String]) -> bool {
+    let free: Vec<&str> = free.split('/').collect();
+    free.len() == path.len() && free.iter().zip(path).all(|(free, part)| *free == "*" || free == part)
+}
+
+/// Every key of an object, by its path; an element of a list is a `*`.
+fn keys(value: &Value, path: &mut Vec<String>) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    let mut below = |part: String, value: &Value, is_key: bool| {
+        path.push(part);
+        found.extend(is_key.then(|| path.clone()));
+        found.extend(keys(value, path));
+        path.pop();
+    };
+    match value {
+        Value::Object(object) => object.iter().for_each(|(key, value)| below(key.clone(), value, true)),
+        // One element stands for all.
+        Value::Array(list) => list.iter().take(1).for_each(|value| below("*".to_owned(), value, false)),
+        _ => {}
+    }
+    found
+}
+
+/// The same with another name for a key, and its value.
+fn renamed(value: &Value, path: &[String]) -> Value {
+    let mut copy = value.clone();
+    let (last, folders) = path.split_last().unwrap();
+    let mut place = &mut copy;
+    for part in folders {
+        place = if part == "*" { &mut place[0] } else { &mut place[part.as_str()] };
+    }
+    let object = place.as_object_mut().unwrap();
+    let taken = object.remove(last).unwrap();
+    object.insert(format!("{last}_x"), taken);
+    copy
+}
+
+fn json(path: &Path) -> Value {
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap()
+}
+
+/// Describes the whole file of a run, or its first line.
+fn describe(known: &Known, run: &Run, files: &[(&str, &str)]) {
+    for (name, file) in files {
+        let path = run.artifact(file);
+        if file.ends_with(".jsonl") {
+            let text = fs::read_to_string(&path).unwrap();
+            let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            assert!(!lines.is_empty(), "{file} is empty");
+            assert!(lines.iter().all(|line| known.accepts(name, line)), "{file}");
+            known.describes(name, &lines[0]);
+        } else {
+            known.describes(name, &json(&path));
+        }
+    }
+}
+
+/// The summary has metrics at top level: those that each run has are named.
+fn describe_summary(known: &Known, summary: &Value) {
+    if let Err(error) = known.schemas.validate(summary, known.by_name["run"]) {
+        panic!("{error:#}");
+    }
+    let is_metric = |path: &[String]| {
+        let metric = &summary[path[0].as_str()];
+        path.len() == 1 && metric["unit"].is_string() && metric["avg"].is_number()
+    };
+    for path in keys(summary, &mut Vec::new()) {
+        let is_free = FREE.iter().any(|(name, free)| {
+            *name == "run"
+                && free.split('/').count() <= path.len()
+                && matches(free, &path[..free.split('/').count()])
+        });
+        if is_free || is_metric(&path) {
+            continue;
+        }
+        let renamed = renamed(summary, &path);
+        assert!(!known.accepts("run", &renamed), "`{}` may have another name", path.join("/"));
+    }
+    let mut without = summary.clone();
+    without.as_object_mut().unwrap().remove("request_count");
+    assert!(!known.accepts("run", &without), "each run has a number of requests");
+}
+
+/// Classes, objectives, a warm-up, conversations, failures, hooks, texts, steps: as much as a run can say.
+#[test]
+fn the_files_of_a_run_are_what_their_schemas_say() {
+    let known = Known::read();
+    let server = MockServer::start(["--tokens", "4", "--error-every", "5"]);
+    let run = Tool::profile(&server)
+        .args(["--class", "chat:share=50", "--class", "batch:share=50,isl=20"])
+        .args(["--num-conversations", "6", "--conversation-turn-mean", "3", "--concurrency", "2"])
+        .args(["--warmup-request-count", "2", "--goodput", "request_latency:60000"])
+        .args(["--slo", "request_latency p50 < 60s", "--export-outputs-json", "--export-http-trace"])
+        .args(["--before-run", "true", "--price", "hour=2"])
+        .run();
+    assert!([0, 5, 6].contains(&run.code), "{}", run.stderr);
+    describe_summary(&known, &run.summary());
+    let files = [
+        ("request", "profile_export.jsonl"),
+        ("request", "profile_export_warmup.jsonl"),
+        ("session", "profile_export_sessions.jsonl"),
+        ("server-metrics", "server_metrics_export.json"),
+        ("outputs", "outputs.json"),
+        ("manifest", "manifest.json"),
+    ];
+    describe(&known, &run, &files);
+}
+
+#[test]
+fn the_files_of_an_experiment_and_a_comparison_are_what_their_schemas_say() {
+    let known = Known::read();
+    let server = MockServer::start(["--tokens", "3"]);
+    let experiment = Tool::profile(&server)
+        .args(["--request-count", "4", "--concurrency", "1,2", "--num-profile-runs", "2"])
+        .args(["--slo", "request_latency p50 < 60s", "--no-server-metrics"])
+        .run();
+    assert!([0, 5, 6].contains(&experiment.code), "{}", experiment.stderr);
+    let files = [
+        ("experiment", "experiment.json"),
+        ("experiment-results", "experiment_results.json"),
+        ("manifest", "manifest.json"),
+        ("run", "runs/concurrency_1/run_1/profile_export_prony.json"),
+    ];
+    describe(&known, &experiment, &files[..3]);
+    describe_summary(&known, &json(&experiment.artifact(files[3].1)));
+    let sides = ["runs/concurrency_1", "runs/concurrency_2"].map(|side| experiment.artifact(side));
+    let compared = Tool::new(["compare", "--format", "json"]).args(&sides).run();
+    known.describes("compare", &serde_json::from_str(&compared.stdout).unwrap());
+}
+
+#[test]
+fn the_file_of_a_search_is_what_its_schema_says() {
+    let known = Known::read();
+    let server = MockServer::start(["--tokens", "2"]);
+    let search =
+        Tool::new(["search", "--model", "m", "--url", server.url(), "--ui", "none", "--random-seed", "7"])
+            .args(["--over", "concurrency", "--range", "1..4", "--slo", "request_latency p50 < 60s"])
+            .args([
+                "--request-count",
+                "20",
+                "--no-server-metrics",
+                "--max-runs",
+                "6",
+                "--artifact-dir",
+                "run",
+            ])
+            .run();
+    search.succeeds();
+    describe(&known, &search, &[("search", "search.json"), ("manifest", "manifest.json")]);
+    let page = search.read("report.html");
+    assert!(
+        page.contains("default-src 'none'") && page.contains("request latency p50 by concurrency"),
+        "{page}"
+    );
+}
+
+#[test]
+fn schemas_are_found_by_the_names_of_files() {
+    let by_path = Tool::new(["schema", "some/folder/profile_export_prony.json"]).run();
+    let by_name = Tool::new(["schema", "run"]).run();
+    assert_eq!(by_path.succeeds().stdout, by_name.succeeds().stdout);
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schemas/run.json");
+    assert_eq!(by_name.stdout, fs::read_to_string(kept).unwrap());
+    let settings = Tool::new(["schema", "plan.yaml"]).run();
+    assert_eq!(settings.succeeds().stdout, Tool::new(["config", "schema"]).run().stdout);
+    let list = Tool::new(["schema", "--list"]).run();
+    assert!(NAMES.iter().all(|name| list.succeeds().stdout.contains(name)), "{}", list.stdout);
+    let unknown = Tool::new(["schema", "report.html"]).run();
+    unknown.ends_with(2);
+    assert!(unknown.stderr.contains("there is no schema of `report.html`"), "{}", unknown.stderr);
+    assert!(unknown.stderr.contains("prony schema --list"), "{}", unknown.stderr);
+}
