@@ -260,7 +260,7 @@ mod tests {
         };
         results.cells[0].objectives = of_runs(&[ObjectiveState::Kept, ObjectiveState::CannotTell]);
         results.cells[1].objectives = of_runs(&[ObjectiveState::Broken, ObjectiveState::Kept]);
-        let text = text(&results, Screen::UNLIMITED);
+        let text = text(&results, Screen::of_width(140));
         let ends = |line: &str| text.lines().any(|shown| shown.ends_with(line));
         assert!(ends("Pareto, SLO unclear") && ends("best, Pareto, breaks SLO"), "{text}");
         assert!(ends("breaks SLO: concurrency 2: request_latency p99 < 2ms"), "{text}");

@@ -80,6 +80,7 @@ fn the_console_shows_a_sound_run() {
         wrote [dir]/profile_export_prony.md
         wrote [dir]/report.html
         wrote [dir]/profile_export_console.txt
+        wrote [dir]/manifest.json
         wrote [dir]/journal.prony
         ");
     });
@@ -265,6 +266,7 @@ fn the_console_shows_what_is_wrong_with_a_run() {
         wrote [dir]/profile_export_prony.md
         wrote [dir]/report.html
         wrote [dir]/profile_export_console.txt
+        wrote [dir]/manifest.json
         wrote [dir]/journal.prony
         ");
     });
