@@ -83,9 +83,9 @@ impl Service for LiveApi {
         Ok(())
     }
 
-    fn stop(&mut self, deadline: Duration) -> Result<()> {
+    fn stop(&mut self, _deadline: Duration) -> Result<()> {
         match self.server.take() {
-            Some(server) => server.stop(deadline),
+            Some(server) => server.stop(),
             None => Ok(()),
         }
     }

@@ -113,13 +113,12 @@ impl Server {
         let _ = self.events.send(event.into());
     }
 
-    /// Ends all connections, those of events with a last one.
+    /// Ends all connections, those of events with a last one. Takes no longer than [`FAREWELL`], which is less than any deadline.
     ///
     /// # Errors
     /// The thread panicked.
-    pub(crate) fn stop(self, _deadline: Duration) -> Result<()> {
+    pub(crate) fn stop(self) -> Result<()> {
         let _ = self.over.send(true);
-        // It takes no longer than `FAREWELL`, which is less than any deadline.
         self.thread.join().map_err(|_| PluginError::io("answer: the thread panicked"))
     }
 }

@@ -24,7 +24,7 @@ use super::{
 use crate::stderr;
 
 /// From one frame to the next.
-const EVERY: Duration = Duration::from_millis(100);
+const EVERY: Duration = Duration::from_millis(200);
 
 /// Draws until it is dropped, and gives the terminal back then.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use ratatui::{
     layout::{Alignment, Constraint, Layout, Rect},
     style::{Color, Modifier, Style},
     text::Line,
-    widgets::{Block, Clear, Gauge, Paragraph, Sparkline},
+    widgets::{Block, Clear, Gauge, Paragraph, Sparkline, Wrap},
 };
 
 use super::{
@@ -19,6 +19,10 @@ const LEAST: (u16, u16) = (60, 16);
 /// Width of the left column: rates and requests.
 const LEFT: u16 = 26;
 
+/// Height of requests and percentiles, and the least one of the curves: one line for each.
+const MIDDLE: u16 = 6;
+const LEAST_CURVES: u16 = 5;
+
 /// Draws the model.
 pub(super) fn draw(frame: &mut Frame<'_>, model: &Model) {
     let area = frame.area();
@@ -28,13 +32,15 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model) {
         frame.render_widget(Paragraph::new(small), area);
         return;
     }
-    let notices = if area.height >= 40 { 5 } else { 1 };
+    let notices = if area.height >= 40 { 6 } else { 2 };
+    // What the curves and the panels below share.
+    let rest = area.height.saturating_sub(3 + MIDDLE + notices);
     let [title, progress, upper, middle, lower, said, keys] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(1),
-        Constraint::Fill(3),
-        Constraint::Length(7),
-        Constraint::Fill(2),
+        Constraint::Length((rest * 2 / 5).max(LEAST_CURVES)),
+        Constraint::Length(MIDDLE),
+        Constraint::Fill(1),
         Constraint::Length(notices),
         Constraint::Length(1),
     ])
@@ -133,10 +139,21 @@ fn draw_rows(frame: &mut Frame<'_>, title: &str, rows: Option<Vec<Row>>, area: R
     frame.render_widget(Paragraph::new(lines).block(Block::bordered().title(title.to_owned())), area);
 }
 
+/// The latest ones that have room as a whole, the last one in any case.
 fn draw_notices(frame: &mut Frame<'_>, model: &Model, area: Rect) {
-    let kept = model.notices.len().saturating_sub(area.height.into());
-    let lines: Vec<Line<'_>> = model.notices.iter().skip(kept).map(|text| Line::raw(text.as_str())).collect();
-    frame.render_widget(Paragraph::new(lines), area);
+    let lines_of = |text: &String| text.chars().count().div_ceil(usize::from(area.width.max(1)));
+    let mut room = usize::from(area.height);
+    let mut shown: Vec<&String> = Vec::new();
+    for notice in model.notices.iter().rev() {
+        let lines = lines_of(notice);
+        if lines > room && !shown.is_empty() {
+            break;
+        }
+        room = room.saturating_sub(lines);
+        shown.push(notice);
+    }
+    let lines: Vec<Line<'_>> = shown.into_iter().rev().map(|text| Line::raw(text.as_str())).collect();
+    frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), area);
 }
 
 fn draw_keys(frame: &mut Frame<'_>, model: &Model, area: Rect) {

@@ -1,7 +1,7 @@
 //! The dashboard: all that is known of a run while it goes on, on the whole terminal. `--ui dashboard`.
 //!
-//! It is an observer of the run, which only notes what it hears. A thread of its own draws it ([`drawer`]), ten times a second
-//! at most: a [`model`] becomes a [`frame`], both pure. The terminal is given back when the dashboard ends, whatever ends it
+//! It is an observer of the run, which only notes what it hears. A thread of its own draws it ([`drawer`]), five times a second
+//! and when a key is pressed: a [`model`] becomes a [`frame`], both pure. The terminal is given back when the dashboard ends, whatever ends it
 //! ([`screen`]), and what was said meanwhile is printed then.
 
 mod drawer;

@@ -137,12 +137,12 @@ pub(super) fn client(client: &ClientNow) -> Vec<Row> {
     let machine =
         client.machine_busy.map_or(String::new(), |part| format!(", machine {:.0} % busy", part * 100.0));
     let is_busy = busy > BUSY * processors || client.machine_busy.is_some_and(|part| part > BUSY);
-    let mut rows =
-        vec![Row::bad_if(is_busy, format!("uses {busy:.1} of {} processors{machine}", client.processors))];
+    let cores = format!("CPUs {busy:.1} of {}{machine}", client.processors);
+    let mut rows = vec![Row::bad_if(is_busy, cores)];
     if let Some(lateness) = client.lateness_ms {
         let is_late = client.sent_late as f64 > LATE_SHARE * client.sent as f64;
         let (p99, late) = (number(lateness.p99), client.sent_late);
-        rows.push(Row::bad_if(is_late, format!("sent late  {late} of {}, p99 {p99} ms", client.sent)));
+        rows.push(Row::bad_if(is_late, format!("late {late} of {} sent, p99 {p99} ms", client.sent)));
     }
     rows
 }
