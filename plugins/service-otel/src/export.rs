@@ -138,7 +138,7 @@ impl Exporter {
             return true;
         };
         if outcome.failed == 0 {
-            self.host.log(LogLevel::Warn, TARGET, || said(&error));
+            self.host.log(LogLevel::Info, TARGET, || said(&error));
         }
         outcome.failed += 1;
         outcome.error = Some(error);
