@@ -56,6 +56,7 @@ impl Values {
     pub(super) fn merge(&mut self, mut other: Self) {
         if matches!(self.kept, Kept::Few(_)) {
             std::mem::swap(&mut self.kept, &mut other.kept);
+            self.reserve(self.most);
         }
         match (&mut self.kept, other.kept) {
             (Kept::Counts(counts), Kept::Counts(more)) => counts.extend(more),
