@@ -23,7 +23,7 @@ fn help_and_version_need_nothing(#[case] words: &[&str]) {
 }
 
 #[rstest]
-#[case(&["--slice-duration", "5"], "--slice-duration")]
+#[case(&["--wandb-project", "p"], "--wandb-project")]
 #[case(&["--search-space", "concurrency:1,8:int", "--search-metric", "request_throughput"], "--search-metric")]
 #[case(&["--ui", "dashboard"], "dashboard")]
 #[case(&["--num-users", "3"], "--num-users")]
