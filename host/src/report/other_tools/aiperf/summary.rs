@@ -15,7 +15,7 @@ use super::{
     statistics,
 };
 use crate::{
-    metrics::other_tools::ToolResults,
+    metrics::{PhaseSpan, other_tools::ToolResults},
     record::{
         RequestFailure,
         settings::{CLOSED_LOOP, PhaseSettings, REPLAY, USERS},
@@ -63,12 +63,14 @@ fn summary(results: &ToolResults, errors: &[ErrorGroup], report: &Report) -> Val
     set("was_cancelled", report.was_cancelled().into());
     let reason = verdict::why_incomplete(report);
     set("is_complete", reason.is_none().into());
-    reason.into_iter().for_each(|reason| drop(set("incomplete_reason", reason.into())));
+    if let Some(reason) = reason {
+        set("incomplete_reason", reason.into());
+    }
     set("error_summary", errors.iter().map(error_count).collect());
     let measured = || report.phases.iter().filter(|span| span.kind == PhaseKind::Profiling);
     let ends = [
         ("start_time", measured().map(|span| span.start_ns).min()),
-        ("end_time", measured().filter_map(|span| span.window_end_ns()).max()),
+        ("end_time", measured().filter_map(PhaseSpan::window_end_ns).max()),
     ];
     for (key, at_ns) in ends {
         at_ns
