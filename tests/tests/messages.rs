@@ -76,8 +76,8 @@ fn a_mistake_in_the_environment_is_told_with_the_variable() {
     "write `--streaming` alone"
 )]
 #[case::not_built(
-    "--slice-duration 5",
-    "`--slice-duration` of AIPerf is not supported yet",
+    "--wandb-project p",
+    "`--wandb-project` of AIPerf is not supported yet",
     "`prony profile --help`"
 )]
 #[case::guidellm("--max-seconds 60", "unknown flag `--max-seconds`", "use `--benchmark-duration`")]

@@ -5,7 +5,7 @@ use std::{error::Error, fmt};
 use super::{
     class::ClassError,
     endpoint_options::{self, EndpointOptionError},
-    exports::PrefixError,
+    export_error::PrefixError,
     goodput::ObjectiveError,
     hook_error::HookError,
     keys::in_file,

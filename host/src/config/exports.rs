@@ -2,13 +2,11 @@
 
 use super::{
     error::ConfigError,
+    export_error::PrefixError,
     problems::Problems,
     spec::{Origin, RunSpec},
 };
-use crate::{
-    explain::Explain,
-    plan::{Exports, ServerMetricsFormat},
-};
+use crate::plan::{Exports, ServerMetricsFormat};
 
 /// Endings of the files that a prefix is for: AIPerf takes the name of one of them as well. The longest come first.
 const ENDINGS: [&str; 8] =
@@ -16,20 +14,6 @@ const ENDINGS: [&str; 8] =
 
 /// Longest beginning of a file's name, in bytes. Names have 255 on most systems, and endings of files come behind it.
 const MOST_BYTES: usize = 150;
-
-/// Text that no name of a file can begin with.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("use the value of `{by}` for names of files: {reason}")]
-pub(crate) struct PrefixError {
-    pub(super) by: Origin,
-    reason: &'static str,
-}
-
-impl Explain for PrefixError {
-    fn hint(&self) -> String {
-        format!("give `{}` a name such as `monday`; `--artifact-dir` is where the files go", self.by)
-    }
-}
 
 /// What is asked for.
 pub(super) fn exports(spec: &RunSpec, problems: &mut Problems) -> Exports {

@@ -13,6 +13,7 @@ mod effect;
 mod endpoint_options;
 pub(crate) mod environment;
 pub(crate) mod error;
+mod export_error;
 mod exports;
 pub(crate) mod file;
 pub(crate) mod flags;

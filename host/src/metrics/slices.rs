@@ -184,17 +184,14 @@ impl Slices {
         let Flight { sent_ns, tokens_ns, end_ns, input, output, later, .. } = *flight;
         let (input, output) = (f64::from(input), f64::from(output));
         self.spread((sent_ns, end_ns), (end_ns - sent_ns) as f64, |done, part| done.in_flight_ns += part);
-        match tokens_ns {
-            Some((first_ns, last_ns)) => {
-                self.spread((sent_ns, first_ns), input, |done, part| done.input_tokens += part);
-                self.spread((first_ns, first_ns), output - later, |done, part| done.output_tokens += part);
-                self.spread((first_ns, last_ns), later, |done, part| done.output_tokens += part);
-            }
+        if let Some((first_ns, last_ns)) = tokens_ns {
+            self.spread((sent_ns, first_ns), input, |done, part| done.input_tokens += part);
+            self.spread((first_ns, first_ns), output - later, |done, part| done.output_tokens += part);
+            self.spread((first_ns, last_ns), later, |done, part| done.output_tokens += part);
+        } else {
             // Nothing is known of when a response in one piece was made.
-            None => {
-                self.spread((sent_ns, end_ns), input, |done, part| done.input_tokens += part);
-                self.spread((end_ns, end_ns), output, |done, part| done.output_tokens += part);
-            }
+            self.spread((sent_ns, end_ns), input, |done, part| done.input_tokens += part);
+            self.spread((end_ns, end_ns), output, |done, part| done.output_tokens += part);
         }
     }
 

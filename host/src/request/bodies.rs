@@ -23,7 +23,7 @@ pub(crate) struct Bodies {
     /// There was more than is kept.
     pub(crate) is_cut: bool,
     /// Bytes of the reads.
-    response_bytes: usize,
+    pub(crate) response_bytes: usize,
 }
 
 impl Bodies {

@@ -34,13 +34,13 @@ fn refusal_of(line: &str) -> (String, String) {
 
 #[rstest]
 #[case(
-    "--slice-duration 5",
-    "`--slice-duration` of AIPerf is not supported yet",
+    "--wandb-project p",
+    "`--wandb-project` of AIPerf is not supported yet",
     "`prony profile --help` lists"
 )]
 #[case(
-    "-m m --server-metrics-formats=json",
-    "`--server-metrics-formats` of AIPerf is not supported yet",
+    "-m m --burst-phase-starts=1",
+    "`--burst-phase-starts` of AIPerf is not supported yet",
     "leave it out"
 )]
 #[case("--max-seconds 30", "unknown flag `--max-seconds`", "use `--benchmark-duration`")]

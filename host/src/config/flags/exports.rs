@@ -22,7 +22,7 @@ pub(crate) struct ExportFlags {
     /// How much is written of single requests: `summary` (nothing), `records` (a line for each) or `raw` (their bodies, too)
     /// [default: records].
     ///
-    /// `raw` writes the bodies of requests and responses to profile_export_raw.jsonl while the run goes on, 1 GiB at most.
+    /// `raw` writes the bodies of requests and responses to `profile_export_raw.jsonl` while the run goes on, 1 GiB at most.
     #[arg(long, alias = "profile-export-level", value_name = "LEVEL", help_heading = OUTPUT)]
     #[arg(value_parser = ChoiceParser::<ExportLevel>::new())]
     pub(crate) export_level: Option<ExportLevel>,

@@ -132,6 +132,7 @@ fn credit_to_start(request: &Request<'_>) -> Option<f64> {
 }
 
 /// When it began, in seconds of the run.
+#[expect(clippy::unnecessary_wraps, reason = "it is one of many functions of this type")]
 fn began_s(request: &Request<'_>) -> Option<f64> {
     Some(request.record.instants.started as f64 / NS_PER_S)
 }

@@ -281,16 +281,14 @@ pub(super) fn explorer(report: &Report, seen: u64, kept: usize) -> String {
             html,
             "<p>{kept} of {seen} requests are on this page: up to {} that failed, the {} slowest of the measured ones, and others by the lot of their \
              sessions. Over time and as distributions the charts above have all of them; points and sessions are drawn from the lot \
-             alone. <code>{}</code> has every measured one.</p>",
+             alone. <code>{file}</code> has every measured one.</p>",
             sample::MOST_FAILURES,
             sample::MOST_SLOW,
-            file
         );
     }
     let _ = writeln!(
         html,
-        "<p id=\"explorer-status\" role=\"status\">Requests are shown where scripts may run. Every measured request is in <code>{}</code>.</p>",
-        file
+        "<p id=\"explorer-status\" role=\"status\">Requests are shown where scripts may run. Every measured request is in <code>{file}</code>.</p>"
     );
     html.push_str(EXPLORER);
     page::section("explorer", "Requests", &format!("<div class=\"explorer\">{html}</div>"))

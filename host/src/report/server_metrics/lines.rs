@@ -25,12 +25,11 @@ pub(crate) fn append(
         "timestamp_ns": wall_start_ns.saturating_add(sample.at_ns),
         "endpoint_latency_ns": sample.latency_ns,
     });
-    match &sample.error {
-        Some(error) => line["error"] = serde_json::to_value(error)?,
-        None => {
-            let metrics = sample.families.iter().map(|family| (family.name.clone(), values(family)));
-            line["metrics"] = Value::Object(metrics.collect());
-        }
+    if let Some(error) = &sample.error {
+        line["error"] = serde_json::to_value(error)?;
+    } else {
+        let metrics = sample.families.iter().map(|family| (family.name.clone(), values(family)));
+        line["metrics"] = Value::Object(metrics.collect());
     }
     serde_json::to_writer(&mut *lines, &line)?;
     lines.push(b'\n');

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use prony_plugin_api::message::PhaseKind;
 use serde::Serialize;
 
-use super::{super::super::line_metrics, summary, usual_name};
+use super::{
+    super::super::line_metrics,
+    summary::{self, usual_name},
+};
 use crate::{
     metrics::Measured,
     plan::Role,

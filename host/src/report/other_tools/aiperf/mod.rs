@@ -30,14 +30,6 @@ use crate::{
     record::RunHeader,
 };
 
-/// What AIPerf calls a phase of this kind, where the user has named none.
-fn usual_name(kind: PhaseKind) -> &'static str {
-    match kind {
-        PhaseKind::Warmup => "warmup",
-        PhaseKind::Profiling => "profiling",
-    }
-}
-
 /// What records are looked at with.
 #[derive(Clone, Debug)]
 pub(super) struct Lens {
@@ -165,7 +157,9 @@ pub(super) struct Findings {
 /// Writes what is written when all is known.
 pub(super) fn write(findings: &Findings, report: &Report, files: &mut Files<'_>) {
     let name = files.name(file_names::AIPERF);
-    files.write(|dir| artifacts::write(dir, &name, |out| summary::write(findings, report, out)));
+    files.write(|dir| {
+        artifacts::write(dir, &name, |out| summary::write(&findings.results, &findings.errors, report, out))
+    });
     let name = files.name(file_names::AIPERF_TABLE);
     files.write(|dir| artifacts::write(dir, &name, |out| table::write(&findings.results, out)));
     if let Some(slices) = &findings.slices {

@@ -12,9 +12,10 @@ use time::OffsetDateTime;
 
 use super::{
     super::super::{errors::ErrorGroup, model::Report, verdict},
-    Findings, statistics, usual_name,
+    statistics,
 };
 use crate::{
+    metrics::{PhaseSpan, other_tools::ToolResults},
     record::{
         RequestFailure,
         settings::{CLOSED_LOOP, PhaseSettings, REPLAY, USERS},
@@ -29,19 +30,24 @@ const SCHEMA_VERSION: &str = "1.4";
 const AIPERF_VERSION: &str = concat!("0.13.0+prony.", env!("CARGO_PKG_VERSION"));
 
 /// Writes it, indented by two spaces.
-pub(super) fn write(findings: &Findings, report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &summary(findings, report))?;
+pub(super) fn write(
+    results: &ToolResults,
+    errors: &[ErrorGroup],
+    report: &Report,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, &summary(results, errors, report))?;
     out.write_all(b"\n")
 }
 
-fn summary(findings: &Findings, report: &Report) -> Value {
+fn summary(results: &ToolResults, errors: &[ErrorGroup], report: &Report) -> Value {
     let header = &report.header;
     let mut summary = Map::new();
     let mut set = |key: &str, value: Value| summary.insert(key.to_owned(), value);
     set("schema_version", SCHEMA_VERSION.into());
     set("aiperf_version", AIPERF_VERSION.into());
     set("benchmark_id", header.run_id.as_str().into());
-    for (tag, value) in statistics::metrics(findings.results.table()) {
+    for (tag, value) in statistics::metrics(results.table()) {
         set(&tag, value);
     }
     set("input_config", input_config(report));
@@ -57,12 +63,14 @@ fn summary(findings: &Findings, report: &Report) -> Value {
     set("was_cancelled", report.was_cancelled().into());
     let reason = verdict::why_incomplete(report);
     set("is_complete", reason.is_none().into());
-    reason.into_iter().for_each(|reason| drop(set("incomplete_reason", reason.into())));
-    set("error_summary", findings.errors.iter().map(error_count).collect());
+    if let Some(reason) = reason {
+        set("incomplete_reason", reason.into());
+    }
+    set("error_summary", errors.iter().map(error_count).collect());
     let measured = || report.phases.iter().filter(|span| span.kind == PhaseKind::Profiling);
     let ends = [
         ("start_time", measured().map(|span| span.start_ns).min()),
-        ("end_time", measured().filter_map(|span| span.window_end_ns()).max()),
+        ("end_time", measured().filter_map(PhaseSpan::window_end_ns).max()),
     ];
     for (key, at_ns) in ends {
         at_ns
@@ -70,10 +78,18 @@ fn summary(findings: &Findings, report: &Report) -> Value {
             .into_iter()
             .for_each(|text| drop(set(key, text.into())));
     }
-    if let Some(warmup) = &findings.results.warmup {
+    if let Some(warmup) = &results.warmup {
         set("warmup_metrics", Value::Object(statistics::metrics(&warmup.table)));
     }
     Value::Object(summary)
+}
+
+/// What AIPerf calls a phase of this kind, where the user has named none.
+pub(super) fn usual_name(kind: PhaseKind) -> &'static str {
+    match kind {
+        PhaseKind::Warmup => "warmup",
+        PhaseKind::Profiling => "profiling",
+    }
 }
 
 /// Failures of one kind, with the first of them.
