@@ -131,7 +131,7 @@ fn frames_are_changes_and_not_new_screens() {
     terminal.wait();
     let written = terminal.written();
     let (clears, frames) = (written.matches("\x1b[2J").count(), written.matches("\x1b[?2026h").count());
-    assert!(clears <= 2 && frames >= 5, "{clears} clears in {frames} frames");
+    assert!(clears <= 2 && frames >= 3, "{clears} clears in {frames} frames");
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_terminal_that_cannot_draw_gets_a_bar_and_a_reason() {
         profile(&server).args(["--request-count", "3"]).under(&["env", "TERM=dumb"]).on_terminal(80, 24);
     let run = terminal.wait();
     run.succeeds();
-    assert!(run.stderr.contains("the terminal cannot draw"), "{}", run.stderr);
+    assert!(run.stderr.contains("`TERM` says that the"), "{}", run.stderr);
     assert!(terminal.is_as_before());
 }
 

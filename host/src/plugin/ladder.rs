@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case::epoch("epoch", json!(2), "acme 3.1.0 is built for contract 2.2, and this host offers 1.3")]
+    #[case::epoch("epoch", json!(2), "acme 3.1.0 is built for contract 2.3, and this host offers 1.3")]
     #[case::needs_more("min_host_minor", json!(7), "acme 3.1.0 needs a host with contract 1.7, and this host offers 1.3")]
     #[case::abort("panic", json!("abort"), "acme 3.1.0 is built with panic=abort, and this host needs panic=unwind")]
     #[case::not_a_number("epoch", json!("one"), "its descriptor cannot be read: invalid type: string \"one\"")]

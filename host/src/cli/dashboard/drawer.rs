@@ -17,8 +17,7 @@ use rustix::{
 use super::{
     frame,
     keys::{self, Key},
-    lock,
-    model::Model,
+    model::{Model, lock},
     screen::{Drawing, Screen},
 };
 use crate::stderr;

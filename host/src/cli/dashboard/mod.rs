@@ -15,12 +15,15 @@ mod tests;
 
 use std::{
     io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use prony_plugin_api::live::RunNow;
 
-use self::{drawer::Drawer, model::Model};
+use self::{
+    drawer::Drawer,
+    model::{Model, lock},
+};
 use super::progress::{self, Display, Progress};
 use crate::{
     plan::Phase,
@@ -69,11 +72,6 @@ impl Dashboard {
         progress.notice(&format!("there is no dashboard: the terminal cannot be used: {error}"));
         Shown::Instead(progress)
     }
-}
-
-/// The model, whoever panicked with it.
-fn lock(model: &Mutex<Model>) -> MutexGuard<'_, Model> {
-    model.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Observer for Dashboard {

@@ -1,6 +1,9 @@
 //! What the dashboard shows: the [`Model`]. It hears of the run, and knows neither a terminal nor a clock.
 
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use prony_plugin_api::live::RunNow;
 
@@ -98,6 +101,11 @@ impl Model {
         let too_many = self.notices.len().saturating_sub(MOST_NOTICES);
         self.notices.drain(..too_many);
     }
+}
+
+/// The model, whoever panicked with it.
+pub(super) fn lock(model: &Mutex<Model>) -> MutexGuard<'_, Model> {
+    model.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Seconds of the phase, and what has ended well by then: requests and tokens.
