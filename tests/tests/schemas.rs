@@ -249,7 +249,9 @@ fn the_files_of_an_experiment_and_a_comparison_are_what_their_schemas_say() {
     describe(&known, &experiment, &files[..3]);
     describe_summary(&known, &json(&experiment.artifact(files[3].1)));
     let sides = ["runs/concurrency_1", "runs/concurrency_2"].map(|side| experiment.artifact(side));
-    let compared = Tool::new(["compare", "--format", "json"]).args(&sides).run();
+    let gate = ["--anyway", "--gate", "request_latency.p50 +900%"];
+    let compared = Tool::new(["compare", "--format", "json"]).args(gate).args(&sides).run();
+    assert!(!compared.stdout.is_empty(), "{}", compared.stderr);
     known.describes("compare", &serde_json::from_str(&compared.stdout).unwrap());
 }
 
