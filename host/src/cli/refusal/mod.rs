@@ -4,6 +4,7 @@
 //! of AIPerf's that is not built is called so, and only near names are suggested.
 
 mod foreign;
+mod of_plot;
 mod unbuilt;
 
 use std::{any::TypeId, error::Error as _, ffi::OsString, path::PathBuf};
@@ -102,7 +103,7 @@ impl<'a> Line<'a> {
         if !flag.starts_with('-') {
             return self.word_behind_a_switch(typed).unwrap_or_else(|| self.unexpected(typed));
         }
-        let of_plot = unbuilt::flag_of_plot(flag).filter(|_| self.path == ["plot"]);
+        let of_plot = of_plot::flag(flag).filter(|_| self.path == ["plot"]);
         if let Some(hint) = unbuilt::flag(flag).filter(|_| self.makes_runs()).or(of_plot) {
             let message = format!("`{flag}` of AIPerf is not supported yet");
             return Failure::statement(Exit::Usage, message).with_hint(hint);

@@ -112,30 +112,6 @@ const COMMANDS: &[(&str, &str)] = &[
     ("validate", "`prony dataset validate FILE` lists everything that is wrong with a file"),
 ];
 
-/// Flags of `aiperf plot`, and what to do in place of each.
-const OF_PLOT: &[(&[&str], &str)] = &[
-    (&["--config"], "leave it out: the charts are those of `report.html`, which need no settings"),
-    (
-        &["--dashboard", "--host", "--port"],
-        "open `report.html` in the folder of a run or an experiment: it needs no server, and lets requests be searched and sorted",
-    ),
-    (
-        &[
-            "--mlflow-tracking-uri",
-            "--mlflow-experiment",
-            "--mlflow-run-name",
-            "--mlflow-tag",
-            "--mlflow-parent-run-id",
-        ],
-        "leave it out: nothing is uploaded. The files are in the folder that `--output` names",
-    ),
-];
-
-/// The same of a flag of `aiperf plot`.
-pub(super) fn flag_of_plot(name: &str) -> Option<&'static str> {
-    OF_PLOT.iter().find(|(flags, _)| flags.contains(&name)).map(|(_, hint)| *hint)
-}
-
 /// What to do in place of a flag of AIPerf's that is not built; nothing where it is none of them.
 pub(super) fn flag(name: &str) -> Option<&'static str> {
     let with = WITH_ALTERNATIVE.iter().find(|(flags, _)| flags.contains(&name)).map(|(_, hint)| *hint);

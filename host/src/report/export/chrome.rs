@@ -15,9 +15,8 @@ use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
-    Exported,
     lanes::Lanes,
-    pass::{Pass, Passed, Seen},
+    pass::{Exported, Pass, Passed, Seen},
     slices::{self, Slice},
 };
 use crate::{

@@ -15,6 +15,7 @@ use std::{
 };
 
 use super::{error::ReportError, file_names};
+pub(crate) use pass::Exported;
 use pass::Pass;
 
 /// What is made of a run.
@@ -38,14 +39,6 @@ impl ExportFormat {
 
 /// A run that is exported.
 pub(crate) struct Export(Pass);
-
-/// What was exported.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Exported {
-    pub(crate) requests: u64,
-    /// Why that is not all of what was asked of the run, if so.
-    pub(crate) incomplete: Option<String>,
-}
 
 impl Export {
     /// Opens the journal in the folder of a run. Tokens that the run has not counted are counted.

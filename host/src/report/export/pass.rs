@@ -5,10 +5,7 @@ use std::path::Path;
 use prony_plugin_api::message::PhaseKind;
 use rayon::prelude::*;
 
-use super::{
-    super::{collect::incomplete_reason, error::ReportError, recount::Recount},
-    Exported,
-};
+use super::super::{collect::incomplete_reason, error::ReportError, recount::Recount};
 use crate::{
     metrics::{Aggregator, Measured},
     record::{
@@ -37,6 +34,14 @@ pub(super) struct Seen<'a> {
     /// Whether it is a good one, if that is judged.
     pub(super) is_good: Option<bool>,
     pub(super) measured: &'a Measured,
+}
+
+/// What was exported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Exported {
+    pub(crate) requests: u64,
+    /// Why that is not all of what was asked of the run, if so.
+    pub(crate) incomplete: Option<String>,
 }
 
 /// What comes out of a journal.

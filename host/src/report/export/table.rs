@@ -19,9 +19,8 @@ use parquet::{
 use serde_json::{Map, Value};
 
 use super::{
-    Exported,
     columns::{self, Cell, Column, Kind, Presence, Run, SCHEMA_VERSION},
-    pass::{Pass, Passed, Seen},
+    pass::{Exported, Pass, Passed, Seen},
 };
 use crate::record::RunHeader;
 
