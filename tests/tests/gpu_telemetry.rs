@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use prony_tests::{MockServer, Run, Script, ScriptedServer, Tool};
+use prony_tests::{MockServer, Run, Script, ScriptedServer, Tool, finish};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -164,8 +164,8 @@ fn gpus_are_looked_for_where_the_server_is() {
 fn fake_nvml(folder: &Path) -> PathBuf {
     let source = prony_tests::fixtures().join("nvml/fake.c");
     let library = folder.join("libnvidia-ml.so.1");
-    let built =
-        Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).output().unwrap();
+    let mut command = Command::new("cc");
+    let built = finish(command.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source));
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     library
 }

@@ -53,14 +53,15 @@ fn count(point: &Value) -> u64 {
     point["count"].as_str().unwrap().parse().unwrap()
 }
 
-fn told(server: &MockServer, collector: &ScriptedServer) -> Tool {
+fn exported(server: &MockServer, collector: &ScriptedServer) -> Tool {
     Tool::profile(server).args(["--request-count", "20", "--osl", "4", "--otel-url", &collector.url()])
 }
 
 #[rstest]
 fn a_collector_has_what_the_report_has(#[values(&[], &["--isolate", "otel"])] more: &[&str]) {
     let (server, collector) = (MockServer::start(["--ttft-ms", "30"]), collector());
-    let run = told(&server, &collector).args(["--otel-resource-attributes", "team=serving"]).args(more).run();
+    let run =
+        exported(&server, &collector).args(["--otel-resource-attributes", "team=serving"]).args(more).run();
     let summary = run.succeeds().summary();
     let duration = points(&collector, "gen_ai.client.operation.duration");
     assert_eq!((duration.len(), count(&duration[0])), (1, 20));
@@ -93,7 +94,7 @@ fn a_collector_has_what_the_report_has(#[values(&[], &["--isolate", "otel"])] mo
 #[test]
 fn a_trace_is_the_same_on_the_wire_in_the_record_and_at_the_collector() {
     let (server, collector) = (MockServer::start([]), collector());
-    let run = told(&server, &collector).args(["--otel-spans", "all"]).run();
+    let run = exported(&server, &collector).args(["--otel-spans", "all"]).run();
     let of_records: BTreeSet<(String, String)> = pairs(&run.succeeds().records());
     assert_eq!(of_records.len(), 20);
     let of_spans: BTreeSet<(String, String)> = spans(&collector)
@@ -103,7 +104,7 @@ fn a_trace_is_the_same_on_the_wire_in_the_record_and_at_the_collector() {
         })
         .collect();
     assert_eq!(of_spans, of_records);
-    let again = told(&server, &collector).run();
+    let again = exported(&server, &collector).run();
     assert!(pairs(&again.succeeds().records()).is_disjoint(&of_records), "two runs share a trace");
 }
 
@@ -146,7 +147,7 @@ fn no_request_names_a_trace_unless_that_is_asked_for() {
 #[test]
 fn slow_requests_and_failures_have_spans() {
     let (server, collector) = (MockServer::start(["--error-every", "10"]), collector());
-    let run = told(&server, &collector).args(["--service-option", "otel.most_spans=3"]).run();
+    let run = exported(&server, &collector).args(["--service-option", "otel.most_spans=3"]).run();
     run.succeeds();
     let spans = spans(&collector);
     let failed: Vec<&Value> = spans.iter().filter(|span| span["status"]["code"] == 2).collect();
@@ -168,7 +169,7 @@ fn slow_requests_and_failures_have_spans() {
 #[test]
 fn failures_are_counted_by_their_kind() {
     let (server, collector) = (MockServer::start(["--error-every", "4"]), collector());
-    told(&server, &collector).args(["--otel-spans", "none"]).run().succeeds();
+    exported(&server, &collector).args(["--otel-spans", "none"]).run().succeeds();
     let ended = points(&collector, "prony.client.requests");
     let of = |outcome: &str| {
         let point = ended.iter().find(|point| attribute(point, "prony.outcome") == outcome).unwrap();
@@ -234,6 +235,6 @@ fn a_run_leaves_the_same_files() {
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     };
     let plain = Tool::profile(&server).args(["--request-count", "2"]).run();
-    let traced = told(&server, &collector()).run();
+    let traced = exported(&server, &collector()).run();
     assert_eq!(names(plain.succeeds()), names(traced.succeeds()));
 }

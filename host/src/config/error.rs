@@ -15,7 +15,7 @@ use super::{
     size::SizeError,
     slo::RunObjectiveError,
     spec::{Flag, Origin},
-    telemetry::TelemetryError,
+    telemetry_error::TelemetryError,
     url::UrlError,
 };
 use crate::{explain::Explain, plan::RampError};

@@ -49,6 +49,7 @@ pub(crate) mod slo;
 pub(crate) mod spec;
 mod target;
 mod telemetry;
+mod telemetry_error;
 mod together;
 pub(crate) mod units;
 pub(crate) mod url;

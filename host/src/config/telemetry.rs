@@ -4,12 +4,10 @@ use super::{
     error::{ConfigError, NamedUrlError},
     problems::Problems,
     spec::{Origin, RunSpec},
+    telemetry_error::TelemetryError,
     url,
 };
-use crate::{
-    explain::Explain,
-    plan::{GpuConfig, NetworkLatencyConfig, OtelConfig, TelemetryConfig},
-};
+use crate::plan::{GpuConfig, NetworkLatencyConfig, OtelConfig, TelemetryConfig};
 
 /// Seconds from one probe to the next unless the user says otherwise: few enough to be no load.
 const PING_INTERVAL_S: f64 = 5.0;
@@ -19,41 +17,6 @@ const AUTO: &str = "auto";
 
 /// NVIDIA's library, and the name of AIPerf's way to it.
 const NVML: [&str; 2] = ["nvml", "pynvml"];
-
-/// Why a value is none of its setting's.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum TelemetryError {
-    /// Something that AIPerf takes and prony does not have.
-    #[error("watch GPUs by `{value}` of `{by}`: {reason}")]
-    Source { by: Origin, value: String, reason: &'static str },
-    /// Text that is no pair.
-    #[error("read value {position} of `{by}`: it is not `KEY=VALUE`")]
-    Attribute {
-        by: Origin,
-        /// Which value, from 1.
-        position: usize,
-    },
-}
-
-impl TelemetryError {
-    /// The setting that it is about.
-    pub(super) fn origin(&self) -> Origin {
-        match self {
-            Self::Source { by, .. } | Self::Attribute { by, .. } => *by,
-        }
-    }
-}
-
-impl Explain for TelemetryError {
-    fn hint(&self) -> String {
-        match self {
-            Self::Source { .. } => {
-                "give pages of DCGM exporters, as `http://localhost:9400/metrics`, or `nvml` for NVIDIA's GPUs of this machine".to_owned()
-            }
-            Self::Attribute { .. } => "write it as in `--otel-resource-attributes team=serving`".to_owned(),
-        }
-    }
-}
 
 /// Everything that is asked for.
 pub(super) fn telemetry(spec: &RunSpec, problems: &mut Problems) -> TelemetryConfig {

@@ -1,7 +1,10 @@
 //! What is to be known about a metric beside its definition: how its values are made, what has no part in them, and in which
 //! way they are known to mislead.
 
-use super::metric::{Metric, Need, PhaseFact, Source};
+use super::{
+    beside::BesideFact,
+    metric::{Metric, Need, PhaseFact, Source},
+};
 
 /// Requests that have no part in a metric of requests.
 const NO_PART: &str = "requests of warm-ups, requests that failed, and requests that the tool ended";
@@ -193,6 +196,10 @@ impl Metric {
             Source::Failure(_) => "requests of warm-ups, those that succeeded, and those that the tool ended",
             Source::OverTime(_) => {
                 "requests of warm-ups, and time outside of `benchmark_duration`; tokens of requests that did not succeed"
+            }
+            Source::Beside(BesideFact::RoundTrip) => "probes that failed",
+            Source::Beside(_) => {
+                "time outside of `benchmark_duration`, and tokens of requests that did not succeed"
             }
             _ => NO_PART,
         }

@@ -1,5 +1,9 @@
 //! The files of a report: which there are, and what becomes of one that cannot be written.
 
+use prony_plugin_api::telemetry::{
+    GpuReading, GpuTelemetryBatch, GpuTelemetrySample, NetworkLatencyBatch, NetworkLatencySample,
+};
+
 use super::*;
 use crate::plan::{Compat, Exports, ServerMetricsFormat};
 
@@ -84,6 +88,17 @@ fn frames_for_every_writer() -> Vec<Frame> {
         payload: batch.encode().unwrap(),
     };
     frames.insert(1, scrape);
+    let probes = NetworkLatencyBatch { samples: vec![NetworkLatencySample::default()] };
+    let gpus = vec![GpuReading::default()];
+    let readings =
+        GpuTelemetryBatch { samples: vec![GpuTelemetrySample { gpus, ..GpuTelemetrySample::default() }] };
+    for (message_type, payload) in [
+        (NetworkLatencyBatch::TYPE, probes.encode().unwrap()),
+        (GpuTelemetryBatch::TYPE, readings.encode().unwrap()),
+    ] {
+        let (service, message_type) = ("telemetry".into(), message_type.into());
+        frames.insert(1, Frame::Message { service, message_type, payload });
+    }
     frames
 }
 
