@@ -33,7 +33,7 @@ pub(super) struct ExportArgs {
     #[arg(value_name = "RUN")]
     dir: PathBuf,
 
-    /// What is made: a table of the records in Parquet, or a timeline of the sessions, which https://ui.perfetto.dev opens.
+    /// What is made: a table of the records in Parquet, or a timeline of the sessions, which <https://ui.perfetto.dev> opens.
     #[arg(long, value_name = "FORMAT", value_parser = ChoiceParser::<ExportFormat>::new())]
     format: ExportFormat,
 

@@ -36,9 +36,8 @@ pub(super) fn telemetry(spec: &RunSpec, problems: &mut Problems) -> TelemetryCon
 
 fn gpus(spec: &RunSpec, problems: &mut Problems) -> Option<GpuConfig> {
     let (sources, by) = spec.gpu_telemetry.given()?;
-    let mut config = GpuConfig::default();
     // None at all is what a file says without a value.
-    config.looks_around = sources.is_empty();
+    let mut config = GpuConfig { looks_around: sources.is_empty(), ..GpuConfig::default() };
     for source in sources {
         let word = source.trim().to_ascii_lowercase();
         if word == AUTO {

@@ -130,7 +130,6 @@ impl RecentRequests {
     }
 
     /// The slice of this instant, empty where it held an older one.
-    #[expect(clippy::cast_possible_truncation, reason = "a place in a ring of eleven")]
     fn slice(&mut self, now: RunNs) -> &mut Slice {
         let second = now / SECOND_NS;
         let place = (second % self.slices.len() as u64) as usize;

@@ -303,7 +303,9 @@ mod tests {
     fn slices(records: &[Record], seconds: f64, end_ms: u64) -> Vec<Slice> {
         let mut slices = Slices::new(&sample::header(), seconds);
         slices.begin(100 * MS);
-        records.iter().for_each(|record| slices.record(record));
+        for record in records {
+            slices.record(record);
+        }
         let span = PhaseSpan {
             kind: PhaseKind::Profiling,
             start_ns: 100 * MS,

@@ -63,7 +63,11 @@ impl Values {
             (Kept::Any(values), Kept::Any(more)) => values.extend(more),
             (Kept::Any(values), Kept::Counts(more)) => values.extend(in_units(&more, self.per_unit)),
             (Kept::Counts(_), Kept::Any(more)) => self.widen(more),
-            (_, Kept::Few(more)) => more.into_iter().for_each(|(value, times)| self.push_times(value, times)),
+            (_, Kept::Few(more)) => {
+                for (value, times) in more {
+                    self.push_times(value, times);
+                }
+            }
             // Those that were few have changed places with the others.
             (Kept::Few(_), _) => {}
         }
@@ -103,7 +107,9 @@ impl Values {
     fn keep_each(&mut self) {
         let kept = std::mem::replace(&mut self.kept, Kept::Counts(Vec::with_capacity(self.most)));
         if let Kept::Few(few) = kept {
-            few.into_iter().for_each(|(value, times)| self.push_times(value, times));
+            for (value, times) in few {
+                self.push_times(value, times);
+            }
         }
     }
 

@@ -5,6 +5,7 @@
 //! ever added.
 
 use std::{
+    fmt::Write as _,
     fs::File,
     io::{self, ErrorKind, Read},
     path::{Component, Path},
@@ -158,7 +159,10 @@ fn one(dir: &Path, name: &str) -> io::Result<Option<Listed>> {
         bytes += read as u64;
         sum.update(&piece[..read]);
     }
-    let sha256 = sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut sha256 = String::new();
+    for byte in sum.finalize() {
+        let _ = write!(sha256, "{byte:02x}");
+    }
     let schema = schemas::of_file(name);
     Ok(Some(Listed {
         name: name.to_owned(),

@@ -26,7 +26,8 @@ impl Notices {
 }
 
 fn beginning(text: &str) -> &str {
-    &text[..text.floor_char_boundary(Notice::LONGEST)]
+    let end = (0..=text.len().min(Notice::LONGEST)).rev().find(|at| text.is_char_boundary(*at));
+    &text[..end.unwrap_or(0)]
 }
 
 #[cfg(test)]

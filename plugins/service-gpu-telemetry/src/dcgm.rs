@@ -63,24 +63,22 @@ fn gpu_of<'a>(gpus: &'a mut Vec<GpuReading>, sample: &MetricSample) -> Option<&'
     let gpu_index = label(&["gpu"]).parse().ok()?;
     let (uuid, hostname) = (label(&["UUID", "uuid"]), label(&["Hostname", "hostname"]));
     let is_it = |gpu: &GpuReading| gpu.gpu_index == gpu_index && gpu.uuid == uuid && gpu.hostname == hostname;
-    let at = match gpus.iter().position(is_it) {
-        Some(at) => at,
-        None => {
-            gpus.push(GpuReading {
-                gpu_index,
-                uuid,
-                hostname,
-                model: label(&["modelName"]),
-                platform: "nvidia".to_owned(),
-                pci_bus_id: label(&["pci_bus_id"]),
-                device: label(&["device"]),
-                namespace: label(&["namespace", "exported_namespace"]),
-                pod_name: label(&["pod", "exported_pod"]),
-                ..GpuReading::default()
-            });
-            gpus.len() - 1
-        }
-    };
+    let known = gpus.iter().position(is_it);
+    let at = known.unwrap_or_else(|| {
+        gpus.push(GpuReading {
+            gpu_index,
+            uuid,
+            hostname,
+            model: label(&["modelName"]),
+            platform: "nvidia".to_owned(),
+            pci_bus_id: label(&["pci_bus_id"]),
+            device: label(&["device"]),
+            namespace: label(&["namespace", "exported_namespace"]),
+            pod_name: label(&["pod", "exported_pod"]),
+            ..GpuReading::default()
+        });
+        gpus.len() - 1
+    });
     gpus.get_mut(at)
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct Source {
 #[derive(Debug)]
 enum Kind {
     Page(Page),
-    Nvml(Library),
+    Nvml(Box<Library>),
     /// What there is not, and why.
     Missing(ErrorDetails),
 }
@@ -33,7 +33,7 @@ impl Source {
     /// NVIDIA's library in this file, or that of the system.
     pub(crate) fn nvml(file: &str) -> Self {
         let kind = match Library::load(file) {
-            Ok(library) => Kind::Nvml(library),
+            Ok(library) => Kind::Nvml(Box::new(library)),
             Err(error) => Kind::Missing(error),
         };
         Self { name: NVML.to_owned(), kind, is_told: false }

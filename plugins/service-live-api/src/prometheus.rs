@@ -1,7 +1,7 @@
 //! The page for Prometheus, in its text format:
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/>. Units are seconds and parts of one, as is the custom there.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, slice};
 
 use prony_plugin_api::live::{RunNow, Spread};
 use serde_json::Value;
@@ -38,7 +38,7 @@ pub(crate) fn page(known: &Known) -> String {
 fn requests(page: &mut Page, now: &RunNow) {
     let phase = ("phase", now.phase.name.clone());
     page.family("prony_phase_elapsed_seconds", "gauge", "Time since the start of the phase.");
-    page.sample("prony_phase_elapsed_seconds", &[phase.clone()], now.phase.elapsed_s);
+    page.sample("prony_phase_elapsed_seconds", slice::from_ref(&phase), now.phase.elapsed_s);
     page.family("prony_requests_total", "counter", "Requests of the phase that are over, by outcome.");
     for (outcome, count) in [
         ("succeeded", now.requests.succeeded),
@@ -55,7 +55,7 @@ fn requests(page: &mut Page, now: &RunNow) {
         "counter",
         "Output tokens of the phase, as far as they are counted.",
     );
-    page.sample("prony_output_tokens_total", &[phase.clone()], now.requests.output_tokens as f64);
+    page.sample("prony_output_tokens_total", slice::from_ref(&phase), now.requests.output_tokens as f64);
     page.family("prony_failures_total", "counter", "Failures of the phase by kind.");
     for failures in &now.failures {
         let code = failures.code.map(|code| code.to_string()).unwrap_or_default();

@@ -63,19 +63,19 @@ impl Service for NetworkLatency {
     fn start(&mut self) -> Result<()> {
         let prober = Prober::new(self.host, &self.options)?;
         let (commands, received) = mpsc::channel();
-        let (ending, ended) = mpsc::channel();
+        let (alive, ended) = mpsc::channel();
         let handle = thread::Builder::new()
             .name("network latency".to_owned())
             .spawn(move || {
-                let _closed_at_the_end: Sender<()> = ending;
+                let _closed_at_the_end: Sender<()> = alive;
                 prober.run(&received);
             })
             .map_err(|error| PluginError::io(format!("start the probing thread: {error}")))?;
-        let (done, probed) = mpsc::sync_channel(1);
+        let (done, is_done) = mpsc::sync_channel(1);
         // The thread waits for it.
         let _ = commands.send(Command::Begin(done));
         self.thread = Some(Thread { commands, ended, handle });
-        let _ = probed.recv_timeout(PATIENCE);
+        let _ = is_done.recv_timeout(PATIENCE);
         Ok(())
     }
 

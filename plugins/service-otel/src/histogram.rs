@@ -80,7 +80,9 @@ mod tests {
     #[test]
     fn a_value_at_a_bound_is_below_it() {
         let mut histogram = Histogram::new(&TOKENS);
-        [1.0, 1.5, 4.0, 1e9].into_iter().for_each(|value| histogram.add(value));
+        for value in [1.0, 1.5, 4.0, 1e9] {
+            histogram.add(value);
+        }
         let json = histogram.json();
         let counts: Vec<&str> =
             json["bucketCounts"].as_array().unwrap().iter().map(|count| count.as_str().unwrap()).collect();

@@ -109,7 +109,9 @@ mod tests {
     #[test]
     fn the_slowest_are_told_at_the_end_and_failures_at_once() {
         let mut spans = Spans::new(Which::Slow, 2);
-        [5, 9, 1, 9, 7].map(|latency| spans.add(span(latency)));
+        for latency in [5, 9, 1, 9, 7] {
+            spans.add(span(latency));
+        }
         for _ in 0..3 {
             spans.add(RequestSpan { error: Some("timeout".into()), ..span(2) });
         }

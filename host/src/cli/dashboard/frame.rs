@@ -76,6 +76,9 @@ fn draw_progress(frame: &mut Frame<'_>, model: &Model, area: Rect) {
     }
 }
 
+/// A name, the value now, and what the curve is of.
+type Curve = (&'static str, String, fn(&Point) -> f64);
+
 /// Rates with their curves.
 fn draw_upper(frame: &mut Frame<'_>, model: &Model, area: Rect) {
     let block = Block::bordered().title(" rates ");
@@ -84,7 +87,7 @@ fn draw_upper(frame: &mut Frame<'_>, model: &Model, area: Rect) {
     let recent = model.now.as_ref().map(|now| now.recent).unwrap_or_default();
     let first_token =
         recent.time_to_first_token_ms.map_or("-".to_owned(), |spread| panels::number(spread.p50));
-    let curves: [(&str, String, fn(&Point) -> f64); 3] = [
+    let curves: [Curve; 3] = [
         ("requests/s", panels::number(recent.requests_per_s), |point| point.requests_per_s),
         ("tokens/s", panels::number(recent.output_tokens_per_s), |point| point.tokens_per_s),
         ("first token ms", first_token, |point| point.first_token_ms.unwrap_or(0.0)),

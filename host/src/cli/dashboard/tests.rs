@@ -14,8 +14,8 @@ use crate::{
     run::Snapshot,
 };
 
-fn spread(p50: f64, count: u64) -> Option<Spread> {
-    Some(Spread { count, p50, p90: 1.5 * p50, p99: 2.5 * p50, max: 3.0 * p50 })
+fn spread(p50: f64, count: u64) -> Spread {
+    Spread { count, p50, p90: 1.5 * p50, p99: 2.5 * p50, max: 3.0 * p50 }
 }
 
 /// What is known half of a second times `step` after the start: a load that rises.
@@ -47,9 +47,9 @@ fn now(step: u64) -> RunNow {
             requests_per_s: 20.25,
             failed_per_s: 0.1,
             output_tokens_per_s: 2592.0,
-            time_to_first_token_ms: spread(123.4 + step as f64, 210),
-            inter_token_latency_ms: spread(8.25, 210),
-            request_latency_ms: spread(1204.0, 12_345),
+            time_to_first_token_ms: Some(spread(123.4 + step as f64, 210)),
+            inter_token_latency_ms: Some(spread(8.25, 210)),
+            request_latency_ms: Some(spread(1204.0, 12_345)),
         },
         failures: vec![
             FailuresNow {
@@ -66,7 +66,7 @@ fn now(step: u64) -> RunNow {
             machine_busy: Some(0.97),
             sent: 210,
             sent_late: 4,
-            lateness_ms: spread(0.2, 210),
+            lateness_ms: Some(spread(0.2, 210)),
         },
         servers: vec![
             ServerNow {

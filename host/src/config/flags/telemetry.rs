@@ -10,7 +10,6 @@ use crate::{
 
 /// What surrounds the load.
 #[derive(Args, Clone, Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
 pub(crate) struct TelemetryFlags {
     /// Measure the round trip to each server, by TCP connections that are opened before the run, now and then while it goes on,
     /// and after it.

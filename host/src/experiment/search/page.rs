@@ -48,8 +48,11 @@ pub(super) fn page(plan: &SearchPlan, ended: &SearchEnded, probes: &[Probe]) -> 
         SearchEnded::Interrupted { .. } => vec!["the search was interrupted".to_owned()],
         SearchEnded::Stopped { reason, .. } => vec![format!("the search ended before its time: {reason}")],
     };
-    let says: String = says.iter().map(|line| format!("<p>{}</p>", escape(line))).collect();
-    html.push_str(&page::section("answer", "Answer", &says));
+    let mut paragraphs = String::new();
+    for line in says {
+        let _ = write!(paragraphs, "<p>{}</p>", escape(&line));
+    }
+    html.push_str(&page::section("answer", "Answer", &paragraphs));
     let drawn: String = plots(plan, probes, answer)
         .iter()
         .map(|(_, plot, table)| page::figure(&plot.svg(), &plot.title, &plot.about, table))

@@ -99,7 +99,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::float_cmp, reason = "these numbers are exact")]
     fn power_is_integrated_along_straight_lines() {
         let points = [(0, 0.0), (10 * S, 100.0), (20 * S, 100.0)];
         assert_eq!(of_power(&points, &[(0, 20 * S)]), Some(1500.0));

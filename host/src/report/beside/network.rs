@@ -75,13 +75,11 @@ impl Way {
 impl Network {
     /// Takes in a probe.
     pub(super) fn take(&mut self, sample: &NetworkLatencySample) {
-        let at = match self.ways.iter().position(|way| way.target == sample.target) {
-            Some(at) => at,
-            None => {
-                self.ways.push(Way { target: sample.target.clone(), probes: Vec::new(), error: None });
-                self.ways.len() - 1
-            }
-        };
+        let known = self.ways.iter().position(|way| way.target == sample.target);
+        let at = known.unwrap_or_else(|| {
+            self.ways.push(Way { target: sample.target.clone(), probes: Vec::new(), error: None });
+            self.ways.len() - 1
+        });
         let Some(way) = self.ways.get_mut(at) else { return };
         way.probes.push((sample.time, sample.rtt_ns.map(|ns| ns as f64 / 1e6)));
         if let Some(error) = &sample.error {

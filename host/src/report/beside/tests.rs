@@ -104,7 +104,7 @@ fn energy_is_that_of_each_gpu_once() {
         summary["telemetry_data"]["summary"]["endpoints_successful"],
         json!(["http://a:9400/metrics", "nvml"])
     );
-    assert_eq!(lines.gpus.iter().filter(|byte| **byte == b'\n').count(), 6);
+    assert_eq!(std::str::from_utf8(&lines.gpus).unwrap().lines().count(), 6);
     assert!(beside.notes().is_empty(), "{:?}", beside.notes());
 }
 

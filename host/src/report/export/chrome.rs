@@ -353,9 +353,9 @@ mod tests {
         serde_json::from_str(text.trim_end().strip_suffix('}').unwrap()).unwrap()
     }
 
-    fn threads(events: &[Value]) -> Vec<(u64, u64)> {
+    fn threads(events: &[Value]) -> String {
         let slices = events.iter().filter(|event| event["ph"] == "X" && event["pid"] == 3);
-        slices.map(|event| (event["ts"].as_f64().unwrap() as u64, event["tid"].as_u64().unwrap())).collect()
+        slices.map(|event| format!("{}:{} ", event["ts"], event["tid"])).collect()
     }
 
     #[test]
@@ -372,7 +372,7 @@ mod tests {
             }
             assert!(timeline.sessions.is_empty(), "those that are over are forgotten");
         });
-        assert_eq!(threads(&events), [(1, 1), (2, 2), (5, 1), (6, 3), (7, 2)]);
+        assert_eq!(threads(&events), "1.0:1 2.0:2 5.0:1 6.0:3 7.0:2 ");
         let names: Vec<&str> = events
             .iter()
             .filter(|event| event["ph"] == "M")
@@ -390,7 +390,7 @@ mod tests {
                 timeline.request(&request(number as u64, 0, start, end)).unwrap();
             }
         });
-        assert_eq!(threads(&events), [(0, 1), (1, 2), (3, 1), (4, 2)]);
+        assert_eq!(threads(&events), "0.0:1 1.0:2 3.0:1 4.0:2 ");
     }
 
     #[test]

@@ -280,7 +280,7 @@ mod tests {
         for column in all() {
             let kind = match column.cell(&seen, &run) {
                 Cell::Null => {
-                    assert_eq!(column.presence, Presence::Sometimes, "{}", column.name);
+                    assert_eq!(column.presence, Sometimes, "{}", column.name);
                     continue;
                 }
                 Cell::Bool(_) => Kind::Bool,
@@ -314,7 +314,7 @@ mod tests {
             Kind::Ints => "list of int64",
             Kind::Texts => "list of string",
         };
-        let empty = if column.presence == Presence::Sometimes { ", or null" } else { "" };
+        let empty = if column.presence == Sometimes { ", or null" } else { "" };
         let unit = if column.unit.is_empty() || column.kind == Kind::Time {
             String::new()
         } else {

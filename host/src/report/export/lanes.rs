@@ -13,17 +13,13 @@ impl Lanes {
     /// few are needed.
     pub(super) fn take(&mut self, start: u64, end: u64, another: impl FnOnce() -> u32) -> u32 {
         let free = self.taken.iter_mut().filter(|(until, _)| *until <= start);
-        match free.max_by_key(|(until, _)| *until) {
-            Some((until, number)) => {
-                *until = end;
-                *number
-            }
-            None => {
-                let number = another();
-                self.taken.push((end, number));
-                number
-            }
+        if let Some((until, number)) = free.max_by_key(|(until, _)| *until) {
+            *until = end;
+            return *number;
         }
+        let number = another();
+        self.taken.push((end, number));
+        number
     }
 }
 

@@ -61,7 +61,9 @@ mod tests {
 
     fn written(parts: &[&[u8]]) -> String {
         let (mut spool, mut out) = (Spool::default(), Vec::new());
-        parts.iter().for_each(|part| spool.add(part));
+        for part in parts {
+            spool.add(part);
+        }
         spool.write(&mut out).unwrap();
         String::from_utf8(out).unwrap()
     }

@@ -153,8 +153,7 @@ fn the_manifest_has_the_sums_of_the_other_files_and_is_made_again_with_them() {
     let dir = write(&sound_frames());
     fs::write(dir.path().join(SETTINGS), "model: m\n").unwrap();
     generate(dir.path()).unwrap();
-    let manifest =
-        || -> serde_json::Value { serde_json::from_str(&text(dir.path(), file_names::MANIFEST)).unwrap() };
+    let manifest = || -> Value { serde_json::from_str(&text(dir.path(), file_names::MANIFEST)).unwrap() };
     let first = manifest();
     let names: Vec<&str> =
         first["files"].as_array().unwrap().iter().map(|file| file["name"].as_str().unwrap()).collect();
@@ -175,7 +174,8 @@ fn the_manifest_has_the_sums_of_the_other_files_and_is_made_again_with_them() {
 #[test]
 fn every_file_of_json_has_a_schema() {
     for name in possible_files().filter(|name| *name != file_names::CHROME_TRACE) {
-        let is_json = name.ends_with(".json") || name.ends_with(".jsonl");
+        let is_json =
+            Path::new(name).extension().is_some_and(|extension| extension == "json" || extension == "jsonl");
         assert_eq!(crate::schemas::of_file(name).is_some(), is_json, "{name}");
     }
 }
