@@ -157,11 +157,24 @@ fn a_port_that_is_taken_is_told_before_anything_is_measured() {
     let server = MockServer::start([]);
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let run = Tool::profile(&server).args(["--request-count", "3", "--api-port", &port]).run();
-    run.ends_with(2);
-    assert!(run.stderr.contains(&format!("listen at 127.0.0.1:{port}")), "{}", run.stderr);
-    assert!(run.stderr.contains("help: choose another port with `--api-port`"), "{}", run.stderr);
+    let option = format!("live_api.port={port}");
+    // As for all services, an option wins over a flag.
+    for words in [&["--api-port", &port][..], &["--api-port", "0", "--service-option", &option]] {
+        let run = Tool::profile(&server).args(["--request-count", "3"]).args(words).run();
+        run.ends_with(2);
+        assert!(run.stderr.contains(&format!("listen at 127.0.0.1:{port}")), "{}", run.stderr);
+        assert!(run.stderr.contains("help: choose another port with `--api-port`"), "{}", run.stderr);
+    }
     assert_eq!(server.truth()["requests_ok"], 0);
+}
+
+#[test]
+fn a_port_of_a_service_that_is_left_out_is_refused_by_the_flag_that_was_typed() {
+    let run = Tool::bare_profile()
+        .args(["--mock", "--request-count", "1", "--api-port", "0", "--no-service", "live_api"])
+        .run();
+    run.ends_with(2);
+    assert!(run.stderr.contains("help: leave out `--api-port` or `--no-service`"), "{}", run.stderr);
 }
 
 #[test]
