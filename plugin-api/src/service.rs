@@ -202,8 +202,11 @@ impl HostHandle {
         (self.0.vt.now_ns())(self.0.context)
     }
 
-    /// The run as the text of a JSON object: `run_id`, `urls`, `model`, `endpoint_type`, `artifact_dir`, and `wall_start_ns`,
-    /// the nanoseconds since 1970 at the run's start. No secrets.
+    /// The run as the text of a JSON object: `run_id`, `urls`, `model`, `endpoint_type`, `artifact_dir`, `wall_start_ns` (the
+    /// nanoseconds since 1970 at the run's start), `version` (of prony), `command` (the command line as one text), and
+    /// `config` (the whole plan, whose fields are prony's own and change with its versions). No secrets.
+    ///
+    /// An older host says less of it: do without what is not there.
     pub fn run_facts(&self) -> String {
         (self.0.vt.run_facts())(self.0.context).into()
     }

@@ -1,6 +1,7 @@
 //! Messages about what surrounds the load: the network, the GPUs, and what is handed on to collectors of telemetry.
 //!
-//! They follow the rules of [`crate::message`]: named fields, each with a default, to which others may be added.
+//! They follow the rules of [`crate::message`]: named fields, each with a default, to which others may be added. Appended in
+//! contract 1.3: an older host sends no [`RequestSpanBatch`], and keeps the others like any other message.
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use std::{
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::{TcpListener, TcpStream},
     time::Duration,
 };
@@ -137,19 +137,34 @@ fn events_tell_how_the_run_goes_on_and_that_it_is_over() {
 #[test]
 fn a_reader_that_does_not_read_holds_up_nothing() {
     let server = MockServer::start(["--itl-ms", "1"]);
-    let running = Tool::profile(&server)
-        .args(["--request-count", "400", "--concurrency", "4", "--osl", "8", "--api-port", "0"])
-        .spawn();
+    let running = endless(&server).spawn();
     let address = address(&running);
-    let readers: Vec<TcpStream> = (0..70).map(|_| TcpStream::connect(&address).unwrap()).collect();
+    // As many as are served.
+    let readers: Vec<TcpStream> = (0..64).map(|_| asked(&address, "/api/events")).collect();
+    assert!(is_closed(&address), "one more is served");
+    // All have begun, and nobody reads on.
     for mut reader in &readers {
-        // More than are served: they are closed as they come.
-        let _ = write!(reader, "GET /api/events HTTP/1.1\r\nHost: {address}\r\n\r\n");
+        assert_eq!(reader.read(&mut [0]).unwrap(), 1);
     }
-    let run = running.wait();
-    run.succeeds();
-    assert_eq!(run.summary()["request_count"]["avg"], 400);
+    let before = server.truth()["requests_ok"].as_u64().unwrap();
+    running.until("requests that go on", || {
+        (server.truth()["requests_ok"].as_u64().unwrap() > before + 100).then_some(())
+    });
+    running.signal("INT");
+    running.wait().ends_with(130);
     drop(readers);
+}
+
+/// Whether a connection is closed as it comes, without an answer.
+fn is_closed(address: &str) -> bool {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    // It may be closed before anything is sent.
+    let _ = write!(stream, "GET /health HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    match stream.read(&mut [0]) {
+        Ok(count) => count == 0,
+        Err(error) => error.kind() == ErrorKind::ConnectionReset,
+    }
 }
 
 #[test]
@@ -157,11 +172,24 @@ fn a_port_that_is_taken_is_told_before_anything_is_measured() {
     let server = MockServer::start([]);
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let run = Tool::profile(&server).args(["--request-count", "3", "--api-port", &port]).run();
-    run.ends_with(2);
-    assert!(run.stderr.contains(&format!("listen at 127.0.0.1:{port}")), "{}", run.stderr);
-    assert!(run.stderr.contains("help: choose another port with `--api-port`"), "{}", run.stderr);
+    let option = format!("live_api.port={port}");
+    // As for all services, an option wins over a flag.
+    for words in [&["--api-port", &port][..], &["--api-port", "0", "--service-option", &option]] {
+        let run = Tool::profile(&server).args(["--request-count", "3"]).args(words).run();
+        run.ends_with(2);
+        assert!(run.stderr.contains(&format!("listen at 127.0.0.1:{port}")), "{}", run.stderr);
+        assert!(run.stderr.contains("help: choose another port with `--api-port`"), "{}", run.stderr);
+    }
     assert_eq!(server.truth()["requests_ok"], 0);
+}
+
+#[test]
+fn a_port_of_a_service_that_is_left_out_is_refused_by_the_flag_that_was_typed() {
+    let run = Tool::bare_profile()
+        .args(["--mock", "--request-count", "1", "--api-port", "0", "--no-service", "live_api"])
+        .run();
+    run.ends_with(2);
+    assert!(run.stderr.contains("help: leave out `--api-port` or `--no-service`"), "{}", run.stderr);
 }
 
 #[test]

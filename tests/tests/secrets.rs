@@ -132,6 +132,22 @@ fn an_option_that_is_a_secret_is_kept_nowhere() {
     assert!(posts.iter().all(|(_, body)| body.contains(KEY)), "the plugin was not told: {posts:?}");
 }
 
+/// It goes to the collector, and to nobody else.
+#[test]
+fn an_attribute_for_a_collector_that_is_a_secret_is_kept_nowhere() {
+    let (pack, server, collector) = (telling(), server("200 OK", "{}"), server("200 OK", "{}"));
+    let run = tool(&pack, &server.url())
+        .args(["--no-server-metrics", "--otel-url", &collector.url()])
+        .args(["--otel-resource-attributes", &format!("api_key={KEY},team=blue")])
+        .run();
+    run.succeeds();
+    run.keeps(&[KEY]);
+    let told = requests(&collector, "post");
+    assert!(told.iter().any(|(_, body)| body.contains(KEY)), "the collector was not told: {told:?}");
+    let posts = requests(&server, "post");
+    assert!(posts.iter().all(|(_, body)| !body.contains(KEY)), "{posts:?}");
+}
+
 /// An excerpt of what the server said may end in the middle of a secret.
 #[test]
 fn the_beginning_of_a_key_is_as_secret_as_the_whole() {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::spec::{Origin, RunSpec};
-use crate::plan::{ServiceOption, ServicesConfig};
+use crate::plan::{LiveApiConfig, ServiceOption, ServicesConfig};
 
 /// How an option is written.
 pub(super) const EXAMPLE: &str = "write it as in `--service-option server_metrics.interval_ms=500`";
@@ -25,29 +25,12 @@ pub(super) fn services(spec: &RunSpec) -> Result<ServicesConfig, ServiceOptionEr
             options.push(option(text).ok_or(ServiceOptionError { by, position })?);
         }
     }
-    let (mut start, leave_out) = (spec.service.list().to_vec(), spec.no_service.list().to_vec());
-    if let Some(port) = spec.api_port.get() {
-        if !start.iter().any(|name| is_live_api(name)) {
-            start.push(LIVE_API.to_owned());
-        }
-        options.push(of_live_api("port", (*port).into()));
-    }
-    if let Some(host) = spec.api_host.get() {
-        options.push(of_live_api("host", host.to_string().into()));
-    }
-    Ok(ServicesConfig { start, leave_out, options })
-}
-
-/// The service that answers questions about the run: `--api-port` starts it.
-const LIVE_API: &str = "live_api";
-
-/// Whether it is meant, in whatever spelling names of services have.
-fn is_live_api(name: &str) -> bool {
-    name.replace('-', "_").eq_ignore_ascii_case(LIVE_API)
-}
-
-fn of_live_api(key: &str, value: Value) -> ServiceOption {
-    ServiceOption { service: LIVE_API.to_owned(), instance: None, key: key.to_owned(), value }
+    Ok(ServicesConfig {
+        start: spec.service.list().to_vec(),
+        leave_out: spec.no_service.list().to_vec(),
+        options,
+        live_api: spec.api_port.value().map(|port| LiveApiConfig { port, host: spec.api_host.value() }),
+    })
 }
 
 /// `NAME.KEY=VALUE`, or `NAME#2.KEY=VALUE` for one of several instances.
@@ -97,14 +80,12 @@ mod tests {
     }
 
     #[test]
-    fn a_port_starts_the_service_that_answers_once() {
-        for line in ["--api-port 0 --api-host ::1", "--service Live-API --api-port 0 --api-host ::1"] {
-            let config = services(&spec(line)).unwrap();
-            assert_eq!(config.start.len(), 1, "{line}");
-            let options: Vec<_> =
-                config.options.iter().map(|it| (it.key.as_str(), it.value.clone())).collect();
-            assert_eq!(options, [("port", json!(0)), ("host", json!("::1"))], "{line}");
-        }
+    fn questions_are_answered_at_a_port_and_perhaps_an_address() {
+        let live_api = |line: &str| services(&spec(line)).unwrap().live_api;
+        assert_eq!(live_api(""), None);
+        assert_eq!(live_api("--api-port 0"), Some(LiveApiConfig { port: 0, host: None }));
+        let host = Some("::1".parse().unwrap());
+        assert_eq!(live_api("--api-port 9000 --api-host ::1"), Some(LiveApiConfig { port: 9000, host }));
     }
 
     #[test]

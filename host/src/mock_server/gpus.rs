@@ -1,5 +1,6 @@
 //! GPUs that the server pretends to have, as the page of a DCGM exporter: their power follows from the requests in flight, and their
-//! energy is exactly its integral, so that whoever measures them can be held against what they are.
+//! energy is its integral, so that whoever measures them can be held against what they are. A counter never goes back: a request whose
+//! end is told after a later change counts until that change.
 
 use std::fmt::Write as _;
 
@@ -34,7 +35,7 @@ impl Busy {
         self.in_flight += 1;
     }
 
-    /// A request ends.
+    /// A request ends, at the latest change if that is later.
     pub(super) fn end(&mut self, now: RunNs) {
         self.advance(now);
         self.in_flight = self.in_flight.saturating_sub(1);

@@ -53,7 +53,7 @@ pub(crate) use self::{
     rules::{Cancellation, OverflowPolicy, Rules, StartWindow},
     sampling::{Sampling, SessionOrder},
     secret::Secret,
-    services::{ServerMetricsConfig, ServiceOption, ServicesConfig},
+    services::{LiveApiConfig, ServerMetricsConfig, ServiceOption, ServicesConfig},
     speed_bench::SpeedBenchRows,
     stop::{Grace, StopRule, TimeLimit},
     target::{ConnectionReuse, DEFAULT_CONNECT_TIMEOUT_S, FlagOption, Target, TlsConfig, TransportKind},

@@ -1,5 +1,7 @@
 //! What runs beside the load.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 /// What the user wants of services, beside what their manifests say. Names are as typed.
@@ -12,6 +14,19 @@ pub(crate) struct ServicesConfig {
     pub(crate) leave_out: Vec<String>,
     /// Options, over those that services get anyway.
     pub(crate) options: Vec<ServiceOption>,
+    /// Questions about the run are answered while it goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) live_api: Option<LiveApiConfig>,
+}
+
+/// Where questions about the run are answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LiveApiConfig {
+    /// Port; 0 is any that is free.
+    pub(crate) port: u16,
+    /// Address of this machine, if the user says which.
+    #[serde(default)]
+    pub(crate) host: Option<IpAddr>,
 }
 
 /// One option of one service.

@@ -26,7 +26,7 @@ pub(crate) struct Live {
     pub(crate) overflowed: AtomicU64,
     /// Requests of the current phase that failed.
     pub(crate) failed: AtomicU64,
-    /// Output tokens of the current phase.
+    /// Output tokens of requests of the current phase that ended well.
     pub(crate) output_tokens: AtomicU64,
 }
 
@@ -58,7 +58,7 @@ impl Live {
     }
 
     pub(super) fn note_tokens(&self, record: &Record) {
-        if self.is_of_phase(record) {
+        if record.outcome.is_ok() && self.is_of_phase(record) {
             self.output_tokens.fetch_add(output_tokens(record), Ordering::Relaxed);
         }
     }
@@ -67,4 +67,21 @@ impl Live {
 /// The server's count, else ours.
 pub(crate) fn output_tokens(record: &Record) -> u64 {
     record.usage.and_then(|usage| usage.completion).or(record.counted.output).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::sample;
+
+    #[test]
+    fn tokens_are_those_of_requests_that_ended_well() {
+        let (live, good, mut failed) = (Live::default(), sample::a(), sample::a());
+        failed.outcome = sample::d().outcome;
+        live.reset(good.phase);
+        live.note_tokens(&good);
+        live.note_tokens(&failed);
+        assert_eq!((output_tokens(&good), output_tokens(&failed)), (4, 4));
+        assert_eq!(live.output_tokens.load(Ordering::Relaxed), 4);
+    }
 }

@@ -50,7 +50,7 @@ pub(crate) struct Snapshot {
     pub(crate) failed: u64,
     /// Requests that were tried and are not over.
     pub(crate) in_flight: u64,
-    /// Output tokens, as far as they are counted.
+    /// Output tokens of those that ended well, as far as they are counted.
     pub(crate) output_tokens: u64,
 }
 

@@ -225,11 +225,10 @@ impl Chosen {
             }
             let schema = schemas.entry(name).or_insert_with(|| OptionSchema::of(&listed));
             schema.check(&option.key, &option.value)?;
-            let is_interval = service.name == SERVER_METRICS && option.key == scrape::INTERVAL;
-            if is_interval && plan.server_metrics.interval_s.is_some() {
+            if let Some(flag) = overruled(&service.name, &option.key, plan) {
                 self.warnings.push(format!(
-                    "`--server-metrics-interval` has no effect: `--service-option {SERVER_METRICS}.{}` says otherwise",
-                    scrape::INTERVAL
+                    "`{flag}` has no effect: `--service-option {}.{}` says otherwise",
+                    service.name, option.key
                 ));
             }
         }
@@ -272,6 +271,20 @@ impl Chosen {
             })
             .collect()
     }
+}
+
+/// The flag that a user's option stands over, if he gives both.
+fn overruled(service: &str, key: &str, plan: &Plan) -> Option<&'static str> {
+    let live_api = plan.services.live_api.as_ref();
+    let (is_given, flag) = match (service, key) {
+        (SERVER_METRICS, scrape::INTERVAL) => {
+            (plan.server_metrics.interval_s.is_some(), "--server-metrics-interval")
+        }
+        (telemetry::LIVE_API, "port") => (live_api.is_some(), "--api-port"),
+        (telemetry::LIVE_API, "host") => (live_api.is_some_and(|it| it.host.is_some()), "--api-host"),
+        _ => return None,
+    };
+    is_given.then_some(flag)
 }
 
 /// The options of one instance: those of the host, and the user's over them.

@@ -5,7 +5,7 @@ use url::{Host, Url};
 
 use crate::{
     config::url::{origin, socket_of},
-    plan::{GpuConfig, OtelSpans, Plan},
+    plan::{GpuConfig, LiveApiConfig, OtelSpans, Plan},
 };
 
 /// Measures the round trip.
@@ -14,6 +14,8 @@ const NETWORK_LATENCY: &str = "network_latency";
 const GPU_TELEMETRY: &str = "gpu_telemetry";
 /// Sends to a collector.
 const OTEL: &str = "otel";
+/// Answers questions about the run.
+pub(super) const LIVE_API: &str = "live_api";
 
 /// Where DCGM exporters listen: their own port, and that of Dynamo's.
 const DCGM_PORTS: [u16; 2] = [9400, 9401];
@@ -25,6 +27,7 @@ pub(super) fn asked_for(plan: &Plan) -> impl Iterator<Item = (&'static str, &'st
         (telemetry.network_latency.is_some(), NETWORK_LATENCY, "--network-latency"),
         (telemetry.gpus.is_some(), GPU_TELEMETRY, "--gpu-telemetry"),
         (telemetry.otel.is_some(), OTEL, "--otel-url"),
+        (plan.services.live_api.is_some(), LIVE_API, "--api-port"),
     ];
     all.into_iter().filter(|(is_asked, _, _)| *is_asked).map(|(_, name, flag)| (name, flag))
 }
@@ -63,10 +66,18 @@ pub(super) fn add_options(name: &str, plan: &Plan, options: &mut Map<String, Val
                 },
             })
         }),
+        LIVE_API => plan.services.live_api.as_ref().map(of_live_api),
         _ => None,
     };
     if let Some(Value::Object(added)) = added {
         options.extend(added);
+    }
+}
+
+fn of_live_api(config: &LiveApiConfig) -> Value {
+    match config.host {
+        Some(host) => json!({ "port": config.port, "host": host }),
+        None => json!({ "port": config.port }),
     }
 }
 
@@ -157,6 +168,16 @@ mod tests {
         let expected = json!({ "targets": ["http://a:1/v1", "http://proxy:3128"], "interval_ms": 1 });
         assert_eq!(options(NETWORK_LATENCY, &plan), expected);
         assert_eq!(asked_for(&plan).collect::<Vec<_>>(), [(NETWORK_LATENCY, "--network-latency")]);
+    }
+
+    #[test]
+    fn a_port_asks_for_the_service_that_answers() {
+        let mut plan = plan(&["http://h:1"], TelemetryConfig::default());
+        plan.services.live_api = Some(LiveApiConfig { port: 9000, host: None });
+        assert_eq!(asked_for(&plan).collect::<Vec<_>>(), [(LIVE_API, "--api-port")]);
+        assert_eq!(options(LIVE_API, &plan), json!({ "port": 9000 }));
+        plan.services.live_api = Some(LiveApiConfig { port: 0, host: Some("::1".parse().unwrap()) });
+        assert_eq!(options(LIVE_API, &plan), json!({ "port": 0, "host": "::1" }));
     }
 
     #[rstest]

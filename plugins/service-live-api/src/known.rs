@@ -122,7 +122,7 @@ impl Known {
     /// Where results will be.
     pub(crate) fn results(&self) -> Value {
         let folder = self.run.get("artifact_dir").cloned().unwrap_or_default();
-        json!({ "state": "running", "artifact_dir": folder, "hint": "the files are written when the run is over" })
+        json!({ "state": self.state(), "artifact_dir": folder, "hint": "the files are written when the run is over" })
     }
 }
 
@@ -148,6 +148,10 @@ mod tests {
         let over = PhaseNow { is_over: true, ..PhaseNow::default() };
         let event = known.now(RunNow { phase: over, ..RunNow::default() });
         assert_eq!(known.progress()["state"], "between_phases");
+        assert_eq!(
+            (&known.run()["state"], &known.results()["state"]),
+            (&"between_phases".into(), &"between_phases".into())
+        );
         assert_eq!(serde_json::from_str::<Value>(&event).unwrap()["phase"]["is_over"], true);
     }
 

@@ -54,6 +54,9 @@ const ASKING_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long readers have for the last event.
 const FAREWELL: Duration = Duration::from_millis(200);
 
+/// How long no connection is accepted after one could not be.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
 type Body = Either<Full<Bytes>, Channel<Bytes, Infallible>>;
 
 /// A server that answers until it is stopped.
@@ -136,8 +139,12 @@ async fn serve(listener: TcpListener, shared: Shared) {
                     connections.spawn(connection(stream, shared.clone()));
                 }
                 Ok(_) => {}
-                // No descriptor is left, say: others may be closed meanwhile.
-                Err(_) => tokio::task::yield_now().await,
+                // No descriptor is left, say: the next attempt would fail at once, too.
+                Err(_) => {
+                    if timeout(ACCEPT_PAUSE, over.changed()).await.is_ok() {
+                        break;
+                    }
+                }
             },
         }
     }

@@ -1,6 +1,7 @@
 //! The thread that draws, and reads keys: exports [`Drawer`].
 
 use std::{
+    backtrace::{Backtrace, BacktraceStatus},
     io::{self, PipeReader, PipeWriter},
     os::fd::AsFd,
     sync::{Arc, Mutex},
@@ -66,10 +67,13 @@ impl Drop for Drawer {
 /// What is said of a panic waits with everything else until the terminal can show it. Stays for the rest of the process.
 fn tell_of_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        let trace = std::backtrace::Backtrace::capture();
+        let trace = Backtrace::capture();
         let thread = thread::current();
         let name = thread.name().unwrap_or("a thread");
-        stderr::write(format!("{name}: {panic}\n{trace}\n"));
+        // Else nobody has asked for one.
+        let is_wanted = trace.status() == BacktraceStatus::Captured;
+        let trace = if is_wanted { format!("{trace}\n") } else { String::new() };
+        stderr::write(format!("{name}: {panic}\n{trace}"));
     }));
 }
 

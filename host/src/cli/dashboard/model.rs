@@ -9,7 +9,8 @@ use prony_plugin_api::live::RunNow;
 
 use crate::{plan::Phase, run::Snapshot};
 
-/// Points of the curves: two a second, so that they reach back two minutes. Nobody has a terminal with more columns.
+/// Points of the curves: two a second, so that they reach back two minutes. On a terminal with more columns, the
+/// rest of a curve stays empty.
 const MOST_POINTS: usize = 240;
 
 /// Notices that are kept.
@@ -31,7 +32,7 @@ pub(super) struct Model {
     pub(super) snapshot: Option<Snapshot>,
     /// All else that is known of it.
     pub(super) now: Option<RunNow>,
-    /// What happened in each half of a second.
+    /// What was seen at each half of a second.
     pub(super) points: VecDeque<Point>,
     /// What the user should know, the latest last.
     pub(super) notices: VecDeque<String>,
@@ -41,7 +42,7 @@ pub(super) struct Model {
     pub(super) shows_help: bool,
 }
 
-/// What happened from one time to the next.
+/// What happened from one time to the next, and how the last seconds were.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Point {
     /// Requests that ended well, a second.

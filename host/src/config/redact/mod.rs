@@ -56,6 +56,7 @@ pub(crate) fn plan(plan: &Plan, redactor: &Redactor) -> Redacted<Plan> {
         *address = url(address);
         redactor.mask_in_place(address);
     }
+    attributes(config.telemetry.otel.iter_mut().flat_map(|otel| &mut otel.resource), redactor);
     redactor.mask_in_place(&mut config.target.model);
     for path in config.hooks.paths_mut() {
         *path = url(path);
@@ -74,6 +75,18 @@ pub(crate) fn plan(plan: &Plan, redactor: &Redactor) -> Redacted<Plan> {
     let options = config.services.options.iter_mut().map(|option| &mut option.value);
     inputs.chain(options).for_each(|value| mask_texts(value, redactor));
     Redacted::new(config)
+}
+
+/// What a collector is told of the run.
+fn attributes<'a>(pairs: impl Iterator<Item = &'a mut (String, String)>, redactor: &Redactor) {
+    for (name, value) in pairs {
+        if is_sensitive(name) {
+            REDACTED.clone_into(value);
+        } else if is_address(value) {
+            *value = url(value);
+        }
+        redactor.mask_in_place(value);
+    }
 }
 
 fn mask_texts(json: &mut Value, redactor: &Redactor) {
@@ -130,6 +143,7 @@ pub(crate) fn value_of(flag: &str, value: &str) -> String {
         // Their names are ours, and none of their values is a secret.
         "--class" | "--goodput" | "--slo" | "--price" => value.to_owned(),
         "--service-option" | "--endpoint-option" => option(value),
+        "--otel-resource-attributes" => value.split(',').map(option).collect::<Vec<_>>().join(","),
         "--between" | "--before-run" | "--after-run" | "--before-phase" | "--after-phase" => shell(value),
         _ if is_address(value) => url(value),
         _ => pair(value),
@@ -280,6 +294,10 @@ mod tests {
         "--endpoint-option secret_key=k --endpoint-option n=5",
         "--endpoint-option secret_key=<redacted> --endpoint-option n=5"
     )]
+    #[case(
+        "--otel-resource-attributes api_key=k,team=a token=t",
+        "--otel-resource-attributes api_key=<redacted>,team=a token=<redacted>"
+    )]
     #[case("--extra-inputs a:1,api_key:k,b:2", "--extra-inputs a:1,api_key:<redacted>")]
     #[case("-H Accept:a,b -H code:x", "-H Accept:a,b -H code:<redacted>")]
     #[case("--url http://u:p/q@h", "--url http://<redacted>")]
@@ -320,6 +338,27 @@ mod tests {
         let kept = serde_json::to_string(&plan(&config, &Redactor::of([""; 0]))).unwrap();
         assert!(!kept.contains("a-secret-1"));
         assert_eq!(kept.matches("/a?token=<redacted>&n=1").count(), 3, "{kept}");
+    }
+
+    #[test]
+    fn attributes_for_a_collector_are_kept_without_their_secrets() {
+        use crate::{
+            metrics::sample,
+            plan::{OtelConfig, OtelSpans},
+        };
+        let pairs = [("api_key", "a-secret-1"), ("page", "http://u:a-secret-2@h"), ("team", "blue")];
+        let mut config = sample::config();
+        config.telemetry.otel = Some(OtelConfig {
+            url: "http://h:4318".to_owned(),
+            resource: pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+            provider: None,
+            spans: OtelSpans::Slow,
+            headers: Vec::new(),
+        });
+        let secrets = of_config(&config);
+        assert!(["a-secret-1", "a-secret-2"].iter().all(|secret| secrets.iter().any(|it| it == secret)));
+        let kept = serde_json::to_string(&plan(&config, &Redactor::of([""; 0]))).unwrap();
+        assert!(!kept.contains("a-secret-") && kept.contains("blue"), "{kept}");
     }
 
     #[test]

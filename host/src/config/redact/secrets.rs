@@ -22,6 +22,13 @@ pub(crate) fn of_config(plan: &Plan) -> Vec<String> {
     if let Some(otel) = &telemetry.otel {
         secrets.extend(of_address(&otel.url));
         secrets.extend(of_headers(&otel.headers));
+        for (name, value) in &otel.resource {
+            if is_sensitive(name) {
+                secrets.push(value.clone());
+            } else {
+                secrets.extend(of_address(value));
+            }
+        }
     }
     secrets.extend(plan.hooks.paths().flat_map(|path| of_address(path)));
     for option in &plan.services.options {

@@ -18,8 +18,9 @@ use crate::config::{
     words::{Shape, Words},
 };
 
-/// What belongs to one run, and not to its repetition: where its files go, what it listed in place of sending, what it printed.
-const OF_ONE_RUN: [&str; 9] = [
+/// What belongs to one run, and not to its repetition: where its files go, what it listed in place of sending, what it printed,
+/// and where it could be looked at.
+const OF_ONE_RUN: [&str; 11] = [
     "artifact-dir",
     "auto-plot",
     "no-auto-plot",
@@ -29,6 +30,8 @@ const OF_ONE_RUN: [&str; 9] = [
     "dry-run-output",
     "format",
     "quiet",
+    "api-port",
+    "api-host",
 ];
 
 /// What stands in front of it.
@@ -273,12 +276,12 @@ mod tests {
             "--goodput",
             "time_to_first_token:300 inter_token_latency:20",
         ];
-        let of_this_run = ["--artifact-dir", "D", "--overwrite", "--dry-run"];
+        let of_this_run = ["--artifact-dir", "D", "--overwrite", "--dry-run", "--api-port", "9000"];
         let text = written_of(&[&words[..], &of_this_run].concat());
         let read = read_text(&text);
         assert!(read.mistakes.is_empty() && read.warnings.is_empty(), "{text}: {read:?}");
         assert_eq!(line(&read), line(&read_text(&written_of(&words))));
-        let left_out = ["artifact_dir", "overwrite", "dry_run"];
+        let left_out = ["artifact_dir", "overwrite", "dry_run", "api_port"];
         assert!(left_out.iter().all(|key| !body(&text).contains(key)), "{text}");
         assert!(text.contains(r#"extra_inputs: '{"temperature":0.5}'"#), "{text}");
     }

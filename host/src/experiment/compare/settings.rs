@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::{bounded, config::yaml, report::file_names};
 
 /// Settings that may differ: what is compared and how it is reached, where results go, what is asked of them,
-/// and what is done around a run.
-const MAY_DIFFER: [&str; 28] = [
+/// who watches it, and what is done around a run.
+const MAY_DIFFER: [&str; 30] = [
     "url",
     "api_key",
     "proxy",
@@ -26,6 +26,8 @@ const MAY_DIFFER: [&str; 28] = [
     "otel_spans",
     "otel_resource_attributes",
     "gen_ai_provider",
+    "api_port",
+    "api_host",
     "before_run",
     "after_run",
     "before_phase",
@@ -38,6 +40,9 @@ const MAY_DIFFER: [&str; 28] = [
     "profile_export_prefix",
     "server_metrics_formats",
 ];
+
+/// Each request has a `traceparent`, which makes some servers do more.
+const TRACEPARENT: &str = "traceparent";
 
 /// The settings of a run by key, without those that may differ; none where it has no file of them, as older runs.
 ///
@@ -52,6 +57,10 @@ pub(super) fn read(dir: &Path) -> io::Result<BTreeMap<String, Value>> {
     let text = String::from_utf8_lossy(&bytes);
     let mut settings: BTreeMap<String, Value> =
         yaml::parse(&text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.text))?;
+    // A collector may be another one, or none. That requests are traced because of it is no small matter.
+    if settings.contains_key("otel_url") {
+        settings.insert(TRACEPARENT.to_owned(), true.into());
+    }
     settings.retain(|key, _| !MAY_DIFFER.contains(&key.as_str()));
     Ok(settings)
 }
@@ -67,5 +76,19 @@ mod tests {
         std::fs::write(dir.path().join(file_names::SETTINGS), text).unwrap();
         let settings = read(dir.path()).unwrap();
         assert_eq!(settings.keys().collect::<Vec<_>>(), ["header", "osl"]);
+    }
+    #[test]
+    fn a_collector_and_whoever_watches_may_differ_and_what_requests_are_told_of_traces_may_not() {
+        let read_text = |text: &str| {
+            let dir = tempfile::tempdir().unwrap();
+            std::fs::write(dir.path().join(file_names::SETTINGS), text).unwrap();
+            read(dir.path()).unwrap()
+        };
+        let traced = read_text("traceparent: true\nosl: 4\n");
+        assert_eq!(
+            traced,
+            read_text("otel_url: http://h:4318\nosl: 4\napi_port: 9000\napi_host: 127.0.0.1\n")
+        );
+        assert_ne!(traced, read_text("osl: 4\n"));
     }
 }
