@@ -110,8 +110,8 @@ impl Prober {
         }
     }
 
-    /// Several probes of each target, one after the other, none of which begins after the deadline. One that fails is not asked again, since each may take as long as the
-    /// timeout.
+    /// Several probes of each target, one after the other, none of which begins after the deadline. One that fails is not asked
+    /// again, since each may take as long as the timeout.
     fn probe_in_a_row(&mut self, time: ProbeTime, deadline_ns: u64) {
         for at in 0..self.targets.len() {
             for number in 0..self.probes {
