@@ -156,6 +156,7 @@ mod tests {
         "--otel-url h --otel-resource-attributes a",
         "read value 1 of `--otel-resource-attributes`: it is not `KEY=VALUE`"
     )]
+    #[case("--otel-url h?a=1", "send telemetry to `h?a=1`: it has a query")]
     #[case("--otel-url unix:///s", "send telemetry to `unix:///s`: it is sent over TCP only")]
     fn what_makes_no_sense_is_told(#[case] line: &str, #[case] text: &str) {
         assert_eq!(read(line).unwrap_err().to_string(), text);

@@ -72,15 +72,22 @@ impl Client {
     /// The client of the collector that the options name; none where they name none.
     ///
     /// # Errors
-    /// `config`, when it is no URL.
+    /// `config`, when it is no URL that a path can be appended to.
     pub(crate) fn new(options: &Options) -> Result<Option<Self>> {
         if options.url.is_empty() {
             return Ok(None);
         }
         let url = Url::parse(&options.url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-        if url.is_none() {
+        let Some(url) = url else {
             return Err(PluginError::config("send telemetry: `url` is no address of HTTP")
                 .hint("write it as in `http://localhost:4318`"));
+        };
+        // A path is appended to it.
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(PluginError::config("send telemetry: `url` has a query or a fragment").hint(
+                "leave out what stands from `?` or `#` on, and give keys in `OTEL_EXPORTER_OTLP_HEADERS`, as \
+                 `authorization=Bearer%20KEY`",
+            ));
         }
         let config = Agent::config_builder()
             .http_status_as_error(false)
@@ -97,8 +104,7 @@ impl Client {
 
     /// The collector's address, without what may be secret.
     pub(crate) fn name(&self) -> String {
-        let base = self.base.split(['?', '#']).next().unwrap_or_default();
-        let (scheme, rest) = base.split_at(base.find("://").map_or(0, |at| at + "://".len()));
+        let (scheme, rest) = self.base.split_at(self.base.find("://").map_or(0, |at| at + "://".len()));
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
         format!("{scheme}{host}{path}")
@@ -213,11 +219,18 @@ mod tests {
 
     #[test]
     fn the_name_holds_no_secret() {
-        let url = "http://me:pw@h:4318/otlp?key=x".to_owned();
+        let url = "http://me:pw@h:4318/otlp".to_owned();
         let client = Client::new(&Options { url, ..Options::default() }).unwrap().unwrap();
         assert_eq!(client.name(), "http://h:4318/otlp");
         assert!(Client::new(&Options::default()).unwrap().is_none());
-        let wrong = Options { url: "localhost".into(), ..Options::default() };
-        assert!(!Client::new(&wrong).unwrap_err().hint.is_empty());
+    }
+
+    #[test]
+    fn an_address_that_no_path_can_be_appended_to_is_refused() {
+        for url in ["localhost", "http://h:4318/?key=topsecret", "http://h:4318/#topsecret"] {
+            let error = Client::new(&Options { url: url.to_owned(), ..Options::default() }).unwrap_err();
+            assert!(!error.hint.is_empty(), "{url}");
+            assert!(!error.to_string().contains("topsecret"), "{error}");
+        }
     }
 }
