@@ -219,6 +219,8 @@ fn keys_of_the_collector_are_shown_nowhere() {
 #[case("--otel-spans all", "`--otel-spans` requires `--otel-url`")]
 #[case("--otel-url h --otel-resource-attributes team", "it is not `KEY=VALUE`")]
 #[case("--otel-url h --otel-spans some", "--otel-spans")]
+#[case("--traceparent -H traceparent:00-a-b-01", "its `traceparent` would go out")]
+#[case("--otel-url http://h:4318/?tenant=a", "it has a query")]
 #[case("--otel-url unix:///run/c.sock", "it is sent over TCP only")]
 fn what_makes_no_sense_is_refused(#[case] flags: &str, #[case] says: &str) {
     let run = Tool::profile_at("http://127.0.0.1:9").args(flags.split(' ')).run();

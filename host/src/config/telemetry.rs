@@ -2,6 +2,7 @@
 
 use super::{
     error::{ConfigError, NamedUrlError},
+    pairs,
     problems::Problems,
     spec::{Origin, RunSpec},
     telemetry_error::TelemetryError,
@@ -26,6 +27,7 @@ pub(super) fn telemetry(spec: &RunSpec, problems: &mut Problems) -> TelemetryCon
     problems.require(&spec.gen_ai_provider, &spec.otel_url);
     let interval_s = spec.network_latency_ping_interval.value().unwrap_or(PING_INTERVAL_S);
     let otel = otel(spec, problems);
+    own_trace(spec, problems);
     TelemetryConfig {
         network_latency: spec.network_latency.is_given().then_some(NetworkLatencyConfig { interval_s }),
         gpus: gpus(spec, problems),
@@ -79,6 +81,22 @@ fn otel(spec: &RunSpec, problems: &mut Problems) -> Option<OtelConfig> {
     })
 }
 
+/// A trace of the user's own would go out, and another one would be recorded.
+fn own_trace(spec: &RunSpec, problems: &mut Problems) {
+    let Some(with) = spec.traceparent.origin().or(spec.otel_url.origin()) else { return };
+    let is_it = |name: &str| name.eq_ignore_ascii_case("traceparent");
+    // What else is wrong with headers is told with the target.
+    let headers = pairs::headers(&spec.header).unwrap_or_default();
+    let is_in_all = headers.iter().any(|(name, _)| is_it(name));
+    let is_in_sessions = spec.session_header.get().is_some_and(|names| names.iter().any(|name| is_it(name)));
+    let of_all = spec.header.origin().filter(|_| is_in_all);
+    let of_sessions = spec.session_header.origin().filter(|_| is_in_sessions);
+    for flag in of_all.into_iter().chain(of_sessions) {
+        let reason = "its `traceparent` would go out in place of the one that the records have";
+        problems.push(ConfigError::Clash { flag: flag.into(), with: with.into(), reason });
+    }
+}
+
 fn attributes(spec: &RunSpec, problems: &mut Problems) -> Vec<(String, String)> {
     let Some((texts, by)) = spec.otel_resource_attributes.given() else { return Vec::new() };
     let pair = |(position, text): (usize, &String)| {
@@ -107,6 +125,12 @@ mod tests {
         let mut problems = Problems::default();
         let config = telemetry(&spec(line), &mut problems);
         problems.finish().map(|()| config)
+    }
+
+    #[test]
+    fn a_trace_of_the_users_own_goes_with_none_of_ours() {
+        assert!(!read("--header traceparent:00-a-b-01").unwrap().traceparent);
+        assert!(read("--traceparent --header tracestate:a=b").unwrap().traceparent);
     }
 
     #[test]
@@ -155,6 +179,15 @@ mod tests {
         "--otel-url h --otel-resource-attributes a",
         "read value 1 of `--otel-resource-attributes`: it is not `KEY=VALUE`"
     )]
+    #[case(
+        "--otel-url h --header Traceparent:00-a-b-01",
+        "use `--header` together with `--otel-url`: its `traceparent` would go out in place of the one that the records have"
+    )]
+    #[case(
+        "--traceparent --session-header traceparent",
+        "use `--session-header` together with `--traceparent`: its `traceparent` would go out in place of the one that the records have"
+    )]
+    #[case("--otel-url h?a=1", "send telemetry to `h?a=1`: it has a query")]
     #[case("--otel-url unix:///s", "send telemetry to `unix:///s`: it is sent over TCP only")]
     fn what_makes_no_sense_is_told(#[case] line: &str, #[case] text: &str) {
         assert_eq!(read(line).unwrap_err().to_string(), text);

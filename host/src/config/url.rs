@@ -47,6 +47,12 @@ pub(crate) enum UrlError {
         /// As typed.
         url: String,
     },
+    /// A collector with a query, which would stand in the way of the paths of its signals.
+    #[error("send telemetry to `{url}`: it has a query")]
+    CollectorQuery {
+        /// As typed, without secrets.
+        url: String,
+    },
     /// A number, probably a port alone.
     #[error("the URL `{url}` is a number")]
     Number {
@@ -81,6 +87,9 @@ impl Explain for UrlError {
             Self::SocketCollector { .. } => {
                 "name a collector that begins with `http://`, as `http://localhost:4318`".to_owned()
             }
+            Self::CollectorQuery { .. } => "leave out what stands from `?` on, and give keys in `OTEL_EXPORTER_OTLP_HEADERS`, as \
+                                            `authorization=Bearer%20KEY`"
+                .to_owned(),
             Self::SocketPage { .. } => "leave it out, or name a page that begins with `http://`".to_owned(),
             Self::Scheme { .. } => "give an address that begins with `http://`, `https://` or `unix://`".to_owned(),
         }
@@ -141,6 +150,9 @@ pub(crate) fn parse_collector(text: &str) -> Result<BaseUrl, UrlError> {
     let base = parse_base(text)?;
     if socket_of(&base.url).is_some() {
         return Err(UrlError::SocketCollector { url: redact::url(text.trim()) });
+    }
+    if base.url.contains('?') {
+        return Err(UrlError::CollectorQuery { url: redact::url(text.trim()) });
     }
     let signal = ["/v1/metrics", "/v1/traces"].into_iter().find_map(|path| base.url.strip_suffix(path));
     let url = signal.unwrap_or(&base.url).trim_end_matches('/').to_owned();

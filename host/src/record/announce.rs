@@ -26,6 +26,9 @@ impl Addresses {
     }
 }
 
+/// Spans of one message. Each may hold thousands of gaps.
+const SPANS_A_MESSAGE: usize = 250;
+
 /// Records that services have not been told of yet. Nothing is kept that nobody listens to.
 pub(super) struct Announcement<'a> {
     bus: &'a Bus,
@@ -47,6 +50,9 @@ impl<'a> Announcement<'a> {
         }
         if self.bus.has_listener(RequestSpanBatch::TYPE) {
             self.spans.spans.push(self.addresses.span(record, kind));
+            if self.spans.spans.len() >= SPANS_A_MESSAGE {
+                self.bus.send(&std::mem::take(&mut self.spans));
+            }
         }
     }
 

@@ -119,9 +119,13 @@ impl Collector {
     /// Keeps the guesses that are right, and NVIDIA's library where it is wanted. Where nothing was found, what was tried stays, to
     /// say why.
     fn search(&mut self) {
-        let guesses: Vec<Source> = self.guesses.iter().map(|url| Source::page(url)).collect();
-        let (right, wrong): (Vec<Source>, Vec<Source>) =
-            guesses.into_iter().partition(|source| source.ask(self.host).error.is_none());
+        let host = self.host;
+        let mut guesses: Vec<Source> = self.guesses.iter().map(|url| Source::page(url)).collect();
+        let answers = at_once(&mut guesses, |source| source.ask(host).error.is_none());
+        let (mut right, mut wrong) = (Vec::new(), Vec::new());
+        for (guess, is_right) in guesses.into_iter().zip(answers) {
+            if is_right { right.push(guess) } else { wrong.push(guess) }
+        }
         let found_none = right.is_empty() && self.sources.is_empty();
         self.sources.extend(right);
         let is_wanted = match self.nvml {
@@ -144,21 +148,9 @@ impl Collector {
 
     /// Asks all sources at the same time, so that a slow one does not shift the others' instants.
     fn read(&mut self) {
-        let (host, sources) = (self.host, self.sources.len());
-        let left = Mutex::new(self.sources.iter_mut());
-        let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
-        let ask = || std::iter::from_fn(next).filter_map(|source| source.read(host)).collect::<Vec<_>>();
-        let mut samples: Vec<GpuTelemetrySample> = thread::scope(|scope| {
-            // Where there is no thread left, this one takes what the others leave.
-            let others: Vec<_> =
-                (1..sources).map_while(|_| thread::Builder::new().spawn_scoped(scope, ask).ok()).collect();
-            let mut samples = ask();
-            for other in others {
-                // A panic ends this thread, too, and `stop` reports it.
-                samples.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
-            }
-            samples
-        });
+        let host = self.host;
+        let answers = at_once(&mut self.sources, |source| source.read(host));
+        let mut samples: Vec<GpuTelemetrySample> = answers.into_iter().flatten().collect();
         samples.sort_by_key(|sample| sample.at_ns);
         if !samples.is_empty() {
             self.waiting.push_back(GpuTelemetryBatch { samples });
@@ -193,4 +185,25 @@ impl Collector {
             self.publish();
         }
     }
+}
+
+/// Asks all sources at the same time, so that a slow one does not hold up the others. Answers stand in the order of the sources.
+fn at_once<T: Send>(sources: &mut [Source], ask: impl Fn(&mut Source) -> T + Sync) -> Vec<T> {
+    let count = sources.len();
+    let left = Mutex::new(sources.iter_mut().enumerate());
+    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || std::iter::from_fn(next).map(|(at, source)| (at, ask(source))).collect::<Vec<_>>();
+    let mut answers: Vec<(usize, T)> = thread::scope(|scope| {
+        // Where there is no thread left, this one takes what the others leave.
+        let others: Vec<_> =
+            (1..count).map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
+        let mut answers = work();
+        for other in others {
+            // A panic ends this thread, too, and `stop` reports it.
+            answers.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        answers
+    });
+    answers.sort_by_key(|(at, _)| *at);
+    answers.into_iter().map(|(_, answer)| answer).collect()
 }

@@ -105,7 +105,8 @@ impl Service for GpuTelemetry {
     fn stop(&mut self, deadline: Duration) -> Result<()> {
         // A little earlier than asked for, so that the host gets its answer within the deadline.
         let deadline = deadline.mul_f64(0.9);
-        let left_ns = u64::try_from(deadline.as_nanos()).unwrap_or(u64::MAX);
+        // Earlier still for the thread, so that it has ended when the waiting is over.
+        let left_ns = u64::try_from(deadline.mul_f64(0.8).as_nanos()).unwrap_or(u64::MAX);
         self.tell(Command::Stop { deadline_ns: self.host.now_ns().saturating_add(left_ns) });
         let Some(thread) = self.thread.take() else { return Ok(()) };
         if thread.ended.recv_timeout(deadline) == Err(RecvTimeoutError::Timeout) {

@@ -39,11 +39,18 @@ impl Library {
     /// What every GPU says now. What one of them does not know is left out.
     ///
     /// # Errors
-    /// The driver does not answer.
+    /// The driver does not answer, or there is no GPU that can be read.
     pub(crate) fn read(&self) -> Result<Vec<GpuReading>, ErrorDetails> {
         let count = self.nvml.device_count().map_err(|error| failure(&error))?;
-        let devices = (0..count).filter_map(|index| Some((index, self.nvml.device_by_index(index).ok()?)));
-        Ok(devices.map(|(index, device)| self.reading(index, &device)).collect())
+        let mut readings = Vec::new();
+        let mut refused = None;
+        for index in 0..count {
+            match self.nvml.device_by_index(index) {
+                Ok(device) => readings.push(self.reading(index, &device)),
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        if readings.is_empty() { Err(no_gpus(refused.as_ref())) } else { Ok(readings) }
     }
 
     fn reading(&self, index: u32, device: &Device<'_>) -> GpuReading {
@@ -97,6 +104,15 @@ fn failure(error: &NvmlError) -> ErrorDetails {
     ErrorDetails { kind: kind.to_owned(), message, hint: hint.to_owned(), ..ErrorDetails::default() }
 }
 
+/// The library runs, and has no GPU to show; why, as its first GPU says.
+fn no_gpus(refused: Option<&NvmlError>) -> ErrorDetails {
+    let message = match refused {
+        Some(error) => format!("NVIDIA's library shows no GPU: {error}"),
+        None => "NVIDIA's library knows of no GPU".to_owned(),
+    };
+    ErrorDetails { kind: "no_gpus".to_owned(), message, ..ErrorDetails::default() }
+}
+
 const NO_LIBRARY: &str = "it comes with NVIDIA's driver; the GPUs of another machine are read from its DCGM exporter: \
                           `--gpu-telemetry http://HOST:9400/metrics`";
 
@@ -109,5 +125,13 @@ mod tests {
         let error = Library::load("/nowhere/libnvidia-ml.so.1").unwrap_err();
         assert_eq!(error.kind, "no_library");
         assert!(error.hint.contains("--gpu-telemetry"), "{error:?}");
+    }
+
+    #[test]
+    fn no_gpu_is_an_error_with_what_the_first_one_says() {
+        let error = no_gpus(Some(&NvmlError::NoPermission));
+        assert_eq!(error.kind, "no_gpus");
+        assert!(error.message.contains(&NvmlError::NoPermission.to_string()), "{error:?}");
+        assert!(no_gpus(None).message.contains("no GPU"));
     }
 }

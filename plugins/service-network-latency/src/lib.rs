@@ -72,8 +72,10 @@ impl Service for NetworkLatency {
             })
             .map_err(|error| PluginError::io(format!("start the probing thread: {error}")))?;
         let (done, is_done) = mpsc::sync_channel(1);
+        let patience_ns = u64::try_from(PATIENCE.as_nanos()).unwrap_or(u64::MAX);
+        let deadline_ns = self.host.now_ns().saturating_add(patience_ns);
         // The thread waits for it.
-        let _ = commands.send(Command::Begin(done));
+        let _ = commands.send(Command::Begin { deadline_ns, done });
         self.thread = Some(Thread { commands, ended, handle });
         let _ = is_done.recv_timeout(PATIENCE);
         Ok(())

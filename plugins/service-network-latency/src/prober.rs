@@ -16,8 +16,13 @@ use crate::{options::Options, target::Target};
 /// What the thread is told.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Probe before the run, and say when that is over.
-    Begin(SyncSender<()>),
+    /// Probe before the run until this instant, and say when that is over.
+    Begin {
+        /// Nanoseconds since the run's start. The load may begin then, so that no probe begins later.
+        deadline_ns: u64,
+        /// Where it is said.
+        done: SyncSender<()>,
+    },
     /// Probe at every interval.
     PhaseStarted,
     /// Probe no more.
@@ -71,8 +76,8 @@ impl Prober {
         let mut next_ns = None;
         loop {
             match self.next(commands, next_ns) {
-                Ok(Command::Begin(done)) => {
-                    self.probe_in_a_row(ProbeTime::Before, u64::MAX);
+                Ok(Command::Begin { deadline_ns, done }) => {
+                    self.probe_in_a_row(ProbeTime::Before, deadline_ns);
                     // Whoever waited may have given up.
                     let _ = done.send(());
                 }
@@ -105,16 +110,16 @@ impl Prober {
         }
     }
 
-    /// Several probes of each target, one after the other. One that fails is not asked again, since each may take as long as the
-    /// timeout.
+    /// Several probes of each target, one after the other, none of which begins after the deadline. One that fails is not asked
+    /// again, since each may take as long as the timeout.
     fn probe_in_a_row(&mut self, time: ProbeTime, deadline_ns: u64) {
         for at in 0..self.targets.len() {
             for number in 0..self.probes {
-                if self.host.now_ns() >= deadline_ns {
-                    break;
-                }
                 if number > 0 {
                     thread::sleep(PAUSE);
+                }
+                if self.host.now_ns() >= deadline_ns {
+                    break;
                 }
                 if !self.probe(at, time) {
                     break;

@@ -21,6 +21,39 @@ pub(crate) enum Signal {
     Traces,
 }
 
+impl Signal {
+    /// Where it is sent, below the collector's base URL.
+    fn path(self) -> &'static str {
+        match self {
+            Self::Metrics => "v1/metrics",
+            Self::Traces => "v1/traces",
+        }
+    }
+}
+
+/// What became of a request to the collector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// The collector has it.
+    Taken {
+        /// But for so many spans or data points, which must not be sent again.
+        refused: u64,
+    },
+    /// It is refused for good, and must not be sent again.
+    Refused,
+    /// The collector may take it later.
+    Busy,
+    /// Nobody answered, or not in time. It may be sent later; now nothing else would arrive, either.
+    Unreached,
+}
+
+/// The same, and what is wrong, where something is.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) fate: Fate,
+    pub(crate) error: Option<ErrorDetails>,
+}
+
 /// A client of one collector.
 pub(crate) struct Client {
     agent: Agent,
@@ -39,15 +72,22 @@ impl Client {
     /// The client of the collector that the options name; none where they name none.
     ///
     /// # Errors
-    /// `config`, when it is no URL.
+    /// `config`, when it is no URL that a path can be appended to.
     pub(crate) fn new(options: &Options) -> Result<Option<Self>> {
         if options.url.is_empty() {
             return Ok(None);
         }
         let url = Url::parse(&options.url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-        if url.is_none() {
+        let Some(url) = url else {
             return Err(PluginError::config("send telemetry: `url` is no address of HTTP")
                 .hint("write it as in `http://localhost:4318`"));
+        };
+        // A path is appended to it.
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(PluginError::config("send telemetry: `url` has a query or a fragment").hint(
+                "leave out what stands from `?` or `#` on, and give keys in `OTEL_EXPORTER_OTLP_HEADERS`, as \
+                 `authorization=Bearer%20KEY`",
+            ));
         }
         let config = Agent::config_builder()
             .http_status_as_error(false)
@@ -64,56 +104,74 @@ impl Client {
 
     /// The collector's address, without what may be secret.
     pub(crate) fn name(&self) -> String {
-        let base = self.base.split(['?', '#']).next().unwrap_or_default();
-        let (scheme, rest) = base.split_at(base.find("://").map_or(0, |at| at + "://".len()));
+        let (scheme, rest) = self.base.split_at(self.base.find("://").map_or(0, |at| at + "://".len()));
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
         format!("{scheme}{host}{path}")
     }
 
     /// Posts a request to the collector, which has `timeout` for it.
-    ///
-    /// # Errors
-    /// It did not take it.
-    pub(crate) fn post(&self, signal: Signal, body: &Value, timeout: Duration) -> Result<(), ErrorDetails> {
-        let path = match signal {
-            Signal::Metrics => "v1/metrics",
-            Signal::Traces => "v1/traces",
-        };
+    pub(crate) fn post(&self, signal: Signal, body: &Value, timeout: Duration) -> Answer {
+        let path = signal.path();
         let request = self.agent.post(format!("{}/{path}", self.base));
         let request = self.headers.iter().fold(request, |request, (name, value)| request.header(name, value));
         let request = request.config().timeout_global(Some(timeout.min(TIMEOUT))).build();
         let answer = request.header("content-type", "application/json").send(body.to_string());
-        let mut answer = answer.map_err(|error| failure(&error))?;
+        let mut answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => return Answer { fate: Fate::Unreached, error: Some(failure(&error)) },
+        };
         let status = answer.status();
         if status.is_success() {
             return partial(&answer.body_mut().read_to_string().unwrap_or_default());
         }
-        let hint = match status.as_u16() {
-            401 | 403 => "give its key in `OTEL_EXPORTER_OTLP_HEADERS`, as `authorization=Bearer%20KEY`",
-            404 | 405 => "give the base URL of an OTLP receiver over HTTP, as `http://localhost:4318`",
-            415 => "it takes no JSON: put an OpenTelemetry collector in between",
-            _ => "",
-        };
+        let message = format!("it answers `/{path}` with {status}");
         let code = Some(status.as_u16().into());
-        Err(ErrorDetails { code, ..details("http_status", format!("it answers {status}"), hint) })
+        let error = ErrorDetails { code, ..details("http_status", message, hint(signal, status.as_u16())) };
+        Answer { fate: fate(status.as_u16()), error: Some(error) }
+    }
+}
+
+/// What a collector that answers with an error thinks of another try.
+/// Source: <https://opentelemetry.io/docs/specs/otlp/#retryable-response-codes>.
+fn fate(status: u16) -> Fate {
+    match status {
+        429 | 502 | 503 | 504 => Fate::Busy,
+        _ => Fate::Refused,
+    }
+}
+
+fn hint(signal: Signal, status: u16) -> &'static str {
+    match (status, signal) {
+        (401 | 403, _) => "give its key in `OTEL_EXPORTER_OTLP_HEADERS`, as `authorization=Bearer%20KEY`",
+        (404 | 405, Signal::Metrics) => {
+            "either it takes spans only, or its address is wrong: give the base URL of an OTLP receiver over HTTP, as \
+             `http://localhost:4318`"
+        }
+        (404 | 405, Signal::Traces) => {
+            "either it takes metrics only (`--otel-spans none` sends no spans), or its address is wrong: give the base URL of an \
+             OTLP receiver over HTTP, as `http://localhost:4318`"
+        }
+        (415, _) => "it takes no JSON: put an OpenTelemetry collector in between",
+        _ => "",
     }
 }
 
 /// A collector may take a request and refuse a part of it.
-fn partial(body: &str) -> Result<(), ErrorDetails> {
-    let Ok(body) = serde_json::from_str::<Value>(body) else { return Ok(()) };
-    let refused = &body["partialSuccess"];
+/// Source: <https://opentelemetry.io/docs/specs/otlp/#partial-success-1>.
+fn partial(body: &str) -> Answer {
+    let body: Value = serde_json::from_str(body).unwrap_or_default();
+    let partial = &body["partialSuccess"];
     let count = |key: &str| {
-        let count = &refused[key];
+        let count = &partial[key];
         count.as_u64().or_else(|| count.as_str()?.parse().ok()).unwrap_or(0)
     };
-    let count = count("rejectedSpans").max(count("rejectedDataPoints"));
-    if count == 0 {
-        return Ok(());
-    }
-    let why = refused["errorMessage"].as_str().unwrap_or("no reason given");
-    Err(details("refused", format!("it refuses {count} of what it was sent: {why}"), ""))
+    let refused = count("rejectedSpans").max(count("rejectedDataPoints"));
+    let error = (refused > 0).then(|| {
+        let why = partial["errorMessage"].as_str().unwrap_or("no reason given");
+        details("refused", format!("it refuses {refused} of what it was sent: {why}"), "")
+    });
+    Answer { fate: Fate::Taken { refused }, error }
 }
 
 fn failure(error: &ureq::Error) -> ErrorDetails {
@@ -143,20 +201,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_that_is_refused_is_a_failure() {
-        assert!(partial("{}").is_ok() && partial("").is_ok() && partial(r#"{"partialSuccess":{}}"#).is_ok());
-        let refused =
-            partial(r#"{"partialSuccess":{"rejectedSpans":"3","errorMessage":"too old"}}"#).unwrap_err();
-        assert_eq!(refused.message, "it refuses 3 of what it was sent: too old");
+    fn a_part_that_is_refused_is_counted() {
+        for whole in ["", "{}", r#"{"partialSuccess":{}}"#] {
+            let answer = partial(whole);
+            assert_eq!((answer.fate, answer.error.is_none()), (Fate::Taken { refused: 0 }, true), "{whole}");
+        }
+        let answer = partial(r#"{"partialSuccess":{"rejectedSpans":"3","errorMessage":"too old"}}"#);
+        assert_eq!(answer.fate, Fate::Taken { refused: 3 });
+        assert_eq!(answer.error.unwrap().message, "it refuses 3 of what it was sent: too old");
+    }
+
+    #[test]
+    fn only_a_busy_collector_is_sent_the_same_again() {
+        assert_eq!([429, 502, 503, 504].map(fate), [Fate::Busy; 4]);
+        assert_eq!([400, 401, 404, 413, 500].map(fate), [Fate::Refused; 5]);
     }
 
     #[test]
     fn the_name_holds_no_secret() {
-        let url = "http://me:pw@h:4318/otlp?key=x".to_owned();
+        let url = "http://me:pw@h:4318/otlp".to_owned();
         let client = Client::new(&Options { url, ..Options::default() }).unwrap().unwrap();
         assert_eq!(client.name(), "http://h:4318/otlp");
         assert!(Client::new(&Options::default()).unwrap().is_none());
-        let wrong = Options { url: "localhost".into(), ..Options::default() };
-        assert!(!Client::new(&wrong).unwrap_err().hint.is_empty());
+    }
+
+    #[test]
+    fn an_address_that_no_path_can_be_appended_to_is_refused() {
+        for url in ["localhost", "http://h:4318/?key=topsecret", "http://h:4318/#topsecret"] {
+            let error = Client::new(&Options { url: url.to_owned(), ..Options::default() }).unwrap_err();
+            assert!(!error.hint.is_empty(), "{url}");
+            assert!(!error.to_string().contains("topsecret"), "{error}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::{
     Known, TARGET,
-    client::{Client, Signal, TIMEOUT},
+    client::{Answer, Client, Fate, Signal, TIMEOUT},
     options::Options,
     otlp,
     run::Run,
@@ -76,11 +76,11 @@ impl Exporter {
         }
     }
 
-    /// Sends where the sums are, and spans as long as the collector takes them in time.
+    /// Sends where the sums are, and spans as long as the collector answers in time. It may take one of the two only.
     fn report(&self) {
         let began_ns = self.host.now_ns();
         let in_time = || Duration::from_nanos(self.host.now_ns().saturating_sub(began_ns)) < self.interval;
-        let mut goes_on = self.send_metrics(TIMEOUT);
+        let mut goes_on = self.send_metrics(TIMEOUT) != Fate::Unreached;
         while goes_on && in_time() {
             goes_on = self.send_spans(TIMEOUT);
         }
@@ -94,58 +94,74 @@ impl Exporter {
             left.saturating_sub(Duration::from_nanos(passed))
         };
         self.known().spans.finish();
-        let is_complete = self.send_metrics(time_left());
-        self.known().outcome.is_complete = is_complete;
-        while is_complete && self.send_spans(time_left()) {}
+        let metrics = self.send_metrics(time_left());
+        self.known().outcome.is_complete = metrics == Fate::Taken { refused: 0 };
+        let mut goes_on = metrics != Fate::Unreached;
+        while goes_on {
+            goes_on = self.send_spans(time_left());
+        }
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the collector has the metrics.
-    fn send_metrics(&self, timeout: Duration) -> bool {
+    fn send_metrics(&self, timeout: Duration) -> Fate {
         let metrics = self.known().metrics.json(&self.run, self.host.now_ns());
         if metrics.is_empty() {
-            return true;
+            return Fate::Taken { refused: 0 };
         }
         self.post(Signal::Metrics, &otlp::metrics(&self.resource, &metrics), timeout)
     }
 
-    /// Sends some spans. Whether there were any, and the collector has them.
+    /// Sends some spans. Whether there were any, and more are worth sending now.
     fn send_spans(&self, timeout: Duration) -> bool {
         let spans = self.known().spans.take(SPANS_A_REQUEST);
         if spans.is_empty() {
             return false;
         }
-        let is_taken = self.post(Signal::Traces, &otlp::spans(&self.resource, &spans, &self.run), timeout);
-        if is_taken {
-            self.known().outcome.spans_sent += spans.len() as u64;
-        } else {
-            self.known().spans.put_back(spans);
+        let count = spans.len() as u64;
+        let fate = self.post(Signal::Traces, &otlp::spans(&self.resource, &spans, &self.run), timeout);
+        let mut known = self.known();
+        match fate {
+            Fate::Taken { refused } => {
+                let refused = refused.min(count);
+                known.outcome.spans_sent += count - refused;
+                known.outcome.spans_dropped += refused;
+                true
+            }
+            Fate::Refused => {
+                known.outcome.spans_dropped += count;
+                true
+            }
+            Fate::Busy | Fate::Unreached => {
+                known.spans.put_back(spans);
+                false
+            }
         }
-        is_taken
     }
 
-    fn post(&self, signal: Signal, body: &Value, timeout: Duration) -> bool {
+    fn post(&self, signal: Signal, body: &Value, timeout: Duration) -> Fate {
         if timeout.is_zero() {
-            return false;
+            return Fate::Unreached;
         }
-        let taken = self.client.post(signal, body, timeout);
+        let Answer { fate, error } = self.client.post(signal, body, timeout);
         let outcome = &mut self.known().outcome;
-        let Err(error) = taken else {
+        if matches!(fate, Fate::Taken { .. }) {
             outcome.delivered += 1;
-            return true;
-        };
-        if outcome.failed == 0 {
-            self.host.log(LogLevel::Info, TARGET, || said(&error));
+        } else {
+            outcome.failed += 1;
         }
-        outcome.failed += 1;
-        outcome.error = Some(error);
-        false
+        if let Some(error) = error {
+            if outcome.error.is_none() {
+                self.host.log(LogLevel::Info, TARGET, || said(&error));
+            }
+            outcome.error = Some(error);
+        }
+        fate
     }
 }
 
 fn said(error: &ErrorDetails) -> String {
-    format!("the collector does not take telemetry ({}); the run goes on without it", error.message)
+    format!("the collector does not take all telemetry ({}); the run goes on without it", error.message)
 }

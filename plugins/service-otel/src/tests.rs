@@ -9,6 +9,7 @@ use prony_plugin_api::{
     telemetry::RequestSpan,
     testing::{ScriptedHost, TestService},
 };
+use rstest::rstest;
 use serde_json::Value;
 
 use crate::*;
@@ -24,6 +25,11 @@ type Seen = Arc<Mutex<Vec<(String, Value)>>>;
 
 /// A collector that answers with this status.
 fn collector(status: &'static str) -> (String, Seen) {
+    answering(move |_| (status, "{}"))
+}
+
+/// A collector that answers to a path with a status and a body.
+fn answering(answer: impl Fn(&str) -> (&'static str, &'static str) + Send + 'static) -> (String, Seen) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let seen = Seen::default();
@@ -45,9 +51,14 @@ fn collector(status: &'static str) -> (String, Seen) {
             let length = head.iter().find_map(|line| line.strip_prefix("content-length:"));
             let mut body = vec![0; length.unwrap().trim().parse().unwrap()];
             reader.read_exact(&mut body).unwrap();
+            let (status, said) = answer(&path);
             kept.lock().unwrap().push((path, serde_json::from_slice(&body).unwrap()));
-            write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{{}}")
-                .unwrap();
+            let length = said.len();
+            write!(
+                stream,
+                "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{said}"
+            )
+            .unwrap();
         }
     });
     (url, seen)
@@ -118,6 +129,36 @@ fn a_collector_that_refuses_is_said_with_what_to_do() {
     let error = export(&url, "none", 1).error.unwrap();
     assert_eq!(error.code, Some(401));
     assert!(error.hint.contains("OTEL_EXPORTER_OTLP_HEADERS"), "{error:?}");
+}
+
+#[test]
+fn a_receiver_of_traces_only_gets_all_spans() {
+    let (url, _) =
+        answering(|path| if path == "/v1/traces" { ("200 OK", "{}") } else { ("404 Not Found", "") });
+    let export = export(&url, "all", 20);
+    assert_eq!((export.delivered, export.failed, export.is_complete), (1, 1, false), "{export:?}");
+    assert_eq!((export.spans_sent, export.spans_dropped), (20, 0));
+    assert!(export.error.unwrap().hint.contains("spans only"));
+}
+
+/// What is refused is lost and not sent again.
+#[rstest]
+#[case::a_part("200 OK", r#"{"partialSuccess":{"rejectedSpans":"3"}}"#, 17, 0)]
+#[case::for_good("400 Bad Request", "{}", 0, 1)]
+#[case::for_now("503 Service Unavailable", "{}", 0, 1)]
+fn spans_that_are_refused_are_counted_and_the_metrics_are_there(
+    #[case] status: &'static str,
+    #[case] said: &'static str,
+    #[case] sent: u64,
+    #[case] failed: u64,
+) {
+    let (url, seen) =
+        answering(move |path| if path == "/v1/traces" { (status, said) } else { ("200 OK", "{}") });
+    let export = export(&url, "all", 20);
+    assert_eq!((export.spans_sent, export.spans_dropped), (sent, 20 - sent), "{export:?}");
+    assert_eq!((export.failed, export.is_complete), (failed, true), "{export:?}");
+    assert!(export.error.is_some());
+    assert_eq!(seen.lock().unwrap().iter().filter(|(path, _)| path == "/v1/traces").count(), 1);
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub(super) const ROWS: &[Metric] = &[
     row("nvidia_energy_per_total_token", "Energy per Total Token", "mJ/token", Source::Beside(BesideFact::EnergyOfToken),
         "`nvidia_total_gpu_energy` divided by `total_isl` and `total_osl` together.")
         .needs(&[Gpus, InputTokens, OutputTokens]),
-    row("nvidia_energy_per_request", "Energy per Request", "J/request", Source::Beside(BesideFact::EnergyOfRequest),
+    row("nvidia_energy_per_request", "Energy per Request", "joules/request", Source::Beside(BesideFact::EnergyOfRequest),
         "`nvidia_total_gpu_energy` divided by `request_count`: those that failed are paid with it.")
         .needs(&[Gpus]).shown(),
     row("nvidia_output_tokens_per_joule", "Output Tokens per Joule", "tokens/J", Source::Beside(BesideFact::TokensOfJoule),
@@ -44,7 +44,7 @@ pub(super) const ROWS: &[Metric] = &[
         Source::Beside(BesideFact::TokenThroughputOfWatt),
         "`output_token_throughput` divided by `nvidia_average_gpu_power`.")
         .needs(&[Gpus, OutputTokens]).larger_is_better(),
-    row("nvidia_goodput_per_watt", "Goodput per Watt", "requests/sec/W", Source::Beside(BesideFact::GoodputOfWatt),
+    row("nvidia_goodput_per_watt", "Goodput per Watt", "good-req/s/W", Source::Beside(BesideFact::GoodputOfWatt),
         "`goodput` divided by `nvidia_average_gpu_power`.")
         .needs(&[Gpus]).larger_is_better(),
     row("nvidia_energy_delay_product", "Energy Delay Product", "J*s", Source::Beside(BesideFact::EnergyDelay),

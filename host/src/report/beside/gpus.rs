@@ -167,11 +167,11 @@ impl Gpus {
             .collect();
         let mut endpoints = Map::new();
         for source in &self.sources {
-            let of_source = self.gpus.iter().filter(|gpu| gpu.source == source.name);
+            let of_source: Vec<&Gpu> = self.gpus.iter().filter(|gpu| gpu.source == source.name).collect();
             let gpus: Map<String, Value> =
-                of_source.map(|gpu| (format!("gpu_{}", gpu.about.gpu_index), gpu.summary(parts))).collect();
+                of_source.iter().map(|gpu| (gpu.key(&of_source), gpu.summary(parts))).collect();
             if !gpus.is_empty() {
-                endpoints.insert(short(&source.name).to_owned(), json!({ "gpus": gpus }));
+                endpoints.insert(self.key(source).to_owned(), json!({ "gpus": gpus }));
             }
         }
         Some(json!({
@@ -181,12 +181,20 @@ impl Gpus {
         }))
     }
 
+    /// What a source is called in the summary: its host and port, or its whole address where another one has these, too.
+    fn key<'a>(&self, source: &'a Source) -> &'a str {
+        let key = short(&source.name);
+        let is_alone = self.sources.iter().filter(|other| short(&other.name) == key).count() == 1;
+        if is_alone { key } else { &source.name }
+    }
+
     /// Power and other telling fields over time.
     pub(super) fn curves(&self, from_ns: RunNs, to_ns: RunNs) -> Vec<Curve> {
-        let several = self.sources.iter().filter(|source| source.readings > 0).count() > 1;
+        let gpus: Vec<&Gpu> = self.once().collect();
+        let several_hosts = gpus.windows(2).any(|pair| pair[0].about.hostname != pair[1].about.hostname);
+        let several = several_hosts || self.sources.iter().filter(|source| source.readings > 0).count() > 1;
         let curve = |name: &&'static str| {
             let field = field(name);
-            let gpus: Vec<&Gpu> = self.once().collect();
             let line = |gpu: &&Gpu| (gpu.label(several), gpu.points_in(field, from_ns, to_ns));
             let lines: Vec<_> =
                 gpus.iter().take(MOST_LINES).map(line).filter(|(_, points)| points.len() > 1).collect();
@@ -204,6 +212,16 @@ impl Gpus {
 }
 
 impl Gpu {
+    /// What it is called in the summary: by its number, and by its host and UUID as well where others of its source have the
+    /// number, too.
+    fn key(&self, of_source: &[&Self]) -> String {
+        let index = self.about.gpu_index;
+        let is_alone = of_source.iter().filter(|other| other.about.gpu_index == index).count() == 1;
+        let parts = [self.about.hostname.as_str(), self.about.uuid.as_str()];
+        let parts = parts.into_iter().filter(|part| !is_alone && !part.is_empty());
+        parts.fold(format!("gpu_{index}"), |key, part| key + "_" + part)
+    }
+
     /// What it is called where there are others.
     pub(in crate::report) fn label(&self, with_source: bool) -> String {
         let index = format!("GPU {}", self.about.gpu_index);

@@ -138,11 +138,14 @@ fn note_of_export(export: &TelemetryExport) -> Option<String> {
     let why = export.error.as_ref().map(|error| format!(" ({})", error.message)).unwrap_or_default();
     let metrics =
         if export.is_complete { "it has all metrics" } else { "the last metrics are missing there" };
+    let what = if export.failed == 0 {
+        "does not have everything".to_owned()
+    } else {
+        format!("did not take {} of {}", export.failed, counted(export.failed + export.delivered, "request"))
+    };
     Some(format!(
-        "the collector at `{}` did not take {} of {}{why}: {metrics}, {} of {} are lost. The run and its files lack nothing",
+        "the collector at `{}` {what}{why}: {metrics}, {} of {} are lost. The run and its files lack nothing",
         export.url,
-        export.failed,
-        counted(export.failed + export.delivered, "request"),
         export.spans_dropped,
         counted(export.spans_dropped + export.spans_sent, "span"),
     ))

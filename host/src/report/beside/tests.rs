@@ -100,12 +100,26 @@ fn energy_is_that_of_each_gpu_once() {
     let summary = Value::Object(beside.summary());
     let gpus = |source: &str| &summary["telemetry_data"]["endpoints"][source]["gpus"]["gpu_0"];
     assert_eq!(gpus("a:9400")["energy"]["source"], "counter");
+    let of_library = summary["telemetry_data"]["endpoints"]["nvml"]["gpus"].as_object().unwrap();
+    let names: Vec<&str> = of_library.keys().map(String::as_str).collect();
+    assert_eq!(names, ["gpu_0_GPU-a", "gpu_0_GPU-b"]);
     assert_eq!(
         summary["telemetry_data"]["summary"]["endpoints_successful"],
         json!(["http://a:9400/metrics", "nvml"])
     );
     assert_eq!(std::str::from_utf8(&lines.gpus).unwrap().lines().count(), 6);
     assert!(beside.notes().is_empty(), "{:?}", beside.notes());
+}
+
+#[test]
+fn sources_of_one_host_are_told_apart_by_their_whole_address() {
+    let watts = [(9, 100.0, None), (21, 100.0, None)];
+    let (beside, _) =
+        taken(&[gpu("http://a:9400/x", "GPU-a", &watts), gpu("http://a:9400/y", "GPU-b", &watts)]);
+    let summary = Value::Object(beside.summary());
+    for source in ["http://a:9400/x", "http://a:9400/y"] {
+        assert!(summary["telemetry_data"]["endpoints"][source]["gpus"]["gpu_0"].is_object(), "{summary}");
+    }
 }
 
 #[test]
