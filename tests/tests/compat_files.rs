@@ -383,6 +383,7 @@ fn results_for_guidellm_have_its_main_fields() {
 #[rstest]
 #[case(&["--compat", "aiperf,genai-perf"], "genai-perf")]
 #[case(&["--compat", "aiperf", "--profile-export-prefix", "a/b"], "--profile-export-prefix")]
+#[case(&["--compat", "aiperf", "--profile-export-file", "profile_export_prony.json"], "another file of a run")]
 #[case(&["--server-metrics-formats", "parquet"], "parquet")]
 #[case(&["--server-metrics-formats", "json", "--no-server-metrics"], "--no-server-metrics")]
 #[case(&["--slice-duration", "0"], "--slice-duration")]

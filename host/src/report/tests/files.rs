@@ -117,6 +117,13 @@ fn the_writers_write_the_files_that_they_name_and_no_others() {
     assert_eq!(written, named);
 }
 
+/// A prefix is refused that leads to the name of another file: all names have to be known there.
+#[test]
+fn names_that_a_prefix_must_not_lead_to_are_all_names() {
+    let unknown: Vec<&str> = possible_files().filter(|name| !Exports::FILE_NAMES.contains(name)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
 /// The first table of the README that lists the files, by the names in its first column.
 #[test]
 fn the_readme_lists_the_files_that_a_run_may_leave() {
