@@ -201,7 +201,7 @@ fn facts(report: &Report, table: &MetricTable) -> Value {
         set(key, count(key));
     }
     set("request_throughput", number("request_throughput"));
-    set("request_goodput", Value::Null);
+    set("request_goodput", json!(table.avg("request_goodput")));
     for key in ["output_throughput", "total_token_throughput", "rtfx"] {
         set(key, number(key));
     }

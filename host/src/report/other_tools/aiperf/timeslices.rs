@@ -151,6 +151,11 @@ impl Serialize for Objects<'_> {
     }
 }
 
+/// Whether a metric says something of a whole run alone: how late requests were, by the least late one of all.
+fn is_of_run(tag: &str) -> bool {
+    tag.starts_with("replay_sched_")
+}
+
 fn object(slice: &Slice, report: &Report) -> Map<String, Value> {
     let mut object = Map::new();
     object.insert("start_ns".to_owned(), report.wall_ns(slice.start_ns).into());
@@ -158,7 +163,7 @@ fn object(slice: &Slice, report: &Report) -> Map<String, Value> {
     if !slice.is_complete {
         object.insert("is_complete".to_owned(), false.into());
     }
-    object.extend(statistics::metrics(&slice.table));
+    object.extend(statistics::metrics(&slice.table).into_iter().filter(|(tag, _)| !is_of_run(tag)));
     object
 }
 
@@ -168,7 +173,8 @@ pub(super) fn write_csv(slices: &[Slice], report: &Report, out: &mut dyn Write) 
     table.write_record(["Timeslice", "Start_NS", "End_NS", "Metric", "Unit", "Stat", "Value"])?;
     for (place, slice) in slices.iter().enumerate() {
         let [start, end] = [slice.start_ns, slice.end_ns].map(|at_ns| report.wall_ns(at_ns).to_string());
-        for (metric, stats) in statistics::written(&slice.table) {
+        for (metric, stats) in statistics::written(&slice.table).filter(|(metric, _)| !is_of_run(metric.tag))
+        {
             for (key, value) in statistics::of(metric, &stats) {
                 let value = value.to_string();
                 let place = place.to_string();
