@@ -1,7 +1,8 @@
 //! `profile_export_raw.jsonl`: the bodies of requests and responses, one exchange a line, in AIPerf's shape.
 //!
 //! The recorder writes it while the run goes on, since a journal has no bodies; `prony report` leaves it as it is. It takes a gigabyte
-//! at most. What does not fit, and what the disk does not take (in time), is missing, and the report says how many lines are. Secrets are masked.
+//! at most. What does not fit, and what the disk does not take, or not in time, is missing, and the report says how many lines are.
+//! Secrets are masked.
 //!
 //! | key | meaning |
 //! |---|---|

@@ -1,4 +1,5 @@
-//! The bodies of a request and of its response, for runs that keep them: [`Bodies`]. How many of them wait to be written: [`BodyRoom`].
+//! The bodies of a request and of its response, for runs that keep them: [`Bodies`]. How many of them may wait to be written:
+//! [`BodyRoom`].
 
 use std::sync::{
     Arc,
