@@ -126,6 +126,14 @@ fn the_summary_has_aiperfs_schema() {
         .map(|phase| (phase["kind"].as_str().unwrap(), phase["type"].as_str().unwrap()))
         .collect();
     assert_eq!(phases, [("warmup", "concurrency"), ("profiling", "concurrency")]);
+    let telemetry = &summary["telemetry_data"];
+    assert!(telemetry["endpoints"].is_object() && telemetry["error_summary"].is_array(), "{telemetry}");
+    let collected = &telemetry["summary"];
+    assert!(
+        collected["endpoints_configured"].is_array() && collected["endpoints_successful"].is_array(),
+        "{telemetry}"
+    );
+    assert_eq!(collected["start_time"], summary["start_time"]);
     assert_eq!((&summary["was_cancelled"], &summary["is_complete"]), (&false.into(), &true.into()));
     let errors = summary["error_summary"].as_array().unwrap();
     let of_all: u64 = errors.iter().map(|error| error["count"].as_u64().unwrap()).sum();
@@ -184,9 +192,10 @@ fn numbers_are_those_of_aiperfs_definitions() {
 }
 
 /// The keys that AIPerf's lines always have.
-const METADATA: [&str; 14] = [
+const METADATA: [&str; 18] = [
     "session_num",
     "x_request_id",
+    "x_correlation_id",
     "conversation_id",
     "turn_index",
     "credit_issued_ns",
@@ -197,9 +206,15 @@ const METADATA: [&str; 14] = [
     "benchmark_phase",
     "phase_index",
     "phase_name",
+    "phase_kind",
     "was_cancelled",
+    "context_overflow_skip",
     "agent_depth",
+    "root_correlation_id",
 ];
+
+/// Those of them that prony does not have; the page of files says so.
+const LEFT_OUT: [&str; 2] = ["x_correlation_id", "root_correlation_id"];
 
 #[test]
 fn the_lines_are_aiperfs_and_prony_s_own_stand_beside_them() {
@@ -211,8 +226,8 @@ fn the_lines_are_aiperfs_and_prony_s_own_stand_beside_them() {
     assert_eq!((of_phase("warmup"), of_phase("profiling")), (2, 12), "the warm-up is in the one file");
     for line in &lines {
         let metadata = keys(&line["metadata"]);
-        let missing: Vec<&&str> = METADATA.iter().filter(|key| !metadata.contains(**key)).collect();
-        assert!(missing.is_empty(), "{missing:?} of {line}");
+        let missing: Vec<&str> = METADATA.into_iter().filter(|key| !metadata.contains(key)).collect();
+        assert_eq!(missing, LEFT_OUT, "{line}");
         let metrics = line["metrics"].as_object().unwrap();
         assert!(metrics.values().all(|metric| keys(metric) == BTreeSet::from(["unit", "value"])), "{line}");
         if let Some(error) = line.get("error") {
@@ -220,6 +235,8 @@ fn the_lines_are_aiperfs_and_prony_s_own_stand_beside_them() {
             assert_eq!(metrics.keys().collect::<Vec<_>>(), ["error_isl"], "{line}");
         }
     }
+    let page = include_str!("../../docs/FILES.md");
+    assert!(LEFT_OUT.iter().all(|key| page.contains(&format!("`{key}`"))));
     let plain = profile(&server, &[]);
     let own = run.read("profile_export_prony.jsonl");
     assert_eq!(own.lines().count(), plain.read("profile_export.jsonl").lines().count());
@@ -252,8 +269,10 @@ fn the_table_has_two_sections() {
 fn inputs_are_what_was_sent_and_can_be_sent_again() {
     let server = MockServer::start(["--tokens", "2"]);
     let flags = ["--num-conversations", "3", "--conversation-turn-mean", "2", "--compat", "aiperf"];
-    let run =
-        Tool::profile(&server).args(flags).args(["--osl", "2", "--isl", "12", "--no-server-metrics"]).run();
+    let run = Tool::profile(&server)
+        .args(flags)
+        .args(["--osl", "2", "--isl", "12", "--no-server-metrics", "--export-level", "raw"])
+        .run();
     let inputs = json(run.succeeds(), "inputs.json");
     let sessions = inputs["data"].as_array().unwrap();
     assert_eq!(sessions.len(), 3);
@@ -261,6 +280,21 @@ fn inputs_are_what_was_sent_and_can_be_sent_again() {
     let body = &sessions[0]["payloads"][0];
     assert_eq!((&body["model"], &body["stream"]), (&"m".into(), &true.into()));
     assert!(body["messages"][0]["content"].is_string(), "{body}");
+    let sent = lines(&run, "profile_export_raw.jsonl");
+    assert_eq!(sent.len(), 6);
+    for line in &sent {
+        let (metadata, payload) = (&line["metadata"], &line["payload"]);
+        let session =
+            sessions.iter().find(|session| session["session_id"] == metadata["conversation_id"]).unwrap();
+        let turn = usize::try_from(metadata["turn_index"].as_u64().unwrap()).unwrap();
+        let planned = &session["payloads"][turn];
+        if turn == 0 {
+            assert_eq!(payload, planned);
+        }
+        // A later request has the replies of this run as well, which a preview cannot know.
+        let last = |body: &Value| body["messages"].as_array().unwrap().last().cloned();
+        assert_eq!(last(payload), last(planned), "{line}");
+    }
     let again = Tool::profile(&server)
         .args(["--num-conversations", "3", "--no-server-metrics", "--input-file"])
         .arg(run.artifact("inputs.json"))
@@ -290,7 +324,8 @@ fn a_report_writes_them_for_an_older_run() {
 
 #[test]
 fn results_for_vllm_have_its_keys_and_a_list_entry_for_each_request() {
-    let run = profile(&server(), &["--compat", "vllm", "--export-outputs-json"]);
+    let flags = ["--compat", "vllm", "--export-outputs-json", "--goodput", "request_latency:10000"];
+    let run = profile(&server(), &flags);
     let results = json(&run, "vllm_bench.json");
     for key in ["date", "backend", "endpoint_type", "model_id", "tokenizer_id", "request_rate"] {
         assert!(results[key].is_string(), "{key}: {}", results[key]);
@@ -301,6 +336,7 @@ fn results_for_vllm_have_its_keys_and_a_list_entry_for_each_request() {
         (&results["completed"], &results["failed"], &results["num_prompts"]),
         (&9.into(), &3.into(), &12.into())
     );
+    assert_eq!(results["request_goodput"], results["request_throughput"], "all that succeeded were good");
     let of_all = ["duration", "request_throughput", "output_throughput", "total_token_throughput"];
     assert!(of_all.iter().all(|key| number(&results[key]) > 0.0), "{results}");
     for metric in ["ttft", "tpot", "itl", "e2el"] {
@@ -383,6 +419,7 @@ fn results_for_guidellm_have_its_main_fields() {
 #[rstest]
 #[case(&["--compat", "aiperf,genai-perf"], "genai-perf")]
 #[case(&["--compat", "aiperf", "--profile-export-prefix", "a/b"], "--profile-export-prefix")]
+#[case(&["--compat", "aiperf", "--profile-export-file", "profile_export_prony.json"], "another file of a run")]
 #[case(&["--server-metrics-formats", "parquet"], "parquet")]
 #[case(&["--server-metrics-formats", "json", "--no-server-metrics"], "--no-server-metrics")]
 #[case(&["--slice-duration", "0"], "--slice-duration")]

@@ -57,9 +57,15 @@ fn prefix(text: &str, by: Origin) -> Result<String, PrefixError> {
         _ if name.starts_with('.') => "it begins with a dot",
         _ if name.chars().any(char::is_control) => "it has a control character",
         _ if name.len() > MOST_BYTES => "it is too long",
+        _ if is_taken(name) => "another file of a run has such a name",
         _ => return Ok(name.to_owned()),
     };
     Err(PrefixError { by, reason })
+}
+
+/// Whether a file would take the place of another one.
+fn is_taken(prefix: &str) -> bool {
+    Exports { prefix: Some(prefix.to_owned()), ..Exports::default() }.overwritten().is_some()
 }
 
 #[cfg(test)]
@@ -96,7 +102,9 @@ mod tests {
     }
 
     #[rstest]
-    fn what_is_no_beginning_of_a_name_is_refused(#[values("a/b", "..", ".json", "a\\b")] text: &str) {
+    fn what_is_no_beginning_of_a_name_is_refused(
+        #[values("a/b", "..", ".json", "a\\b", "slices", "profile_export_prony.json")] text: &str,
+    ) {
         let mut problems = Problems::default();
         exports(&spec(&format!("--profile-export-prefix {text}")), &mut problems);
         let errors = problems.finish().unwrap_err();

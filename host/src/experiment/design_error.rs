@@ -51,6 +51,10 @@ pub(crate) enum DesignError {
     OneNumber { flag: &'static str, tag: &'static str, name: String },
     #[error("use `--convergence-stat` with `--convergence-mode distribution`, which looks at all requests")]
     StatisticOfAll,
+    #[error(
+        "use `--convergence-mode distribution` with `--export-level summary`, which leaves no lines for requests"
+    )]
+    NoRequests,
     #[error("`--between` is empty")]
     EmptyCommand,
 }
@@ -81,6 +85,7 @@ impl DesignError {
             Self::Lengths(_) => "sweep-type",
             Self::TooMany(_) => "num-profile-runs",
             Self::StatisticOfAll => "convergence-stat",
+            Self::NoRequests => "convergence-mode",
             Self::EmptyCommand => "between",
         }
     }
@@ -140,6 +145,7 @@ impl Explain for DesignError {
             }
             Self::OneNumber { .. } => "name the metric alone".to_owned(),
             Self::StatisticOfAll => "leave out `--convergence-stat`".to_owned(),
+            Self::NoRequests => "leave out `--export-level`, or use another `--convergence-mode`".to_owned(),
             Self::EmptyCommand => "give a command, or leave it out".to_owned(),
         }
     }

@@ -7,7 +7,7 @@ use super::{
     design::{Design, MOST_RUNS, Seeds},
     design_error::{DesignError, noted},
     order::Order,
-    rules::{of_one_run, without_effect},
+    rules::{of_one_run, without_effect, without_requests},
     statistic::{NoStatistic, statistic_of},
 };
 use crate::{
@@ -57,6 +57,7 @@ pub(crate) fn design(base: &Words, flags: &ExperimentFlags, seed: u64) -> Result
     if errors.is_empty() {
         errors.extend(without_effect(flags, &design));
         errors.extend(of_one_run(base).filter(|_| design.is_experiment()));
+        errors.extend(without_requests(base, &design));
     }
     if errors.is_empty() { Ok(design) } else { Err(errors) }
 }
@@ -203,6 +204,7 @@ mod tests {
     #[case(&["--confidence-level", "0.9"], "`--confidence-level` requires `--num-profile-runs` of 2 or more")]
     #[case(&["--isl", "1,2", "--convergence-metric", "request_latency"], "`--convergence-metric` requires `--num-profile-runs` of 2 or more")]
     #[case(&["--num-profile-runs", "3", "--convergence-mode", "cv"], "`--convergence-mode` requires `--convergence-metric`")]
+    #[case(&["--num-profile-runs", "3", "--convergence-metric", "request_latency", "--convergence-mode", "distribution", "--export-level", "summary"], "use `--convergence-mode distribution` with `--export-level summary`, which leaves no lines for requests")]
     #[case(&["--num-profile-runs", "3", "--convergence-metric", "request_latncy"], "use `--convergence-metric`: there is no metric `request_latncy`")]
     #[case(&["--isl", "1,2", "--best", "request_latency:p98"], "use `--best`: there is no statistic `p98`")]
     #[case(&["--isl", "1,2", "--best", "request_throughput:p99"], "use `--best`: `request_throughput` is one number, without a statistic `p99`")]

@@ -1,6 +1,6 @@
 //! Flags that say nothing about a design, and settings that several runs cannot have.
 
-use super::{design::Design, design_error::DesignError};
+use super::{convergence::Convergence, design::Design, design_error::DesignError};
 use crate::config::{flags::ExperimentFlags, words::Words};
 
 /// Flags that say nothing about this design.
@@ -64,4 +64,17 @@ pub(super) fn of_one_run(base: &Words) -> impl Iterator<Item = DesignError> {
     ];
     let wrong = rules.into_iter().filter(|(_, is_given, _)| *is_given);
     wrong.map(|(flag, _, reason)| DesignError::OneRunOnly { flag, reason })
+}
+
+/// A convergence that looks at single requests, where runs leave no lines of them.
+pub(super) fn without_requests(base: &Words, design: &Design) -> Option<DesignError> {
+    const LEVEL: &str = "export-level";
+    const NO_LINES: &str = "summary";
+    let of_all = base.get(LEVEL).is_some_and(|values| values.iter().any(|level| level == NO_LINES));
+    let of_some = || {
+        let mut values = design.cells.iter().flat_map(|cell| &cell.values);
+        values.any(|(setting, level)| setting.name == LEVEL && level == NO_LINES)
+    };
+    let needs_them = design.convergence.as_ref().is_some_and(Convergence::needs_requests);
+    (needs_them && (of_all || of_some())).then_some(DesignError::NoRequests)
 }

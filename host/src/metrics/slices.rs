@@ -28,7 +28,7 @@ use crate::{
 const NS_PER_S: f64 = 1e9;
 
 /// More slices are no table that anybody reads, and take memory.
-pub(crate) const MOST_SLICES: u64 = 100_000;
+pub(crate) const MOST_SLICES: u64 = 10_000;
 
 /// What is told of the requests that were sent in a slice.
 const OF_REQUESTS: [&str; 5] = [
@@ -39,12 +39,45 @@ const OF_REQUESTS: [&str; 5] = [
     "output_sequence_length",
 ];
 
+/// Why there are no slices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoSlices {
+    /// There are more than [`MOST_SLICES`].
+    TooMany,
+    /// The journal does not say for all requests when the first measured phase began.
+    NoOrigin,
+}
+
+/// Where the grid of slices begins. A damaged journal may have requests, and not the beginning of their phase: their grid begins with
+/// the run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Origin(Option<RunNs>);
+
+impl Origin {
+    /// A measured phase begins; the first one counts.
+    pub(crate) fn begin(&mut self, at_ns: RunNs) {
+        self.0.get_or_insert(at_ns);
+    }
+
+    /// Where the grid begins on which requests were put.
+    pub(crate) fn ns(self) -> RunNs {
+        self.0.unwrap_or(0)
+    }
+
+    /// The same where no request was put on it.
+    pub(crate) fn of_nothing(self, phases: &[PhaseSpan]) -> RunNs {
+        let measured = phases.iter().filter(|span| span.kind == PhaseKind::Profiling);
+        self.0.or_else(|| measured.map(|span| span.start_ns).min()).unwrap_or(0)
+    }
+}
+
 /// Collects the numbers of slices.
 #[derive(Clone, Debug)]
 pub(crate) struct Slices {
     width_ns: u64,
-    /// When the first measured phase began.
-    origin_ns: Option<RunNs>,
+    origin: Origin,
+    /// Nothing more is collected.
+    refused: Option<NoSlices>,
     counting: TokenCounting,
     /// By phase: its latencies count from a schedule.
     is_open: Vec<bool>,
@@ -142,7 +175,8 @@ impl Slices {
         };
         Self {
             width_ns,
-            origin_ns: None,
+            origin: Origin::default(),
+            refused: None,
             counting,
             is_open: header.settings.phases.iter().map(|phase| phase.is_open_loop).collect(),
             nothing: Box::new(columns),
@@ -153,11 +187,14 @@ impl Slices {
 
     /// A measured phase begins; the first one counts.
     pub(crate) fn begin(&mut self, at_ns: RunNs) {
-        self.origin_ns.get_or_insert(at_ns);
+        self.origin.begin(at_ns);
     }
 
     /// Takes a request of a measured phase in.
     pub(crate) fn record(&mut self, record: &Record) {
+        if self.refused.is_some() {
+            return;
+        }
         let is_open = self.is_open.get(record.phase as usize).copied().unwrap_or(false);
         let origin = if is_open { LatencyOrigin::Scheduled } else { LatencyOrigin::Sent };
         let request = Request { record, origin, counting: self.counting };
@@ -201,15 +238,20 @@ impl Slices {
             return;
         }
         let (first, last) = (self.place(from_ns), self.place(to_ns));
+        if last > MOST_SLICES {
+            self.refuse(NoSlices::TooMany);
+        }
+        if self.refused.is_some() {
+            return;
+        }
         if first == last || to_ns <= from_ns {
             if let Some(slice) = self.at(from_ns) {
                 add(&mut slice.done, amount);
             }
             return;
         }
-        let (origin_ns, width_ns, whole_ns) =
-            (self.origin_ns.unwrap_or(0), self.width_ns, (to_ns - from_ns) as f64);
-        for place in first..=last.min(MOST_SLICES) {
+        let (origin_ns, width_ns, whole_ns) = (self.origin.ns(), self.width_ns, (to_ns - from_ns) as f64);
+        for place in first..=last {
             let start_ns = origin_ns.saturating_add(place.saturating_mul(width_ns)).max(from_ns);
             let end_ns = origin_ns.saturating_add((place + 1).saturating_mul(width_ns)).min(to_ns);
             if let Some(slice) = self.slice(place).filter(|_| end_ns > start_ns) {
@@ -219,23 +261,46 @@ impl Slices {
     }
 
     fn place(&self, at_ns: RunNs) -> u64 {
-        at_ns.saturating_sub(self.origin_ns.unwrap_or(0)) / self.width_ns
+        at_ns.saturating_sub(self.origin.ns()) / self.width_ns
     }
 
     fn at(&mut self, at_ns: RunNs) -> Option<&mut Content> {
         self.slice(self.place(at_ns))
     }
 
-    /// The slice at a place; none beyond the last one that there may be.
+    /// The slice at a place; none where there are to be none.
     fn slice(&mut self, place: u64) -> Option<&mut Content> {
+        if place > MOST_SLICES {
+            self.refuse(NoSlices::TooMany);
+        }
+        if self.refused.is_some() {
+            return None;
+        }
         let nothing = &self.nothing;
         let none = || Content { columns: (**nothing).clone(), done: Done::default() };
-        (place <= MOST_SLICES).then(|| self.by_place.entry(place).or_insert_with(none))
+        Some(self.by_place.entry(place).or_insert_with(none))
+    }
+
+    /// There are to be no slices: what was collected is dropped.
+    fn refuse(&mut self, why: NoSlices) {
+        self.refused.get_or_insert(why);
+        self.by_place.clear();
     }
 
     /// Takes in those of another collector.
     pub(crate) fn merge(&mut self, other: Self) {
-        self.origin_ns = self.origin_ns.or(other.origin_ns);
+        if let Some(why) = self.refused.or(other.refused) {
+            return self.refuse(why);
+        }
+        if other.by_place.is_empty() {
+            return;
+        }
+        if self.by_place.is_empty() {
+            self.origin = other.origin;
+        }
+        if self.origin != other.origin {
+            return self.refuse(NoSlices::NoOrigin);
+        }
         for (place, more) in other.by_place {
             match self.by_place.get_mut(&place) {
                 Some(slice) => {
@@ -247,18 +312,23 @@ impl Slices {
         }
     }
 
-    /// The slices from the first measured phase to the end of the last request, those in which nothing was done among them. None
-    /// where there are more than [`MOST_SLICES`].
-    pub(crate) fn finish(mut self, phases: &[PhaseSpan]) -> Option<Vec<Slice>> {
-        let measured = || phases.iter().filter(|span| span.kind == PhaseKind::Profiling);
-        let first_ns = measured().map(|span| span.start_ns).min();
-        let origin_ns = *self.origin_ns.get_or_insert(first_ns.unwrap_or(0));
-        let last_ns = measured().filter_map(PhaseSpan::window_end_ns).max().unwrap_or(origin_ns);
+    /// The slices from the first measured phase to the end of the last request, those in which nothing was done among them.
+    ///
+    /// # Errors
+    /// There are to be none.
+    pub(crate) fn finish(mut self, phases: &[PhaseSpan]) -> Result<Vec<Slice>, NoSlices> {
+        if let Some(why) = self.refused {
+            return Err(why);
+        }
+        let origin_ns =
+            if self.by_place.is_empty() { self.origin.of_nothing(phases) } else { self.origin.ns() };
+        let measured = phases.iter().filter(|span| span.kind == PhaseKind::Profiling);
+        let last_ns = measured.filter_map(PhaseSpan::window_end_ns).max().unwrap_or(origin_ns);
         let count = last_ns.saturating_sub(origin_ns).div_ceil(self.width_ns);
         if count > MOST_SLICES {
-            return None;
+            return Err(NoSlices::TooMany);
         }
-        Some((0..count).filter_map(|place| self.finished(place, origin_ns, last_ns)).collect())
+        Ok((0..count).filter_map(|place| self.finished(place, origin_ns, last_ns)).collect())
     }
 
     fn finished(&mut self, place: u64, origin_ns: RunNs, last_ns: RunNs) -> Option<Slice> {
@@ -361,8 +431,32 @@ mod tests {
         let mut slices = Slices::new(&sample::header(), 1e-6);
         slices.begin(0);
         slices.record(&sample::b());
+        assert!(slices.by_place.is_empty(), "they take no memory");
         let span =
             PhaseSpan { kind: PhaseKind::Profiling, last_request_ns: Some(700 * MS), ..PhaseSpan::default() };
-        assert!(slices.finish(&[span]).is_none());
+        assert_eq!(slices.finish(&[span]).unwrap_err(), NoSlices::TooMany);
+    }
+
+    /// What was put on a grid is told on the same grid.
+    #[test]
+    fn without_the_beginning_of_a_phase_the_grid_begins_with_the_run() {
+        let span = PhaseSpan {
+            kind: PhaseKind::Profiling,
+            start_ns: 100 * MS,
+            last_request_ns: Some(300 * MS),
+            ..PhaseSpan::default()
+        };
+        let mut unknown = Slices::new(&sample::header(), 0.1);
+        let mut whole = unknown.clone();
+        let mut known = unknown.clone();
+        unknown.record(&sample::b());
+        known.begin(100 * MS);
+        known.record(&sample::b());
+        whole.merge(unknown);
+        let found = whole.clone().finish(&[span]).unwrap();
+        let sent: Vec<(RunNs, u64)> = found.iter().map(|slice| (slice.start_ns, slice.done.sent)).collect();
+        assert_eq!(sent, [(0, 0), (100 * MS, 1), (200 * MS, 0)]);
+        whole.merge(known);
+        assert_eq!(whole.finish(&[span]).unwrap_err(), NoSlices::NoOrigin);
     }
 }

@@ -65,6 +65,46 @@ pub(crate) struct Exports {
 }
 
 impl Exports {
+    /// Names of the files that a folder may have, of a run or of several, as they are without a prefix.
+    pub(crate) const FILE_NAMES: [&str; 36] = [
+        "plan.yaml",
+        "journal.prony",
+        "profile_export_raw.jsonl",
+        "inputs.json",
+        "profile_export.jsonl",
+        "profile_export_prony.jsonl",
+        "profile_export_warmup.jsonl",
+        "server_metrics_export.jsonl",
+        "gpu_telemetry_export.jsonl",
+        "profile_export_network_latency.jsonl",
+        "profile_export_sessions.jsonl",
+        "outputs.json",
+        "server_metrics_export.json",
+        "server_metrics_export.csv",
+        "profile_export_prony.json",
+        "profile_export_prony.csv",
+        "slices.json",
+        "slices.csv",
+        "profile_export_aiperf.json",
+        "profile_export_aiperf.csv",
+        "profile_export_aiperf_timeslices.json",
+        "profile_export_aiperf_timeslices.csv",
+        "vllm_bench.json",
+        "benchmarks.json",
+        "profile_export_prony.md",
+        "report.html",
+        "profile_export_console.txt",
+        "manifest.json",
+        "records.parquet",
+        "trace.json",
+        "experiment.json",
+        "experiment_results.json",
+        "experiment.csv",
+        "experiment_console.txt",
+        "search.json",
+        "search_console.txt",
+    ];
+
     /// Whether they are those of a run of which nothing else is asked.
     pub(crate) fn are_default(&self) -> bool {
         *self == Self::default()
@@ -76,11 +116,23 @@ impl Exports {
             return name.into();
         };
         let rest = name.strip_prefix("profile_export_aiperf").or_else(|| name.strip_prefix("profile_export"));
-        match (rest, name.strip_prefix("server_metrics_export")) {
-            (Some(rest), _) => format!("{prefix}{rest}").into(),
-            (None, Some(rest)) => format!("{prefix}_server_metrics{rest}").into(),
-            (None, None) => name.into(),
+        if let Some(rest) = rest {
+            return format!("{prefix}{rest}").into();
         }
+        let of_collector = ["server_metrics", "gpu_telemetry"].into_iter().find_map(|collector| {
+            let rest = name.strip_prefix(collector)?.strip_prefix("_export")?;
+            Some(format!("{prefix}_{collector}{rest}"))
+        });
+        of_collector.map_or(name.into(), Cow::from)
+    }
+
+    /// A file whose place another one would take under the prefix. Some systems take capital and small letters for the same.
+    pub(crate) fn overwritten(&self) -> Option<&'static str> {
+        let taken = |name: &'static str| {
+            let new = self.file_name(name);
+            Self::FILE_NAMES.into_iter().find(|known| *known != name && new.eq_ignore_ascii_case(known))
+        };
+        self.prefix.as_ref().and_then(|_| Self::FILE_NAMES.into_iter().find_map(taken))
     }
 
     /// Whether files of this tool are written.
@@ -107,11 +159,27 @@ mod tests {
     #[case("profile_export_aiperf_timeslices.csv", "foo_timeslices.csv")]
     #[case("profile_export_console.txt", "foo_console.txt")]
     #[case("server_metrics_export.json", "foo_server_metrics.json")]
+    #[case("gpu_telemetry_export.jsonl", "foo_gpu_telemetry.jsonl")]
+    #[case("profile_export_network_latency.jsonl", "foo_network_latency.jsonl")]
     #[case("profile_export_prony.json", "profile_export_prony.json")]
     #[case("report.html", "report.html")]
     fn a_prefix_stands_where_aiperf_has_it(#[case] name: &str, #[case] expected: &str) {
         let exports = Exports { prefix: Some("foo".to_owned()), ..Exports::default() };
         assert_eq!(exports.file_name(name), expected);
         assert_eq!(Exports::default().file_name(name), name);
+    }
+
+    #[rstest]
+    #[case::own_name("profile_export", false)]
+    #[case::own_name_of_aiperf("profile_export_aiperf", false)]
+    #[case::free("monday", false)]
+    #[case::summary("profile_export_prony", true)]
+    #[case::slices("slices", true)]
+    #[case::capitals("SLICES", true)]
+    #[case::server_metrics("server_metrics_export", true)]
+    #[case::experiment("experiment", true)]
+    fn a_prefix_may_lead_to_a_name_that_another_file_has(#[case] prefix: &str, #[case] expected: bool) {
+        let exports = Exports { prefix: Some(prefix.to_owned()), ..Exports::default() };
+        assert_eq!(exports.overwritten().is_some(), expected, "{:?}", exports.overwritten());
     }
 }

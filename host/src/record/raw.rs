@@ -1,7 +1,8 @@
 //! `profile_export_raw.jsonl`: the bodies of requests and responses, one exchange a line, in AIPerf's shape.
 //!
 //! The recorder writes it while the run goes on, since a journal has no bodies; `prony report` leaves it as it is. It takes a gigabyte
-//! at most. What does not fit, and what the disk does not take, is missing, and the report says how many lines are. Secrets are masked.
+//! at most. What does not fit, and what the disk does not take, or not in time, is missing, and the report says how many lines are.
+//! Secrets are masked.
 //!
 //! | key | meaning |
 //! |---|---|
@@ -14,7 +15,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufWriter, Write},
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -35,17 +36,23 @@ pub(crate) const SCHEMA_VERSION: &str = "1.0";
 /// No more bytes are written.
 const MOST_BYTES: u64 = 1 << 30;
 
+/// Bytes that are gathered before they go to the system.
+const BATCH_BYTES: usize = 64 << 10;
+
 /// Writes the file. A run goes on without it.
 #[derive(Debug)]
 pub(super) struct RawFile {
     path: PathBuf,
     wall_start_ns: u64,
-    /// Made for the first line.
-    file: Option<BufWriter<File>>,
+    /// Made for the first lines.
+    file: Option<File>,
+    /// Bytes of the file, all of them of whole lines.
     bytes: u64,
     most_bytes: u64,
-    /// It could not be written, and takes no more.
-    is_broken: bool,
+    /// Whole lines that are not in the file yet, and how many they are.
+    gathered: (Vec<u8>, u64),
+    /// It is full or could not be written, and takes no more.
+    is_over: bool,
     /// Lines that are not in it.
     missing: u64,
 }
@@ -60,50 +67,71 @@ impl RawFile {
             file: None,
             bytes: 0,
             most_bytes: MOST_BYTES,
-            is_broken: false,
+            gathered: (Vec::new(), 0),
+            is_over: false,
             missing: 0,
         })
     }
 
-    /// Writes the line of a request.
+    /// Writes the line of a request, if the file takes any more.
     pub(super) fn keep(&mut self, record: &Record, kind: PhaseKind, bodies: &Bodies, redactor: &Redactor) {
-        let line = self.line(record, kind, bodies).map_err(io::Error::from);
-        let written = line.and_then(|line| self.append(&redactor.mask(&line)));
-        match written {
-            Ok(true) => {}
-            Ok(false) => self.missing += 1,
+        if self.is_over {
+            self.missing += 1;
+            return;
+        }
+        match self.line(record, kind, bodies) {
+            Ok(line) => self.append(&redactor.mask(&line)),
             Err(error) => {
                 self.missing += 1;
-                self.is_broken = true;
+                tracing::warn!(%error, path = %self.path.display(), "bodies cannot be told as a line");
+            }
+        }
+    }
+
+    fn append(&mut self, line: &str) {
+        let (gathered, lines) = &mut self.gathered;
+        if self.bytes + (gathered.len() + line.len() + 1) as u64 > self.most_bytes {
+            self.is_over = true;
+            self.missing += 1;
+            return;
+        }
+        gathered.extend_from_slice(line.as_bytes());
+        gathered.push(b'\n');
+        *lines += 1;
+        if gathered.len() >= BATCH_BYTES {
+            self.flush();
+        }
+    }
+
+    /// Hands what was gathered to the system.
+    pub(super) fn flush(&mut self) {
+        let (gathered, lines) = std::mem::take(&mut self.gathered);
+        if gathered.is_empty() {
+            return;
+        }
+        match self.write(&gathered) {
+            Ok(()) => self.bytes += gathered.len() as u64,
+            Err(error) => {
+                self.is_over = true;
+                self.missing += lines;
+                // A part of a line may be there. What cannot be taken away stays: the log says that something is wrong.
+                self.file.iter().for_each(|file| drop(file.set_len(self.bytes)));
                 tracing::warn!(%error, path = %self.path.display(), "bodies are not written any more");
             }
         }
     }
 
-    /// Whether there was room for it.
-    fn append(&mut self, line: &str) -> io::Result<bool> {
-        let bytes = line.len() as u64 + 1;
-        if self.is_broken || self.bytes + bytes > self.most_bytes {
-            return Ok(false);
-        }
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(BufWriter::new(File::create_new(&self.path)?)),
+            none => none.insert(File::create_new(&self.path)?),
         };
-        file.write_all(line.as_bytes())?;
-        file.write_all(b"\n")?;
-        self.bytes += bytes;
-        Ok(true)
+        file.write_all(bytes)
     }
 
-    /// Hands what was written to the system.
-    pub(super) fn flush(&mut self) {
-        let flushed = self.file.as_mut().map_or(Ok(()), Write::flush);
-        if let Err(error) = flushed {
-            self.is_broken = true;
-            self.missing += 1;
-            tracing::warn!(%error, path = %self.path.display(), "bodies are not written any more");
-        }
+    /// Whether it takes no more.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over
     }
 
     /// Lines that are not in it.
@@ -244,6 +272,19 @@ mod tests {
     fn a_payload_is_json_or_a_text() {
         assert_eq!(payload(b"{\"n\":1.50}").unwrap(), "{\"n\":1.50}");
         assert_eq!(payload(b"--a\r\n").unwrap(), "\"--a\\r\\n\"");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_takes_nothing_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut header = RunHeader::lost();
+        header.settings.exports.level = ExportLevel::Raw;
+        let mut file = RawFile::of(&dir.path().join("missing"), &header).unwrap();
+        for _ in 0..2 {
+            file.keep(&Record::default(), PhaseKind::Profiling, &Bodies::default(), &Redactor::default());
+            file.flush();
+        }
+        assert_eq!((file.missing(), file.is_over()), (2, true));
     }
 
     #[test]

@@ -30,7 +30,7 @@ use super::{
     mask,
     open::{Entry, Next, Open},
     prefixes::{Heard, Prefixes},
-    raw::RawFile,
+    raw::{self, RawFile},
     replies::Replies,
     waiting::Waiting,
 };
@@ -38,7 +38,10 @@ use crate::{
     clock::Clock,
     config::redact::Redactor,
     dataset::Tokenizer,
-    request::exchange::Finished,
+    request::{
+        bodies::{Bodies, BodyRoom},
+        exchange::Finished,
+    },
     service::{allowance::MessagePermit, bus::Bus},
     session::Addition,
 };
@@ -87,12 +90,17 @@ enum Input {
 pub(crate) struct RecorderHandle {
     inputs: Sender<Input>,
     waiting: Arc<Waiting>,
+    bodies: BodyRoom,
+    /// Name of the file of bodies.
+    raw_file: Arc<str>,
 }
 
 impl RecorderHandle {
-    /// Hands over a request that is over. Never waits: what the recorder cannot keep up with waits in memory.
-    pub(crate) fn finished(&self, finished: Finished) {
+    /// Hands over a request that is over. Never waits: what the recorder cannot keep up with waits in memory, bodies as
+    /// far as there is room for them.
+    pub(crate) fn finished(&self, mut finished: Finished) {
         self.waiting.come();
+        self.bodies.admit(&mut finished.exchange.bodies);
         self.send(Input::Finished(Box::new(finished)));
     }
 
@@ -123,7 +131,7 @@ impl RecorderHandle {
 
     /// What the report should say about how far the recorder was behind, and about what it could not keep.
     pub(crate) fn notes(&self) -> Vec<String> {
-        self.waiting.notes()
+        self.waiting.notes(&self.raw_file)
     }
 
     /// Waits until everything handed over so far is in the journal, and the services have been sent its records. Counting is
@@ -169,6 +177,8 @@ pub(crate) struct RecorderConfig {
     pub(crate) listener: Arc<dyn Listener>,
     /// Finds what must not be written down.
     pub(crate) redactor: Arc<Redactor>,
+    /// Whether bodies are kept.
+    pub(crate) bodies: BodyRoom,
 }
 
 impl Recorder {
@@ -192,7 +202,12 @@ impl Recorder {
         let location = Some(journal.location(dir)?);
         let no_thread = JournalError::Thread;
         let (inputs, received) = mpsc::channel();
-        let handle = RecorderHandle { inputs, waiting: Arc::default() };
+        let handle = RecorderHandle {
+            inputs,
+            waiting: Arc::default(),
+            bodies: config.bodies.clone(),
+            raw_file: Arc::from(&*header.settings.exports.file_name(raw::FILE_NAME)),
+        };
         let counters = config.tokenizer.as_ref().map(|tokenizer| {
             let inputs = handle.inputs.clone();
             Counters::start(tokenizer, move |number, counted| {
@@ -372,7 +387,7 @@ impl Recording {
         self.journal.flush()?;
         if let Some(raw) = &mut self.raw {
             raw.flush();
-            self.waiting.lack_bodies(raw.missing());
+            self.waiting.lack_bodies(raw.missing().saturating_add(self.config.bodies.left_out()));
         }
         if self.open.is_done() {
             self.texts.forget();
@@ -460,9 +475,6 @@ impl Recording {
         let bodies = finished.exchange.bodies.take();
         let (mut record, texts) = build(finished, self.config.recipe());
         mask::record(&mut record, &self.config.redactor);
-        if let Some((raw, bodies)) = self.raw.as_mut().zip(bodies) {
-            raw.keep(&record, self.config.phase_kind(record.phase), &bodies, &self.config.redactor);
-        }
         self.config.live.note(&record);
         self.config.listener.ended(&record);
         // After the journal has the record: to cut a prompt costs a look at all of it, media too.
@@ -474,6 +486,7 @@ impl Recording {
             let frame = Frame::Record(record);
             append(&mut self.journal, &frame)?;
             if let Frame::Record(record) = frame {
+                self.keep_bodies(&record, bodies);
                 let heard = heard(&record, None);
                 self.open.keep(Entry { record, heard });
             }
@@ -485,6 +498,7 @@ impl Recording {
         let frame = Frame::Uncounted(record);
         let is_kept = append(&mut self.journal, &frame)?;
         let Frame::Uncounted(record) = frame else { return Ok(()) };
+        self.keep_bodies(&record, bodies);
         let heard = heard(&record, Some(&texts));
         if is_kept {
             let is_being_counted =
@@ -494,6 +508,16 @@ impl Recording {
             self.open.keep(Entry { record, heard });
         }
         Ok(())
+    }
+
+    /// Writes the bodies of a request, behind its record.
+    fn keep_bodies(&mut self, record: &Record, bodies: Option<Box<Bodies>>) {
+        let Some((raw, bodies)) = self.raw.as_mut().zip(bodies) else { return };
+        raw.keep(record, self.config.phase_kind(record.phase), &bodies, &self.config.redactor);
+        self.config.bodies.release(&bodies);
+        if raw.is_over() {
+            self.config.bodies.close();
+        }
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use super::raw;
-
 /// So many requests waiting to be recorded are worth a word in the report.
 const NOTABLE_BACKLOG: usize = 10_000;
 
@@ -33,17 +31,16 @@ impl Waiting {
         self.missing_bodies.store(missing, Ordering::Relaxed);
     }
 
-    /// What the report should say about how far the recorder was behind, and about what it could not keep.
-    pub(super) fn notes(&self) -> Vec<String> {
+    /// What the report should say about how far the recorder was behind, and about what it could not keep in this file of bodies.
+    pub(super) fn notes(&self, file: &str) -> Vec<String> {
         let most = self.most_requests.load(Ordering::Relaxed);
         let behind = (most >= NOTABLE_BACKLOG).then(|| {
             format!("up to {most} requests waited for their tokens to be counted: memory grew, the measurement did not suffer")
         });
         let missing = self.missing_bodies.load(Ordering::Relaxed);
         let without = (missing > 0).then(|| {
-            let file = raw::FILE_NAME;
             format!(
-                "the bodies of {missing} requests are not in `{file}`: it was full, or could not be written"
+                "the bodies of {missing} requests are not in `{file}`: it was full, could not be written, or was written too slowly"
             )
         });
         behind.into_iter().chain(without).collect()

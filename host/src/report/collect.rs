@@ -364,8 +364,11 @@ impl<'a, 'b> Pass<'a, 'b> {
         let by_url = self.aggregator.results_by_url();
         let by_class = self.aggregator.results_by_class();
         let tools = self.tools.finish(self.files, &phases);
-        let slices = self.slices.map(|slices| slices.finish(&phases));
-        self.notes.extend(slices.as_ref().filter(|slices| slices.is_none()).map(|_| slices::too_many()));
+        let slices = self.slices.map(|slices| slices.finish(&phases)).transpose();
+        let slices = slices.unwrap_or_else(|why| {
+            self.notes.push(slices::none(why));
+            None
+        });
         let mut beside = self.beside;
         beside.set_measured(measured_windows(&phases));
         let lines = [self.profiled, self.warmup, self.scrapes, self.gpu_readings, self.network_probes];
@@ -435,7 +438,7 @@ impl<'a, 'b> Pass<'a, 'b> {
             files: Vec::new(),
         };
         let page = page::Ingredients { gathered: self.page, curves };
-        Collected { report, outputs: self.outputs, server_metrics, page, tools, slices: slices.flatten() }
+        Collected { report, outputs: self.outputs, server_metrics, page, tools, slices }
     }
 }
 

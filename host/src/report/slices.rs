@@ -4,6 +4,7 @@
 
 use std::io::{self, Write};
 
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -12,28 +13,49 @@ use super::{
 };
 use crate::metrics::{
     Stats,
-    slices::{MOST_SLICES, Slice},
+    slices::{MOST_SLICES, NoSlices, Slice},
 };
 
 /// Version of the file. Readers of a version read every later one with the same major number.
 pub(super) const SCHEMA_VERSION: &str = "1.0";
 
-/// What is said where there are too many.
-pub(super) fn too_many() -> String {
-    format!(
-        "no slices of time were written: there are more than {MOST_SLICES}, so that `--slice-duration` is too short"
-    )
+/// What is said where there are none.
+pub(super) fn none(why: NoSlices) -> String {
+    let reason = match why {
+        NoSlices::TooMany => {
+            format!("there are more than {MOST_SLICES}, so that `--slice-duration` is too short")
+        }
+        NoSlices::NoOrigin => "the journal does not say when the first measured phase began".to_owned(),
+    };
+    format!("no slices of time were written: {reason}")
+}
+
+/// The file. One slice after the other is made, since all of them are many values.
+#[derive(Serialize)]
+struct Document<'a> {
+    schema_version: &'static str,
+    run_id: &'a str,
+    slice_duration_s: Option<f64>,
+    slices: Objects<'a>,
+}
+
+struct Objects<'a>(&'a [Slice], &'a Report);
+
+impl Serialize for Objects<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(slices, report) = self;
+        serializer.collect_seq(slices.iter().enumerate().map(|(index, slice)| object(index, slice, report)))
+    }
 }
 
 /// Writes them as JSON.
 pub(super) fn write_json(slices: &[Slice], report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let all = slices.iter().enumerate().map(|(index, slice)| object(index, slice, report));
-    let document = json!({
-        "schema_version": SCHEMA_VERSION,
-        "run_id": report.header.run_id,
-        "slice_duration_s": report.header.settings.exports.slice_s,
-        "slices": all.collect::<Value>(),
-    });
+    let document = Document {
+        schema_version: SCHEMA_VERSION,
+        run_id: &report.header.run_id,
+        slice_duration_s: report.header.settings.exports.slice_s,
+        slices: Objects(slices, report),
+    };
     serde_json::to_writer_pretty(&mut *out, &document)?;
     out.write_all(b"\n")
 }

@@ -1,4 +1,10 @@
-//! The bodies of a request and of its response, for runs that keep them: [`Bodies`].
+//! The bodies of a request and of its response, for runs that keep them: [`Bodies`]. How many of them may wait to be written:
+//! [`BodyRoom`].
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+};
 
 use http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
@@ -8,6 +14,71 @@ use crate::{clock::RunNs, config::redact::REDACTED};
 
 /// No more bytes of one response are kept: what is longer is hardly looked at, and waits in memory until it is over.
 const MOST_RESPONSE_BYTES: usize = 16 << 20;
+
+/// No more bytes of finished requests' bodies wait to be written: a disk that is slower than the servers must not cost all memory.
+const MOST_WAITING_BYTES: usize = 256 << 20;
+
+/// Whether bodies are copied, and how much of them waits to be written. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct BodyRoom(Arc<Room>);
+
+#[derive(Debug, Default)]
+struct Room {
+    /// The run is to keep bodies.
+    is_wanted: bool,
+    /// Nothing more is written.
+    is_closed: AtomicBool,
+    waiting_bytes: AtomicUsize,
+    /// Requests whose bodies were not handed over.
+    left_out: AtomicU64,
+}
+
+impl BodyRoom {
+    /// For a run that keeps bodies, or does not.
+    pub(crate) fn of(is_wanted: bool) -> Self {
+        Self(Arc::new(Room { is_wanted, ..Room::default() }))
+    }
+
+    /// Whether bodies are copied.
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.is_wanted && !self.0.is_closed.load(Ordering::Relaxed)
+    }
+
+    /// Nothing more is written, so that nothing more needs to be copied.
+    pub(crate) fn close(&self) {
+        self.0.is_closed.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes bodies away for which there is no room, and counts those that are missing.
+    pub(crate) fn admit(&self, bodies: &mut Option<Box<Bodies>>) {
+        let room = &*self.0;
+        if !room.is_wanted {
+            return;
+        }
+        let has_room = match bodies {
+            None => self.is_open(),
+            Some(bodies) => {
+                let bytes = bodies.bytes();
+                let waiting = room.waiting_bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+                waiting <= MOST_WAITING_BYTES
+            }
+        };
+        if !has_room {
+            bodies.take().iter().for_each(|bodies| self.release(bodies));
+            room.left_out.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Bodies that were admitted do not wait any more.
+    pub(crate) fn release(&self, bodies: &Bodies) {
+        self.0.waiting_bytes.fetch_sub(bodies.bytes(), Ordering::Relaxed);
+    }
+
+    /// Requests whose bodies were not handed over.
+    pub(crate) fn left_out(&self) -> u64 {
+        self.0.left_out.load(Ordering::Relaxed)
+    }
+}
 
 /// What was sent, and what came.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,9 +127,49 @@ impl Bodies {
         }
     }
 
+    /// About how many bytes of memory it takes.
+    fn bytes(&self) -> usize {
+        self.request.len() + self.response_bytes + size_of::<(RunNs, Vec<u8>)>() * self.reads.len()
+    }
+
     /// About how many bytes it has in a frame, where a byte may take two.
     pub(crate) fn weight(&self) -> usize {
         let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len() + 8).sum();
         2 * (self.request.len() + self.response_bytes) + 16 * self.reads.len() + headers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bodies(bytes: usize) -> Option<Box<Bodies>> {
+        Some(Box::new(Bodies { response_bytes: bytes, ..Bodies::default() }))
+    }
+
+    #[test]
+    fn bodies_wait_as_long_as_there_is_room() {
+        let room = BodyRoom::of(true);
+        let (mut first, mut second) = (bodies(MOST_WAITING_BYTES), bodies(1));
+        room.admit(&mut first);
+        room.admit(&mut second);
+        assert_eq!((first.is_some(), second.is_some(), room.left_out()), (true, false, 1));
+        room.release(&first.unwrap());
+        let mut third = bodies(1);
+        room.admit(&mut third);
+        assert_eq!((third.is_some(), room.left_out()), (true, 1));
+    }
+
+    #[test]
+    fn what_is_not_copied_any_more_is_counted() {
+        let room = BodyRoom::of(true);
+        room.admit(&mut None);
+        assert_eq!((room.is_open(), room.left_out()), (true, 0), "it may not have been sent");
+        room.close();
+        room.admit(&mut None);
+        assert_eq!((room.is_open(), room.left_out()), (false, 1));
+        let unwanted = BodyRoom::default();
+        unwanted.admit(&mut None);
+        assert_eq!((unwanted.is_open(), unwanted.left_out()), (false, 0));
     }
 }

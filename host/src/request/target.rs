@@ -8,8 +8,8 @@ use rustls::ClientConfig;
 
 pub(crate) use super::address::{Address, Origin, Route};
 use super::{
-    deadlines::Limits, failure_kind::FailureKind, headers, limits::cut, payload::SampleContent, proxy::Proxy,
-    request_facts::RequestFacts, session_headers::SessionHeaders, tls,
+    bodies::BodyRoom, deadlines::Limits, failure_kind::FailureKind, headers, limits::cut,
+    payload::SampleContent, proxy::Proxy, request_facts::RequestFacts, session_headers::SessionHeaders, tls,
 };
 use crate::config::{
     redact::{self, Redactor},
@@ -31,8 +31,8 @@ pub(crate) struct TargetPlan {
     pub(crate) sample: Option<SampleContent>,
     /// The endpoint writes tool calls into a request: those of a reply are repeated.
     pub(crate) repeats_tool_calls: bool,
-    /// The bodies of requests and responses are kept.
-    pub(crate) keeps_bodies: bool,
+    /// Whether the bodies of requests and responses are kept.
+    pub(crate) bodies: BodyRoom,
     /// Each request says which trace it is in.
     pub(super) has_trace: bool,
     /// An answer owes a text: one without any is a failure, unless it says why it ended.
@@ -133,7 +133,7 @@ impl TargetPlan {
             framing,
             sample: None,
             repeats_tool_calls: false,
-            keeps_bodies: false,
+            bodies: BodyRoom::default(),
             has_trace: false,
             owes_text,
             api_key: target.api_key.clone(),
@@ -187,7 +187,7 @@ impl TargetPlan {
 
     /// The same, whose bodies are kept or not.
     pub(crate) fn keeping_bodies(self, keeps_bodies: bool) -> Self {
-        Self { keeps_bodies, ..self }
+        Self { bodies: BodyRoom::of(keeps_bodies), ..self }
     }
 
     /// The same, whose requests say which trace they are in, or do not.

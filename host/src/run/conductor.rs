@@ -190,6 +190,7 @@ fn recorder_config(run: &Run, bus: &Arc<Bus>, live: &Arc<Live>, watch: &Arc<Watc
         bus: Arc::clone(bus),
         live: Arc::clone(live),
         listener: Arc::<Watch>::clone(watch),
+        bodies: run.target.bodies.clone(),
     }
 }
 

@@ -3,10 +3,12 @@
 //! A latency begins when work on a request begins, before its connection is opened, and ends with the last event that brought
 //! something. Tokens are those that are counted here, the server's only with `--use-server-token-count`.
 //!
-//! What AIPerf has and this has not: `adj_…`, `network_…`, `nvidia_…` and `amd_…`, `http_req_…`, video metrics and audio tokens, whose
-//! sources a journal lacks; curves of output tokens, which AIPerf spreads over single gaps; `effective_latency`, in which its failed
-//! requests have no duration. Of requests with several choices it counts the first one, of which nothing is known alone: they have no
-//! tokens.
+//! What AIPerf has and this has not: video metrics, audio tokens and tokens of predictions, whose sources a journal lacks;
+//! `http_req_…`, whose spans AIPerf draws elsewhere; `adj_…`, `network_…`, `nvidia_…` and `amd_…`, which are made of messages of
+//! services and not of records (prony's own summary has its own of them); `usage_…_diff_pct`, `usage_discrepancy_count` and
+//! `usage_prompt_cache_miss_tokens`; curves of output tokens, which AIPerf spreads over single gaps; `effective_latency`, in which its
+//! failed requests have no duration. Of requests with several choices it counts the first one, of which nothing is known alone: they
+//! have no tokens.
 
 use super::super::{
     curves::{Curve, Quantity},

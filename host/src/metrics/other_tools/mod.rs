@@ -125,8 +125,12 @@ impl Bound {
             return None;
         }
         let bound = |objective: &Objective| {
-            let metric = metrics.iter().find(|metric| metric.tag == objective.metric)?;
-            let Source::Request(measure) = metric.source else { return None };
+            let name = objective.metric.as_str();
+            let measure = match metrics.iter().find(|metric| metric.tag == name).map(|metric| metric.source) {
+                Some(Source::Request(measure)) => measure,
+                Some(_) => return None,
+                None => vllm::JUDGED.into_iter().find(|(known, _)| *known == name)?.1,
+            };
             Some(Self { measure, limit: objective.bound, at_least: objective.at_least })
         };
         settings.goodput.iter().map(bound).collect()

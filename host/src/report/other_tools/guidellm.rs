@@ -7,7 +7,10 @@
 //!
 //! Source: `guidellm/benchmark/schemas` and `guidellm/schemas/base` of <https://github.com/vllm-project/guidellm>, version 0.8.1.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
 use prony_plugin_api::message::PhaseKind;
 use serde_json::{Map, Value, json};
@@ -150,9 +153,9 @@ pub(super) struct Whole {
 
 impl Whole {
     /// Nothing yet.
-    pub(super) fn new(lens: &Lens) -> Self {
+    pub(super) fn new(lens: &Lens, dir: &Path) -> Self {
         let aggregator = lens.aggregator.clone();
-        Self { aggregator, successful: Spool::default(), errored: Spool::default() }
+        Self { aggregator, successful: Spool::of(dir), errored: Spool::of(dir) }
     }
 
     /// Takes in what comes next.

@@ -111,8 +111,8 @@ impl ToolFiles {
     pub(super) fn new(lens: &ToolLens, files: &mut Files<'_>) -> Self {
         Self {
             aiperf: lens.aiperf.as_ref().map(|lens| aiperf::Whole::new(lens, files)),
-            vllm: lens.vllm.as_ref().map(vllm::Whole::new),
-            guidellm: lens.guidellm.as_ref().map(guidellm::Whole::new),
+            vllm: lens.vllm.as_ref().map(|lens| vllm::Whole::new(lens, files.dir())),
+            guidellm: lens.guidellm.as_ref().map(|lens| guidellm::Whole::new(lens, files.dir())),
         }
     }
 

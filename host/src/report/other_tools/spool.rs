@@ -6,11 +6,14 @@
 use std::{
     fs::File,
     io::{self, BufWriter, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
 };
 
 /// The items of a list, as JSON, each with a comma behind it. In a file without a name, which is gone with this value.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Spool {
+    /// Where the file is.
+    dir: PathBuf,
     /// Made for the first items.
     file: Option<BufWriter<File>>,
     bytes: u64,
@@ -19,6 +22,11 @@ pub(super) struct Spool {
 }
 
 impl Spool {
+    /// Nothing yet, in the folder of the document: it takes as much room again on the same disk, and on no other.
+    pub(super) fn of(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), file: None, bytes: 0, error: None }
+    }
+
     /// Appends items.
     pub(super) fn add(&mut self, items: &[u8]) {
         if self.error.is_none() && !items.is_empty() {
@@ -29,7 +37,7 @@ impl Spool {
     fn try_add(&mut self, items: &[u8]) -> io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(BufWriter::new(tempfile::tempfile()?)),
+            none => none.insert(BufWriter::new(tempfile::tempfile_in(&self.dir)?)),
         };
         file.write_all(items)?;
         self.bytes += items.len() as u64;
@@ -60,7 +68,8 @@ mod tests {
     use super::*;
 
     fn written(parts: &[&[u8]]) -> String {
-        let (mut spool, mut out) = (Spool::default(), Vec::new());
+        let dir = tempfile::tempdir().unwrap();
+        let (mut spool, mut out) = (Spool::of(dir.path()), Vec::new());
         for part in parts {
             spool.add(part);
         }
@@ -72,5 +81,13 @@ mod tests {
     fn items_become_a_list() {
         assert_eq!(written(&[b"1,2,", b"", b"{\"a\":3},"]), "[1,2,{\"a\":3}]");
         assert_eq!(written(&[]), "[]");
+    }
+
+    #[test]
+    fn items_that_could_not_be_kept_are_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut spool = Spool::of(&dir.path().join("missing"));
+        spool.add(b"1,");
+        assert_eq!(spool.write(&mut Vec::new()).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

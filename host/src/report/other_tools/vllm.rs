@@ -6,7 +6,10 @@
 //!
 //! Source: `vllm/benchmarks/serve.py` of <https://github.com/vllm-project/vllm>, as of 2026.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -133,8 +136,8 @@ pub(super) struct Whole {
 
 impl Whole {
     /// Nothing yet.
-    pub(super) fn new(lens: &Lens) -> Self {
-        Self { aggregator: lens.aggregator.clone(), lists: std::array::from_fn(|_| Spool::default()) }
+    pub(super) fn new(lens: &Lens, dir: &Path) -> Self {
+        Self { aggregator: lens.aggregator.clone(), lists: std::array::from_fn(|_| Spool::of(dir)) }
     }
 
     /// Takes in what comes next.
@@ -198,7 +201,7 @@ fn facts(report: &Report, table: &MetricTable) -> Value {
         set(key, count(key));
     }
     set("request_throughput", number("request_throughput"));
-    set("request_goodput", Value::Null);
+    set("request_goodput", json!(table.avg("request_goodput")));
     for key in ["output_throughput", "total_token_throughput", "rtfx"] {
         set(key, number(key));
     }

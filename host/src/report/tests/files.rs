@@ -117,11 +117,40 @@ fn the_writers_write_the_files_that_they_name_and_no_others() {
     assert_eq!(written, named);
 }
 
+/// A prefix is refused that leads to the name of another file: all names have to be known there.
+#[test]
+fn names_that_a_prefix_must_not_lead_to_are_all_names() {
+    let unknown: Vec<&str> = possible_files().filter(|name| !Exports::FILE_NAMES.contains(name)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
 /// The first table of the README that lists the files, by the names in its first column.
 #[test]
 fn the_readme_lists_the_files_that_a_run_may_leave() {
     let readme = include_str!("../../../../README.md");
-    let (_, after) = readme.split_once("\n| file | what |\n").unwrap();
+    let mut listed = listed(readme, "\n| file | what |\n", |line| line);
+    let mut named: Vec<&str> = possible_files().chain([journal::FILE_NAME]).collect();
+    listed.sort();
+    named.sort_unstable();
+    assert_eq!(listed, named);
+}
+
+/// The table of the page of files, without files of several runs and those in folders of their own.
+#[test]
+fn the_page_of_files_lists_the_files_that_a_run_may_leave() {
+    let page = include_str!("../../../../docs/FILES.md");
+    let first_column = |line: &'static str| line.split('|').nth(1).unwrap_or_default();
+    let mut listed = listed(page, "\n| file | written by | when | version |\n", first_column);
+    listed.retain(|name| !name.contains('/') && !["experiment.json", "search.json"].contains(&name.as_str()));
+    let mut named: Vec<&str> = possible_files().chain([journal::FILE_NAME]).collect();
+    listed.sort();
+    named.sort_unstable();
+    assert_eq!(listed, named);
+}
+
+/// Names of files in a part of each line of the table behind a headline.
+fn listed(text: &'static str, head: &str, part: fn(&'static str) -> &'static str) -> Vec<String> {
+    let (_, after) = text.split_once(head).unwrap();
     let table = after.lines().take_while(|line| line.starts_with('|'));
     let is_file = |text: &&str| {
         [".json", ".jsonl", ".csv", ".txt", ".md", ".prony", ".yaml", ".html", ".parquet"]
@@ -129,7 +158,7 @@ fn the_readme_lists_the_files_that_a_run_may_leave() {
             .any(|end| text.ends_with(end))
     };
     let mut listed: Vec<String> = Vec::new();
-    for name in table.flat_map(|line| line.split('`').skip(1).step_by(2)).filter(is_file) {
+    for name in table.flat_map(|line| part(line).split('`').skip(1).step_by(2)).filter(is_file) {
         // `.csv` beside `a.json` is `a.csv`.
         let whole = match name.strip_prefix('.') {
             Some(ending) => {
@@ -142,10 +171,7 @@ fn the_readme_lists_the_files_that_a_run_may_leave() {
             listed.push(whole);
         }
     }
-    let mut named: Vec<&str> = possible_files().chain([journal::FILE_NAME]).collect();
-    listed.sort();
-    named.sort_unstable();
-    assert_eq!(listed, named);
+    listed
 }
 
 #[test]

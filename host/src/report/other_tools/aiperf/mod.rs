@@ -140,7 +140,7 @@ impl Whole {
         Findings {
             results: self.aggregator.results(phases),
             errors: self.errors.remove(&true).map(ErrorGroups::into_groups).unwrap_or_default(),
-            slices: self.slices.map(|slices| slices.finish(phases)),
+            slices: self.slices.and_then(|slices| slices.finish(phases)),
         }
     }
 }

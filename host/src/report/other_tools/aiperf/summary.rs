@@ -1,7 +1,8 @@
 //! `profile_export_aiperf.json`: what a run comes to, in the schema 1.4.
 //!
-//! What describes the configuration has AIPerf's keys for what both have: `input_config` is no file that AIPerf would run. There is no
-//! `telemetry_data`, as in a run of AIPerf's without GPU telemetry. Times are in UTC, where AIPerf has the zone of the machine.
+//! What describes the configuration has AIPerf's keys for what both have: `input_config` is no file that AIPerf would run.
+//! `telemetry_data` is always there, with empty lists where no GPU was read, as in AIPerf. Times are in UTC, where AIPerf has the zone
+//! of the machine.
 
 use std::io::{self, Write};
 
@@ -50,6 +51,7 @@ fn summary(results: &ToolResults, errors: &[ErrorGroup], report: &Report) -> Val
     for (tag, value) in statistics::metrics(results.table()) {
         set(&tag, value);
     }
+    set("telemetry_data", telemetry(report));
     set("input_config", input_config(report));
     set(
         "run_info",
@@ -67,21 +69,42 @@ fn summary(results: &ToolResults, errors: &[ErrorGroup], report: &Report) -> Val
         set("incomplete_reason", reason.into());
     }
     set("error_summary", errors.iter().map(error_count).collect());
-    let measured = || report.phases.iter().filter(|span| span.kind == PhaseKind::Profiling);
-    let ends = [
-        ("start_time", measured().map(|span| span.start_ns).min()),
-        ("end_time", measured().filter_map(PhaseSpan::window_end_ns).max()),
-    ];
-    for (key, at_ns) in ends {
-        at_ns
-            .and_then(|at_ns| naive_time(report, at_ns))
-            .into_iter()
-            .for_each(|text| drop(set(key, text.into())));
+    for (key, text) in ends(report) {
+        set(key, text.into());
     }
     if let Some(warmup) = &results.warmup {
         set("warmup_metrics", Value::Object(statistics::metrics(&warmup.table)));
     }
     Value::Object(summary)
+}
+
+/// When the measured phases began and ended, by key.
+fn ends(report: &Report) -> impl Iterator<Item = (&'static str, String)> {
+    let measured = || report.phases.iter().filter(|span| span.kind == PhaseKind::Profiling);
+    let ends = [
+        ("start_time", measured().map(|span| span.start_ns).min()),
+        ("end_time", measured().filter_map(PhaseSpan::window_end_ns).max()),
+    ];
+    ends.into_iter().filter_map(move |(key, at_ns)| Some((key, naive_time(report, at_ns?)?)))
+}
+
+/// What GPUs did: prony's own summary has AIPerf's shape, but for the times and for what an error is called.
+fn telemetry(report: &Report) -> Value {
+    let nothing = || {
+        json!({
+            "summary": { "endpoints_configured": [], "endpoints_successful": [] },
+            "endpoints": {},
+            "error_summary": [],
+        })
+    };
+    let mut telemetry = report.beside.summary().remove("telemetry_data").unwrap_or_else(nothing);
+    for (key, text) in ends(report) {
+        telemetry["summary"][key] = text.into();
+    }
+    for error in telemetry["error_summary"].as_array_mut().into_iter().flatten() {
+        *error = json!({ "error_details": { "message": error["message"] }, "count": error["count"] });
+    }
+    telemetry
 }
 
 /// What AIPerf calls a phase of this kind, where the user has named none.

@@ -10,13 +10,15 @@ use std::{
 };
 
 use prony_plugin_api::message::PhaseKind;
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use super::{super::super::model::Report, statistics, summary};
 use crate::{
     metrics::{
         Measured, MetricTable, PhaseSpan,
         other_tools::{Seen, ToolAggregator},
+        slices::{MOST_SLICES, Origin},
     },
     plan::Compat,
     record::RunHeader,
@@ -28,8 +30,9 @@ const NS_PER_S: f64 = 1e9;
 #[derive(Clone, Debug)]
 pub(super) struct Timeslices {
     width_ns: u64,
-    /// When the first measured phase began.
-    origin_ns: Option<u64>,
+    origin: Origin,
+    /// There are too many, or it is not known where they begin: nothing more is collected.
+    is_refused: bool,
     nothing: Box<ToolAggregator>,
     by_place: BTreeMap<u64, ToolAggregator>,
 }
@@ -50,25 +53,50 @@ impl Timeslices {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "flags bound it")]
         let width_ns = ((seconds * NS_PER_S) as u64).max(1);
         let nothing = ToolAggregator::new(Compat::Aiperf, header).without_curves();
-        Self { width_ns, origin_ns: None, nothing: Box::new(nothing), by_place: BTreeMap::new() }
+        Self {
+            width_ns,
+            origin: Origin::default(),
+            is_refused: false,
+            nothing: Box::new(nothing),
+            by_place: BTreeMap::new(),
+        }
     }
 
     /// A measured phase begins; the first one counts.
     pub(super) fn begin(&mut self, at_ns: u64) {
-        self.origin_ns.get_or_insert(at_ns);
+        self.origin.begin(at_ns);
     }
 
     /// Takes a request in. `measured` is changed.
     pub(super) fn record(&mut self, seen: &Seen, measured: &mut Measured) {
-        let began = seen.record().instants.started.saturating_sub(self.origin_ns.unwrap_or(0));
+        let began = seen.record().instants.started.saturating_sub(self.origin.ns());
+        let place = began / self.width_ns;
+        if place > MOST_SLICES {
+            self.refuse();
+        }
+        if self.is_refused {
+            return;
+        }
         let nothing = &self.nothing;
-        let slice = self.by_place.entry(began / self.width_ns).or_insert_with(|| (**nothing).clone());
+        let slice = self.by_place.entry(place).or_insert_with(|| (**nothing).clone());
         slice.record(seen, PhaseKind::Profiling, measured);
+    }
+
+    /// There are to be no slices: what was collected is dropped.
+    fn refuse(&mut self) {
+        self.is_refused = true;
+        self.by_place.clear();
     }
 
     /// Takes in those of another collector.
     pub(super) fn merge(&mut self, other: Self) {
-        self.origin_ns = self.origin_ns.or(other.origin_ns);
+        if self.by_place.is_empty() {
+            self.origin = other.origin;
+        }
+        let is_elsewhere = !other.by_place.is_empty() && self.origin != other.origin;
+        if self.is_refused || other.is_refused || is_elsewhere {
+            return self.refuse();
+        }
         for (place, more) in other.by_place {
             match self.by_place.get_mut(&place) {
                 Some(slice) => slice.merge(more),
@@ -77,12 +105,15 @@ impl Timeslices {
         }
     }
 
-    /// Computes the numbers.
-    pub(super) fn finish(self, phases: &[PhaseSpan]) -> Vec<Slice> {
-        let measured = || phases.iter().filter(|span| span.kind == PhaseKind::Profiling);
-        let origin_ns = self.origin_ns.or_else(|| measured().map(|span| span.start_ns).min()).unwrap_or(0);
-        let last_ns = measured().filter_map(PhaseSpan::window_end_ns).max().unwrap_or(origin_ns);
+    /// Computes the numbers. None where there are no slices of prony's own either, for which the report says why.
+    pub(super) fn finish(self, phases: &[PhaseSpan]) -> Option<Vec<Slice>> {
+        let origin_ns = self.origin.ns();
+        let measured = phases.iter().filter(|span| span.kind == PhaseKind::Profiling);
+        let last_ns = measured.filter_map(PhaseSpan::window_end_ns).max().unwrap_or(origin_ns);
         let width_ns = self.width_ns;
+        if self.is_refused || last_ns.saturating_sub(origin_ns).div_ceil(width_ns) > MOST_SLICES {
+            return None;
+        }
         let slice = |(place, aggregator): (u64, ToolAggregator)| {
             let start_ns = origin_ns.saturating_add(place.saturating_mul(width_ns));
             let whole_ns = start_ns.saturating_add(width_ns);
@@ -92,28 +123,48 @@ impl Timeslices {
             let table = aggregator.results(&[span]).measured.table;
             Slice { start_ns, end_ns, is_complete: whole_ns <= last_ns, table }
         };
-        self.by_place.into_iter().map(slice).collect()
+        Some(self.by_place.into_iter().map(slice).collect())
     }
 }
 
 /// Writes the slices as JSON.
 pub(super) fn write_json(slices: &[Slice], report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let slice = |slice: &Slice| {
-        let mut object = Map::new();
-        object.insert("start_ns".to_owned(), report.wall_ns(slice.start_ns).into());
-        object.insert("end_ns".to_owned(), report.wall_ns(slice.end_ns).into());
-        if !slice.is_complete {
-            object.insert("is_complete".to_owned(), false.into());
-        }
-        object.extend(statistics::metrics(&slice.table));
-        Value::Object(object)
-    };
-    let document = json!({
-        "timeslices": slices.iter().map(slice).collect::<Value>(),
-        "input_config": summary::input_config(report),
-    });
+    let document =
+        Document { timeslices: Objects(slices, report), input_config: summary::input_config(report) };
     serde_json::to_writer_pretty(&mut *out, &document)?;
     out.write_all(b"\n")
+}
+
+/// The file. One slice after the other is made, since all of them are many values.
+#[derive(Serialize)]
+struct Document<'a> {
+    timeslices: Objects<'a>,
+    input_config: Value,
+}
+
+struct Objects<'a>(&'a [Slice], &'a Report);
+
+impl Serialize for Objects<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(slices, report) = self;
+        serializer.collect_seq(slices.iter().map(|slice| object(slice, report)))
+    }
+}
+
+/// Whether a metric says something of a whole run alone: how late requests were, by the least late one of all.
+fn is_of_run(tag: &str) -> bool {
+    tag.starts_with("replay_sched_")
+}
+
+fn object(slice: &Slice, report: &Report) -> Map<String, Value> {
+    let mut object = Map::new();
+    object.insert("start_ns".to_owned(), report.wall_ns(slice.start_ns).into());
+    object.insert("end_ns".to_owned(), report.wall_ns(slice.end_ns).into());
+    if !slice.is_complete {
+        object.insert("is_complete".to_owned(), false.into());
+    }
+    object.extend(statistics::metrics(&slice.table).into_iter().filter(|(tag, _)| !is_of_run(tag)));
+    object
 }
 
 /// Writes the slices as a table with a row for each statistic.
@@ -122,7 +173,8 @@ pub(super) fn write_csv(slices: &[Slice], report: &Report, out: &mut dyn Write) 
     table.write_record(["Timeslice", "Start_NS", "End_NS", "Metric", "Unit", "Stat", "Value"])?;
     for (place, slice) in slices.iter().enumerate() {
         let [start, end] = [slice.start_ns, slice.end_ns].map(|at_ns| report.wall_ns(at_ns).to_string());
-        for (metric, stats) in statistics::written(&slice.table) {
+        for (metric, stats) in statistics::written(&slice.table).filter(|(metric, _)| !is_of_run(metric.tag))
+        {
             for (key, value) in statistics::of(metric, &stats) {
                 let value = value.to_string();
                 let place = place.to_string();
