@@ -60,6 +60,7 @@ pub(crate) fn search(
 ) -> Result<(SearchEnded, Vec<Probe>), FolderError> {
     let edge = wanted.plan.edge(&probes);
     let mut search = Search { wanted, folder, bench, probes, edge };
+    manifest::withdraw(folder)?;
     search.save(None)?;
     let ended = loop {
         match search.next() {
