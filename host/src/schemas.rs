@@ -26,7 +26,7 @@ macro_rules! text {
 }
 
 /// All of them: those of a run, of several runs, and of what commands print.
-pub(crate) static SCHEMAS: [Schema; 10] = [
+pub(crate) static SCHEMAS: [Schema; 15] = [
     Schema {
         name: "run",
         files: &["profile_export_prony.json"],
@@ -37,7 +37,7 @@ pub(crate) static SCHEMAS: [Schema; 10] = [
     },
     Schema {
         name: "request",
-        files: &["profile_export.jsonl", "profile_export_warmup.jsonl"],
+        files: &["profile_export.jsonl", "profile_export_prony.jsonl", "profile_export_warmup.jsonl"],
         version: "1.0",
         is_of_lines: true,
         about: "a request",
@@ -52,12 +52,52 @@ pub(crate) static SCHEMAS: [Schema; 10] = [
         text: text!("session"),
     },
     Schema {
+        name: "slices",
+        files: &["slices.json"],
+        version: "1.0",
+        is_of_lines: false,
+        about: "the numbers of each slice of time",
+        text: text!("slices"),
+    },
+    Schema {
+        name: "exchange",
+        files: &["profile_export_raw.jsonl"],
+        version: "1.0",
+        is_of_lines: true,
+        about: "the bodies of a request and its response",
+        text: text!("exchange"),
+    },
+    Schema {
         name: "server-metrics",
         files: &["server_metrics_export.json"],
         version: "1.0",
         is_of_lines: false,
         about: "the servers' own metrics",
         text: text!("server-metrics"),
+    },
+    Schema {
+        name: "scrape",
+        files: &["server_metrics_export.jsonl"],
+        version: "1.0",
+        is_of_lines: true,
+        about: "a scrape of the servers' own metrics",
+        text: text!("scrape"),
+    },
+    Schema {
+        name: "gpu-reading",
+        files: &["gpu_telemetry_export.jsonl"],
+        version: "1.0",
+        is_of_lines: true,
+        about: "a reading of a GPU",
+        text: text!("gpu-reading"),
+    },
+    Schema {
+        name: "network-probe",
+        files: &["profile_export_network_latency.jsonl"],
+        version: "1.0",
+        is_of_lines: true,
+        about: "a connection that measures the way to a server",
+        text: text!("network-probe"),
     },
     Schema {
         name: "outputs",

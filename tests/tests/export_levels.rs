@@ -114,6 +114,17 @@ fn a_prefix_names_files_and_prony_finds_them() {
         !run.artifact("profile_export.jsonl").exists()
             && !run.artifact("profile_export_console.txt").exists()
     );
+    let manifest: Value = serde_json::from_str(&run.read("manifest.json")).unwrap();
+    let files = manifest["files"].as_array().unwrap();
+    let schema = |name: &str| {
+        let file = files.iter().find(|file| file["name"] == name);
+        file.unwrap_or_else(|| panic!("no `{name}` in {manifest}"))["schema"].as_str()
+    };
+    // These are AIPerf's.
+    assert_eq!((schema("foo.json"), schema("foo.jsonl"), schema("foo_timeslices.json")), (None, None, None));
+    assert_eq!((schema("foo_warmup.jsonl"), schema("foo_raw.jsonl")), (Some("request"), Some("exchange")));
+    assert_eq!(schema("profile_export_prony.jsonl"), Some("request"));
+    assert_eq!(schema("foo_server_metrics.json"), Some("server-metrics"));
     let shown = Tool::new(["show"]).arg(run.artifact("")).run();
     assert_eq!(shown.succeeds().stdout, run.read("foo_console.txt"));
     let folder = run.artifact("");

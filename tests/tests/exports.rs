@@ -12,7 +12,7 @@ use parquet::{
     record::{Field, ListAccessor, Row},
 };
 use prony_tests::{MockServer, Run, Tool, fixtures};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 /// Conversations and single requests, some of which fail, and a warm-up.
@@ -299,13 +299,16 @@ fn the_manifest_of_an_experiment_leads_to_those_of_its_runs() {
         .run();
     run.succeeds();
     let manifest = check_manifest(&run.artifact(""));
-    let names: Vec<&str> =
-        manifest["files"].as_array().unwrap().iter().map(|file| file["name"].as_str().unwrap()).collect();
     assert_eq!(manifest["kind"], "experiment");
-    for folder in ["runs/concurrency_1", "runs/concurrency_2"] {
-        assert!(names.contains(&&*format!("{folder}/manifest.json")), "{names:?}");
+    let folders = ["runs/concurrency_1", "runs/concurrency_2"];
+    assert_eq!(manifest["run_manifests"], json!(folders.map(|folder| format!("{folder}/manifest.json"))));
+    for folder in folders {
+        check_manifest(&run.artifact(folder));
+        // What a report of a run makes again, the experiment's manifest says nothing of.
+        Tool::new(["report", "--quiet", "--compat", "vllm"]).arg(run.artifact(folder)).run().succeeds();
         check_manifest(&run.artifact(folder));
     }
+    assert_eq!(check_manifest(&run.artifact("")), manifest);
 }
 
 #[test]

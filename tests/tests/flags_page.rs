@@ -107,3 +107,31 @@ fn what_is_built_stands_in_the_help() {
         );
     }
 }
+
+/// The page's last table: what is built has a help, and what is refused is refused by name. It misses none of the refused ones.
+#[test]
+fn each_command_is_what_its_row_says() {
+    let page = file("docs/FLAGS.md");
+    let (_, table) = page.split_once("\n## Commands\n").unwrap();
+    let mut listed: BTreeSet<&str> = BTreeSet::new();
+    for line in table.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = line.trim_matches('|').splitn(3, '|').map(str::trim).collect();
+        for command in cells[0].split_whitespace().map(|command| command.trim_matches('`')) {
+            listed.insert(command);
+            if cells[1] == "built" {
+                Tool::new([command, "--help"]).run().succeeds();
+            } else {
+                let run = Tool::new([command]).run();
+                let refusal = format!("the command `{command}` of AIPerf is not supported yet");
+                assert!(run.code == 2 && run.stderr.contains(&refusal), "`{command}`: {}", run.stderr);
+            }
+        }
+    }
+    let source = file("host/src/cli/refusal/unbuilt.rs");
+    let (_, commands) = source.split_once("const COMMANDS").unwrap();
+    let (commands, _) = commands.split_once("\n];").unwrap();
+    let refused = commands.lines().filter_map(|line| line.trim().trim_start_matches('(').strip_prefix('"'));
+    let names = refused.filter_map(|text| text.split_once("\",")).map(|(name, _)| name);
+    let missing: Vec<&str> = names.filter(|name| !name.contains(' ') && !listed.contains(name)).collect();
+    assert!(missing.is_empty(), "docs/FLAGS.md has no row for {missing:?}");
+}

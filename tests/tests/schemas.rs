@@ -1,7 +1,7 @@
 //! The JSON Schemas against what real runs write: they accept all of it, and no key may have another name.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, net::TcpListener, path::Path};
 
 use boon::{Compiler, SchemaIndex, Schemas};
 use prony_tests::{MockServer, Run, Tool};
@@ -13,11 +13,16 @@ struct Known {
     by_name: BTreeMap<String, SchemaIndex>,
 }
 
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 15] = [
     "run",
     "request",
     "session",
+    "slices",
+    "exchange",
     "server-metrics",
+    "scrape",
+    "gpu-reading",
+    "network-probe",
     "outputs",
     "manifest",
     "experiment",
@@ -108,7 +113,8 @@ fn is_metric(value: &Value, path: &[String]) -> bool {
 }
 
 /// What is not prony's to describe, and all that is below.
-const FREE_BELOW: &[(&str, &str)] = &[("run", "input_config/*"), ("run", "services/*/messages/*")];
+const FREE_BELOW: &[(&str, &str)] =
+    &[("run", "input_config/*"), ("run", "services/*/messages/*"), ("exchange", "payload/*")];
 
 /// Where keys are no words of prony's, or those of metrics, whose list is the catalogue: `*` is any key.
 const FREE: &[(&str, &str)] = &[
@@ -119,9 +125,19 @@ const FREE: &[(&str, &str)] = &[
     ("run", "verdict/steadiness/*"),
     ("run", "token_counts/inter_token_latency_basis/*"),
     ("run", "intervals/*"),
+    ("run", "network_latency/targets/*"),
+    ("run", "telemetry_data/endpoints/*"),
+    ("run", "telemetry_data/endpoints/*/gpus/*/metrics/*"),
     ("request", "metrics/*"),
     ("request", "metadata/facts/*"),
     ("session", "metrics/*"),
+    ("slices", "slices/*/metrics/*"),
+    ("exchange", "request_headers/*"),
+    ("scrape", "metrics/*"),
+    ("scrape", "metrics/*/*/labels/*"),
+    ("scrape", "metrics/*/*/buckets/*"),
+    ("scrape", "metrics/*/*/quantiles/*"),
+    ("gpu-reading", "telemetry_data/*"),
     ("server-metrics", "metrics/*"),
     ("server-metrics", "warmup_metrics/*"),
     ("server-metrics", "metrics/*/series/*/labels/*"),
@@ -229,6 +245,37 @@ fn the_files_of_a_run_are_what_their_schemas_say() {
         ("manifest", "manifest.json"),
     ];
     describe(&known, &run, &files);
+}
+
+/// Everything that is measured beside the load, and every file with lines; the collector of telemetry is not there.
+#[test]
+fn what_is_known_beside_the_load_is_what_the_schemas_say() {
+    let known = Known::read();
+    let server = MockServer::start(["--tokens", "4", "--gpus", "2"]);
+    let gpus = format!("{}/dcgm/metrics", server.url());
+    let nobody = format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    let run = Tool::profile(&server)
+        .args(["--request-count", "20", "--concurrency", "2", "--network-latency", "--gpu-telemetry", &gpus])
+        .args(["--otel-url", &nobody, "--traceparent", "--slice-duration", "1s", "--compat", "aiperf"])
+        .args(["--export-level", "raw", "--server-metrics-formats", "json,jsonl"])
+        .run();
+    assert!([0, 5, 6].contains(&run.code), "{}", run.stderr);
+    let summary = run.summary();
+    for key in ["network_latency", "telemetry_data", "telemetry_export"] {
+        assert!(!summary[key].is_null(), "no `{key}` in {summary}");
+    }
+    describe_summary(&known, &summary);
+    let files = [
+        ("request", "profile_export_prony.jsonl"),
+        ("slices", "slices.json"),
+        ("exchange", "profile_export_raw.jsonl"),
+        ("scrape", "server_metrics_export.jsonl"),
+        ("gpu-reading", "gpu_telemetry_export.jsonl"),
+        ("network-probe", "profile_export_network_latency.jsonl"),
+        ("manifest", "manifest.json"),
+    ];
+    describe(&known, &run, &files);
+    assert!(run.read("profile_export_prony.jsonl").contains("\"trace_id\""));
 }
 
 #[test]

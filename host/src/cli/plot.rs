@@ -78,8 +78,8 @@ fn charts(dir: &Path) -> Result<Vec<Chart>, Failure> {
     let charts = if is_experiment(dir) {
         experiment::charts(dir)?
     } else if Kept::check_is_there(dir).is_ok() {
-        let Kept { plan, probes, .. } = Kept::read(dir)?;
-        search::charts(&plan, &probes)
+        let Kept { plan, probes, answer, .. } = Kept::read(dir)?;
+        search::charts(&plan, &probes, answer.as_ref())
     } else if let Some(owner) = lock::owner(dir) {
         let message = format!("the run in `{}` is still going ({owner})", dir.display());
         return Err(Failure::statement(Exit::Usage, message).with_hint("plot it when it has ended"));

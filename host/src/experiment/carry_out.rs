@@ -7,6 +7,7 @@ use super::{
     between,
     design::Design,
     folder::{ExperimentFolder, FolderError},
+    manifest,
     measured::{Measured, values_of_requests},
     order::PlannedRun,
     outcome::RunEnd,
@@ -41,6 +42,7 @@ pub(crate) fn carry_out(
     if state.started_ns == 0 && state.runs.is_empty() {
         state.started_ns = Clock::start().wall_start_ns();
     }
+    manifest::withdraw(folder)?;
     folder.save(state)?;
     let ended = Loop { design, base, folder, state, bench, before: None }.run()?;
     (state.progress, state.reason) = match &ended {
@@ -289,6 +291,16 @@ mod tests {
         assert_eq!(script.done, expected);
         let mut again = Script::default();
         assert_eq!((experiment.goes_on(&mut again), again.done.len()), (Ended::Complete, 0));
+    }
+
+    /// A kill after that leaves no manifest with the sum of another state.
+    #[test]
+    fn a_folder_has_no_manifest_while_its_runs_go_on() {
+        let mut experiment = experiment(of(&["1"], 1));
+        let manifest = experiment.folder.dir().join(file_names::MANIFEST);
+        fs::write(&manifest, "{}").unwrap();
+        assert_eq!(experiment.goes_on(&mut Script::default()), Ended::Complete);
+        assert!(!manifest.exists());
     }
 
     #[test]

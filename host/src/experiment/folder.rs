@@ -225,6 +225,17 @@ impl ExperimentFolder {
         written.map_err(|source| unwritten(&self.dir, name, source))
     }
 
+    /// Removes a file of the experiment, if it is there.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub(super) fn remove(&self, name: &str) -> Result<(), FolderError> {
+        match fs::remove_file(self.dir.join(name)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(unwritten(&self.dir, name, error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Where the output of the command before the run with this place is kept.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The manifest of a folder with several runs: its own files, and the manifests of the runs, which have theirs.
+//! The manifest of a folder with several runs: its own files, and where the runs have their manifests.
 
 use super::folder::{ExperimentFolder, FolderError};
 pub(super) use crate::report::manifest::OfSeveral as Made;
@@ -14,7 +14,14 @@ pub(super) fn write<'a>(
     runs: impl Iterator<Item = &'a str>,
     folder: &ExperimentFolder,
 ) -> Result<(), FolderError> {
-    let of_runs = runs.map(|run| format!("{run}/{}", file_names::MANIFEST));
-    let names: Vec<String> = own.iter().map(|name| (*name).to_owned()).chain(of_runs).collect();
-    folder.write_made(file_names::MANIFEST, |dir| manifest::of_several(made, dir, &names))
+    let runs: Vec<&str> = runs.collect();
+    folder.write_made(file_names::MANIFEST, |dir| manifest::of_several(made, dir, own, &runs))
+}
+
+/// Removes it, since what it lists is about to change. So a folder has none while its runs go on, nor after a kill.
+///
+/// # Errors
+/// It is there and cannot be removed.
+pub(super) fn withdraw(folder: &ExperimentFolder) -> Result<(), FolderError> {
+    folder.remove(file_names::MANIFEST)
 }

@@ -29,9 +29,14 @@ pub(crate) struct Artifact {
 }
 
 impl Artifact {
-    /// Begins a file of a run's folder. Its temporary name is this process's: others may report on the same run.
+    /// Begins a file of a run's folder. Its temporary name is this process's: others may report on the same run. What is neither a file,
+    /// nor a folder, nor a link keeps its name: a file in place of a device would take it away from everybody.
     pub(crate) fn create(dir: &Path, name: &str) -> Result<Self, WriteError> {
         let path = dir.join(name);
+        if is_special(&path) {
+            let source = io::Error::other("a device, a pipe or a socket has this name");
+            return Err(WriteError { path, source });
+        }
         let temporary = dir.join(temporary_name(name));
         // Left by a process that was killed, or put there by somebody else who may write here: a link to another file.
         fs::remove_file(&temporary).ok();
@@ -83,6 +88,14 @@ impl Drop for Artifact {
             fs::remove_file(&self.temporary).ok();
         }
     }
+}
+
+/// Whether something is there that is neither a file, nor a folder, nor a link.
+fn is_special(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|there| {
+        let kind = there.file_type();
+        !kind.is_file() && !kind.is_dir() && !kind.is_symlink()
+    })
 }
 
 fn temporary_name(name: &str) -> String {
@@ -207,6 +220,16 @@ mod tests {
         assert_eq!(fs::read_to_string(precious).unwrap(), "mine");
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
         assert!(path.symlink_metadata().unwrap().is_file());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_socket_keeps_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("a.json")).unwrap();
+        let refused = write(dir.path(), "a.json", |out| out.write_all(b"new"));
+        assert!(matches!(refused, Err(WriteError { path, .. }) if path.ends_with("a.json")));
+        assert_eq!(names(dir.path()), ["a.json"]);
     }
 
     #[test]

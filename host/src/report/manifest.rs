@@ -1,8 +1,8 @@
 //! `manifest.json`: what stands in the folder of a run, of an experiment or of a search, and what made it.
 //!
 //! It is written last and as a whole. Each file has its size and its SHA-256, so that a copy of the folder can be checked. What is made
-//! of a run later on demand (`prony plot`, `prony export`) is not in it. Compatibility: within a major [`SCHEMA_VERSION`], keys are only
-//! ever added.
+//! after it is not in it: by `prony plot`, by `prony export`, and the charts of `--auto-plot`. Compatibility: within a major
+//! [`SCHEMA_VERSION`], keys are only ever added.
 
 use std::{
     fmt::Write as _,
@@ -18,13 +18,32 @@ use sha2::{Digest, Sha256};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{file_names, model::Report, verdict::why_incomplete};
-use crate::{plugin::UsedPlugin, schemas};
+use crate::{
+    plugin::UsedPlugin,
+    schemas::{self, Schema},
+};
 
 /// Version of the file.
 pub(super) const SCHEMA_VERSION: &str = "1.0";
 
 /// A file is read in pieces of this size, in bytes.
 const PIECE: usize = 256 << 10;
+
+/// A file that may be in a folder.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    /// Its path in the folder, with `/` between its parts.
+    pub(super) name: String,
+    /// Its schema, if it has one. A run may give its files other names than those that schemas know.
+    pub(super) schema: Option<&'static Schema>,
+}
+
+impl Candidate {
+    /// A file under its usual name.
+    fn usual(name: &str) -> Self {
+        Self { name: name.to_owned(), schema: schemas::of_file(name) }
+    }
+}
 
 /// A file of a folder.
 #[derive(Debug, Serialize)]
@@ -41,13 +60,13 @@ struct Listed {
     schema_version: Option<&'static str>,
 }
 
-/// The manifest of a run. Of these names, those are in it that are files of its folder.
+/// The manifest of a run. Of these files, those are in it that are in its folder.
 ///
 /// # Errors
 /// A file cannot be read.
-pub(super) fn of_run(report: &Report, dir: &Path, names: &[String]) -> io::Result<Vec<u8>> {
+pub(super) fn of_run(report: &Report, dir: &Path, candidates: &[Candidate]) -> io::Result<Vec<u8>> {
     let header = &report.header;
-    let files = listed(dir, names)?;
+    let files = listed(dir, candidates)?;
     let has_plan = files.iter().any(|file| file.name == file_names::SETTINGS);
     text(&json!({
         "schema_version": SCHEMA_VERSION,
@@ -81,13 +100,21 @@ pub(crate) struct OfSeveral<'a> {
     pub(crate) is_complete: bool,
 }
 
-/// The manifest of an experiment or a search. Of these names, those are in it that are files of its folder; those of its runs are by
-/// way of their own manifests.
+/// The manifest of an experiment or a search. Of `own`, those are in it that are files of its folder. Of its runs, which have these
+/// folders below it, only the places of their own manifests are in it, and no sums: a report of a run makes the run's files again.
 ///
 /// # Errors
 /// A file cannot be read.
-pub(crate) fn of_several(what: &OfSeveral<'_>, dir: &Path, names: &[String]) -> io::Result<Vec<u8>> {
+pub(crate) fn of_several(
+    what: &OfSeveral<'_>,
+    dir: &Path,
+    own: &[&str],
+    runs: &[&str],
+) -> io::Result<Vec<u8>> {
     let OfSeveral { kind, prony_version, random_seed, plan, is_complete } = *what;
+    let own: Vec<Candidate> = own.iter().map(|name| Candidate::usual(name)).collect();
+    let of_runs = runs.iter().map(|run| format!("{run}/{}", file_names::MANIFEST));
+    let run_manifests: Vec<String> = of_runs.filter(|name| dir.join(name).is_file()).collect();
     text(&json!({
         "schema_version": SCHEMA_VERSION,
         "kind": kind,
@@ -96,7 +123,8 @@ pub(crate) fn of_several(what: &OfSeveral<'_>, dir: &Path, names: &[String]) -> 
         "random_seed": random_seed,
         "plan": plan,
         "is_complete": is_complete,
-        "files": listed(dir, names)?,
+        "files": listed(dir, &own)?,
+        "run_manifests": run_manifests,
     }))
 }
 
@@ -130,14 +158,14 @@ fn timestamp(wall_ns: u64) -> Option<String> {
 }
 
 /// Reads all of them, on all cores: a run's journal may have a gigabyte.
-fn listed(dir: &Path, names: &[String]) -> io::Result<Vec<Listed>> {
+fn listed(dir: &Path, candidates: &[Candidate]) -> io::Result<Vec<Listed>> {
     let files: Vec<Option<Listed>> =
-        names.par_iter().map(|name| one(dir, name)).collect::<io::Result<_>>()?;
+        candidates.par_iter().map(|candidate| one(dir, candidate)).collect::<io::Result<_>>()?;
     Ok(files.into_iter().flatten().collect())
 }
 
 /// Nothing where there is no such file, or where its name leads out of the folder.
-fn one(dir: &Path, name: &str) -> io::Result<Option<Listed>> {
+fn one(dir: &Path, Candidate { name, schema }: &Candidate) -> io::Result<Option<Listed>> {
     if !Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
         return Ok(None);
     }
@@ -163,9 +191,8 @@ fn one(dir: &Path, name: &str) -> io::Result<Option<Listed>> {
     for byte in sum.finalize() {
         let _ = write!(sha256, "{byte:02x}");
     }
-    let schema = schemas::of_file(name);
     Ok(Some(Listed {
-        name: name.to_owned(),
+        name: name.clone(),
         bytes,
         sha256,
         schema: schema.map(|schema| schema.name),
@@ -185,8 +212,8 @@ mod tests {
         fs::write(dir.path().join(file_names::SUMMARY), "abc").unwrap();
         fs::create_dir(dir.path().join("runs")).unwrap();
         let outside = format!("../{}/{}", dir.path().file_name().unwrap().display(), file_names::SUMMARY);
-        let names = ["nothing.txt", "runs", file_names::SUMMARY, &outside].map(str::to_owned);
-        let files = listed(dir.path(), &names).unwrap();
+        let candidates = ["nothing.txt", "runs", file_names::SUMMARY, &outside].map(Candidate::usual);
+        let files = listed(dir.path(), &candidates).unwrap();
         let [file] = files.as_slice() else { panic!("{files:?}") };
         assert_eq!((file.name.as_str(), file.bytes), (file_names::SUMMARY, 3));
         assert_eq!(file.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");

@@ -10,16 +10,19 @@ use std::{
 use super::{
     artifacts::{self, Files},
     collect::Collected,
-    console, csv, file_names, json, manifest, markdown, other_tools, outputs, page,
+    console, csv, file_names, json,
+    manifest::{self, Candidate},
+    markdown, other_tools, outputs, page,
     server_metrics::{self, csv as server_metrics_csv},
     sessions, slices,
 };
 use crate::{
-    plan::{Exports, ServerMetricsFormat},
+    plan::{Compat, Exports, ServerMetricsFormat},
     record::{
         journal::{self, Beginning, Reader},
         raw,
     },
+    schemas::{self, Schema},
     screen::Screen,
 };
 
@@ -271,12 +274,21 @@ fn write_console(collected: &mut Collected, screen: Screen, files: &mut Files<'_
 fn write_manifest(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
     let report = &collected.report;
     let of_report = usual_files().filter(|name| *name != file_names::MANIFEST);
-    let of_run = of_report.chain([journal::FILE_NAME, journal::TEXTS_FILE_NAME]).map(|name| files.name(name));
+    let of_run = of_report
+        .chain([journal::FILE_NAME, journal::TEXTS_FILE_NAME])
+        .map(|name| Candidate { name: files.name(name), schema: schema_of(name, files.exports()) });
     // What commands around the run have said.
     let said = report.marks.iter().filter_map(|mark| mark.output.clone());
-    let names: Vec<String> = of_run.chain(said).collect();
+    let candidates: Vec<Candidate> =
+        of_run.chain(said.map(|name| Candidate { name, schema: None })).collect();
     let dir = files.dir().to_owned();
-    write(files, file_names::MANIFEST, |out| out.write_all(&manifest::of_run(report, &dir, &names)?));
+    write(files, file_names::MANIFEST, |out| out.write_all(&manifest::of_run(report, &dir, &candidates)?));
+}
+
+/// The schema of the file that has this name without a prefix.
+fn schema_of(name: &str, exports: &Exports) -> Option<&'static Schema> {
+    let is_aiperfs = name == file_names::REQUESTS && exports.has(Compat::Aiperf);
+    schemas::of_file(name).filter(|_| !is_aiperfs)
 }
 
 fn write(files: &mut Files<'_>, name: &str, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) {

@@ -103,7 +103,7 @@ fn carry_out(prepared: Prepared, log: &LogFlags) -> Result<Exit, Failure> {
         let found = search::search(Wanted { plan: &plan, base: &base }, probes, &folder, &mut runner);
         let (ended, probes) = found.map_err(|error| unkept(error, &folder))?;
         let exit = tell(&plan, &ended, &probes, &folder)?;
-        charts::automatic(plots, folder.dir(), || Ok(search::charts(&plan, &probes)))?;
+        charts::automatic(plots, folder.dir(), || Ok(search::charts(&plan, &probes, ended.answer())))?;
         Ok(exit)
     };
     match until(|interrupt| signals.hear(interrupt), work) {
@@ -124,11 +124,7 @@ fn tell(
     probes: &[Probe],
     folder: &ExperimentFolder,
 ) -> Result<Exit, Failure> {
-    let answer = match ended {
-        SearchEnded::Answered(answer) => Some(answer),
-        SearchEnded::Interrupted { .. } | SearchEnded::Stopped { .. } => None,
-    };
-    let text = search::text(plan, probes, answer, terminal::screen());
+    let text = search::text(plan, probes, ended.answer(), terminal::screen());
     search::keep(plan, ended, probes, folder, &text).map_err(|error| unkept(error, folder))?;
     let dir = folder.dir().display();
     let shown =

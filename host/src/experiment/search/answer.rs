@@ -1,6 +1,6 @@
 //! What a search found, in a number and an interval.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     edge::Edge,
@@ -8,7 +8,7 @@ use super::{
 };
 
 /// What a search found.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Answer {
     /// What is known of the edge.
     #[serde(flatten)]
@@ -46,4 +46,14 @@ pub(crate) enum SearchEnded {
     Interrupted { exit_code: u8 },
     /// There is no sense in going on.
     Stopped { reason: String, exit_code: u8 },
+}
+
+impl SearchEnded {
+    /// What was found, if the search came to its end.
+    pub(crate) fn answer(&self) -> Option<&Answer> {
+        match self {
+            Self::Answered(answer) => Some(answer),
+            Self::Interrupted { .. } | Self::Stopped { .. } => None,
+        }
+    }
 }

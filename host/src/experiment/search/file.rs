@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    answer::SearchEnded,
+    answer::{Answer, SearchEnded},
     next::Range,
     plan::{Probe, SearchPlan, Wanted},
     slo::{Slo, SloError},
@@ -104,6 +104,8 @@ pub(super) fn text(
 pub(crate) struct Kept {
     pub(crate) plan: SearchPlan,
     pub(crate) probes: Vec<Probe>,
+    /// What was found, if it came to its end.
+    pub(crate) answer: Option<Answer>,
     settings: Vec<StoredSetting>,
 }
 
@@ -179,7 +181,9 @@ impl Kept {
             ends_saturated: file.ends_saturated,
             seed: file.random_seed,
         };
-        Ok(Self { plan, probes: file.probes, settings: file.settings })
+        // In place of an answer, there may be the reason for which there is none.
+        let answer = serde_json::from_value(file.answer).ok();
+        Ok(Self { plan, probes: file.probes, answer, settings: file.settings })
     }
 
     /// Compares what is typed with the settings that are kept.
@@ -191,7 +195,7 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{tests::plan, verdict::Verdict},
+        super::{next::Bracket, tests::plan, verdict::Verdict},
         *,
     };
     use crate::config::words::Said;
@@ -215,6 +219,29 @@ mod tests {
         assert_eq!(kept.fit(&other, false), Fit::Different(vec!["isl".to_owned()]));
         let again = self::text(Wanted { plan: &kept.plan, base: &base }, &kept.probes, None);
         assert_eq!(again, text);
+    }
+
+    #[test]
+    fn the_answer_of_a_search_is_read_again_if_it_has_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (plan, base) = (plan("request_latency p99 < 40ms"), Words::default());
+        let answer = Answer {
+            bracket: Bracket::Between { kept: 290.0, broken: 310.5 },
+            estimate: Some(300.0),
+            is_noisy: false,
+        };
+        for answer in [answer, Answer::unknown()] {
+            let ended = SearchEnded::Answered(answer.clone());
+            let text = text(Wanted { plan: &plan, base: &base }, &[], Some(&ended));
+            std::fs::write(dir.path().join(FILE), text).unwrap();
+            assert_eq!(Kept::read(dir.path()).unwrap().answer, Some(answer));
+        }
+        let interrupted = SearchEnded::Interrupted { exit_code: 130 };
+        for ended in [None, Some(&interrupted)] {
+            let text = text(Wanted { plan: &plan, base: &base }, &[], ended);
+            std::fs::write(dir.path().join(FILE), text).unwrap();
+            assert_eq!(Kept::read(dir.path()).unwrap().answer, None);
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub(crate) use self::{
     answer::{Answer, SearchEnded},
     file::{FILE, Kept, KeptError},
     next::{Bracket, Range},
+    page::charts,
     plan::{Probe, ProbeRun, SearchPlan, Wanted},
     slo::{Slo, SloError},
     text::text,
@@ -60,6 +61,7 @@ pub(crate) fn search(
 ) -> Result<(SearchEnded, Vec<Probe>), FolderError> {
     let edge = wanted.plan.edge(&probes);
     let mut search = Search { wanted, folder, bench, probes, edge };
+    manifest::withdraw(folder)?;
     search.save(None)?;
     let ended = loop {
         match search.next() {
@@ -121,12 +123,6 @@ pub(crate) fn keep(
     let runs: Vec<_> =
         probes.iter().flat_map(|probe| &probe.runs).map(|run| run.folder.to_string_lossy()).collect();
     manifest::write(&made, &[FILE, file_names::PAGE, TEXT], runs.iter().map(AsRef::as_ref), folder)
-}
-
-/// The charts of a search, each with a name and as a picture.
-pub(crate) fn charts(plan: &SearchPlan, probes: &[Probe]) -> Vec<(String, String)> {
-    let answer = Answer::of(plan.range, &plan.edge(probes), plan.confidence_of_a_look());
-    page::charts(plan, probes, &answer)
 }
 
 struct Search<'a> {

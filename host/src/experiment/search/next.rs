@@ -4,7 +4,7 @@
 //! is hardly known, then below and above it in turn, which also tells how steep the curve is. The answer is near enough when the
 //! interval of the edge is as narrow as was asked for, and three runs at least stand on each side of it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{edge::Edge, verdict::Verdict};
 
@@ -36,7 +36,7 @@ pub(super) enum Next {
 }
 
 /// What is known of the highest load that keeps to the objectives.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "found")]
 pub(crate) enum Bracket {
     /// It is from the first to the second, of which the first keeps to them and the second does not.

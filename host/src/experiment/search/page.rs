@@ -33,10 +33,7 @@ const VERDICTS: [(Verdict, &str); 3] =
 /// # Errors
 /// A bug of ours: a page that cannot be written into memory.
 pub(super) fn page(plan: &SearchPlan, ended: &SearchEnded, probes: &[Probe]) -> std::io::Result<Vec<u8>> {
-    let answer = match ended {
-        SearchEnded::Answered(answer) => Some(answer),
-        SearchEnded::Interrupted { .. } | SearchEnded::Stopped { .. } => None,
-    };
+    let answer = ended.answer();
     let title = format!("Highest {} that keeps to {}", plan.over, objectives(plan));
     let mut out = Vec::new();
     page::begin(&format!("{title}, measured by prony"), None, &mut out)?;
@@ -69,9 +66,9 @@ pub(super) fn page(plan: &SearchPlan, ended: &SearchEnded, probes: &[Probe]) -> 
     Ok(out)
 }
 
-/// The charts, each with a name and as a picture.
-pub(super) fn charts(plan: &SearchPlan, probes: &[Probe], answer: &Answer) -> Vec<(String, String)> {
-    let plots = plots(plan, probes, Some(answer));
+/// The charts of a search with this answer, if it has one, each with a name and as a picture: those of its page.
+pub(crate) fn charts(plan: &SearchPlan, probes: &[Probe], answer: Option<&Answer>) -> Vec<(String, String)> {
+    let plots = plots(plan, probes, answer);
     plots.into_iter().map(|(name, plot, _)| (name, plot.svg())).collect()
 }
 
@@ -266,8 +263,9 @@ mod tests {
     #[test]
     fn a_single_load_makes_no_chart() {
         let (plan, probes, answer) = found();
-        assert_eq!(charts(&plan, &probes[..1], &answer), []);
-        let names: Vec<String> = charts(&plan, &probes, &answer).into_iter().map(|(name, _)| name).collect();
+        let charts = |probes: &[Probe]| charts(&plan, probes, Some(&answer));
+        assert_eq!(charts(&probes[..1]), []);
+        let names: Vec<String> = charts(&probes).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["request_latency_p99_by_request_rate"]);
     }
 }
