@@ -155,7 +155,7 @@ impl Terminal {
     /// When it does not end.
     pub fn wait(&mut self) -> Run {
         let mut output = self.process.wait(SHORT_PATIENCE);
-        output.stderr = self.seen().written.clone();
+        output.stderr.clone_from(&self.seen().written);
         let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().expect("a temporary folder"));
         Run::new(&output, dir)
     }

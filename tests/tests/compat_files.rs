@@ -1,5 +1,5 @@
 //! Results in the files of other tools, as their users' scripts read them: `--compat`.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::float_cmp, reason = "a test fails by panicking")]
 
 use std::{collections::BTreeSet, fs, path::Path};
 

@@ -1,5 +1,5 @@
 //! How much a run writes of single requests, what its files are called, and its slices of time.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::float_cmp, reason = "a test fails by panicking")]
 
 use std::fs;
 

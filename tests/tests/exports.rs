@@ -244,7 +244,9 @@ fn a_timeline_goes_to_standard_output_where_that_is_asked_for() {
 }
 
 fn sum(path: &Path) -> String {
-    Sha256::digest(fs::read(path).unwrap()).iter().map(|byte| format!("{byte:02x}")).collect()
+    let bytes: Vec<String> =
+        Sha256::digest(fs::read(path).unwrap()).iter().map(|byte| format!("{byte:02x}")).collect();
+    bytes.concat()
 }
 
 /// Checks what a manifest says of the files beside it.
@@ -340,10 +342,10 @@ fn charts_have_a_theme_and_what_other_tools_ask_for_is_explained() {
     let run = Tool::profile(&server).args(["--request-count", "10", "--no-server-metrics"]).run();
     Tool::new(["plot", "--theme", "dark"]).arg(run.artifact("")).run().succeeds();
     assert!(!run.read("plots/request_latency.svg").contains("prefers-color-scheme"));
-    let served = Tool::new(["plot", "--dashboard"]).arg(run.artifact("")).run();
-    served.ends_with(2);
-    assert!(served.stderr.contains("`--dashboard` of AIPerf is not supported"), "{}", served.stderr);
-    assert!(served.stderr.contains("report.html"), "{}", served.stderr);
+    let dashboard = Tool::new(["plot", "--dashboard"]).arg(run.artifact("")).run();
+    dashboard.ends_with(2);
+    assert!(dashboard.stderr.contains("`--dashboard` of AIPerf is not supported"), "{}", dashboard.stderr);
+    assert!(dashboard.stderr.contains("report.html"), "{}", dashboard.stderr);
     let analyze = Tool::new(["analyze", "swim-lane"]).run();
     analyze.ends_with(2);
     assert!(analyze.stderr.contains("--format chrome-trace"), "{}", analyze.stderr);

@@ -1,5 +1,5 @@
 //! GPUs beside the load: what they did, and what a token cost in energy.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::{
     net::TcpListener,
@@ -39,14 +39,14 @@ fn is_near(found: f64, expected: f64, part: f64) -> bool {
 fn true_joules(server: &MockServer, summary: &Value, gpus: f64) -> f64 {
     let truth = server.truth();
     let phase = &summary["phases"][0];
-    let (start, end) = (phase["start_ns"].as_u64().unwrap(), phase["window_end_ns"].as_u64().unwrap());
+    let (from, until) = (phase["start_ns"].as_u64().unwrap(), phase["window_end_ns"].as_u64().unwrap());
     let wall = truth["wall_start_ns"].as_u64().unwrap();
-    let busy_ns = truth["requests"].as_array().unwrap().iter().map(|request| {
-        let at = |name: &str| (wall + request[name].as_u64().unwrap()).clamp(start, end);
+    let of_each = truth["requests"].as_array().unwrap().iter().map(|request| {
+        let at = |name: &str| (wall + request[name].as_u64().unwrap()).clamp(from, until);
         at("ended_ns") - at("arrived_ns")
     });
-    let busy_s = busy_ns.sum::<u64>() as f64 / 1e9;
-    gpus * IDLE_W * (end - start) as f64 / 1e9 + REQUEST_W * busy_s
+    let busy_s = of_each.sum::<u64>() as f64 / 1e9;
+    gpus * IDLE_W * (until - from) as f64 / 1e9 + REQUEST_W * busy_s
 }
 
 #[rstest]

@@ -1,5 +1,5 @@
 //! What is handed on to an OpenTelemetry collector while a run goes on, and what becomes of a run whose collector is down.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::{collections::BTreeSet, net::TcpListener};
 

@@ -84,7 +84,7 @@ fn small(name: &str, value: &Value, path: &mut Vec<String>) -> Value {
             for (key, value) in object {
                 kept.insert(key.clone(), below(key.clone(), value));
             }
-            let own = |key: &String| is_free(name, &[path.as_slice(), &[key.clone()]].concat());
+            let own = |key: &String| is_free(name, &[path.as_slice(), std::slice::from_ref(key)].concat());
             let first = kept.keys().find(|key| own(key)).cloned();
             kept.retain(|key, _| !own(key) || Some(key) == first.as_ref());
             Value::Object(kept)
@@ -202,7 +202,7 @@ fn json(path: &Path) -> Value {
 fn describe(known: &Known, run: &Run, files: &[(&str, &str)]) {
     for (name, file) in files {
         let path = run.artifact(file);
-        if file.ends_with(".jsonl") {
+        if path.extension().is_some_and(|extension| extension == "jsonl") {
             let text = fs::read_to_string(&path).unwrap();
             let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
             assert!(!lines.is_empty(), "{file} is empty");

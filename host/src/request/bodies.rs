@@ -143,19 +143,19 @@ impl Bodies {
 mod tests {
     use super::*;
 
-    fn bodies(bytes: usize) -> Option<Box<Bodies>> {
-        Some(Box::new(Bodies { response_bytes: bytes, ..Bodies::default() }))
+    fn bodies(bytes: usize) -> Bodies {
+        Bodies { response_bytes: bytes, ..Bodies::default() }
     }
 
     #[test]
     fn bodies_wait_as_long_as_there_is_room() {
         let room = BodyRoom::of(true);
-        let (mut first, mut second) = (bodies(MOST_WAITING_BYTES), bodies(1));
+        let (mut first, mut second) = (Some(Box::new(bodies(MOST_WAITING_BYTES))), Some(Box::new(bodies(1))));
         room.admit(&mut first);
         room.admit(&mut second);
         assert_eq!((first.is_some(), second.is_some(), room.left_out()), (true, false, 1));
         room.release(&first.unwrap());
-        let mut third = bodies(1);
+        let mut third = Some(Box::new(bodies(1)));
         room.admit(&mut third);
         assert_eq!((third.is_some(), room.left_out()), (true, 1));
     }

@@ -44,8 +44,11 @@ fn judged_tpot(request: &Request<'_>) -> Option<f64> {
     tpot(request).or(Some(0.0))
 }
 
+/// Measures a request.
+type Measure = fn(&Request<'_>) -> Option<f64>;
+
 /// What its goodput judges, by the names of our metrics.
-pub(super) const JUDGED: [(&str, fn(&Request<'_>) -> Option<f64>); 3] = [
+pub(super) const JUDGED: [(&str, Measure); 3] = [
     ("time_to_first_token", of::time_to_first_token),
     ("inter_token_latency", judged_tpot),
     ("request_latency", e2el),

@@ -355,7 +355,8 @@ mod tests {
 
     fn threads(events: &[Value]) -> String {
         let slices = events.iter().filter(|event| event["ph"] == "X" && event["pid"] == 3);
-        slices.map(|event| format!("{}:{} ", event["ts"], event["tid"])).collect()
+        let each: Vec<String> = slices.map(|event| format!("{}:{}", event["ts"], event["tid"])).collect();
+        each.join(" ")
     }
 
     #[test]
@@ -372,7 +373,7 @@ mod tests {
             }
             assert!(timeline.sessions.is_empty(), "those that are over are forgotten");
         });
-        assert_eq!(threads(&events), "1.0:1 2.0:2 5.0:1 6.0:3 7.0:2 ");
+        assert_eq!(threads(&events), "1.0:1 2.0:2 5.0:1 6.0:3 7.0:2");
         let names: Vec<&str> = events
             .iter()
             .filter(|event| event["ph"] == "M")
@@ -390,7 +391,7 @@ mod tests {
                 timeline.request(&request(number as u64, 0, start, end)).unwrap();
             }
         });
-        assert_eq!(threads(&events), "0.0:1 1.0:2 3.0:1 4.0:2 ");
+        assert_eq!(threads(&events), "0.0:1 1.0:2 3.0:1 4.0:2");
     }
 
     #[test]
