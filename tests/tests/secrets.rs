@@ -142,8 +142,8 @@ fn an_attribute_for_a_collector_that_is_a_secret_is_kept_nowhere() {
         .run();
     run.succeeds();
     run.keeps(&[KEY]);
-    let told = requests(&collector, "post");
-    assert!(told.iter().any(|(_, body)| body.contains(KEY)), "the collector was not told: {told:?}");
+    let posts = requests(&collector, "post");
+    assert!(posts.iter().any(|(_, body)| body.contains(KEY)), "the collector was not told: {posts:?}");
     let posts = requests(&server, "post");
     assert!(posts.iter().all(|(_, body)| !body.contains(KEY)), "{posts:?}");
 }

@@ -9,7 +9,7 @@ use std::sync::{
 use http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
 
-use super::{prepared::Prepared, transport::Chunk};
+use super::transport::Chunk;
 use crate::{clock::RunNs, config::redact::REDACTED};
 
 /// No more bytes of one response are kept: what is longer is hardly looked at, and waits in memory until it is over.
@@ -99,17 +99,13 @@ pub(crate) struct Bodies {
 
 impl Bodies {
     /// Those of a request that is to be sent.
-    pub(super) fn of(request: &Prepared) -> Self {
+    pub(super) fn of(headers: &HeaderMap, body: &[u8]) -> Self {
         let header = |(name, value): (&header::HeaderName, &header::HeaderValue)| {
             let text = value.to_str().unwrap_or_default();
             let shown = if value.is_sensitive() { REDACTED } else { text };
             (name.as_str().to_owned(), shown.to_owned())
         };
-        Self {
-            headers: request.headers.iter().map(header).collect(),
-            request: request.body.to_vec(),
-            ..Self::default()
-        }
+        Self { headers: headers.iter().map(header).collect(), request: body.to_vec(), ..Self::default() }
     }
 
     /// The head of a response has come.

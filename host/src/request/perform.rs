@@ -27,7 +27,8 @@ impl Wire {
     /// An answer that its API format has ended, and whose body has not, is returned: the request is over and holds up nobody,
     /// but it is not concluded before the stream has been [settled](Wire::settle).
     pub(crate) async fn perform(&self, request: &Prepared, exchange: &mut Exchange) -> Option<Box<Stream>> {
-        exchange.bodies = self.target.bodies.is_open().then(|| Box::new(Bodies::of(request)));
+        exchange.bodies =
+            self.target.bodies.is_open().then(|| Box::new(Bodies::of(&request.headers, &request.body)));
         let limits = self.target.limits.leaving_after(exchange.leaves_after);
         let alarm = pin!(limits.alarm(self.clock));
         let mut deadlines = Deadlines::new(self.clock, limits, alarm);

@@ -1,95 +1,16 @@
 //! When each request was under way, and with how many tokens: [`Flight`], kept as [`Flights`]. Failed and cancelled requests are under
 //! way as well, until they end; only successful ones are known to have tokens.
 
+mod flight;
 mod packed;
 
 use std::cmp::Ordering;
 
 use rayon::prelude::*;
 
+pub(super) use self::flight::{End, Flight};
 use self::packed::Packed;
-use super::{
-    inter_token, per_request,
-    request::{LatencyOrigin, Request},
-};
-use crate::clock::RunNs;
-
-/// The time of one request.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Flight {
-    /// When the schedule wanted it sent.
-    pub(super) scheduled_ns: RunNs,
-    pub(super) sent_ns: RunNs,
-    /// When its first generated token arrived, and when its last one did.
-    pub(super) tokens_ns: Option<(RunNs, RunNs)>,
-    pub(super) end_ns: RunNs,
-    pub(super) end: End,
-    /// Tokens of its input.
-    pub(super) input: u32,
-    /// Tokens of its output.
-    pub(super) output: u32,
-    /// Those that came after the first read.
-    pub(super) later: f64,
-}
-
-/// How a request ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum End {
-    /// With success.
-    Done,
-    /// With a failure, or by a cancellation that was asked for.
-    Failed,
-    /// The run was over before it.
-    Cut,
-}
-
-impl Flight {
-    /// An order in which only those that are equal have no place.
-    pub(super) fn order(&self, other: &Self) -> Ordering {
-        let key =
-            |it: &Self| (it.sent_ns, it.end_ns, it.tokens_ns, it.input, it.output, it.scheduled_ns, it.end);
-        key(self).cmp(&key(other)).then(self.later.total_cmp(&other.later))
-    }
-
-    /// From when on its latency counts.
-    pub(super) fn begun_ns(&self, origin: LatencyOrigin) -> RunNs {
-        match origin {
-            LatencyOrigin::Sent => self.sent_ns,
-            LatencyOrigin::Scheduled => self.scheduled_ns,
-        }
-    }
-
-    /// That of a request; nothing of one that was never sent.
-    pub(super) fn of(request: &Request<'_>) -> Option<Self> {
-        let (instants, outcome) = (&request.record.instants, &request.record.outcome);
-        let sent_ns = instants.sent.filter(|sent| *sent <= instants.end)?;
-        let is_in_order =
-            |(first, last): &(RunNs, RunNs)| sent_ns <= *first && first <= last && *last <= instants.end;
-        let is_cut = outcome.is_cancelled() && !outcome.is_cancelled_on_purpose();
-        let flight = Self {
-            scheduled_ns: instants.scheduled,
-            sent_ns,
-            tokens_ns: instants.first_token.zip(instants.last_token).filter(is_in_order),
-            end_ns: instants.end,
-            end: if is_cut { End::Cut } else { End::Failed },
-            input: 0,
-            output: 0,
-            later: 0.0,
-        };
-        if !outcome.is_ok() {
-            return Some(flight);
-        }
-        let output = request.output_tokens().map_or(0, |(tokens, _)| tokens);
-        let later = inter_token::later(request);
-        Some(Self {
-            end: End::Done,
-            input: per_request::input_tokens(request).map_or(0, whole),
-            output: whole(output),
-            later: later.unwrap_or(0.0).min(output as f64),
-            ..flight
-        })
-    }
-}
+use super::request::{LatencyOrigin, Request};
 
 /// Those of a phase: a run of a million requests has a million of them.
 #[derive(Clone, Debug)]
@@ -190,9 +111,4 @@ impl Extend<Flight> for Flights {
     fn extend<T: IntoIterator<Item = Flight>>(&mut self, more: T) {
         more.into_iter().for_each(|flight| self.push(flight));
     }
-}
-
-/// No request has more tokens than this type has room for.
-fn whole(tokens: u64) -> u32 {
-    u32::try_from(tokens).unwrap_or(u32::MAX)
 }

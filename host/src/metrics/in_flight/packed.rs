@@ -1,6 +1,6 @@
 //! A [`Flight`] in as few bytes as nearly all of them need: [`Packed`].
 
-use super::{End, Flight};
+use super::flight::{End, Flight};
 use crate::clock::RunNs;
 
 /// Instants are told by the time between them: 18 minutes have room, in a run of 78 hours.
