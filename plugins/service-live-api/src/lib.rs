@@ -1,8 +1,8 @@
 //! A prony service that answers questions about the run while it goes on: JSON, server-sent events, a page for Prometheus and
 //! one for a browser.
 //!
-//! It only reads. What it knows ([`known`]) comes from the host's messages, twice a second; [`routes`] makes answers of it,
-//! and [`server`] carries them, on a thread of its own. A reader that does not read waits for itself alone: what it misses is
+//! It only reads. What it knows (`known`) comes from the host's messages, twice a second; `routes` makes answers of it,
+//! and `server` carries them, on a thread of its own. A reader that does not read waits for itself alone: what it misses is
 //! dropped and counted.
 
 mod known;
