@@ -128,10 +128,11 @@ fn a_prefix_names_files_and_prony_finds_them() {
     let shown = Tool::new(["show"]).arg(run.artifact("")).run();
     assert_eq!(shown.succeeds().stdout, run.read("foo_console.txt"));
     let folder = run.artifact("");
-    let other = Tool::profile(&server)
-        .args(["--request-count", "1", "--overwrite", "--artifact-dir"])
-        .arg(&folder)
-        .run();
+    let other =
+        Tool::new(["profile", "--model", "m", "--streaming", "--endpoint-type", "chat", "--ui", "none"])
+            .args(["--url", server.url(), "--request-count", "1", "--overwrite", "--artifact-dir"])
+            .arg(&folder)
+            .run();
     other.succeeds();
     let left: Vec<_> =
         names.iter().filter(|name| name.starts_with("foo") && folder.join(name).exists()).collect();

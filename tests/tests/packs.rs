@@ -485,23 +485,33 @@ fn the_graph_shows_who_hears_what() {
         run
     };
     insta::assert_snapshot!(graph(&[]).stdout.split("; looked").next().unwrap(), @r"
-      message               published by    received by
-      phase_ended           prony           server_metrics, shaky
-      phase_recorded        prony           nobody
-      phase_started         prony           server_metrics, shaky
-      record_batch          prony           nobody
-      server_metrics_batch  server_metrics  report
+      message                published by     received by
+      gpu_telemetry_batch    gpu_telemetry    report
+      network_latency_batch  network_latency  report
+      notice                 live_api         prony
+      phase_ended            prony            gpu_telemetry, network_latency, server_metrics, shaky
+      phase_recorded         prony            nobody
+      phase_started          prony            gpu_telemetry, network_latency, server_metrics, shaky
+      record_batch           prony            nobody
+      request_span_batch     prony            otel
+      run_now                prony            live_api
+      server_metrics_batch   server_metrics   live_api, prony, report
+      telemetry_export       otel             report
     unknown: `lost`: the library does not exist
     ");
     let json = json(&graph(&["--json"]));
-    assert_eq!(json["messages"][0]["type"], "phase_ended");
-    let lost = &json["services"][0];
+    let types: Vec<&Value> =
+        json["messages"].as_array().unwrap().iter().map(|message| &message["type"]).collect();
+    assert!(types.contains(&&"phase_ended".into()), "{types:?}");
+    let services = json["services"].as_array().unwrap();
+    let service = |name: &str| services.iter().find(|service| service["name"] == name).unwrap();
+    let lost = service("lost");
     assert_eq!(
         (&lost["name"], &lost["subscriptions"], &lost["publishes"]),
         (&"lost".into(), &Value::Null, &Value::Null)
     );
     assert!(lost["fault"].as_str().unwrap().contains("does not exist"), "{lost}");
-    let shaky = &json["services"][2];
+    let shaky = service("shaky");
     assert_eq!(shaky["publishes"], Value::Array(vec![]));
     let dot = graph(&["--dot"]).stdout;
     assert!(dot.starts_with("digraph prony {") && dot.contains("\"phase_started\" -> \"shaky\";"), "{dot}");
