@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use prony_plugin_api::{PluginError, Result};
 use serde::Deserialize;
+use serde_json::Value;
 
 /// JSON Schema of [`Options`].
 pub(crate) const SCHEMA: &str = r#"{
@@ -47,7 +48,9 @@ impl Options {
     /// # Errors
     /// `config`, when an option has a wrong type or value.
     pub(crate) fn read(json: &str) -> Result<Self> {
-        serde_json::from_str(json).map_err(|error| {
+        // A list would do for a struct as well.
+        let options = serde_json::from_str(json).map(Value::Object);
+        options.and_then(serde_json::from_value).map_err(|error| {
             PluginError::config(format!("read the options of the live API: {error}")).hint(
                 "give `port` as a number from 0 to 65535, and `host` as an IP address such as `127.0.0.1`",
             )

@@ -43,8 +43,10 @@ fn get(address: &str, path: &str) -> String {
 
 /// Reads until this has come.
 fn until(stream: &mut TcpStream, heard: &mut String, wanted: &str) {
-    let mut buffer = [0; 4096];
-    while !heard.contains(wanted) {
+    let (mut buffer, mut looked_at) = (vec![0; 1 << 16], 0);
+    // What was looked at is not looked at again: an event may be long.
+    while !heard.get(looked_at..).unwrap_or(heard).contains(wanted) {
+        looked_at = heard.len().saturating_sub(wanted.len());
         let count = stream.read(&mut buffer).unwrap();
         assert!(count > 0, "the stream ended before `{wanted}`: {heard}");
         heard.push_str(&String::from_utf8_lossy(&buffer[..count]));
