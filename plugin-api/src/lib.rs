@@ -7,12 +7,12 @@
 //! Read in this order: [`endpoint`], [`service`], [`message`], [`live`], [`telemetry`], [`error`], [`metadata`], [`descriptor`],
 //! [`version`]. The [`abi`] module is the boundary itself; authors never need it.
 //!
-//! This crate does no I/O, takes no time and holds no state.
+//! This crate does no I/O, takes no time and holds no state; only the feature `collector` has threads, those that a service starts.
 //!
 //! `README.md` beside this crate is the guide for vendors: from nothing to a shipped library, with every rule. The
-//! features `json` (what API formats of JSON share), `prometheus` (a reader of metrics pages), `testing` (drivers, fakes
-//! and the conformance suite, for tests only) and `tracing` (a plugin's own `tracing` events in the host's log) change
-//! nothing that crosses the boundary.
+//! features `json` (what API formats of JSON share), `collector` (what services that collect share), `prometheus` (a reader of
+//! metrics pages), `testing` (drivers, fakes and the conformance suite, for tests only) and `tracing` (a plugin's own `tracing`
+//! events in the host's log) change nothing that crosses the boundary.
 #![deny(missing_docs)]
 
 /// The guide, so that its code is compiled.
@@ -21,6 +21,8 @@
 pub struct Guide;
 
 pub mod abi;
+#[cfg(feature = "collector")]
+pub mod collector;
 #[cfg(feature = "testing")]
 pub mod conformance;
 pub mod descriptor;

@@ -1,18 +1,13 @@
 //! The thread that asks: exports [`Collector`] and the [`Command`]s it obeys.
 
 use std::{
-    collections::VecDeque,
-    panic::resume_unwind,
-    sync::{
-        Mutex, PoisonError,
-        mpsc::{Receiver, RecvTimeoutError, SyncSender},
-    },
-    thread,
+    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender},
     time::Duration,
 };
 
 use prony_plugin_api::{
-    HostHandle, LogLevel, PublishError,
+    HostHandle, LogLevel,
+    collector::{Outbox, Rhythm, at_once},
     telemetry::{GpuTelemetryBatch, GpuTelemetrySample},
 };
 
@@ -52,8 +47,8 @@ pub(crate) struct Collector {
     guesses: Vec<String>,
     nvml: Nvml,
     nvml_library: String,
-    interval_ns: u64,
-    waiting: VecDeque<GpuTelemetryBatch>,
+    rhythm: Rhythm,
+    outbox: Outbox<GpuTelemetryBatch>,
 }
 
 impl Collector {
@@ -65,55 +60,38 @@ impl Collector {
             guesses: options.guesses.clone(),
             nvml: options.nvml,
             nvml_library: options.nvml_library.clone(),
-            interval_ns: options.interval_ms.saturating_mul(1_000_000),
-            waiting: VecDeque::new(),
+            rhythm: Rhythm::every(options.interval_ms.saturating_mul(1_000_000)),
+            outbox: Outbox::new(CAPACITY),
         }
     }
 
     /// Works until it is told to stop, or nobody is left to tell it.
     pub(crate) fn run(mut self, commands: &Receiver<Command>) {
-        let mut next_tick = None;
         loop {
-            match self.next(commands, next_tick) {
+            match self.rhythm.wait(commands, self.host.now_ns()) {
                 Ok(Command::Search(searched)) => {
                     self.search();
                     // A host that ends at once does not wait for it.
                     let _ = searched.send(());
                 }
                 Ok(Command::PhaseStarted(read)) => {
-                    next_tick = Some(self.host.now_ns().saturating_add(self.interval_ns));
+                    self.rhythm.begin(self.host.now_ns());
                     self.sources.iter_mut().for_each(Source::begin_phase);
                     self.read();
                     let _ = read.send(());
                 }
                 Ok(Command::PhaseEnded) => {
-                    next_tick = None;
+                    self.rhythm.rest();
                     self.read();
                 }
                 Ok(Command::Stop { deadline_ns }) => return self.publish_rest(commands, deadline_ns),
                 Err(RecvTimeoutError::Timeout) => {
                     self.read();
-                    next_tick = next_tick.map(|tick| self.tick_after(tick));
+                    self.rhythm.ticked(self.host.now_ns());
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
-    }
-
-    /// The next command, or `Timeout` when it is time to ask.
-    fn next(&self, commands: &Receiver<Command>, tick: Option<u64>) -> Result<Command, RecvTimeoutError> {
-        match tick {
-            None => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(tick) => {
-                commands.recv_timeout(Duration::from_nanos(tick.saturating_sub(self.host.now_ns())))
-            }
-        }
-    }
-
-    /// The first tick of the rhythm that is still to come. Ticks missed during a slow reading are not made up for.
-    fn tick_after(&self, tick: u64) -> u64 {
-        let missed = self.host.now_ns().saturating_sub(tick) / self.interval_ns;
-        tick.saturating_add((missed + 1).saturating_mul(self.interval_ns))
     }
 
     /// Keeps the guesses that are right, and NVIDIA's library where it is wanted. Where nothing was found, what was tried stays, to
@@ -152,32 +130,22 @@ impl Collector {
         let answers = at_once(&mut self.sources, |source| source.read(host));
         let mut samples: Vec<GpuTelemetrySample> = answers.into_iter().flatten().collect();
         samples.sort_by_key(|sample| sample.at_ns);
-        if !samples.is_empty() {
-            self.waiting.push_back(GpuTelemetryBatch { samples });
-            if self.waiting.len() > CAPACITY {
-                self.waiting.pop_front();
-                self.host.log(LogLevel::Warn, TARGET, || {
-                    "threw away the oldest readings: the bus has been full for too long".to_owned()
-                });
-            }
+        if !samples.is_empty() && self.outbox.add(GpuTelemetryBatch { samples }) > 0 {
+            self.host.log(LogLevel::Warn, TARGET, || {
+                "threw away the oldest readings: the bus has been full for too long".to_owned()
+            });
         }
         self.publish();
     }
 
-    /// Publishes in order until the bus is full. Once the run is over nothing is worth keeping.
     fn publish(&mut self) {
-        while let Some(batch) = self.waiting.front() {
-            match self.host.publish(batch) {
-                Ok(()) | Err(PublishError::TooLarge) => drop(self.waiting.pop_front()),
-                Err(PublishError::Full) => return,
-                Err(_) => self.waiting.clear(),
-            }
-        }
+        let host = self.host;
+        self.outbox.flush(|batch| host.publish(batch));
     }
 
     fn publish_rest(&mut self, commands: &Receiver<Command>, deadline_ns: u64) {
         self.publish();
-        while !self.waiting.is_empty() && self.host.now_ns() < deadline_ns {
+        while !self.outbox.is_empty() && self.host.now_ns() < deadline_ns {
             // Nothing more is sent after a stop: this waits, and notices when the service is gone.
             if matches!(commands.recv_timeout(RETRY), Err(RecvTimeoutError::Disconnected)) {
                 return;
@@ -185,25 +153,4 @@ impl Collector {
             self.publish();
         }
     }
-}
-
-/// Asks all sources at the same time, so that a slow one does not hold up the others. Answers stand in the order of the sources.
-fn at_once<T: Send>(sources: &mut [Source], ask: impl Fn(&mut Source) -> T + Sync) -> Vec<T> {
-    let count = sources.len();
-    let left = Mutex::new(sources.iter_mut().enumerate());
-    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let work = || std::iter::from_fn(next).map(|(at, source)| (at, ask(source))).collect::<Vec<_>>();
-    let mut answers: Vec<(usize, T)> = thread::scope(|scope| {
-        // Where there is no thread left, this one takes what the others leave.
-        let others: Vec<_> =
-            (1..count).map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
-        let mut answers = work();
-        for other in others {
-            // A panic ends this thread, too, and `stop` reports it.
-            answers.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        }
-        answers
-    });
-    answers.sort_by_key(|(at, _)| *at);
-    answers.into_iter().map(|(_, answer)| answer).collect()
 }

@@ -14,14 +14,11 @@ mod options;
 mod page;
 mod source;
 
-use std::{
-    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
-    thread::{self, JoinHandle},
-    time::Duration,
-};
+use std::{sync::mpsc, time::Duration};
 
 use prony_plugin_api::{
-    ErrorKind, HostHandle, LogLevel, Message, PluginError, RawMessage, Result, Service,
+    HostHandle, LogLevel, Message, RawMessage, Result, Service,
+    collector::{Ended, Worker},
     message::{PhaseEnded, PhaseStarted},
     telemetry::GpuTelemetryBatch,
 };
@@ -48,15 +45,7 @@ const SEARCH_PATIENCE: Duration = Duration::from_secs(4);
 pub struct GpuTelemetry {
     host: HostHandle,
     options: Options,
-    thread: Option<Thread>,
-}
-
-#[derive(Debug)]
-struct Thread {
-    commands: Sender<Command>,
-    /// Never carries a message: it is closed when the thread ends.
-    ended: Receiver<()>,
-    handle: JoinHandle<()>,
+    worker: Option<Worker<Command>>,
 }
 
 impl Service for GpuTelemetry {
@@ -65,24 +54,15 @@ impl Service for GpuTelemetry {
     const OPTIONS: &'static str = options::SCHEMA;
 
     fn new(options: &str, host: HostHandle) -> Result<Self> {
-        Ok(Self { host, options: Options::read(options)?, thread: None })
+        Ok(Self { host, options: Options::read(options)?, worker: None })
     }
 
     fn start(&mut self) -> Result<()> {
         let collector = Collector::new(self.host, &self.options);
-        let (commands, received) = mpsc::channel();
-        let (ending, ended) = mpsc::channel();
-        let handle = thread::Builder::new()
-            .name("gpu telemetry".to_owned())
-            .spawn(move || {
-                let _closed_at_the_end: Sender<()> = ending;
-                collector.run(&received);
-            })
-            .map_err(|error| PluginError::io(format!("start the reading thread: {error}")))?;
+        let worker = Worker::start("gpu telemetry", move |commands| collector.run(commands))?;
         let (done, searched) = mpsc::sync_channel(1);
-        // The thread waits for it.
-        let _ = commands.send(Command::Search(done));
-        self.thread = Some(Thread { commands, ended, handle });
+        worker.tell(Command::Search(done));
+        self.worker = Some(worker);
         let _ = searched.recv_timeout(SEARCH_PATIENCE);
         Ok(())
     }
@@ -108,22 +88,20 @@ impl Service for GpuTelemetry {
         // Earlier still for the thread, so that it has ended when the waiting is over.
         let left_ns = u64::try_from(deadline.mul_f64(0.8).as_nanos()).unwrap_or(u64::MAX);
         self.tell(Command::Stop { deadline_ns: self.host.now_ns().saturating_add(left_ns) });
-        let Some(thread) = self.thread.take() else { return Ok(()) };
-        if thread.ended.recv_timeout(deadline) == Err(RecvTimeoutError::Timeout) {
+        let Some(worker) = self.worker.take() else { return Ok(()) };
+        if worker.end(deadline)? == Ended::Late {
             self.host.log(LogLevel::Warn, TARGET, || {
                 "a source of GPU telemetry did not answer before the run was over".to_owned()
             });
-            return Ok(());
         }
-        thread.handle.join().map_err(|_| PluginError::new(ErrorKind::PANIC, "read GPUs: the thread panicked"))
+        Ok(())
     }
 }
 
 impl GpuTelemetry {
     fn tell(&self, command: Command) {
-        if let Some(thread) = &self.thread {
-            // A thread that has ended panicked, which `stop` finds out.
-            let _ = thread.commands.send(command);
+        if let Some(worker) = &self.worker {
+            worker.tell(command);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Where readings come from: exports [`Source`], and how it is told what is news.
 
-use prony_plugin_api::{ErrorDetails, HostHandle, telemetry::GpuTelemetrySample};
+use prony_plugin_api::{ErrorDetails, HostHandle, collector::without_secrets, telemetry::GpuTelemetrySample};
 
 use crate::{nvml::Library, page::Page};
 
@@ -72,24 +72,5 @@ impl Source {
             Ok(gpus) => GpuTelemetrySample { gpus, ..sample },
             Err(error) => GpuTelemetrySample { error: Some(error), ..sample },
         }
-    }
-}
-
-/// An address without user, password and query, which may be secret.
-fn without_secrets(url: &str) -> String {
-    let url = url.split(['?', '#']).next().unwrap_or_default();
-    let (scheme, rest) = url.split_at(url.find("://").map_or(0, |at| at + "://".len()));
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    format!("{scheme}{host}{path}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_holds_no_secret() {
-        assert_eq!(without_secrets("http://me:pw@h:9400/metrics?token=x"), "http://h:9400/metrics");
     }
 }

@@ -10,14 +10,11 @@ mod options;
 mod prober;
 mod target;
 
-use std::{
-    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
-    thread::{self, JoinHandle},
-    time::Duration,
-};
+use std::{sync::mpsc, time::Duration};
 
 use prony_plugin_api::{
-    ErrorKind, HostHandle, LogLevel, Message, PluginError, RawMessage, Result, Service,
+    HostHandle, LogLevel, Message, RawMessage, Result, Service,
+    collector::{Ended, Worker},
     message::{PhaseEnded, PhaseStarted},
     telemetry::NetworkLatencyBatch,
 };
@@ -40,15 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub struct NetworkLatency {
     host: HostHandle,
     options: Options,
-    thread: Option<Thread>,
-}
-
-#[derive(Debug)]
-struct Thread {
-    commands: Sender<Command>,
-    /// Never carries a message: it is closed when the thread ends.
-    ended: Receiver<()>,
-    handle: JoinHandle<()>,
+    worker: Option<Worker<Command>>,
 }
 
 impl Service for NetworkLatency {
@@ -57,26 +46,17 @@ impl Service for NetworkLatency {
     const OPTIONS: &'static str = options::SCHEMA;
 
     fn new(options: &str, host: HostHandle) -> Result<Self> {
-        Ok(Self { host, options: Options::read(options)?, thread: None })
+        Ok(Self { host, options: Options::read(options)?, worker: None })
     }
 
     fn start(&mut self) -> Result<()> {
         let prober = Prober::new(self.host, &self.options)?;
-        let (commands, received) = mpsc::channel();
-        let (alive, ended) = mpsc::channel();
-        let handle = thread::Builder::new()
-            .name("network latency".to_owned())
-            .spawn(move || {
-                let _closed_at_the_end: Sender<()> = alive;
-                prober.run(&received);
-            })
-            .map_err(|error| PluginError::io(format!("start the probing thread: {error}")))?;
+        let worker = Worker::start("network latency", move |commands| prober.run(commands))?;
         let (done, is_done) = mpsc::sync_channel(1);
         let patience_ns = u64::try_from(PATIENCE.as_nanos()).unwrap_or(u64::MAX);
         let deadline_ns = self.host.now_ns().saturating_add(patience_ns);
-        // The thread waits for it.
-        let _ = commands.send(Command::Begin { deadline_ns, done });
-        self.thread = Some(Thread { commands, ended, handle });
+        worker.tell(Command::Begin { deadline_ns, done });
+        self.worker = Some(worker);
         let _ = is_done.recv_timeout(PATIENCE);
         Ok(())
     }
@@ -96,21 +76,19 @@ impl Service for NetworkLatency {
         let deadline = deadline.mul_f64(0.9);
         let left_ns = u64::try_from(deadline.mul_f64(0.8).as_nanos()).unwrap_or(u64::MAX);
         self.tell(Command::Stop { deadline_ns: self.host.now_ns().saturating_add(left_ns) });
-        let Some(thread) = self.thread.take() else { return Ok(()) };
-        if thread.ended.recv_timeout(deadline) == Err(RecvTimeoutError::Timeout) {
+        let Some(worker) = self.worker.take() else { return Ok(()) };
+        if worker.end(deadline)? == Ended::Late {
             self.host
                 .log(LogLevel::Warn, TARGET, || "a probe did not end before the run was over".to_owned());
-            return Ok(());
         }
-        thread.handle.join().map_err(|_| PluginError::new(ErrorKind::PANIC, "probe: the thread panicked"))
+        Ok(())
     }
 }
 
 impl NetworkLatency {
     fn tell(&self, command: Command) {
-        if let Some(thread) = &self.thread {
-            // A thread that has ended panicked, which `stop` finds out.
-            let _ = thread.commands.send(command);
+        if let Some(worker) = &self.worker {
+            worker.tell(command);
         }
     }
 }

@@ -8,6 +8,7 @@ use std::{
 
 use prony_plugin_api::{
     HostHandle, PublishError, Result,
+    collector::Rhythm,
     telemetry::{NetworkLatencyBatch, NetworkLatencySample, ProbeTime},
 };
 
@@ -48,7 +49,7 @@ const MOST_WAITING: usize = 10_000;
 pub(crate) struct Prober {
     host: HostHandle,
     targets: Vec<Target>,
-    interval_ns: u64,
+    rhythm: Rhythm,
     probes: u32,
     timeout: Duration,
     waiting: Vec<NetworkLatencySample>,
@@ -64,7 +65,7 @@ impl Prober {
         Ok(Self {
             host,
             targets: targets?,
-            interval_ns: options.interval_ms.saturating_mul(1_000_000),
+            rhythm: Rhythm::every(options.interval_ms.saturating_mul(1_000_000)),
             probes: options.probes,
             timeout: Duration::from_millis(options.timeout_ms),
             waiting: Vec::new(),
@@ -73,18 +74,15 @@ impl Prober {
 
     /// Works until it is told to stop, or nobody is left to tell it.
     pub(crate) fn run(mut self, commands: &Receiver<Command>) {
-        let mut next_ns = None;
         loop {
-            match self.next(commands, next_ns) {
+            match self.rhythm.wait(commands, self.host.now_ns()) {
                 Ok(Command::Begin { deadline_ns, done }) => {
                     self.probe_in_a_row(ProbeTime::Before, deadline_ns);
                     // Whoever waited may have given up.
                     let _ = done.send(());
                 }
-                Ok(Command::PhaseStarted) => {
-                    next_ns = Some(self.host.now_ns().saturating_add(self.interval_ns));
-                }
-                Ok(Command::PhaseEnded) => next_ns = None,
+                Ok(Command::PhaseStarted) => self.rhythm.begin(self.host.now_ns()),
+                Ok(Command::PhaseEnded) => self.rhythm.rest(),
                 Ok(Command::Stop { deadline_ns }) => {
                     self.probe_in_a_row(ProbeTime::After, deadline_ns);
                     return self.publish_rest(deadline_ns);
@@ -92,20 +90,10 @@ impl Prober {
                 Err(RecvTimeoutError::Timeout) => {
                     self.probe_each(ProbeTime::During);
                     self.publish();
-                    // What a slow probe has missed is not made up for.
-                    next_ns = Some(self.host.now_ns().saturating_add(self.interval_ns));
+                    // One interval behind a slow probe, and no sooner: few probes are wanted beside the load.
+                    self.rhythm.begin(self.host.now_ns());
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
-            }
-        }
-    }
-
-    /// The next command, or `Timeout` when it is time to probe.
-    fn next(&self, commands: &Receiver<Command>, at_ns: Option<u64>) -> Result<Command, RecvTimeoutError> {
-        match at_ns {
-            None => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(at_ns) => {
-                commands.recv_timeout(Duration::from_nanos(at_ns.saturating_sub(self.host.now_ns())))
             }
         }
     }

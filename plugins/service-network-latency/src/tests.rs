@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 
 use prony_plugin_api::{
+    ErrorKind,
     telemetry::{NetworkLatencySample, ProbeTime},
     testing::{ScriptedHost, TestService},
 };

@@ -16,16 +16,13 @@ mod run;
 mod spans;
 
 use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        mpsc::{self, Receiver, RecvTimeoutError, Sender},
-    },
-    thread::{self, JoinHandle},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use prony_plugin_api::{
-    ErrorKind, HostHandle, LogLevel, Message, PluginError, RawMessage, Result, Service,
+    HostHandle, LogLevel, Message, RawMessage, Result, Service,
+    collector::{Ended, Worker},
     telemetry::{RequestSpanBatch, TelemetryExport},
 };
 
@@ -68,15 +65,7 @@ pub struct Otel {
     options: Options,
     run: Run,
     known: Arc<Mutex<Known>>,
-    thread: Option<Thread>,
-}
-
-#[derive(Debug)]
-struct Thread {
-    commands: Sender<Command>,
-    /// Never carries a message: it is closed when the thread ends.
-    ended: Receiver<()>,
-    handle: JoinHandle<()>,
+    worker: Option<Worker<Command>>,
 }
 
 impl Service for Otel {
@@ -92,23 +81,14 @@ impl Service for Otel {
             spans: Spans::new(options.spans, options.most_spans),
             outcome: TelemetryExport::default(),
         };
-        Ok(Self { host, options, run, known: Arc::new(Mutex::new(known)), thread: None })
+        Ok(Self { host, options, run, known: Arc::new(Mutex::new(known)), worker: None })
     }
 
     fn start(&mut self) -> Result<()> {
         let Some(client) = Client::new(&self.options)? else { return Ok(()) };
         let exporter =
             Exporter::new(self.host, client, self.run.clone(), &self.options, Arc::clone(&self.known));
-        let (commands, received) = mpsc::channel();
-        let (ending, ended) = mpsc::channel();
-        let handle = thread::Builder::new()
-            .name("otel".to_owned())
-            .spawn(move || {
-                let _closed_at_the_end: Sender<()> = ending;
-                exporter.run(&received);
-            })
-            .map_err(|error| PluginError::io(format!("start the exporting thread: {error}")))?;
-        self.thread = Some(Thread { commands, ended, handle });
+        self.worker = Some(Worker::start("otel", move |commands| exporter.run(commands))?);
         Ok(())
     }
 
@@ -131,17 +111,13 @@ impl Service for Otel {
         // A little earlier than asked for, so that the host gets its answer within the deadline.
         let patience = deadline.mul_f64(0.9);
         let left_ns = u64::try_from(deadline.mul_f64(0.8).as_nanos()).unwrap_or(u64::MAX);
-        let Some(thread) = self.thread.take() else { return Ok(()) };
+        let Some(worker) = self.worker.take() else { return Ok(()) };
         let deadline_ns = self.host.now_ns().saturating_add(left_ns);
-        // A thread that has ended panicked, which is found out below.
-        let _ = thread.commands.send(Command::Stop { deadline_ns, left: deadline.mul_f64(0.8) });
-        if thread.ended.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
+        worker.tell(Command::Stop { deadline_ns, left: deadline.mul_f64(0.8) });
+        if worker.end(patience)? == Ended::Late {
             self.host.log(LogLevel::Warn, TARGET, || {
                 "the collector did not answer before the run was over".to_owned()
             });
-        } else {
-            let joined = thread.handle.join();
-            joined.map_err(|_| PluginError::new(ErrorKind::PANIC, "send telemetry: the thread panicked"))?;
         }
         let export = self.known().ended();
         // A run that is over does not need to know.

@@ -1,21 +1,17 @@
 //! The thread that scrapes: exports [`Collector`] and the [`Command`]s it obeys.
 
 use std::{
-    panic::resume_unwind,
-    sync::{
-        Mutex, PoisonError,
-        mpsc::{Receiver, RecvTimeoutError, SyncSender},
-    },
-    thread,
+    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender},
     time::Duration,
 };
 
 use prony_plugin_api::{
     HostHandle, LogLevel,
+    collector::{Outbox, Rhythm, at_once},
     message::{ServerMetricsBatch, ServerMetricsSample},
 };
 
-use crate::{TARGET, outbox::Outbox, page::Page};
+use crate::{TARGET, page::Page};
 
 /// What the thread is told.
 #[derive(Debug)]
@@ -34,75 +30,49 @@ pub(crate) enum Command {
 /// How long a full bus is left alone while the service stops.
 const RETRY: Duration = Duration::from_millis(10);
 
+/// Batches that may wait while the bus is full: a minute of them at the usual interval.
+pub(crate) const CAPACITY: usize = 60;
+
 /// Scrapes pages in the rhythm of the run's phases.
 #[derive(Debug)]
 pub(crate) struct Collector {
     pub(crate) host: HostHandle,
     pub(crate) pages: Vec<Page>,
-    pub(crate) interval_ns: u64,
-    pub(crate) outbox: Outbox,
+    pub(crate) rhythm: Rhythm,
+    pub(crate) outbox: Outbox<ServerMetricsBatch>,
 }
 
 impl Collector {
     /// Works until it is told to stop, or nobody is left to tell it.
     pub(crate) fn run(mut self, commands: &Receiver<Command>) {
-        let mut next_tick = None;
         loop {
-            match self.next(commands, next_tick) {
+            match self.rhythm.wait(commands, self.host.now_ns()) {
                 Ok(Command::PhaseStarted(scraped)) => {
-                    next_tick = Some(self.host.now_ns().saturating_add(self.interval_ns));
+                    self.rhythm.begin(self.host.now_ns());
                     self.pages.iter_mut().for_each(Page::begin_phase);
                     self.scrape();
                     // A host that ends at once does not wait for it.
                     let _ = scraped.send(());
                 }
                 Ok(Command::PhaseEnded) => {
-                    next_tick = None;
+                    self.rhythm.rest();
                     self.scrape();
                 }
                 Ok(Command::Stop { deadline_ns }) => return self.publish_rest(commands, deadline_ns),
                 Err(RecvTimeoutError::Timeout) => {
                     self.scrape();
-                    next_tick = next_tick.map(|tick| self.tick_after(tick));
+                    self.rhythm.ticked(self.host.now_ns());
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
 
-    /// The next command, or `Timeout` when it is time to scrape.
-    fn next(&self, commands: &Receiver<Command>, tick: Option<u64>) -> Result<Command, RecvTimeoutError> {
-        match tick {
-            None => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(tick) => {
-                commands.recv_timeout(Duration::from_nanos(tick.saturating_sub(self.host.now_ns())))
-            }
-        }
-    }
-
-    /// The first tick of the rhythm that is still to come. Ticks missed during a slow scrape are not made up for.
-    fn tick_after(&self, tick: u64) -> u64 {
-        let missed = self.host.now_ns().saturating_sub(tick) / self.interval_ns;
-        tick.saturating_add((missed + 1).saturating_mul(self.interval_ns))
-    }
-
     /// Scrapes all pages at the same time, so that a slow one does not shift the others' instants.
     fn scrape(&mut self) {
-        let (host, pages) = (self.host, self.pages.len());
-        let left = Mutex::new(self.pages.iter_mut());
-        let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
-        let scrape = || std::iter::from_fn(next).filter_map(|page| page.scrape(host)).collect::<Vec<_>>();
-        let mut samples: Vec<ServerMetricsSample> = thread::scope(|scope| {
-            // Where there is no thread left, this one takes what the others leave.
-            let others: Vec<_> =
-                (1..pages).map_while(|_| thread::Builder::new().spawn_scoped(scope, scrape).ok()).collect();
-            let mut samples = scrape();
-            for other in others {
-                // A panic ends this thread, too, and `stop` reports it.
-                samples.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
-            }
-            samples
-        });
+        let host = self.host;
+        let answers = at_once(&mut self.pages, |page| page.scrape(host));
+        let mut samples: Vec<ServerMetricsSample> = answers.into_iter().flatten().collect();
         samples.sort_by_key(|sample| sample.at_ns);
         if !samples.is_empty() {
             let thrown_away = self.outbox.add(ServerMetricsBatch { samples });

@@ -10,27 +10,22 @@
 mod collector;
 mod fetch;
 mod options;
-mod outbox;
 mod page;
 mod secrets;
 mod tls;
 
-use std::{
-    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
-    thread::{self, JoinHandle},
-    time::Duration,
-};
+use std::{sync::mpsc, time::Duration};
 
 use prony_plugin_api::{
-    ErrorKind, HostHandle, LogLevel, Message, PluginError, RawMessage, Result, Service,
+    HostHandle, LogLevel, Message, RawMessage, Result, Service,
+    collector::{Ended, Outbox, Rhythm, Worker},
     message::{PhaseEnded, PhaseStarted, ServerMetricsBatch},
 };
 
 use self::{
-    collector::{Collector, Command},
+    collector::{CAPACITY, Collector, Command},
     fetch::Client,
     options::Options,
-    outbox::Outbox,
     page::Page,
     tls::PageTls,
 };
@@ -49,15 +44,7 @@ const BASELINE_PATIENCE: Duration = Duration::from_millis(200);
 pub struct ServerMetrics {
     host: HostHandle,
     options: Options,
-    thread: Option<Thread>,
-}
-
-#[derive(Debug)]
-struct Thread {
-    commands: Sender<Command>,
-    /// Never carries a message: it is closed when the thread ends.
-    ended: Receiver<()>,
-    handle: JoinHandle<()>,
+    worker: Option<Worker<Command>>,
 }
 
 impl Service for ServerMetrics {
@@ -66,7 +53,7 @@ impl Service for ServerMetrics {
     const OPTIONS: &'static str = options::SCHEMA;
 
     fn new(options: &str, host: HostHandle) -> Result<Self> {
-        Ok(Self { host, options: Options::read(options)?, thread: None })
+        Ok(Self { host, options: Options::read(options)?, worker: None })
     }
 
     fn start(&mut self) -> Result<()> {
@@ -79,19 +66,10 @@ impl Service for ServerMetrics {
         let collector = Collector {
             host: self.host,
             pages: names.into_iter().zip(clients).map(|(name, client)| Page::new(name, client)).collect(),
-            interval_ns: self.options.interval_ms.saturating_mul(1_000_000),
-            outbox: Outbox::default(),
+            rhythm: Rhythm::every(self.options.interval_ms.saturating_mul(1_000_000)),
+            outbox: Outbox::new(CAPACITY),
         };
-        let (commands, received) = mpsc::channel();
-        let (ending, ended) = mpsc::channel();
-        let handle = thread::Builder::new()
-            .name("server metrics".to_owned())
-            .spawn(move || {
-                let _closed_at_the_end: Sender<()> = ending;
-                collector.run(&received);
-            })
-            .map_err(|error| PluginError::io(format!("start the scraping thread: {error}")))?;
-        self.thread = Some(Thread { commands, ended, handle });
+        self.worker = Some(Worker::start("server metrics", move |commands| collector.run(commands))?);
         Ok(())
     }
 
@@ -111,13 +89,12 @@ impl Service for ServerMetrics {
         let deadline_ns =
             self.host.now_ns().saturating_add(u64::try_from(deadline.as_nanos()).unwrap_or(u64::MAX));
         self.tell(Command::Stop { deadline_ns });
-        let Some(thread) = self.thread.take() else { return Ok(()) };
-        if thread.ended.recv_timeout(deadline) == Err(RecvTimeoutError::Timeout) {
+        let Some(worker) = self.worker.take() else { return Ok(()) };
+        if worker.end(deadline)? == Ended::Late {
             self.host
                 .log(LogLevel::Warn, TARGET, || "a page did not answer before the run was over".to_owned());
-            return Ok(());
         }
-        thread.handle.join().map_err(|_| PluginError::new(ErrorKind::PANIC, "scrape: the thread panicked"))
+        Ok(())
     }
 }
 
@@ -131,9 +108,8 @@ impl ServerMetrics {
     }
 
     fn tell(&self, command: Command) {
-        if let Some(thread) = &self.thread {
-            // A thread that has ended panicked, which `stop` finds out.
-            let _ = thread.commands.send(command);
+        if let Some(worker) = &self.worker {
+            worker.tell(command);
         }
     }
 }

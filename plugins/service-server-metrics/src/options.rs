@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use prony_plugin_api::{PluginError, Result};
+use prony_plugin_api::{PluginError, Result, collector::without_secrets};
 use serde::Deserialize;
 use ureq::http::{HeaderName, HeaderValue};
 
@@ -113,14 +113,6 @@ fn check_header(name: &str, value: &str) -> Result<()> {
     let message =
         format!("use the header `{}`: it has characters that HTTP does not allow", name.escape_debug());
     Err(PluginError::config(message).hint("leave out line breaks and other control characters"))
-}
-
-fn without_secrets(url: &str) -> String {
-    let url = url.split(['?', '#']).next().unwrap_or_default();
-    let (scheme, rest) = url.split_at(url.find("://").map_or(0, |at| at + "://".len()));
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    format!("{scheme}{host}{path}")
 }
 
 #[cfg(test)]

@@ -8,10 +8,11 @@ use std::{
         atomic::{AtomicU64, AtomicUsize, Ordering},
         mpsc::{Receiver, Sender, channel},
     },
+    thread,
 };
 
 use prony_plugin_api::{
-    PublishError,
+    ErrorKind, PublishError,
     abi::{
         author::service_table,
         host::{HostServices, HostTable, ServiceInstance},
