@@ -2,7 +2,7 @@
 
 use std::{fmt, io, time::Duration};
 
-use prony_plugin_api::{ErrorDetails, PluginError, Result};
+use prony_plugin_api::{ErrorDetails, PluginError, Result, collector::without_secrets};
 use serde_json::Value;
 use ureq::Agent;
 use url::Url;
@@ -104,10 +104,7 @@ impl Client {
 
     /// The collector's address, without what may be secret.
     pub(crate) fn name(&self) -> String {
-        let (scheme, rest) = self.base.split_at(self.base.find("://").map_or(0, |at| at + "://".len()));
-        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-        format!("{scheme}{host}{path}")
+        without_secrets(&self.base)
     }
 
     /// Posts a request to the collector, which has `timeout` for it.
