@@ -1,7 +1,7 @@
 //! What services that collect share. No type of it crosses the boundary, and none is needed to write a service.
 //!
 //! A collector has a thread of its own, a [`Worker`], which obeys commands and works in a [`Rhythm`] while a phase runs. It asks its
-//! sources [`at_once`], keeps what a full bus refuses in an [`Outbox`], and names a source [`without_secrets`].
+//! sources [`at_once()`], keeps what a full bus refuses in an [`Outbox`], and names a source [`without_secrets`].
 
 mod at_once;
 mod outbox;
