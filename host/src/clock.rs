@@ -79,6 +79,18 @@ pub(crate) struct Anchor {
     wall_ns: u64,
 }
 
+impl Anchor {
+    /// The same clock on a machine whose own clock said `monotonic_ns` at the run's start.
+    pub(crate) fn on_machine(self, monotonic_ns: u64) -> Self {
+        Self { monotonic_ns, ..self }
+    }
+
+    /// What the machine's own clock said at the run's start, in nanoseconds.
+    pub(crate) fn monotonic_ns(self) -> u64 {
+        self.monotonic_ns
+    }
+}
+
 /// Places stamps of the kernel, which are wall-clock times, on a run's clock.
 ///
 /// The distance between the two clocks is measured again every second: it changes only when somebody sets the system's
@@ -180,7 +192,8 @@ impl Reading {
     }
 }
 
-fn monotonic_ns() -> u64 {
+/// What the clock says that all processes of this machine share, in nanoseconds.
+pub(crate) fn monotonic_ns() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
     let (seconds, rest) = (u64::try_from(now.tv_sec), u64::try_from(now.tv_nsec));
     seconds.unwrap_or(0) * 1_000_000_000 + rest.unwrap_or(0)

@@ -5,10 +5,11 @@ use std::{error::Error, io};
 
 use serde::{Deserialize, Serialize};
 
-use super::readiness::ReadinessError;
+use super::{agent::AgentError, readiness::ReadinessError};
 use crate::{
     dataset::{DatasetError, TokenizerError},
     explain::Explain,
+    plan::WrittenError,
     plugin::PluginError,
     request::worker::WorkerError,
 };
@@ -34,6 +35,15 @@ pub(crate) enum NodeError {
     /// One of these, in the child.
     #[error(transparent)]
     Remote(#[from] RemoteError),
+    /// The run cannot have its agents.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+    /// The plan makes no sense where the workers are.
+    #[error("read the plan of the run")]
+    Plan(#[source] WrittenError),
+    /// Requests cannot be sent to the target from there.
+    #[error("use the target: {0}")]
+    Target(String),
     /// The plugin does not return.
     #[error("use the endpoint `{name}`: {what}")]
     Hangs {
@@ -78,7 +88,7 @@ pub(crate) struct RemoteError {
 
 impl RemoteError {
     /// Tells an error and what lies behind it.
-    pub(super) fn of(error: &NodeError) -> Self {
+    pub(crate) fn of(error: &NodeError) -> Self {
         Self::chain(error, &error.hint(), error.class())
     }
 
@@ -88,13 +98,27 @@ impl RemoteError {
     }
 }
 
+impl RemoteError {
+    /// What the user can do next.
+    pub(super) fn hint(&self) -> &str {
+        &self.hint
+    }
+
+    /// What it says about the end of the run.
+    pub(super) fn class(&self) -> Class {
+        self.class
+    }
+}
+
 impl NodeError {
     /// What it says about the end of the run.
     pub(crate) fn class(&self) -> Class {
         match self {
             Self::Plugin(error) if error.is_usage() => Class::Usage,
             Self::Dataset(_) | Self::Tokenizer(_) => Class::Usage,
+            Self::Plan(_) | Self::Target(_) => Class::Usage,
             Self::Plugin(_) | Self::Hangs { .. } | Self::Died { .. } => Class::Plugin,
+            Self::Agent(error) => error.class(),
             Self::NotReady(_) => Class::Unreachable,
             Self::Remote(error) => error.class,
             Self::Worker(_) | Self::Process { .. } | Self::Thread(_) => Class::Failed,
@@ -114,6 +138,8 @@ impl Explain for NodeError {
             Self::Tokenizer(error) => error.hint(),
             Self::NotReady(error) => error.hint(),
             Self::Remote(error) => error.hint.clone(),
+            Self::Agent(error) => error.hint(),
+            Self::Plan(_) | Self::Target(_) => "use the same version of prony everywhere".to_owned(),
             Self::Hangs { .. } | Self::Died { .. } => {
                 "report it to the plugin's vendor; `--log-level debug` shows what the plugin says".to_owned()
             }

@@ -30,14 +30,14 @@ use crate::{
 
 /// A plan with all of its secrets, on its way to workers in another process. No other message, file or text has them.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Exposed {
+pub(crate) struct Exposed {
     plan: WrittenPlan,
     api_key: Option<String>,
 }
 
 impl Exposed {
     /// Makes a plan ready for its way.
-    pub(super) fn of(plan: Plan) -> Self {
+    pub(crate) fn of(plan: Plan) -> Self {
         let api_key = plan.target.api_key.as_ref().map(|key| key.expose().clone());
         Self { plan: WrittenPlan::of(plan), api_key }
     }
@@ -46,7 +46,7 @@ impl Exposed {
     ///
     /// # Errors
     /// It makes no sense.
-    pub(super) fn plan(self) -> Result<Plan, WrittenError> {
+    pub(crate) fn plan(self) -> Result<Plan, WrittenError> {
         let mut plan = self.plan.read()?;
         plan.target.api_key = self.api_key.map(Secret::new);
         Ok(plan)

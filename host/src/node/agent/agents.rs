@@ -1,0 +1,349 @@
+//! The agents of a run, from their taking to the start of their workers: [`Agents`].
+
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{Receiver, Sender, channel},
+    },
+    time::Duration,
+};
+
+use uuid::Uuid;
+
+use super::{
+    call::call,
+    clocks::{Clocks, first_look},
+    error::AgentError,
+    files,
+    link::{AgentNode, Numbers, SILENCE, Shared},
+    messages::{AgentCommand, AgentEvent, Equipment, Presence},
+    offset::Standing,
+    state::AgentState,
+    subjects,
+};
+use crate::{
+    clock::Clock,
+    dataset::Source,
+    nats::{Access, Bus, Outgoing, Server, Subscription, Tls, receive},
+    node::{
+        Work,
+        fleet::{Link, NodeId},
+        messages::Exposed,
+        observer::Observer,
+    },
+    plan::{AgentsPlan, NatsPlan, Plan},
+    plugin::Registry,
+    schedule::division::Division,
+};
+
+/// How long a NATS server may take to answer.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What is said to an agent goes at once; what comes together goes together.
+const PACE: Duration = Duration::from_millis(20);
+
+/// Agents that are taken for a run.
+#[derive(Debug)]
+pub(crate) struct Agents {
+    bus: Bus,
+    server: Option<Arc<Server>>,
+    run: String,
+    agents: Vec<Agent>,
+    events: Receiver<Heard>,
+}
+
+/// One of them.
+#[derive(Debug)]
+struct Agent {
+    presence: Presence,
+    division: Division,
+    down: Arc<Outgoing>,
+    /// Once there is a clock to say when it was heard.
+    state: Option<Arc<AgentState>>,
+    standing: Option<Standing>,
+    listening: Listening,
+    up: Subscription,
+}
+
+/// An event, and the agent that says it.
+type Heard = (NodeId, AgentEvent);
+
+/// What notes when an agent was heard, as soon as there is a clock.
+type Listening = Arc<Mutex<Option<Arc<AgentState>>>>;
+
+impl Agents {
+    /// Takes the agents that a plan asks for.
+    ///
+    /// # Errors
+    /// There are too few of them, or the load cannot be divided among them.
+    pub(crate) fn call(plan: &Plan, wanted: &AgentsPlan) -> Result<Self, AgentError> {
+        let (access, server) = access(&wanted.nats)?;
+        let bus = Bus::connect(&access, "prony controller", CONNECT_TIMEOUT)?;
+        let run = Uuid::new_v4().simple().to_string();
+        let taken = call(&bus, wanted, &run)?;
+        let divisions = divisions(&taken);
+        if let Some(reason) = refused(plan, &divisions) {
+            return Err(AgentError::Indivisible { nodes: taken.len(), reason });
+        }
+        let (said, events) = channel();
+        let agents = taken.into_iter().zip(divisions).map(|(presence, division)| {
+            Agent::hear(&bus, &run, presence, division, said.clone())
+        });
+        let agents = agents.collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { bus, server: server.map(Arc::new), run, agents, events })
+    }
+
+    /// Gives them what their workers need, and returns once the target can be measured from all of them.
+    ///
+    /// # Errors
+    /// One cannot do its part.
+    pub(crate) fn equip(
+        &mut self,
+        plan: &Plan,
+        source: &Source,
+        clock: Clock,
+        registry: &Registry,
+    ) -> Result<(), AgentError> {
+        let absolute = Plan { dataset: source.remade(&plan.dataset), agents: None, ..plan.clone() };
+        let files = files::send(&absolute, &self.bus.blobs())?;
+        for agent in &mut self.agents {
+            agent.follow(&self.bus, clock)?;
+            let standing = agent.standing.map_or(0, |standing| standing.zero());
+            agent.say(&AgentCommand::Equip(Box::new(Equipment {
+                plan: Exposed::of(absolute.clone()),
+                clock: clock.anchor().on_machine(standing),
+                division: agent.division,
+                files: files.clone(),
+            })))?;
+        }
+        self.until_all_answer(|event| match event {
+            AgentEvent::Equipped(equipped) => Ok(equipped.map(|provenance| registry.add(provenance))),
+            other => Err(other),
+        })
+    }
+
+    /// Starts their workers.
+    ///
+    /// # Errors
+    /// One cannot start them.
+    pub(crate) fn start<O: Observer>(
+        self,
+        work: &Work<'_>,
+        observer: &O,
+    ) -> Result<Vec<Box<dyn Link>>, AgentError> {
+        for agent in &self.agents {
+            agent.say(&AgentCommand::Start(Box::new(work.header.clone())))?;
+        }
+        self.until_all_answer(|event| match event {
+            AgentEvent::Started(started) => Ok(started),
+            other => Err(other),
+        })?;
+        let Self { bus, server, run, agents, events } = self;
+        let nodes = u32::try_from(agents.len()).unwrap_or(u32::MAX);
+        let numbers = Arc::new(Numbers::new(work.plan.phases.clone(), nodes));
+        let first = agents.iter().filter_map(|agent| Some((agent.presence.id.clone(), agent.standing?)));
+        let clocks = Clocks::follow(&bus, first.collect(), work.clock)?;
+        let dir = work.dir.join(FOLDER);
+        let shared = Arc::new(Shared { bus, run, numbers, clocks, dir, _server: server });
+        let nodes: Vec<AgentNode> = agents.into_iter().filter_map(|agent| agent.started(&shared)).collect();
+        let listeners = nodes.iter().map(|node| Listener::of(node, observer.clone())).collect();
+        listen(listeners, events)?;
+        Ok(nodes.into_iter().map(|node| Box::new(node) as Box<dyn Link>).collect())
+    }
+
+    /// Waits until every agent has given an answer. What else they say meanwhile says nothing but that they are there.
+    fn until_all_answer(
+        &self,
+        mut answer: impl FnMut(AgentEvent) -> Result<Result<(), crate::node::error::RemoteError>, AgentEvent>,
+    ) -> Result<(), AgentError> {
+        let mut missing: Vec<bool> = vec![true; self.agents.len()];
+        while missing.contains(&true) {
+            if let Ok((node, event)) = self.events.recv_timeout(LOOK_EVERY) {
+                let at = usize::try_from(node).unwrap_or(usize::MAX);
+                let Some(agent) = self.agents.get(at) else { continue };
+                match answer(event) {
+                    Ok(Ok(())) => missing[at] = false,
+                    Ok(Err(source)) => {
+                        return Err(AgentError::Refused { name: agent.presence.name.clone(), source });
+                    }
+                    Err(AgentEvent::Leaves(what)) => {
+                        return Err(AgentError::Silent { name: agent.presence.name.clone(), what });
+                    }
+                    Err(_) => {}
+                }
+            }
+            if let Some(silent) = self.agents.iter().find(|agent| agent.is_silent()) {
+                let what = format!("it has not been heard for {} s", SILENCE.as_secs());
+                return Err(AgentError::Silent { name: silent.presence.name.clone(), what });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The folder of a run in which what agents have kept is brought together.
+const FOLDER: &str = "agents";
+
+/// How often somebody looks whether all are there.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+impl Agent {
+    fn hear(
+        bus: &Bus,
+        run: &str,
+        presence: Presence,
+        division: Division,
+        said: Sender<Heard>,
+    ) -> Result<Self, AgentError> {
+        let (node, listening) = (division.node, Listening::default());
+        let noting = Arc::clone(&listening);
+        let up = receive(bus, &subjects::up(run, node), move |message| {
+            if let Some(state) = &*noting.lock().unwrap_or_else(PoisonError::into_inner) {
+                state.hear(|_| ());
+            }
+            match rmp_serde::from_slice(&message) {
+                // Without a run nobody needs to know.
+                Ok(event) => drop(said.send((node, event))),
+                Err(error) => tracing::warn!(%error, "an agent says what makes no sense"),
+            }
+        })?;
+        let down = Arc::new(Outgoing::start(bus, subjects::down(run, node), PACE));
+        Ok(Self { presence, division, down, state: None, standing: None, listening, up })
+    }
+
+    /// Looks where its clock stands, and notes from here on when it is heard.
+    fn follow(&mut self, bus: &Bus, clock: Clock) -> Result<(), AgentError> {
+        let state = Arc::new(AgentState::new(clock));
+        *self.listening.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&state));
+        self.state = Some(state);
+        self.standing = first_look(bus, &self.presence.id, clock);
+        if self.standing.is_none() {
+            let (name, what) = (self.presence.name.clone(), "it does not answer".to_owned());
+            return Err(AgentError::Silent { name, what });
+        }
+        Ok(())
+    }
+
+    fn say(&self, command: &AgentCommand) -> Result<(), AgentError> {
+        self.down.send_now(rmp_serde::to_vec_named(command)?);
+        Ok(())
+    }
+
+    fn is_silent(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| state.silent_for() >= SILENCE)
+    }
+
+    fn started(self, shared: &Arc<Shared>) -> Option<AgentNode> {
+        let Self { presence, division, down, state, up, .. } = self;
+        Some(AgentNode { presence, division, down, state: state?, shared: Arc::clone(shared), _up: up })
+    }
+}
+
+/// Passes on what agents say, each to its place.
+struct Listener<O> {
+    observer: O,
+    name: String,
+    division: Division,
+    down: Arc<Outgoing>,
+    state: Arc<AgentState>,
+    numbers: Arc<Numbers>,
+}
+
+/// Hears all agents of a run, until nobody is left who could say something.
+fn listen<O: Observer>(listeners: Vec<Listener<O>>, events: Receiver<Heard>) -> Result<(), AgentError> {
+    let spawned = std::thread::Builder::new().name("agents".into()).spawn(move || {
+        for (node, event) in events {
+            if let Some(listener) = listeners.get(node as usize) {
+                listener.forward(event);
+            }
+        }
+    });
+    spawned.map(drop).map_err(AgentError::Thread)
+}
+
+impl<O: Observer> Listener<O> {
+    fn of(node: &AgentNode, observer: O) -> Self {
+        Self {
+            observer,
+            name: node.presence.name.clone(),
+            division: node.division,
+            down: Arc::clone(&node.down),
+            state: Arc::clone(&node.state),
+            numbers: Arc::clone(&node.shared.numbers),
+        }
+    }
+
+    fn forward(&self, event: AgentEvent) {
+        let observer = &self.observer;
+        match event {
+            AgentEvent::Alive | AgentEvent::Equipped(_) | AgentEvent::Started(_) => {}
+            AgentEvent::Ready => self.state.hear(|known| known.is_ready = true),
+            AgentEvent::Progress(progress) => {
+                let before = self.state.hear(|known| known.progress.insert(progress.phase, progress));
+                observer.progressed(&progress.since(&before.unwrap_or_default()));
+            }
+            AgentEvent::Late(phase, late_ns) => {
+                let late_ms = late_ns as f64 / 1e6;
+                observer.late(format!("the agent `{}` began phase {phase} {late_ms:.1} ms late", self.name));
+            }
+            AgentEvent::Wants(phase, wanted) => self.lease(phase, wanted),
+            AgentEvent::AllStarted(phase, started) => observer.all_started(phase, started),
+            AgentEvent::Done(phase, counts, usage) => {
+                let worker = usage.worker.saturating_add(self.division.first_worker);
+                let usage = crate::request::worker_statistics::WorkerUsage { worker, ..usage };
+                observer.phase_done(phase, counts, usage);
+            }
+            AgentEvent::Hopeless(verdict) => observer.hopeless(verdict),
+            AgentEvent::Poisoned => observer.poisoned(),
+            AgentEvent::Lost(what) => observer.lost(format!("of the agent `{}`: {what}", self.name)),
+            AgentEvent::Hangs(what) => observer.hangs(format!("{what}, on the agent `{}`", self.name)),
+            AgentEvent::Leaves(what) => drop(self.state.lose(what)),
+            AgentEvent::Ended(kept) => self.state.hear(|known| known.kept = Some(kept)),
+        }
+    }
+
+    fn lease(&self, phase: u32, wanted: u64) {
+        let Some(lease) = self.numbers.grant(phase, self.division.node, wanted) else { return };
+        match rmp_serde::to_vec_named(&AgentCommand::Lease(phase, lease)) {
+            Ok(message) => self.down.send_now(message),
+            Err(error) => tracing::error!(%error, "a command cannot be written"),
+        }
+    }
+}
+
+/// The part of each agent.
+fn divisions(taken: &[Presence]) -> Vec<Division> {
+    let nodes = u32::try_from(taken.len()).unwrap_or(u32::MAX);
+    let workers = taken.iter().map(|agent| agent.workers).sum();
+    let mut first_worker = 0;
+    let division = |(node, agent): (u32, &Presence)| {
+        let division = Division { node, nodes, first_worker, workers };
+        first_worker += agent.workers;
+        division
+    };
+    (0..).zip(taken).map(division).collect()
+}
+
+/// Why a plan cannot be divided so, if it cannot.
+fn refused(plan: &Plan, divisions: &[Division]) -> Option<String> {
+    let mut each = plan.phases.iter().flat_map(|phase| divisions.iter().map(move |division| (phase, division)));
+    each.find_map(|(phase, division)| division.refuses(phase))
+}
+
+/// Where NATS is. Without a server that is named, one is started here.
+fn access(nats: &NatsPlan) -> Result<(Access, Option<Server>), AgentError> {
+    let tls = Tls { ca: nats.tls_ca.clone(), cert: nats.tls_cert.clone(), key: nats.tls_key.clone() };
+    if let Some(url) = &nats.url {
+        let token = nats.token.as_ref().map(|token| token.expose().clone());
+        return Ok((Access { url: url.clone(), token, creds: nats.creds.clone(), tls }, None));
+    }
+    let server = Server::start(nats.server.as_deref().map(Path::new))?;
+    let access = Access {
+        url: server.url().to_owned(),
+        token: Some(server.token().to_owned()),
+        creds: None,
+        tls: Tls::default(),
+    };
+    Ok((access, Some(server)))
+}

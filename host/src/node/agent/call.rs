@@ -1,0 +1,180 @@
+//! Finding agents for a run: who answers, who of them is free, and who is taken.
+
+use std::{thread, time::Duration};
+
+use super::{
+    error::AgentError,
+    messages::{Presence, Take, Taken},
+    subjects,
+};
+use crate::{
+    clock::{Clock, as_ns},
+    nats::Bus,
+    plan::{AgentsPlan, Wanted},
+};
+
+/// How long answers are waited for, each time that somebody asks.
+const ANSWERS: Duration = Duration::from_millis(250);
+
+/// How long one agent may take to say that it is taken.
+const TAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// This program's version, which agents must have as well.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Takes the agents that a run asks for, by their names. `run` is under which the two sides talk.
+///
+/// # Errors
+/// There are too few of them, or they cannot work together.
+pub(super) fn call(bus: &Bus, plan: &AgentsPlan, run: &str) -> Result<Vec<Presence>, AgentError> {
+    let clock = Clock::start();
+    let timeout = as_ns(Duration::try_from_secs_f64(plan.timeout_s).unwrap_or(Duration::MAX));
+    loop {
+        let mut there = who(bus)?;
+        if let Some(mut chosen) = choose(&plan.wanted, &there) {
+            check(&chosen)?;
+            chosen.sort_by(|a, b| a.name.cmp(&b.name));
+            if take(bus, &chosen, run)? {
+                return Ok(chosen);
+            }
+            there = who(bus)?;
+        }
+        if clock.now() >= timeout {
+            return Err(AgentError::TooFew {
+                wanted: in_words(&plan.wanted),
+                timeout_s: plan.timeout_s,
+                found: found(&there),
+            });
+        }
+    }
+}
+
+/// Who is there.
+fn who(bus: &Bus) -> Result<Vec<Presence>, AgentError> {
+    let answers = bus.gather(subjects::WHO, Vec::new(), ANSWERS)?;
+    if answers.is_empty() {
+        // Without anybody to answer, the server says so at once.
+        thread::sleep(ANSWERS);
+    }
+    // One that cannot be read is no agent of this program.
+    Ok(answers.iter().filter_map(|answer| rmp_serde::from_slice(answer).ok()).collect())
+}
+
+/// Takes all of these. False where one has been taken by somebody else meanwhile: those that were taken hear nothing more, and are
+/// free again after a while.
+fn take(bus: &Bus, chosen: &[Presence], run: &str) -> Result<bool, AgentError> {
+    for (node, agent) in (0..).zip(chosen) {
+        let question = rmp_serde::to_vec_named(&Take { run: run.to_owned(), node })?;
+        let answer = bus.request(&subjects::take(&agent.id), question, TAKE_TIMEOUT)?;
+        if rmp_serde::from_slice(&answer).ok() != Some(Taken::Yes) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Those that are asked for, if enough are free: first by their labels, then whoever is left, each time in the order of their names.
+fn choose(wanted: &[Wanted], there: &[Presence]) -> Option<Vec<Presence>> {
+    let mut free: Vec<&Presence> = there.iter().filter(|agent| !agent.is_busy).collect();
+    free.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+    let mut chosen = Vec::new();
+    let (labelled, any): (Vec<&Wanted>, Vec<&Wanted>) = wanted.iter().partition(|wanted| wanted.label.is_some());
+    for wanted in labelled.into_iter().chain(any) {
+        for _ in 0..wanted.count.get() {
+            let fits = |agent: &&Presence| wanted.label.as_ref().is_none_or(|label| agent.labels.contains(label));
+            let at = free.iter().position(fits)?;
+            chosen.push(free.remove(at).clone());
+        }
+    }
+    Some(chosen)
+}
+
+/// Whether these can work together.
+fn check(chosen: &[Presence]) -> Result<(), AgentError> {
+    if let Some(other) = chosen.iter().find(|agent| agent.version != VERSION) {
+        let (name, theirs) = (other.name.clone(), other.version.clone());
+        return Err(AgentError::Version { name, theirs, ours: VERSION });
+    }
+    let mut names: Vec<&str> = chosen.iter().map(|agent| agent.name.as_str()).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(AgentError::SameName(pair[0].to_owned())),
+        None => Ok(()),
+    }
+}
+
+fn in_words(wanted: &[Wanted]) -> String {
+    let words = wanted.iter().map(|wanted| {
+        let agents = if wanted.count.get() == 1 { "agent" } else { "agents" };
+        let count = wanted.count;
+        wanted.label.as_ref().map_or_else(
+            || format!("{count} {agents}"),
+            |label| format!("{count} {agents} with the label `{label}`"),
+        )
+    });
+    words.collect::<Vec<_>>().join(" and ")
+}
+
+fn found(there: &[Presence]) -> String {
+    let free = there.iter().filter(|agent| !agent.is_busy).count();
+    match (there.len(), free) {
+        (0, _) => "none answered".to_owned(),
+        (all, free) if all == free => format!("{all} answered"),
+        (all, free) => format!("{all} answered, and {} of them work for another run", all - free),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    fn agent(name: &str, labels: &[&str]) -> Presence {
+        Presence {
+            id: format!("id-{name}"),
+            name: name.to_owned(),
+            labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+            version: VERSION.to_owned(),
+            host: crate::record::HostFacts::default(),
+            workers: 2,
+            is_busy: false,
+        }
+    }
+
+    fn wanted(count: u32, label: Option<&str>) -> Wanted {
+        Wanted { label: label.map(str::to_owned), count: NonZeroU32::new(count).unwrap() }
+    }
+
+    fn names(chosen: Option<Vec<Presence>>) -> Option<Vec<String>> {
+        chosen.map(|chosen| chosen.into_iter().map(|agent| agent.name).collect())
+    }
+
+    #[test]
+    fn labels_come_first_and_nobody_is_chosen_twice() {
+        let there = [agent("a", &["east"]), agent("b", &[]), agent("c", &["east"])];
+        let both = [wanted(1, None), wanted(2, Some("east"))];
+        assert_eq!(names(choose(&both, &there)).unwrap(), ["a", "c", "b"]);
+        assert_eq!(names(choose(&[wanted(3, Some("east"))], &there)), None);
+    }
+
+    #[test]
+    fn who_works_for_another_run_is_not_chosen() {
+        let there = [Presence { is_busy: true, ..agent("a", &[]) }, agent("b", &[])];
+        assert_eq!(names(choose(&[wanted(1, None)], &there)).unwrap(), ["b"]);
+        assert_eq!(found(&there), "2 answered, and 1 of them work for another run");
+    }
+
+    #[test]
+    fn agents_that_cannot_work_together_are_refused() {
+        let same = [agent("a", &[]), agent("a", &[])];
+        assert!(matches!(check(&same), Err(AgentError::SameName(name)) if name == "a"));
+        let other = [Presence { version: "0.0.1".to_owned(), ..agent("a", &[]) }];
+        assert!(matches!(check(&other), Err(AgentError::Version { .. })));
+    }
+
+    #[test]
+    fn what_is_asked_for_is_said_in_words() {
+        assert_eq!(in_words(&[wanted(3, None), wanted(1, Some("x"))]), "3 agents and 1 agent with the label `x`");
+    }
+}

@@ -1,0 +1,174 @@
+//! What an agent has kept, on its way here: in pieces, each of which is asked for until it has come. The agent's disk has it as long as
+//! nobody says that it is in other hands.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read, Seek, SeekFrom, Write},
+    path::Path,
+    time::Duration,
+};
+
+use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    error::AgentError,
+    messages::{KeptFile, PieceOf},
+    subjects,
+};
+use crate::nats::Bus;
+
+/// Bytes of a file that are sent at once, before they are made smaller: what cannot be made smaller must fit as well.
+const PIECE: usize = 448 << 10;
+
+/// How long one piece may take.
+const PIECE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often a piece is asked for.
+const ATTEMPTS: u32 = 3;
+
+/// A piece of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Chunk {
+    /// Its bytes, by DEFLATE.
+    #[serde(with = "bytes")]
+    deflated: Vec<u8>,
+    /// CRC-32 of the bytes.
+    crc: u32,
+}
+
+/// Bytes as MessagePack binary rather than as a list of numbers.
+mod bytes {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(bytes)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        ByteBuf::deserialize(deserializer).map(|ByteBuf(bytes)| bytes)
+    }
+
+    struct ByteBuf(Vec<u8>);
+
+    impl<'de> Deserialize<'de> for ByteBuf {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Visitor;
+            impl serde::de::Visitor<'_> for Visitor {
+                type Value = ByteBuf;
+                fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    f.write_str("bytes")
+                }
+                fn visit_bytes<E>(self, bytes: &[u8]) -> Result<ByteBuf, E> {
+                    Ok(ByteBuf(bytes.to_vec()))
+                }
+                fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<ByteBuf, E> {
+                    Ok(ByteBuf(bytes))
+                }
+            }
+            deserializer.deserialize_byte_buf(Visitor)
+        }
+    }
+}
+
+impl Chunk {
+    fn of(bytes: &[u8]) -> io::Result<Self> {
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(bytes)?;
+        Ok(Self { deflated: encoder.finish()?, crc: crc32fast::hash(bytes) })
+    }
+
+    fn bytes(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        DeflateDecoder::new(&*self.deflated).take(PIECE as u64 + 1).read_to_end(&mut bytes)?;
+        if bytes.len() > PIECE || crc32fast::hash(&bytes) != self.crc {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is damaged"));
+        }
+        Ok(bytes)
+    }
+}
+
+/// The piece of a file that begins there.
+///
+/// # Errors
+/// The file cannot be read.
+pub(crate) fn chunk_of(path: &Path, offset: u64) -> io::Result<Chunk> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(offset))?;
+    let mut bytes = Vec::with_capacity(PIECE);
+    file.take(PIECE as u64).read_to_end(&mut bytes)?;
+    Chunk::of(&bytes)
+}
+
+/// Whose files are fetched.
+pub(super) struct Origin<'a> {
+    pub(super) bus: &'a Bus,
+    /// The agent's address and name.
+    pub(super) id: &'a str,
+    pub(super) name: &'a str,
+    /// Under which the two talk.
+    pub(super) run: &'a str,
+}
+
+/// Brings a file into `dir`, and to the disk. Says how many of its bytes are missing.
+///
+/// # Errors
+/// It cannot be written here.
+pub(super) fn fetch(from: &Origin<'_>, file: &KeptFile, dir: &Path) -> Result<u64, AgentError> {
+    let failed = |source| AgentError::Keep { name: from.name.to_owned(), source };
+    fs::create_dir_all(dir).map_err(failed)?;
+    let mut here = File::create(dir.join(&file.name)).map_err(failed)?;
+    let mut offset = 0;
+    while offset < file.bytes {
+        let piece = (0..ATTEMPTS).find_map(|_| ask(from, &file.name, offset)).filter(|piece| !piece.is_empty());
+        let Some(piece) = piece else { break };
+        here.write_all(&piece).map_err(failed)?;
+        offset += piece.len() as u64;
+    }
+    here.sync_all().map_err(failed)?;
+    Ok(file.bytes.saturating_sub(offset))
+}
+
+/// Asks for a piece once.
+fn ask(from: &Origin<'_>, name: &str, offset: u64) -> Option<Vec<u8>> {
+    let question = PieceOf { run: from.run.to_owned(), name: name.to_owned(), offset };
+    let question = rmp_serde::to_vec_named(&question).ok()?;
+    let answer = from.bus.request(&subjects::piece(from.id), question, PIECE_TIMEOUT);
+    let chunk = answer.map(|answer| rmp_serde::from_slice::<Chunk>(&answer));
+    match chunk {
+        Ok(Ok(chunk)) => chunk.bytes().ok(),
+        Ok(Err(error)) => {
+            tracing::debug!(agent = from.name, %error, "a piece cannot be read");
+            None
+        }
+        Err(error) => {
+            tracing::debug!(agent = from.name, %error, "a piece has not come");
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_arrives_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal");
+        let content: Vec<u8> = (0..PIECE + 100).map(|at| (at * at % 251) as u8).collect();
+        fs::write(&path, &content).unwrap();
+        let first = chunk_of(&path, 0).unwrap();
+        let sent = rmp_serde::to_vec_named(&first).unwrap();
+        assert!(sent.len() < 512 << 10, "{}", sent.len());
+        assert_eq!(rmp_serde::from_slice::<Chunk>(&sent).unwrap().bytes().unwrap(), content[..PIECE]);
+        assert_eq!(chunk_of(&path, PIECE as u64).unwrap().bytes().unwrap(), content[PIECE..]);
+        assert_eq!(chunk_of(&path, content.len() as u64).unwrap().bytes().unwrap(), [0; 0]);
+    }
+
+    #[test]
+    fn a_damaged_piece_is_noticed() {
+        let chunk = Chunk { crc: 1, ..Chunk::of(b"abc").unwrap() };
+        assert!(chunk.bytes().is_err());
+    }
+}

@@ -1,0 +1,166 @@
+//! Files that a plan names, on their way to agents: by what is in them, through the object store. An agent that has a file has it once.
+
+use std::{
+    fs, io,
+    path::{Component, Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::error::AgentError;
+use crate::{
+    nats::Blobs,
+    plan::{DatasetConfig, Plan, TokenizerChoice},
+};
+
+/// Files of a tokenizer's folder that are looked at: the rest may be the model itself.
+const OF_TOKENIZER: [&str; 2] = ["json", "jinja"];
+
+/// What a file is to the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Role {
+    Dataset,
+    Pictures,
+    Tokenizer,
+}
+
+/// A file that was sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SentFile {
+    role: Role,
+    /// The plan names a folder, and the file is in it.
+    in_folder: bool,
+    /// Its name.
+    name: String,
+    /// Of what is in it, in hexadecimal.
+    sha256: String,
+}
+
+/// Sends the files that a plan names.
+///
+/// # Errors
+/// One cannot be read, or the object store does not take it.
+pub(super) fn send(plan: &Plan, blobs: &Blobs) -> Result<Vec<SentFile>, AgentError> {
+    let mut sent = Vec::new();
+    for (role, path) in named(plan) {
+        let in_folder = path.is_dir();
+        for file in if in_folder { files_of(role, &path)? } else { vec![path.clone()] } {
+            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let sha256 = blobs.put_file(&file).map_err(AgentError::File)?;
+            sent.push(SentFile { role, in_folder, name, sha256 });
+        }
+    }
+    Ok(sent)
+}
+
+/// Takes files in, and has the plan name them where they are now: as links below `dir` to what is kept in `store`.
+///
+/// # Errors
+/// One does not come, or cannot be kept.
+pub(crate) fn receive(
+    files: &[SentFile],
+    plan: &mut Plan,
+    blobs: &Blobs,
+    store: &Path,
+    dir: &Path,
+) -> Result<(), AgentError> {
+    let failed = |source| AgentError::Keep { name: "files of the run".to_owned(), source };
+    fs::create_dir_all(store).map_err(failed)?;
+    for file in files {
+        let folder = dir.join(file.role.name());
+        fs::create_dir_all(&folder).map_err(failed)?;
+        let (kept, link) = (store.join(plain(&file.sha256).map_err(failed)?), folder.join(plain(&file.name).map_err(failed)?));
+        if !kept.exists() {
+            blobs.get(&file.sha256, &kept).map_err(AgentError::File)?;
+        }
+        std::os::unix::fs::symlink(&kept, &link).map_err(failed)?;
+        file.role.put(plan, if file.in_folder { folder } else { link });
+    }
+    Ok(())
+}
+
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Dataset => "dataset",
+            Self::Pictures => "pictures",
+            Self::Tokenizer => "tokenizer",
+        }
+    }
+
+    /// Has the plan name this path for it.
+    fn put(self, plan: &mut Plan, path: PathBuf) {
+        match self {
+            Self::Dataset => plan.dataset = plan.dataset.at(path),
+            Self::Pictures => {
+                if let DatasetConfig::Synthetic { media, .. } = &mut plan.dataset
+                    && let Some(pictures) = &mut media.pictures
+                {
+                    pictures.folder = path;
+                }
+            }
+            Self::Tokenizer => plan.tokenizer = TokenizerChoice::Local(path),
+        }
+    }
+}
+
+/// What a plan names, and what it is to it.
+fn named(plan: &Plan) -> Vec<(Role, PathBuf)> {
+    let mut named = Vec::new();
+    match &plan.dataset {
+        DatasetConfig::File { path, .. } | DatasetConfig::RawPayloads { path, .. } => {
+            named.push((Role::Dataset, path.clone()));
+        }
+        DatasetConfig::Synthetic { media, .. } => {
+            named.extend(media.pictures.iter().map(|pictures| (Role::Pictures, pictures.folder.clone())));
+        }
+        DatasetConfig::Rankings { .. } => {}
+    }
+    if let TokenizerChoice::Local(path) = &plan.tokenizer {
+        named.push((Role::Tokenizer, path.clone()));
+    }
+    named
+}
+
+/// The files of a folder, by name.
+fn files_of(role: Role, folder: &Path) -> Result<Vec<PathBuf>, AgentError> {
+    let failed =
+        |source| AgentError::Keep { name: format!("files of `{}`", folder.display()), source };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        if path.is_file() && (role != Role::Tokenizer || OF_TOKENIZER.contains(&extension)) {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// A name without a way to another folder.
+fn plain(name: &str) -> io::Result<&str> {
+    let mut parts = Path::new(name).components();
+    match (parts.next(), parts.next()) {
+        (Some(Component::Normal(_)), None) => Ok(name),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, format!("`{name}` is not the name of a file"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("trace.jsonl", true)]
+    #[case("../trace.jsonl", false)]
+    #[case("/etc/passwd", false)]
+    #[case("a/b", false)]
+    #[case("..", false)]
+    #[case("", false)]
+    fn a_name_leads_nowhere_else(#[case] name: &str, #[case] is_plain: bool) {
+        assert_eq!(plain(name).is_ok(), is_plain);
+    }
+}

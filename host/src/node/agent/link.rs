@@ -1,0 +1,220 @@
+//! One agent whose workers are started, as the run sees it.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::{
+    clocks::Clocks,
+    fetch::{Origin, fetch},
+    messages::{AgentCommand, Presence},
+    state::AgentState,
+};
+use crate::{
+    nats::{Bus, Outgoing, Subscription},
+    node::{fleet::Link, messages::PhaseStart, worker_pool},
+    plan::Phase,
+    record::{NodeFacts, NodeJournal, NodeLoss, write_agent},
+    request::worker::Control,
+    schedule::{
+        division::Division,
+        numbers::{Lease, Leases},
+    },
+};
+
+/// An agent that has said nothing for so long is lost: five seconds without a network are not the end of a run.
+pub(super) const SILENCE: Duration = Duration::from_secs(10);
+
+/// Session numbers of closed loops, of all agents of a run.
+#[derive(Debug)]
+pub(super) struct Numbers {
+    phases: Vec<Phase>,
+    nodes: u32,
+    leases: Mutex<BTreeMap<u32, Leases>>,
+}
+
+impl Numbers {
+    pub(super) fn new(phases: Vec<Phase>, nodes: u32) -> Self {
+        Self { phases, nodes, leases: Mutex::default() }
+    }
+
+    fn phase(&self, phase: u32) -> Option<&Phase> {
+        self.phases.iter().find(|planned| planned.id == phase)
+    }
+
+    /// More numbers of a phase for a node; nothing where they are not dealt out.
+    pub(super) fn grant(&self, phase: u32, node: u32, wanted: u64) -> Option<Lease> {
+        let planned = self.phase(phase).filter(|planned| !planned.load.is_open())?;
+        let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_phase = leases.entry(phase).or_insert_with(|| Leases::of(planned, self.nodes));
+        Some(of_phase.grant(node, wanted))
+    }
+}
+
+/// What all agents of a run have in common.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) bus: Bus,
+    /// Under which the two sides talk.
+    pub(super) run: String,
+    pub(super) numbers: Arc<Numbers>,
+    pub(super) clocks: Clocks,
+    /// Where what the agents have kept is brought.
+    pub(super) dir: PathBuf,
+    /// A NATS server of ours, if it is one.
+    pub(super) _server: Option<Arc<crate::nats::Server>>,
+}
+
+/// An agent.
+#[derive(Debug)]
+pub(super) struct AgentNode {
+    pub(super) presence: Presence,
+    pub(super) division: Division,
+    pub(super) down: Arc<Outgoing>,
+    pub(super) state: Arc<AgentState>,
+    pub(super) shared: Arc<Shared>,
+    /// The way of its events; closed with this value.
+    pub(super) _up: Subscription,
+}
+
+impl AgentNode {
+    fn say(&self, command: &AgentCommand) {
+        match rmp_serde::to_vec_named(command) {
+            Ok(message) => self.down.send_now(message),
+            Err(error) => tracing::error!(agent = self.presence.name, %error, "a command cannot be written"),
+        }
+    }
+
+    /// Numbers that a node wants at the beginning of a phase: about as many as it has slots.
+    fn first_lease(&self, phase: &Phase) -> Option<Lease> {
+        let slots = phase.load.in_flight().map_or(1, |curve| self.division.part(curve.at(0.0).into()));
+        self.shared.numbers.grant(phase.id, self.division.node, slots.max(1))
+    }
+
+    /// Brings what it has kept into its folder of the run. Bytes that are missing.
+    fn fetch_all(&self) -> Option<u64> {
+        let kept = self.state.look(|known| known.kept.clone())?;
+        let Shared { bus, run, .. } = &*self.shared;
+        let from = Origin { bus, id: &self.presence.id, name: &self.presence.name, run };
+        let dir = self.dir();
+        let missing: Result<Vec<u64>, _> = kept.iter().map(|file| fetch(&from, file, &dir)).collect();
+        match missing {
+            Ok(missing) => Some(missing.into_iter().sum()),
+            Err(error) => {
+                self.state.lose(error.to_string());
+                tracing::error!(agent = self.presence.name, %error, "what it has measured stays with it");
+                None
+            }
+        }
+    }
+
+    fn dir(&self) -> PathBuf {
+        self.shared.dir.join(&self.presence.name)
+    }
+
+    fn facts(&self, missing: Option<u64>) -> NodeFacts {
+        let (_, clock_bound_ns) = self.shared.clocks.of(self.division.node);
+        let (lost, unfinished) = self.state.look(|known| {
+            (known.lost.clone(), known.progress.values().map(|progress| progress.in_flight()).sum())
+        });
+        let never_came = || NodeLoss { at_ns: 0, reason: "what it measured did not come".to_owned() };
+        NodeFacts {
+            node: self.division.node,
+            name: self.presence.name.clone(),
+            labels: self.presence.labels.clone(),
+            host: Some(self.presence.host.clone()),
+            version: self.presence.version.clone(),
+            first_worker: self.division.first_worker,
+            workers: self.presence.workers,
+            clock_bound_ns,
+            lost: lost.or_else(|| missing.is_none().then(never_came)),
+            unfinished,
+            missing_bytes: missing.filter(|missing| *missing > 0),
+        }
+    }
+}
+
+impl Link for AgentNode {
+    fn readiness(&mut self) -> Box<dyn FnOnce() + Send> {
+        let state = Arc::clone(&self.state);
+        Box::new(move || {
+            // One that is not heard any more will be noticed.
+            state.wait_until(SILENCE, |known| known.is_ready || known.lost.is_some());
+        })
+    }
+
+    fn start_ahead(&self) -> Duration {
+        let (_, bound_ns) = self.shared.clocks.of(self.division.node);
+        // A bound is half of the way there and back; the command may have to be repeated once.
+        AGREED_AHEAD.max(Duration::from_nanos(bound_ns.saturating_mul(8)))
+    }
+
+    fn begin(&mut self, start: PhaseStart) {
+        let lease = self.shared.numbers.phase(start.phase).and_then(|phase| self.first_lease(phase));
+        self.say(&AgentCommand::Phase(PhaseStart { lease, ..start }));
+    }
+
+    fn control(&mut self, phase: u32, control: Control) {
+        self.say(&AgentCommand::Control(phase, control));
+    }
+
+    /// Agents ask for numbers themselves.
+    fn lease(&mut self, _phase: u32, _lease: Lease) {}
+
+    fn active_workers(&self, phase: &Phase) -> usize {
+        let workers = usize::try_from(self.presence.workers).unwrap_or(usize::MAX);
+        worker_pool::active_workers(phase, workers, self.division)
+    }
+
+    fn look(&mut self) -> Option<String> {
+        None
+    }
+
+    fn loss(&mut self) -> Option<NodeLoss> {
+        if self.state.silent_for() >= SILENCE {
+            self.state.lose(format!("it has not been heard for {} s", SILENCE.as_secs()));
+        }
+        self.state.look(|known| known.lost.clone())
+    }
+
+    fn death(&mut self) -> Option<String> {
+        None
+    }
+
+    fn name(&self) -> Option<&str> {
+        Some(&self.presence.name)
+    }
+
+    fn workers(&self) -> std::ops::Range<u32> {
+        let first = self.division.first_worker;
+        first..first.saturating_add(self.presence.workers)
+    }
+
+    fn dismiss(self: Box<Self>) -> Option<NodeJournal> {
+        self.say(&AgentCommand::End);
+        self.state.wait_until(SILENCE, |known| known.kept.is_some());
+        let missing = self.fetch_all();
+        let facts = self.facts(missing);
+        let (clock, _) = self.shared.clocks.of(self.division.node);
+        let journal = NodeJournal { dir: self.dir(), facts, clock };
+        let kept = write_agent(&journal, &self.shared.run);
+        if let Err(error) = &kept {
+            tracing::error!(agent = self.presence.name, %error, "its description cannot be written");
+        }
+        if missing == Some(0) && kept.is_ok() {
+            self.say(&AgentCommand::Release);
+            // It waits for this word a while: nobody waits for its answer but the next run.
+            self.down.flush(RELEASE_TIMEOUT);
+        }
+        Some(journal)
+    }
+}
+
+/// How long before its instant a phase is announced, at least.
+const AGREED_AHEAD: Duration = Duration::from_millis(100);
+
+/// How long the last word to an agent may take.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);

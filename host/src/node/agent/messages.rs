@@ -1,0 +1,145 @@
+//! What a controller and an agent say to each other. Both are the same version of this program, or the agent is not taken.
+//!
+//! In this order: `Take`, answered by `Taken`; `Equip`, answered by `Equipped`; `Start`, answered by `Started`, and `Ready` follows.
+//! Then phases, controls and leases go down, and what becomes of the load comes up, until `End`, answered by `Ended`. The controller
+//! fetches what the agent has kept, and lets it go with `Release`. A refusal is an answer, too.
+
+use serde::{Deserialize, Serialize};
+
+use super::SentFile;
+use crate::{
+    clock::Anchor,
+    node::{
+        error::RemoteError,
+        hopeless::Verdict,
+        messages::{Exposed, PhaseStart},
+        progress::Progress,
+    },
+    plugin::Provenance,
+    record::{HostFacts, RunHeader},
+    request::{
+        worker::{AllStarted, Control},
+        worker_statistics::WorkerUsage,
+    },
+    schedule::{ScheduleCounts, division::Division, numbers::Lease},
+};
+
+/// What an agent says of itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Presence {
+    /// Its address, which is new whenever it starts.
+    pub(crate) id: String,
+    /// What its owner calls it.
+    pub(crate) name: String,
+    pub(crate) labels: Vec<String>,
+    /// Version of the program.
+    pub(crate) version: String,
+    /// Its machine.
+    pub(crate) host: HostFacts,
+    /// Threads that it sends requests from.
+    pub(crate) workers: u32,
+    /// It works for a run.
+    pub(crate) is_busy: bool,
+}
+
+/// A controller wants an agent for a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Take {
+    /// Under which the two talk, in [`subjects`](super::subjects).
+    pub(crate) run: String,
+    /// Which node of the run it becomes.
+    pub(crate) node: u32,
+}
+
+/// Whether the agent is the controller's from here on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Taken {
+    Yes,
+    /// It works for another run.
+    Busy,
+}
+
+/// What the controller says. It cannot be printed: there are secrets in it.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum AgentCommand {
+    /// Everything that workers need.
+    Equip(Box<Equipment>),
+    /// Start recorder and workers. The header is the one of the run.
+    Start(Box<RunHeader>),
+    /// Begin a phase.
+    Phase(PhaseStart),
+    /// Drain or cancel the phase with this number.
+    Control(u32, Control),
+    /// More session numbers of the closed loop of this phase.
+    Lease(u32, Lease),
+    /// End the workers, and write everything down.
+    End,
+    /// All that was kept is in other hands.
+    Release,
+}
+
+/// What an agent needs for its part of a run.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Equipment {
+    /// The run's plan, with its secrets.
+    pub(crate) plan: Exposed,
+    /// The run's clock, as the agent's own clock has it.
+    pub(crate) clock: Anchor,
+    /// Its part of the run.
+    pub(crate) division: Division,
+    /// Files that the plan names, and where they are to be had.
+    pub(crate) files: Vec<SentFile>,
+}
+
+/// What an agent says.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum AgentEvent {
+    /// Nothing is wrong, and there may be nothing else to say.
+    Alive,
+    /// The endpoint is loaded, the dataset is open, the target answers; with what the report should say about the plugins.
+    Equipped(Result<Provenance, RemoteError>),
+    /// The workers are there.
+    Started(Result<(), RemoteError>),
+    /// The connections that are to be open before the load are, as far as they can be.
+    Ready,
+    /// How far a phase is.
+    Progress(Progress),
+    /// A phase began so many nanoseconds after the instant that was agreed on.
+    Late(u32, u64),
+    /// It could use so many session numbers of a phase.
+    Wants(u32, u64),
+    /// A worker has started all sessions of its part of the phase with this number.
+    AllStarted(u32, AllStarted),
+    /// A worker has finished its part of the phase with this number.
+    Done(u32, ScheduleCounts, WorkerUsage),
+    /// It is of no use to go on.
+    Hopeless(Verdict),
+    /// The endpoint panicked too often.
+    Poisoned,
+    /// A worker panicked.
+    Lost(String),
+    /// A call into the endpoint does not return.
+    Hangs(String),
+    /// It cannot go on, for a reason of its own: a half-sentence that goes on from its name.
+    Leaves(String),
+    /// Everything is written down: these files are there to be fetched.
+    Ended(Vec<KeptFile>),
+}
+
+/// A file that an agent has kept of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeptFile {
+    /// Its name in the agent's folder of the run.
+    pub(crate) name: String,
+    /// Its size, in bytes.
+    pub(crate) bytes: u64,
+}
+
+/// A question for a piece of a file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct PieceOf {
+    pub(crate) run: String,
+    pub(crate) name: String,
+    /// Where it begins, in bytes.
+    pub(crate) offset: u64,
+}

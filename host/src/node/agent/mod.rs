@@ -1,0 +1,22 @@
+//! Agents: nodes on other machines, as the controller of a run sees them.
+//!
+//! [`call`] finds agents and takes them for a run; [`Agents`] equips them, and makes a [`link`] of each when the workers are to
+//! start. What an agent measures stays in its own journal until the load is over; [`fetch`] brings it here. [`offset`] says how
+//! far an agent's clock is from the run's, and [`clocks`] asks again while the run lasts. The agent's side is `run/agent`.
+
+mod agents;
+mod call;
+mod clocks;
+mod error;
+mod fetch;
+mod files;
+mod link;
+pub(crate) mod messages;
+pub(crate) mod offset;
+mod state;
+pub(crate) mod subjects;
+
+pub(super) use agents::Agents;
+pub(crate) use error::AgentError;
+pub(crate) use fetch::{Chunk, chunk_of};
+pub(crate) use files::SentFile;

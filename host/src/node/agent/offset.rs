@@ -1,0 +1,92 @@
+//! How far the clock of another machine is from the run's: the method of Cristian (Probabilistic clock synchronization, 1989). A
+//! question and its answer enclose the moment at which the other clock was read; the shortest of several says it best, and the half of
+//! what it took is the largest error that it can have.
+
+use crate::clock::RunNs;
+
+/// A question to another machine's clock, and its answer. In nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ping {
+    /// When it was asked, on the run's clock.
+    pub(crate) asked: RunNs,
+    /// When the answer was there, on the run's clock.
+    pub(crate) answered: RunNs,
+    /// What the other clock said in between.
+    pub(crate) theirs: u64,
+}
+
+/// Where another clock stands, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// When it was read, on the run's clock.
+    pub(crate) at: RunNs,
+    /// What it said then.
+    pub(crate) theirs: u64,
+    /// By how much `at` can be wrong.
+    pub(crate) bound: u64,
+}
+
+impl Ping {
+    fn took(&self) -> u64 {
+        self.answered.saturating_sub(self.asked)
+    }
+}
+
+impl Standing {
+    /// The best that these say; nothing where there are none.
+    pub(crate) fn best(pings: &[Ping]) -> Option<Self> {
+        let best = pings.iter().min_by_key(|ping| ping.took())?;
+        let half = best.took() / 2;
+        Some(Self { at: best.asked.saturating_add(half), theirs: best.theirs, bound: best.took().div_ceil(2) })
+    }
+
+    /// What the other clock said when the run's clock stood at zero, if both go alike.
+    pub(crate) fn zero(&self) -> u64 {
+        self.theirs.saturating_sub(self.at)
+    }
+
+    /// What is to be added to instants of a clock that took `zero` for its beginning, to have them on the run's clock.
+    pub(crate) fn correction(&self, zero: u64) -> i64 {
+        let (theirs, at) = (i128::from(self.theirs) - i128::from(zero), i128::from(self.at));
+        i64::try_from(at - theirs).unwrap_or(if at > theirs { i64::MAX } else { i64::MIN })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever the ways there and back take, the true instant is within the bound.
+        #[test]
+        fn the_bound_holds(
+            offset in 0u64..1_000_000_000_000,
+            ways in prop::collection::vec((1u64..50_000_000, 1u64..50_000_000), 1..20),
+        ) {
+            let mut now = 1_000_000_000;
+            let pings: Vec<Ping> = ways.iter().map(|(there, back)| {
+                let asked = now;
+                let read = asked + there;
+                now = read + back;
+                Ping { asked, answered: now, theirs: read + offset }
+            }).collect();
+            let standing = Standing::best(&pings).unwrap();
+            prop_assert!(standing.zero().abs_diff(offset) <= standing.bound, "{standing:?}");
+            prop_assert!(standing.correction(offset).unsigned_abs() <= standing.bound);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_runs_fast_is_put_back() {
+        // It has gained a millisecond since its beginning was taken for 500.
+        let standing = Standing { at: 10_000_000_000, theirs: 10_001_000_500, bound: 10 };
+        assert_eq!(standing.correction(500), -1_000_000);
+    }
+
+    #[test]
+    fn nobody_who_answered_says_nothing() {
+        assert_eq!(Standing::best(&[]), None);
+    }
+}
