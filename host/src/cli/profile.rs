@@ -282,7 +282,12 @@ fn exit_of(ending: Option<Ending>, report: &Report) -> Result<Exit, Lost> {
             let what = format!("start the service `{name}` with these options: {message}");
             Err(Lost::NotBegun(Failure::new(Exit::Usage, what).with_hint(hint)))
         }
-        Some(ending @ (Ending::ServiceLost(_) | Ending::WorkerLost(_) | Ending::JournalLost)) => {
+        Some(
+            ending @ (Ending::ServiceLost(_)
+            | Ending::AgentLost { .. }
+            | Ending::WorkerLost(_)
+            | Ending::JournalLost),
+        ) => {
             early(&ending.reason());
             Ok(Exit::Failed)
         }

@@ -32,6 +32,7 @@ use crate::{
     dataset::Source,
     plan::Plan,
     plugin::Registry,
+    record::NodeJournal,
     request::worker::Control,
 };
 
@@ -307,12 +308,13 @@ impl Link for ChildNode {
         Some(self.end())
     }
 
-    fn dismiss(mut self: Box<Self>) {
+    fn dismiss(mut self: Box<Self>) -> Option<NodeJournal> {
         self.tell_if_there(&NodeCommand::Dismiss);
         if let Reception::Listening(listening) = &self.reception {
             // Nothing is ever sent: what ends the wait is that the listener is gone.
             let _ = listening.over.recv_timeout(DROP_TIMEOUT + MARGIN);
         }
+        None
     }
 }
 
@@ -411,6 +413,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        node::{hopeless::Verdict, progress::Progress},
         request::{
             exchange::Finished,
             worker::{AllStarted, Sink},
@@ -438,6 +441,9 @@ mod tests {
     impl Observer for Begun {
         fn hangs(&self, _what: String) {}
         fn gone(&self, _node: NodeId, _nonsense: Option<String>) {}
+        fn progressed(&self, _more: &Progress) {}
+        fn hopeless(&self, _verdict: Verdict) {}
+        fn remarked(&self, _text: String) {}
     }
 
     /// Those of the phase before were all heard of: it is over.

@@ -1,9 +1,13 @@
 //! All nodes of a run, and the one way to talk to each, whatever is between.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, ops::Range, thread, time::Duration};
 
 use super::messages::PhaseStart;
-use crate::request::worker::Control;
+use crate::{
+    plan::Phase,
+    record::{NodeJournal, NodeLoss},
+    request::worker::Control,
+};
 
 /// Which node of a run, from 0.
 pub(crate) type NodeId = u32;
@@ -26,52 +30,128 @@ pub(super) trait Link: Debug + Send {
     /// How its process ended, when it is gone; `None` for one without a process of its own.
     fn death(&mut self) -> Option<String>;
 
-    /// Ends the workers and waits for them, but not for a plugin that does not let go.
-    fn dismiss(self: Box<Self>);
+    /// How long before its instant it must hear of a phase.
+    fn start_ahead(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// What an agent is called; `None` for a node of this machine.
+    fn name(&self) -> Option<&str> {
+        None
+    }
+
+    /// Numbers of an agent's workers among those of all nodes.
+    fn workers(&self) -> Range<u32> {
+        0..0
+    }
+
+    /// When and why an agent was lost, if it was.
+    fn loss(&mut self) -> Option<NodeLoss> {
+        None
+    }
+
+    /// Ends the workers and waits for them, but not for a plugin that does not let go. What an agent has measured, which is not
+    /// in the run's journal yet.
+    fn dismiss(self: Box<Self>) -> Option<NodeJournal>;
 }
 
-/// The nodes of a run. Those of one machine are one node today: its own process, or the child with the isolated endpoint.
+/// An agent that is lost.
+#[derive(Clone, Debug)]
+pub(crate) struct LostNode {
+    pub(crate) node: NodeId,
+    /// What it is called.
+    pub(crate) name: String,
+    /// Numbers of its workers.
+    pub(crate) workers: Range<u32>,
+    pub(crate) loss: NodeLoss,
+}
+
+/// The nodes of a run. Those of one machine are one node: its own process, or the child with the isolated endpoint. Agents are as many.
 #[derive(Debug)]
-pub(crate) struct Fleet(Vec<Box<dyn Link>>);
+pub(crate) struct Fleet {
+    nodes: Vec<Box<dyn Link>>,
+    /// Those of whose loss was told.
+    lost: Vec<bool>,
+}
 
 impl Fleet {
     /// The nodes, by their ids.
     pub(super) fn new(nodes: Vec<Box<dyn Link>>) -> Self {
-        Self(nodes)
+        let lost = vec![false; nodes.len()];
+        Self { nodes, lost }
     }
 
     /// Returns what to wait for until all connections are open that are to be open before the load; once.
     pub(crate) fn readiness(&mut self) -> impl FnOnce() + Send + 'static {
-        let waits: Vec<_> = self.0.iter_mut().map(|node| node.readiness()).collect();
+        let waits: Vec<_> = self.nodes.iter_mut().map(|node| node.readiness()).collect();
         move || waits.into_iter().for_each(|wait| wait())
     }
 
     /// Begins a phase on every node.
     pub(crate) fn begin(&mut self, start: PhaseStart) {
-        self.0.iter_mut().for_each(|node| node.begin(start));
+        self.nodes.iter_mut().for_each(|node| node.begin(start));
     }
 
     /// Drains or cancels the phase with this number on every node.
     pub(crate) fn control(&mut self, phase: u32, control: Control) {
-        self.0.iter_mut().for_each(|node| node.control(phase, control));
+        self.nodes.iter_mut().for_each(|node| node.control(phase, control));
     }
 
     /// To be asked every [`LOOK_EVERY`](super::watchdog::LOOK_EVERY): what is said of the endpoint when somebody does not
     /// react.
     pub(crate) fn look(&mut self) -> Option<String> {
         // Every node is looked at: a look counts what it saw.
-        let said: Vec<_> = self.0.iter_mut().filter_map(|node| node.look()).collect();
+        let said: Vec<_> = self.nodes.iter_mut().filter_map(|node| node.look()).collect();
         said.into_iter().next()
     }
 
     /// How the process of a node ended that is gone.
     pub(crate) fn death(&mut self, node: NodeId) -> Option<String> {
         let at = usize::try_from(node).ok()?;
-        self.0.get_mut(at)?.death()
+        self.nodes.get_mut(at)?.death()
     }
 
-    /// Ends all workers and waits for them, but not for a plugin that does not let go.
-    pub(crate) fn dismiss(self) {
-        self.0.into_iter().for_each(Link::dismiss);
+    /// How long before its instant a phase must be announced.
+    pub(crate) fn start_ahead(&self) -> Duration {
+        self.nodes.iter().map(|node| node.start_ahead()).max().unwrap_or_default()
     }
+
+    /// An agent that is lost, if that was not told before.
+    pub(crate) fn newly_lost(&mut self) -> Option<LostNode> {
+        let nodes = self.nodes.iter_mut().zip(&mut self.lost);
+        (0..).zip(nodes).filter(|(_, (_, is_told))| !**is_told).find_map(|(number, (node, is_told))| {
+            let loss = node.loss()?;
+            *is_told = true;
+            Some(LostNode { node: number, name: node.name()?.to_owned(), workers: node.workers(), loss })
+        })
+    }
+
+    /// Workers of one node that take part in a phase.
+    pub(crate) fn active_workers_of(&self, node: NodeId, phase: &Phase) -> usize {
+        self.nodes.get(node as usize).map_or(0, |node| node.active_workers(phase))
+    }
+
+    /// Whether there is an agent that is not lost.
+    pub(crate) fn is_any_left(&self) -> bool {
+        self.lost.iter().any(|is_lost| !is_lost)
+    }
+
+    /// Ends all workers and waits for them, but not for a plugin that does not let go. What agents have measured.
+    pub(crate) fn dismiss(self) -> Vec<NodeJournal> {
+        dismissed(self.nodes)
+    }
+
+    /// The same where workers do not react: those of this machine are left behind.
+    pub(crate) fn abandon(self) -> Vec<NodeJournal> {
+        dismissed(self.nodes.into_iter().filter(|node| node.name().is_some()).collect())
+    }
+}
+
+/// All at the same time: agents have much to send.
+fn dismissed(nodes: Vec<Box<dyn Link>>) -> Vec<NodeJournal> {
+    thread::scope(|scope| {
+        let ends: Vec<_> = nodes.into_iter().map(|node| scope.spawn(move || node.dismiss())).collect();
+        // One that panics has nothing to give, and its panic is told.
+        ends.into_iter().filter_map(|end| end.join().ok().flatten()).collect()
+    })
 }

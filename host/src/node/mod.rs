@@ -9,29 +9,34 @@
 //! - [`fleet`]: all nodes of a run, and the one way to talk to each;
 //! - [`messages`]: the commands and events between the two, [`sequence`]: their numbers, and [`batch`]: how the dataset is sent to a
 //!   child;
+//! - [`agent`]: nodes on other machines; [`progress`]: how far one is whose requests are counted there; [`hopeless`]: when it is of no
+//!   use to go on;
 //! - [`readiness`]: whether the target can be measured; [`watchdog`] and [`aside`]: calls into plugins that may not return.
 
+pub(crate) mod agent;
 mod aside;
 mod batch;
 mod child;
 mod endpoint;
 mod error;
 mod fleet;
+pub(crate) mod hopeless;
 mod messages;
 mod observer;
+pub(crate) mod progress;
 mod readiness;
 mod sequence;
 pub(crate) mod serve;
 pub(crate) mod watchdog;
 mod worker_pool;
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
-use self::{child::ChildNode, endpoint::endpoint_options, fleet::Link, worker_pool::WorkerPool};
+use self::{agent::Agents, child::ChildNode, endpoint::endpoint_options, fleet::Link, worker_pool::WorkerPool};
 pub(crate) use self::{
     endpoint::{HostedEndpoint, plan_target},
-    error::{Class, NodeError},
-    fleet::{Fleet, NodeId},
+    error::{Class, NodeError, RemoteError},
+    fleet::{Fleet, LostNode, NodeId},
     messages::PhaseStart,
     observer::Observer,
     worker_pool::{active_workers, phase_seed},
@@ -41,6 +46,7 @@ use crate::{
     dataset::Source,
     plan::Plan,
     plugin::{Category, Isolation, Key, Registry},
+    record::RunHeader,
     request::{target::TargetPlan, worker::Equipment},
 };
 
@@ -63,6 +69,8 @@ pub(crate) enum LoadedEndpoint {
     InProcess(HostedEndpoint),
     /// In a child, which will hold the workers as well.
     Child(Box<ChildNode>),
+    /// On other machines, which will hold the workers as well.
+    Agents(Box<Agents>),
 }
 
 impl LoadedEndpoint {
@@ -79,6 +87,15 @@ impl LoadedEndpoint {
         HostedEndpoint::load(loading.registry, name, endpoint_options(plan)).map(Self::InProcess)
     }
 
+    /// Has the agents of a plan load its endpoint, where it names agents. `notice` hears what the user should know meanwhile.
+    ///
+    /// # Errors
+    /// There are not enough of them.
+    pub(crate) fn of_agents(plan: &Plan, notice: &mut dyn FnMut(&str)) -> Result<Option<Self>, NodeError> {
+        let Some(wanted) = &plan.agents else { return Ok(None) };
+        Ok(Some(Self::Agents(Box::new(Agents::call(plan, wanted, notice)?))))
+    }
+
     /// Returns once the target can be measured. `counts` says whether the run's tokenizer counts the source's texts.
     pub(crate) fn await_target(
         &mut self,
@@ -87,8 +104,10 @@ impl LoadedEndpoint {
         source: &Source,
         counts: bool,
         clock: Clock,
+        registry: &Registry,
     ) -> Result<(), NodeError> {
         match self {
+            Self::Agents(agents) => Ok(agents.equip(plan, source, clock, registry)?),
             Self::InProcess(hosted) => {
                 if plan.target.wait_for_model_timeout_s <= 0.0 {
                     return Ok(readiness::check_reachable(plan, target)?);
@@ -111,6 +130,7 @@ impl LoadedEndpoint {
     /// Starts the workers.
     pub(crate) fn start<O: Observer>(self, work: &Work<'_>, observer: &O) -> Result<Fleet, NodeError> {
         let node: Box<dyn Link> = match self {
+            Self::Agents(agents) => return Ok(Fleet::new(agents.start(work, observer)?)),
             Self::InProcess(hosted) => {
                 let equipment = Equipment {
                     clock: work.clock,
@@ -149,4 +169,8 @@ pub(crate) struct Work<'a> {
     pub(crate) target: &'a Arc<TargetPlan>,
     /// What the requests say.
     pub(crate) source: &'a Arc<Source>,
+    /// What the journals of agents begin with.
+    pub(crate) header: &'a RunHeader,
+    /// The folder of the run.
+    pub(crate) dir: &'a Path,
 }

@@ -1,6 +1,6 @@
 //! Who hears of a node.
 
-use super::fleet::NodeId;
+use super::{fleet::NodeId, hopeless::Verdict, progress::Progress};
 use crate::request::worker::Sink;
 
 /// Takes what the workers of a node produce, and is told what becomes of the node itself.
@@ -9,4 +9,10 @@ pub(crate) trait Observer: Sink {
     fn hangs(&self, what: String);
     /// The node's process says nothing any more; perhaps because it sent what makes no sense, and then what.
     fn gone(&self, node: NodeId, nonsense: Option<String>);
+    /// So much more has become of requests that are counted where they are sent.
+    fn progressed(&self, more: &Progress);
+    /// It is of no use to go on, as a node has found that sees its own requests alone.
+    fn hopeless(&self, verdict: Verdict);
+    /// A node has something to say to the user: a sentence without a final stop.
+    fn remarked(&self, text: String);
 }

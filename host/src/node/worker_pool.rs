@@ -12,6 +12,7 @@ use crate::{
     clock::RunNs,
     dataset::{Markers, Source},
     plan::{CacheBust, Load, Phase, Plan, ReplyPolicy, Users},
+    record::NodeJournal,
     request::worker::{Assignment, Control, Equipment, Sink, Worker, WorkerError},
     schedule::{
         cancellation::Cancellations,
@@ -154,9 +155,10 @@ impl Link for WorkerPool {
         None
     }
 
-    fn dismiss(self: Box<Self>) {
+    fn dismiss(self: Box<Self>) -> Option<NodeJournal> {
         self.workers.into_iter().for_each(Worker::join);
         drop(self.hosted);
+        None
     }
 }
 

@@ -34,14 +34,31 @@ impl Live {
     /// Starts the phase with this number at zero.
     pub(crate) fn reset(&self, phase: u32) {
         self.phase.store(phase, Ordering::Relaxed);
-        let ended = [&self.succeeded, &self.cancelled_on_purpose, &self.overflowed, &self.failed];
-        for counter in ended.into_iter().chain([&self.output_tokens]) {
-            counter.store(0, Ordering::Relaxed);
-        }
+        self.counters().iter().for_each(|counter| counter.store(0, Ordering::Relaxed));
     }
 
     fn is_of_phase(&self, record: &Record) -> bool {
         record.phase == self.phase.load(Ordering::Relaxed)
+    }
+
+    /// So much more has become of requests whose records are made elsewhere: those that ended well, were cancelled on purpose, were
+    /// too long, and failed, and output tokens.
+    pub(crate) fn add(&self, phase: u32, more: [u64; 5]) {
+        if phase != self.phase.load(Ordering::Relaxed) {
+            return;
+        }
+        for (counter, more) in self.counters().into_iter().zip(more) {
+            counter.fetch_add(more, Ordering::Relaxed);
+        }
+    }
+
+    /// What [`add`](Self::add) takes, of the current phase, whose number comes first.
+    pub(crate) fn counts(&self) -> (u32, [u64; 5]) {
+        (self.phase.load(Ordering::Relaxed), self.counters().map(|counter| counter.load(Ordering::Relaxed)))
+    }
+
+    fn counters(&self) -> [&AtomicU64; 5] {
+        [&self.succeeded, &self.cancelled_on_purpose, &self.overflowed, &self.failed, &self.output_tokens]
     }
 
     pub(super) fn note(&self, record: &Record) {

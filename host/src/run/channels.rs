@@ -15,13 +15,13 @@ use super::{
     failed_share::{FailedShare, TooManyFailed},
     hooks::Done,
     notices::Notices,
-    refusals::{Refusals, Verdict},
+    refusals::Refusals,
     watch::Watch,
 };
 use crate::{
     metrics::queue_growth::Look,
-    node::{self, NodeId},
-    record::recorder::RecorderHandle,
+    node::{self, NodeId, hopeless::Verdict, progress::Progress},
+    record::{live::Live, recorder::RecorderHandle},
     request::{
         exchange::Finished,
         worker::{self, AllStarted},
@@ -52,6 +52,8 @@ pub(super) enum Signal {
     Hopeless(Verdict),
     /// More requests failed than are allowed.
     TooManyFailed(TooManyFailed),
+    /// A node has something to say to the user.
+    Remark(String),
     /// A service says something to the user.
     Said(String),
     /// A service asks for the end of the run.
@@ -69,6 +71,7 @@ pub(super) struct Channels {
     pub(super) refusals: Arc<Refusals>,
     pub(super) failed_share: Arc<FailedShare>,
     pub(super) watch: Arc<Watch>,
+    live: Arc<Live>,
     notices: Arc<Notices>,
 }
 
@@ -79,6 +82,7 @@ impl Channels {
         recorder: RecorderHandle,
         signals: UnboundedSender<Signal>,
         watch: Arc<Watch>,
+        live: Arc<Live>,
     ) -> Self {
         Self {
             recorder,
@@ -87,6 +91,7 @@ impl Channels {
             refusals: Arc::default(),
             failed_share: Arc::default(),
             watch,
+            live,
             notices: Arc::default(),
         }
     }
@@ -112,6 +117,34 @@ impl Tally {
 
     fn of_phase(&self, phase: u32) -> Option<&PhaseTally> {
         self.0.get(phase as usize)
+    }
+
+    /// So much more has become of requests that are counted elsewhere.
+    fn add(&self, more: &Progress) {
+        let Some(tally) = self.of_phase(more.phase) else { return };
+        tally.begun.fetch_add(more.begun, Ordering::Relaxed);
+        tally.ended.fetch_add(more.ended, Ordering::Relaxed);
+        tally.took_ns.fetch_add(more.took_ns, Ordering::Relaxed);
+    }
+
+    /// How far a phase is, as another process is told.
+    pub(super) fn progress(&self, phase: u32, live: &Live) -> Progress {
+        let Look { begun, ended, took } = self.look(phase);
+        let took_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        let (current, counts) = live.counts();
+        let [succeeded, cancelled_on_purpose, overflowed, failed, output_tokens] =
+            if current == phase { counts } else { [0; 5] };
+        Progress {
+            phase,
+            begun,
+            ended,
+            took_ns,
+            succeeded,
+            cancelled_on_purpose,
+            overflowed,
+            failed,
+            output_tokens,
+        }
     }
 
     /// How far a phase is.
@@ -209,5 +242,22 @@ impl node::Observer for Channels {
 
     fn gone(&self, node: NodeId, nonsense: Option<String>) {
         self.signal(Signal::NodeGone(node, nonsense));
+    }
+
+    fn progressed(&self, more: &Progress) {
+        self.tally.add(more);
+        let Progress { succeeded, cancelled_on_purpose, overflowed, failed, output_tokens, .. } = *more;
+        self.live.add(more.phase, [succeeded, cancelled_on_purpose, overflowed, failed, output_tokens]);
+        if let Some(too_many) = self.failed_share.add(more) {
+            self.signal(Signal::TooManyFailed(too_many));
+        }
+    }
+
+    fn hopeless(&self, verdict: Verdict) {
+        self.signal(Signal::Hopeless(verdict));
+    }
+
+    fn remarked(&self, text: String) {
+        self.signal(Signal::Remark(text));
     }
 }

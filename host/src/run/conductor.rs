@@ -17,7 +17,7 @@ use super::{
     lifecycle::{Action, Drain, Event, Lifecycle},
     now::{PhaseAt, Sources, Teller, snapshot},
     observer::Observer,
-    refusals::{Failures, Verdict},
+    running_phase::RunningPhase,
     saturation::Saturation,
     setup::Run,
     usage,
@@ -25,13 +25,17 @@ use super::{
 };
 use crate::{
     clock::{RunNs, as_ns},
-    node::{Fleet, LoadedEndpoint, NodeError, PhaseStart, Work, active_workers},
+    node::{
+        Fleet, LoadedEndpoint, LostNode, NodeError, PhaseStart, Work, active_workers,
+        hopeless::{Failures, Verdict},
+    },
     plugin::Registry,
+    plan::OnLoss,
     record::{
-        Frame, RunEnd, ServiceReport,
+        Frame, NodeJournal, RunEnd, ServiceReport,
         journal::JournalError,
         live::Live,
-        recorder::{CountingWait, Recorder, RecorderConfig, RecorderError},
+        recorder::{CountingWait, Recorder, RecorderConfig, RecorderError, RecorderHandle},
     },
     request::{
         worker::{AllStarted, Control},
@@ -116,8 +120,16 @@ async fn conduct_in_loop(
         // There is one run, and it is conducted once.
         let _ = run.journal.set(location);
     }
-    let channels = Channels::of(run.plan.phases.len(), recorder.handle(), signals, watch);
-    let work = Work { plan: &run.plan, clock: run.clock, target: &run.target, source: &run.source };
+    let channels =
+        Channels::of(run.plan.phases.len(), recorder.handle(), signals, watch, Arc::clone(&live));
+    let work = Work {
+        plan: &run.plan,
+        clock: run.clock,
+        target: &run.target,
+        source: &run.source,
+        header: &run.header,
+        dir: &run.dir,
+    };
     let mut fleet = endpoint.start(&work, &channels)?;
     let (services, wait_until_ready) = (start_services(run, registry, &bus, &channels), fleet.readiness());
     let services = move || {
@@ -235,25 +247,6 @@ struct Conductor<'a> {
     abandoned: bool,
     /// What is done before or after a phase.
     around: Around<'a>,
-}
-
-/// What the conductor remembers of a phase that runs.
-struct RunningPhase {
-    index: u32,
-    start_ns: RunNs,
-    workers_left: usize,
-    /// Workers that have sessions to start, if it hands over.
-    workers_starting: usize,
-    /// Sessions that the others have started.
-    started: u64,
-    /// When its duration is over, where that has ended its schedule: the next phase begins then.
-    hands_over_at: Option<RunNs>,
-    /// Its sessions are counted among those that were played.
-    is_counted: bool,
-    counts: ScheduleCounts,
-    workers: Vec<WorkerUsage>,
-    /// When something is over, and what that means.
-    timer: Option<(RunNs, Event)>,
 }
 
 impl Conductor<'_> {
@@ -380,7 +373,7 @@ impl Conductor<'_> {
                 // Services that take stock at the start of a phase do it before the load.
                 self.services.settle(SETTLE_TIMEOUT);
                 let ahead = if phase.load.is_open() { START_AHEAD } else { Duration::ZERO };
-                self.run.clock.now().saturating_add(as_ns(ahead))
+                self.run.clock.now().saturating_add(as_ns(ahead.max(self.fleet.start_ahead())))
             }
             // There is no gap in the load.
             Some(before) => {
@@ -394,21 +387,9 @@ impl Conductor<'_> {
             at_ns: start_ns,
         });
         let workers = active_workers(phase, self.run.plan.workers);
-        self.running.push(RunningPhase {
-            index: number,
-            start_ns,
-            workers_left: workers,
-            workers_starting: workers,
-            started: 0,
-            hands_over_at: None,
-            is_counted: false,
-            counts: ScheduleCounts::default(),
-            workers: Vec::new(),
-            timer: phase
-                .stop
-                .duration()
-                .map(|duration| (start_ns.saturating_add(as_ns(duration)), Event::DurationOver(index))),
-        });
+        let ends = phase.stop.duration().map(|duration| start_ns.saturating_add(as_ns(duration)));
+        let timer = ends.map(|at| (at, Event::DurationOver(index)));
+        self.running.push(RunningPhase::begin(number, start_ns, workers, timer));
         self.around.phase_begins();
         self.observer.phase_started(phase);
         let at = PhaseAt { index: number, start_ns, is_over: false };
@@ -437,6 +418,14 @@ impl Conductor<'_> {
                 return Some(Event::Leave(ending));
             }
         }
+        if let Some(lost) = self.fleet.newly_lost() {
+            return self.lose(lost);
+        }
+        if let Some(at) = self.running.iter().position(RunningPhase::is_over) {
+            let number = self.running[at].index;
+            self.end_phase(at);
+            return Some(Event::PhaseDone(number as usize));
+        }
         let name = self.run.plan.target.endpoint_type.clone();
         let hangs = self.fleet.look().map(|what| Ending::EndpointHangs { name, what });
         hangs.or_else(|| self.lost_service()).map(Event::Broken)
@@ -458,10 +447,8 @@ impl Conductor<'_> {
                 // One that comes late, from a phase that was not waited for, says nothing of the others.
                 let at = self.running.iter().position(|phase| phase.index == number)?;
                 let phase = &mut self.running[at];
-                phase.counts += counts;
-                phase.workers.push(*usage);
-                phase.workers_left -= 1;
-                (phase.workers_left == 0).then(|| {
+                phase.done(counts, *usage);
+                phase.is_over().then(|| {
                     self.end_phase(at);
                     Event::PhaseDone(number as usize)
                 })
@@ -469,6 +456,10 @@ impl Conductor<'_> {
             Signal::StepOver(done) => self.around.over(*done, self.observer),
             Signal::Said(text) => {
                 self.observer.said(&text);
+                None
+            }
+            Signal::Remark(text) => {
+                self.observer.notice(&text);
                 None
             }
             Signal::Poisoned => {
@@ -500,12 +491,25 @@ impl Conductor<'_> {
         }
     }
 
+    /// An agent is lost: its part of the phases that go on is not waited for. That ends the run, or is said and nothing more.
+    fn lose(&mut self, lost: LostNode) -> Option<Event> {
+        let LostNode { name, node, workers, loss } = lost;
+        for phase in &mut self.running {
+            let active = self.run.plan.phases.get(phase.index as usize);
+            phase.lose(&workers, active.map_or(0, |planned| self.fleet.active_workers_of(node, planned)));
+        }
+        self.observer.notice(&format!("the agent `{name}` was lost: {}", loss.reason));
+        let goes_on = self.run.plan.agents.as_ref().is_some_and(|agents| agents.on_loss == OnLoss::Continue);
+        let ends = !goes_on || !self.fleet.is_any_left();
+        ends.then_some(Event::Leave(Ending::AgentLost { name, reason: loss.reason }))
+    }
+
     /// A worker has started all of its sessions of a phase that hands over; the last one ends it.
     fn all_started(&mut self, number: u32, AllStarted { sessions, by_time }: AllStarted) -> Option<Event> {
         let duration = self.run.plan.phases.get(number as usize)?.stop.duration();
         let phase = self.running.iter_mut().find(|phase| phase.index == number)?;
         phase.started += sessions;
-        phase.workers_starting -= 1;
+        phase.workers_starting = phase.workers_starting.saturating_sub(1);
         let ends_at = duration.map(|duration| phase.start_ns.saturating_add(as_ns(duration)));
         phase.hands_over_at = phase.hands_over_at.or(ends_at.filter(|_| by_time));
         if phase.workers_starting > 0 {
@@ -519,15 +523,16 @@ impl Conductor<'_> {
     /// Ends the phase at this place among those that run.
     fn end_phase(&mut self, at: usize) {
         let is_latest = at + 1 == self.running.len();
-        let RunningPhase { index, start_ns, mut counts, workers_left, mut workers, is_counted, .. } =
-            self.running.remove(at);
+        let phase = self.running.remove(at);
+        let is_short = phase.is_short();
+        let RunningPhase { index, start_ns, mut counts, mut workers, is_counted, .. } = phase;
         if is_latest {
             let sources = sources(self.run, &self.live, &self.channels, &self.bus);
             self.teller.tell(&sources, PhaseAt { index, start_ns, is_over: true }, self.observer);
             self.observer.phase_ended();
         }
         workers.sort_unstable_by_key(|usage| usage.worker);
-        if workers_left > 0 {
+        if is_short {
             // Those who are missing have not said what they did.
             let tally = &self.channels.tally;
             counts.scheduled = counts.scheduled.max(tally.begun(index).saturating_add(counts.dropped));
@@ -550,15 +555,15 @@ impl Conductor<'_> {
     /// Stops workers and services and says how the services fared, and whether the end is wanted now.
     async fn end(self, events: &mut EventSource, wait: CountingWait) -> (RunEnd, bool) {
         let Self { fleet, services, abandoned, requests_cancelled, run, channels, around, .. } = self;
-        if !abandoned {
-            events.unless_interrupted(move || fleet.dismiss()).await;
-        }
+        let dismiss = move || if abandoned { fleet.abandon() } else { fleet.dismiss() };
+        let journals = events.unless_interrupted(dismiss).await.unwrap_or_default();
         // Services hear of every record before they are told to stop.
-        let recorder = channels.recorder;
+        let (recorder, merging) = (channels.recorder.clone(), channels.recorder);
         let wait = if events.interrupted().is_some() { CountingWait::Short } else { wait };
         if events.unless_interrupted(move || recorder.settle(wait)).await.is_none() {
             tracing::warn!("interrupted: the tokens that are not counted yet are left to `prony report`");
         }
+        let merged = merge(&merging, journals, events).await;
         let requests_cancelled = requests_cancelled || events.interrupted().is_some();
         let deadline = if requests_cancelled { SHORT_STOP_DEADLINE } else { STOP_DEADLINE };
         let stopped = events.unless_interrupted(move || services.stop(deadline)).await;
@@ -567,7 +572,23 @@ impl Conductor<'_> {
             None => run.services.iter().map(not_waited_for).collect(),
         };
         let (notes, is_hurried) = around.into_notes();
+        let notes = notes.into_iter().chain(merged).collect();
         (RunEnd { services, notes, ..RunEnd::default() }, is_hurried)
+    }
+}
+
+/// Has what agents have measured become part of the journal. What the report should say of it.
+async fn merge(recorder: &RecorderHandle, journals: Vec<NodeJournal>, events: &mut EventSource) -> Vec<String> {
+    if journals.is_empty() {
+        return Vec::new();
+    }
+    let merged = recorder.merge(journals);
+    match events.unless_interrupted(move || merged.recv()).await {
+        Some(Ok(Ok(merged))) => merged.notes,
+        Some(Ok(Err(error))) => vec![format!("what agents have measured is not whole: {error}")],
+        // Its alarm has said why the recorder is gone.
+        Some(Err(_)) => Vec::new(),
+        None => vec!["what agents have measured was not waited for: `prony collect` brings it together".to_owned()],
     }
 }
 

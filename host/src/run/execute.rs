@@ -194,7 +194,11 @@ fn prepare(
     price_markers(&mut plan, tokenizer.as_deref());
     registry.note_process_state();
     let here = std::env::current_dir();
-    let endpoint = LoadedEndpoint::load(&loading, &plan)?;
+    let of_agents = LoadedEndpoint::of_agents(&plan, &mut |text| observer.notice(text))?;
+    let endpoint = match of_agents {
+        Some(agents) => agents,
+        None => LoadedEndpoint::load(&loading, &plan)?,
+    };
     registry.restore_process_state();
     let (source, warnings) = open_in_time(&mut plan, metadata, tokenizer.as_ref(), clock)?;
     for warning in &warnings {
@@ -272,7 +276,7 @@ impl Asked {
             // The program answers signals by now.
             known.note_signal_handlers();
             let Self { endpoint, plan, target, source, counts } = &mut self;
-            let is_there = endpoint.await_target(plan, target, source, *counts, clock);
+            let is_there = endpoint.await_target(plan, target, source, *counts, clock, &known);
             (is_there, self)
         };
         let waited = until_interrupted(&[], wait).map_err(ExecuteError::Wait)?;

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use crate::{plan::Phase, request::exchange::Finished};
+use crate::{node::progress::Progress, plan::Phase, request::exchange::Finished};
 
 /// A share of fewer requests says little.
 const LEAST: u64 = 10;
@@ -62,10 +62,22 @@ impl FailedShare {
         if outcome.is_cancelled() || outcome.is_overflow() {
             return None;
         }
+        self.count(finished.phase, 1, u64::from(!outcome.is_ok()))
+    }
+
+    /// Counts requests that are over elsewhere. Says once a phase that too many have failed.
+    pub(super) fn add(&self, more: &Progress) -> Option<TooManyFailed> {
+        if !self.is_watched.load(Ordering::Acquire) {
+            return None;
+        }
+        self.count(more.phase, more.succeeded.saturating_add(more.failed), more.failed)
+    }
+
+    fn count(&self, phase: u32, ended: u64, failed: u64) -> Option<TooManyFailed> {
         let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
-        let watch = watches.iter_mut().find(|watch| watch.phase == finished.phase)?;
-        watch.ended += 1;
-        watch.failed += u64::from(!outcome.is_ok());
+        let watch = watches.iter_mut().find(|watch| watch.phase == phase)?;
+        watch.ended += ended;
+        watch.failed += failed;
         let is_too_much = watch.ended >= watch.least && watch.failed as f64 > watch.most * watch.ended as f64;
         (is_too_much && !std::mem::replace(&mut watch.is_told, true)).then_some(TooManyFailed {
             failed: watch.failed,

@@ -4,6 +4,7 @@
 //! an [`observer`] hears how far the run is. [`lifecycle`] decides, as a pure state machine, and [`conductor`] obeys it. A run ends in a journal, and
 //! the report is made from that.
 
+pub(crate) mod agent;
 pub(crate) mod artifact_dir;
 mod channels;
 mod conductor;
@@ -29,6 +30,7 @@ mod now;
 mod observer;
 mod plain_request;
 mod refusals;
+mod running_phase;
 mod saturation;
 mod scrape;
 pub(crate) mod services;

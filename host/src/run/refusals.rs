@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{
     clock::RunNs,
+    node::hopeless::{Failures, Verdict},
     request::{exchange::Finished, outcome::RequestFailure},
 };
 
@@ -23,26 +24,6 @@ pub(super) struct Refusals {
     unreached: Row,
     /// Those that could not be formatted.
     unformatted: Row,
-}
-
-/// Failures in a row became too many.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// The server is gone.
-    Gone(Failures),
-    /// The endpoint writes no request any more that can be sent.
-    Unformatted(Failures),
-}
-
-/// Failures in a row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Failures {
-    /// When the first of the requests began.
-    pub(super) since_ns: RunNs,
-    /// How many there were, one after the other.
-    pub(super) count: u64,
-    /// What became of the last one.
-    pub(super) error: String,
 }
 
 impl Refusals {

@@ -73,12 +73,23 @@ type Heard = (NodeId, AgentEvent);
 type Listening = Arc<Mutex<Option<Arc<AgentState>>>>;
 
 impl Agents {
-    /// Takes the agents that a plan asks for.
+    /// Takes the agents that a plan asks for. `notice` hears how they are started, where that is not known beforehand.
     ///
     /// # Errors
     /// There are too few of them, or the load cannot be divided among them.
-    pub(crate) fn call(plan: &Plan, wanted: &AgentsPlan) -> Result<Self, AgentError> {
+    pub(crate) fn call(
+        plan: &Plan,
+        wanted: &AgentsPlan,
+        notice: &mut dyn FnMut(&str),
+    ) -> Result<Self, AgentError> {
         let (access, server) = access(&wanted.nats)?;
+        if let Some(server) = &server {
+            notice(&format!(
+                "start each agent with `prony agent --nats {} --nats-token {}`",
+                server.url(),
+                server.token()
+            ));
+        }
         let bus = Bus::connect(&access, "prony controller", CONNECT_TIMEOUT)?;
         let run = Uuid::new_v4().simple().to_string();
         let taken = call(&bus, wanted, &run)?;
@@ -285,7 +296,7 @@ impl<O: Observer> Listener<O> {
             }
             AgentEvent::Late(phase, late_ns) => {
                 let late_ms = late_ns as f64 / 1e6;
-                observer.late(format!("the agent `{}` began phase {phase} {late_ms:.1} ms late", self.name));
+                observer.remarked(format!("the agent `{}` began phase {phase} {late_ms:.1} ms late", self.name));
             }
             AgentEvent::Wants(phase, wanted) => self.lease(phase, wanted),
             AgentEvent::AllStarted(phase, started) => observer.all_started(phase, started),
