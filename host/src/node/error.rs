@@ -11,6 +11,7 @@ use crate::{
     explain::Explain,
     plan::WrittenError,
     plugin::PluginError,
+    record::journal::JournalError,
     request::worker::WorkerError,
 };
 
@@ -38,6 +39,9 @@ pub(crate) enum NodeError {
     /// The run cannot have its agents.
     #[error(transparent)]
     Agent(#[from] AgentError),
+    /// There is no journal where the workers are.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// The plan makes no sense where the workers are.
     #[error("read the plan of the run")]
     Plan(#[source] WrittenError),
@@ -121,7 +125,7 @@ impl NodeError {
             Self::Agent(error) => error.class(),
             Self::NotReady(_) => Class::Unreachable,
             Self::Remote(error) => error.class,
-            Self::Worker(_) | Self::Process { .. } | Self::Thread(_) => Class::Failed,
+            Self::Worker(_) | Self::Journal(_) | Self::Process { .. } | Self::Thread(_) => Class::Failed,
         }
     }
 }
@@ -143,6 +147,7 @@ impl Explain for NodeError {
             Self::Hangs { .. } | Self::Died { .. } => {
                 "report it to the plugin's vendor; `--log-level debug` shows what the plugin says".to_owned()
             }
+            Self::Journal(error) => error.hint(),
             Self::Worker(_) | Self::Process { .. } | Self::Thread(_) => {
                 "raise the limits on processes, threads and open files (`ulimit -u`, `ulimit -n`)".to_owned()
             }

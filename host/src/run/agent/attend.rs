@@ -1,0 +1,359 @@
+//! One run of an agent, from being taken to being let go: a select loop over commands, workers and time.
+
+use std::{fs, future, path::PathBuf, thread, time::Duration};
+
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    time::{MissedTickBehavior, interval},
+};
+
+use super::{
+    prepare::{Here, Prepared, prepare},
+    voice::Voice,
+    working::Working,
+};
+use crate::{
+    nats::{Bus, Subscription, receive},
+    node::{
+        NodeError, RemoteError,
+        agent::{
+            chunk_of,
+            messages::{AgentCommand, AgentEvent, Equipment, KeptFile, PieceOf, Take},
+            subjects,
+        },
+        watchdog::LOOK_EVERY,
+    },
+    record::RunHeader,
+    run::{channels::Signal, interrupts::Interrupts},
+    schedule::pacer::Pacer,
+};
+
+/// A controller that has acknowledged nothing for so long is gone: a network may be away for five seconds.
+const ORPHANED: Duration = Duration::from_secs(15);
+
+/// How long what was measured waits for somebody who fetches it.
+const UNCLAIMED: Duration = Duration::from_secs(60);
+
+/// How long requests in flight may take when this process is to end.
+const LEAVING: Duration = Duration::from_secs(5);
+
+/// Looks from one word to the controller to the next.
+const LOOKS_A_WORD: u32 = 10;
+
+/// What became of a run.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Attended {
+    /// All that was kept is in the controller's hands.
+    Released,
+    /// Nothing was measured.
+    Nothing,
+    /// It is in this folder.
+    Kept(PathBuf),
+    /// Somebody wants this process to end at once. What was measured so far is in this folder.
+    Hurried(PathBuf),
+}
+
+/// Who takes a run.
+pub(super) struct Attendant<'a> {
+    pub(super) here: Here,
+    /// Address of this agent.
+    pub(super) id: &'a str,
+    pub(super) take: Take,
+    pub(super) interrupts: &'a mut Interrupts,
+    /// Somebody wants this process to end after the run.
+    pub(super) leaves: &'a mut bool,
+}
+
+/// How far it is.
+enum Stage {
+    /// It is to hear what it needs, or is making it.
+    Waiting,
+    Prepared(Box<Prepared>),
+    Working(Box<Working>, UnboundedReceiver<Signal>),
+    /// Everything is being written down.
+    Ending,
+    /// Everything is written down.
+    Ended,
+}
+
+/// What was done aside.
+enum Done {
+    Prepared(Result<Box<Prepared>, NodeError>),
+    Ended(std::io::Result<Vec<KeptFile>>),
+}
+
+/// A run that is being attended.
+struct Run {
+    here: Here,
+    voice: Voice,
+    stage: Stage,
+    aside: UnboundedSender<Done>,
+    looks: u32,
+    /// Why it ended before the controller said so.
+    reason: Option<String>,
+    /// Something was measured.
+    has_measured: bool,
+    is_released: bool,
+    /// Times that a look has passed since somebody wanted this process to end.
+    leaving: Option<u32>,
+}
+
+impl Attendant<'_> {
+    /// Does this agent's part of the run.
+    pub(super) async fn attend(self) -> Result<Attended, crate::nats::BusError> {
+        let Self { here, id, take, interrupts, leaves } = self;
+        let (commands, mut heard) = commands(&here.bus, &take)?;
+        let _pieces = serve_pieces(&here, id, &take)?;
+        let (aside, mut done) = unbounded_channel();
+        let dir = here.dir.clone();
+        let voice = Voice::to(&here.bus, &take);
+        let mut run = Run {
+            here,
+            voice,
+            stage: Stage::Waiting,
+            aside,
+            looks: 0,
+            reason: None,
+            has_measured: false,
+            is_released: false,
+            leaving: None,
+        };
+        let mut tick = interval(LOOK_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        while !run.is_over() {
+            let begin = begin(&run.stage);
+            tokio::select! {
+                biased;
+                interrupt = interrupts.next() => {
+                    if std::mem::replace(leaves, true) {
+                        return Ok(Attended::Hurried(dir));
+                    }
+                    run.leave(format!("it was ended by {}", signal_name(interrupt)));
+                }
+                Some(command) = heard.recv() => run.obey(command),
+                Some(done) = done.recv() => run.done(done),
+                Some(signal) = signal(&mut run.stage) => run.pass_on(signal),
+                () = begin => run.begin(),
+                _ = tick.tick() => run.look(),
+            }
+        }
+        drop(commands);
+        Ok(match (run.is_released, run.has_measured) {
+            (true, _) => Attended::Released,
+            (false, true) => Attended::Kept(dir),
+            (false, false) => Attended::Nothing,
+        })
+    }
+}
+
+/// Waits until the next phase is to begin.
+fn begin(stage: &Stage) -> impl Future<Output = ()> + use<> {
+    let next = match stage {
+        Stage::Working(working, _) => working.next_begin(),
+        _ => None,
+    };
+    async move {
+        match next {
+            Some((clock, at)) => Pacer::new(clock).wait_until(at).await,
+            None => future::pending().await,
+        }
+    }
+}
+
+/// What the workers say next.
+async fn signal(stage: &mut Stage) -> Option<Signal> {
+    match stage {
+        Stage::Working(_, signals) => signals.recv().await,
+        _ => future::pending().await,
+    }
+}
+
+impl Run {
+    fn is_over(&self) -> bool {
+        self.is_released && matches!(self.stage, Stage::Ended | Stage::Waiting | Stage::Prepared(_))
+            || matches!(self.stage, Stage::Ended) && self.voice.unheard_for() > UNCLAIMED
+            || matches!(self.stage, Stage::Waiting | Stage::Prepared(_)) && self.is_left_alone()
+    }
+
+    /// Nobody is there any more who could say what comes next, or nobody here to do it.
+    fn is_left_alone(&self) -> bool {
+        self.leaving.is_some() || self.voice.unheard_for() > ORPHANED
+    }
+
+    fn obey(&mut self, command: AgentCommand) {
+        match (command, &mut self.stage) {
+            (AgentCommand::Equip(equipment), Stage::Waiting) => self.equip(*equipment),
+            (AgentCommand::Start(header), _) => self.start(&header),
+            (AgentCommand::Phase(start), Stage::Working(working, _)) => working.announce(start),
+            (AgentCommand::Control(phase, control), Stage::Working(working, _)) => {
+                working.control(phase, control);
+            }
+            (AgentCommand::Lease(phase, lease), Stage::Working(working, _)) => working.lease(phase, lease),
+            (AgentCommand::End, _) => self.end(),
+            (AgentCommand::Release, _) => self.is_released = true,
+            // What is said to a load that is over comes too late.
+            _ => {}
+        }
+    }
+
+    fn equip(&mut self, equipment: Equipment) {
+        let here = self.here.clone();
+        self.do_aside(move || Done::Prepared(prepare(equipment, &here).map(Box::new)));
+    }
+
+    fn start(&mut self, header: &RunHeader) {
+        let Stage::Prepared(prepared) = std::mem::replace(&mut self.stage, Stage::Waiting) else { return };
+        match Working::start(*prepared, header, &self.here.dir, &self.voice) {
+            Ok((working, signals)) => {
+                self.has_measured = true;
+                self.stage = Stage::Working(Box::new(working), signals);
+                self.voice.say(&AgentEvent::Started(Ok(())));
+            }
+            Err(error) => self.voice.say(&AgentEvent::Started(Err(error))),
+        }
+    }
+
+    fn begin(&mut self) {
+        if let Stage::Working(working, _) = &mut self.stage {
+            working.begin_next(&self.voice);
+        }
+    }
+
+    fn pass_on(&mut self, signal: Signal) {
+        let Stage::Working(working, _) = &mut self.stage else { return };
+        let is_done = matches!(signal, Signal::WorkerDone(..));
+        let Some(event) = working.translate(signal) else { return };
+        if is_done {
+            // What is counted goes before the word that all is counted.
+            working.progress().iter().for_each(|progress| self.voice.mention(progress));
+        }
+        self.voice.say(&event);
+    }
+
+    /// Ends the load, and writes everything down.
+    fn end(&mut self) {
+        match std::mem::replace(&mut self.stage, Stage::Ending) {
+            Stage::Working(working, _) => {
+                let (dir, reason) = (self.here.dir.clone(), self.reason.clone());
+                self.do_aside(move || Done::Ended(working.end(&dir, reason)));
+            }
+            Stage::Waiting | Stage::Prepared(_) => {
+                self.stage = Stage::Ended;
+                self.voice.say(&AgentEvent::Ended(Vec::new()));
+            }
+            other @ (Stage::Ending | Stage::Ended) => self.stage = other,
+        }
+    }
+
+    fn done(&mut self, done: Done) {
+        match done {
+            Done::Prepared(Ok(prepared)) => {
+                self.voice.say(&AgentEvent::Equipped(Ok(prepared.registry.provenance())));
+                self.stage = Stage::Prepared(prepared);
+            }
+            Done::Prepared(Err(error)) => {
+                self.voice.say(&AgentEvent::Equipped(Err(RemoteError::of(&error))));
+            }
+            Done::Ended(kept) => {
+                self.stage = Stage::Ended;
+                match kept {
+                    Ok(kept) => self.voice.say(&AgentEvent::Ended(kept)),
+                    Err(error) => {
+                        self.voice.say(&AgentEvent::Leaves(format!("it cannot read its own folder: {error}")));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Somebody wants this process to end: what is in flight has a while, and then everything is written down.
+    fn leave(&mut self, why: String) {
+        self.voice.say(&AgentEvent::Leaves(why.clone()));
+        self.reason.get_or_insert(why);
+        self.leaving.get_or_insert(0);
+        if let Stage::Working(working, _) = &mut self.stage {
+            working.drain();
+        }
+    }
+
+    fn look(&mut self) {
+        self.looks = self.looks.wrapping_add(1);
+        let says = self.looks.is_multiple_of(LOOKS_A_WORD);
+        if let Stage::Working(working, _) = &mut self.stage {
+            if let Some(what) = working.look() {
+                self.voice.say(&AgentEvent::Hangs(what));
+            }
+            if says {
+                working.progress().iter().for_each(|progress| self.voice.mention(progress));
+            }
+        }
+        if says {
+            self.voice.mention(&AgentEvent::Alive);
+        }
+        let is_late = self.leaving.as_mut().is_some_and(|looks| {
+            *looks += 1;
+            LOOK_EVERY * *looks > LEAVING
+        });
+        let is_orphaned = self.voice.unheard_for() > ORPHANED;
+        if (is_late || is_orphaned) && matches!(self.stage, Stage::Working(..)) {
+            if is_orphaned {
+                self.reason.get_or_insert("the controller was not heard any more".to_owned());
+            }
+            if let Stage::Working(working, _) = &mut self.stage {
+                working.cancel();
+            }
+            self.end();
+        }
+    }
+
+    fn do_aside(&mut self, work: impl FnOnce() -> Done + Send + 'static) {
+        let aside = self.aside.clone();
+        let spawned = thread::Builder::new().name("aside".into()).spawn(move || drop(aside.send(work())));
+        if let Err(error) = spawned {
+            self.voice.say(&AgentEvent::Leaves(format!("it has no thread left: {error}")));
+        }
+    }
+}
+
+type Commands = (Subscription, UnboundedReceiver<AgentCommand>);
+
+fn commands(bus: &Bus, take: &Take) -> Result<Commands, crate::nats::BusError> {
+    let (said, heard) = unbounded_channel();
+    let subscription = receive(bus, &subjects::down(&take.run, take.node), move |message| {
+        match rmp_serde::from_slice(&message) {
+            // Without a run nobody needs to know.
+            Ok(command) => drop(said.send(command)),
+            Err(error) => tracing::warn!(%error, "a controller says what makes no sense"),
+        }
+    })?;
+    Ok((subscription, heard))
+}
+
+/// Answers for the pieces of what is kept of this run.
+fn serve_pieces(here: &Here, id: &str, take: &Take) -> Result<Subscription, crate::nats::BusError> {
+    let (dir, run) = (here.dir.clone(), take.run.clone());
+    here.bus.serve(&subjects::piece(id), move |question| {
+        let piece: PieceOf = rmp_serde::from_slice(question).ok()?;
+        let is_a_name = !piece.name.contains(['/', '\\']) && piece.name != "..";
+        if piece.run != run || !is_a_name {
+            return None;
+        }
+        let chunk = chunk_of(&dir.join(&piece.name), piece.offset);
+        chunk.ok().and_then(|chunk| rmp_serde::to_vec_named(&chunk).ok())
+    })
+}
+
+fn signal_name(interrupt: crate::run::Interrupt) -> &'static str {
+    match interrupt {
+        crate::run::Interrupt::Interrupted => "Ctrl-C",
+        crate::run::Interrupt::Terminated => "SIGTERM",
+        crate::run::Interrupt::HungUp => "the end of its terminal",
+    }
+}
+
+/// Removes the folder of a run that is in other hands.
+pub(super) fn forget(dir: &std::path::Path) {
+    if let Err(error) = fs::remove_dir_all(dir) {
+        tracing::warn!(%error, folder = %dir.display(), "what the controller has is still here as well");
+    }
+}

@@ -1,0 +1,84 @@
+//! Everything that workers need on an agent, made before the load: [`Prepared`].
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    clock::Clock,
+    config::redact::{self, Redactor},
+    dataset::{Source, Tokenizer},
+    nats::Bus,
+    node::{
+        self, LoadedEndpoint, Loading, NodeError,
+        agent::{AgentError, files, messages::Equipment},
+    },
+    plan::Plan,
+    plugin::{DiscoveryOptions, Registry},
+    request::target::TargetPlan,
+    run::execute::{load_tokenizer, open_dataset, price_markers},
+    schedule::division::Division,
+};
+
+/// What workers need.
+pub(super) struct Prepared {
+    pub(super) plan: Plan,
+    pub(super) clock: Clock,
+    pub(super) division: Division,
+    pub(super) registry: Arc<Registry>,
+    pub(super) endpoint: LoadedEndpoint,
+    pub(super) source: Arc<Source>,
+    pub(super) target: Arc<TargetPlan>,
+    /// What counts tokens, unless only the server does.
+    pub(super) tokenizer: Option<Arc<Tokenizer>>,
+    pub(super) redactor: Arc<Redactor>,
+}
+
+/// Where things of this machine are.
+#[derive(Clone, Debug)]
+pub(super) struct Here {
+    pub(super) bus: Bus,
+    pub(super) discovery: DiscoveryOptions,
+    /// What a child process is told about its log.
+    pub(super) log_words: Vec<&'static str>,
+    /// Where files are kept that were sent.
+    pub(super) store: PathBuf,
+    /// The folder of the run.
+    pub(super) dir: PathBuf,
+    /// Threads that requests are sent from.
+    pub(super) workers: usize,
+}
+
+/// Makes it. Returns when the target answers from here.
+///
+/// # Errors
+/// The endpoint, the dataset, the tokenizer or the target cannot be used here.
+pub(super) fn prepare(equipment: Equipment, here: &Here) -> Result<Prepared, NodeError> {
+    let Equipment { plan, clock, division, files: sent } = equipment;
+    let clock = Clock::at(clock);
+    let mut plan = plan.plan().map_err(NodeError::Plan)?;
+    plan.workers = here.workers;
+    redact::learn(redact::of_config(&plan));
+    redact::learn(redact::of_environment());
+    take_files(&sent, &mut plan, here)?;
+    let registry = Arc::new(Registry::discover(&here.discovery)?);
+    let metadata = registry.endpoint(&plan.target.endpoint_type)?.metadata.clone();
+    let tokenizer = load_tokenizer(&plan, &metadata)?;
+    price_markers(&mut plan, tokenizer.as_deref());
+    let loading = Loading { registry: &registry, log_words: here.log_words.clone() };
+    let mut endpoint = LoadedEndpoint::load(&loading, &plan)?;
+    let (source, warnings) = open_dataset(&mut plan, &metadata, tokenizer.as_ref())?;
+    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let redactor = redact::learn(source.secrets());
+    let target = node::plan_target(&plan, &metadata).map_err(|error| NodeError::Target(error.message))?;
+    let counts = tokenizer.is_some();
+    endpoint.await_target(&plan, &target, &source, counts, clock, &registry)?;
+    let tokenizer = tokenizer.filter(|_| !plan.target.use_server_token_count);
+    Ok(Prepared { plan, clock, division, registry, endpoint, source, target, tokenizer, redactor })
+}
+
+fn take_files(sent: &[files::SentFile], plan: &mut Plan, here: &Here) -> Result<(), AgentError> {
+    let folder: &Path = &here.dir.join("files");
+    files::receive(sent, plan, &here.bus.blobs(), &here.store, folder)
+}

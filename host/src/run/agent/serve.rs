@@ -1,0 +1,162 @@
+//! Waiting for runs: an agent answers who it is, is taken, and does its part of one run after the other.
+
+use std::{
+    fs, io,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use uuid::Uuid;
+
+use super::{
+    AgentConfig, ServeError,
+    attend::{Attendant, Attended, forget},
+    prepare::Here,
+};
+use crate::{
+    clock::monotonic_ns,
+    nats::{Bus, Subscription},
+    node::agent::{
+        messages::{Presence, Take, Taken},
+        subjects,
+    },
+    run::{Interrupt, host, interrupts::Interrupts},
+};
+
+/// How long a NATS server may take to answer.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why an agent ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Served {
+    /// It has done its part of as many runs as it was to.
+    AllRuns,
+    /// Somebody wanted it to end.
+    Interrupted(Interrupt),
+}
+
+/// Serves runs until there have been as many as there are to be, or somebody wants it to end. `say` hears what the user should know:
+/// sentences without a final stop.
+///
+/// # Errors
+/// There is no NATS server, or no folder for what is measured.
+pub(crate) fn serve(config: &AgentConfig, say: &mut dyn FnMut(&str)) -> Result<Served, ServeError> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Start)?;
+    runtime.block_on(serve_in_loop(config, say))
+}
+
+async fn serve_in_loop(
+    config: &AgentConfig,
+    say: &mut dyn FnMut(&str),
+) -> Result<Served, ServeError> {
+    let folder = |source: io::Error| ServeError::Folder { path: config.dir.clone(), source };
+    fs::create_dir_all(&config.dir).map_err(folder)?;
+    let mut interrupts = Interrupts::new().map_err(ServeError::Start)?;
+    let bus = Bus::connect(&config.access, &format!("prony agent {}", config.name), CONNECT_TIMEOUT)?;
+    let mut station = Station::open(config, &bus)?;
+    say(&format!("the agent `{}` waits for runs", config.name));
+    let mut left = config.runs.map(|runs| runs.get());
+    while left != Some(0) {
+        let take = tokio::select! {
+            biased;
+            interrupt = interrupts.next() => return Ok(Served::Interrupted(interrupt)),
+            take = station.takes.recv() => take,
+        };
+        let Some(take) = take else { break };
+        say(&format!("the agent `{}` takes part in a run as node {}", config.name, take.node));
+        let dir = config.dir.join("runs").join(format!("{}-{}", take.run, take.node));
+        fs::create_dir_all(&dir).map_err(folder)?;
+        let mut leaves = false;
+        let attendant = Attendant {
+            here: station.here(config, dir.clone()),
+            id: &station.id,
+            take,
+            interrupts: &mut interrupts,
+            leaves: &mut leaves,
+        };
+        let attended = attendant.attend().await?;
+        tell(&attended, say);
+        if matches!(attended, Attended::Released | Attended::Nothing) {
+            forget(&dir);
+        }
+        station.is_busy.store(false, Ordering::Release);
+        if leaves {
+            return Ok(Served::Interrupted(Interrupt::Terminated));
+        }
+        left = left.map(|left| left.saturating_sub(u64::from(attended != Attended::Nothing)));
+    }
+    Ok(Served::AllRuns)
+}
+
+fn tell(attended: &Attended, say: &mut dyn FnMut(&str)) {
+    match attended {
+        Attended::Released => say("the run is over, and the controller has all that was measured"),
+        Attended::Nothing => say("the run is over before anything was measured"),
+        Attended::Kept(dir) | Attended::Hurried(dir) => say(&format!(
+            "what was measured is in `{}`: `prony collect` brings it together with that of other agents",
+            dir.display()
+        )),
+    }
+}
+
+/// An agent that answers.
+struct Station {
+    id: String,
+    bus: Bus,
+    is_busy: Arc<AtomicBool>,
+    takes: UnboundedReceiver<Take>,
+    _answers: [Subscription; 3],
+}
+
+impl Station {
+    fn open(config: &AgentConfig, bus: &Bus) -> Result<Self, ServeError> {
+        let id = Uuid::new_v4().simple().to_string();
+        let is_busy = Arc::new(AtomicBool::new(false));
+        let presence = Presence {
+            id: id.clone(),
+            name: config.name.clone(),
+            labels: config.labels.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            host: host::facts(),
+            workers: u32::try_from(config.workers).unwrap_or(u32::MAX),
+            is_busy: false,
+        };
+        let busy = Arc::clone(&is_busy);
+        let who = bus.serve(subjects::WHO, move |_| {
+            let is_busy = busy.load(Ordering::Acquire);
+            rmp_serde::to_vec_named(&Presence { is_busy, ..presence.clone() }).ok()
+        })?;
+        let ping = bus.serve(&subjects::ping(&id), |_| Some(monotonic_ns().to_le_bytes().to_vec()))?;
+        let (taken, takes) = unbounded_channel();
+        let busy = Arc::clone(&is_busy);
+        let take = bus.serve(&subjects::take(&id), move |question| {
+            let take: Take = rmp_serde::from_slice(question).ok()?;
+            let answer = if busy.swap(true, Ordering::AcqRel) {
+                Taken::Busy
+            } else {
+                // Without anybody who waits for runs the process is about to end.
+                taken.send(take).ok()?;
+                Taken::Yes
+            };
+            rmp_serde::to_vec_named(&answer).ok()
+        })?;
+        Ok(Self { id, bus: bus.clone(), is_busy, takes, _answers: [who, ping, take] })
+    }
+
+    fn here(&self, config: &AgentConfig, dir: PathBuf) -> Here {
+        Here {
+            bus: self.bus.clone(),
+            discovery: config.discovery.clone(),
+            log_words: config.log_words.clone(),
+            store: config.dir.join("files"),
+            dir,
+            workers: config.workers,
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The load of an agent: workers, recorder and journal, from their start to the last frame. [`Working`].
+
+use std::{
+    collections::VecDeque,
+    fs, io,
+    path::Path,
+    sync::Arc,
+    thread,
+};
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::{prepare::Prepared, voice::Voice};
+use crate::{
+    clock::{Clock, RunNs},
+    node::{
+        Fleet, NodeError, PhaseStart, RemoteError, Work,
+        agent::messages::{AgentEvent, KeptFile},
+    },
+    plan::Plan,
+    plugin::Registry,
+    record::{
+        Frame, ProcessUsage, RunEnd, RunHeader,
+        live::Live,
+        recorder::{CountingWait, Recorder, RecorderConfig},
+    },
+    request::worker::Control,
+    run::{
+        channels::{Channels, Signal},
+        usage,
+        watch::Watch,
+    },
+    schedule::numbers::Lease,
+    service::bus,
+};
+
+/// Workers of a phase with a schedule are told of it so long before its first instant: what is due then is formatted by then.
+const BEFORE_OPEN_NS: RunNs = 20_000_000;
+
+/// A phase that begins so much after its instant begins late.
+const LATE_NS: RunNs = 5_000_000;
+
+/// A load that goes on.
+pub(super) struct Working {
+    plan: Plan,
+    clock: Clock,
+    registry: Arc<Registry>,
+    fleet: Fleet,
+    recorder: Recorder,
+    channels: Channels,
+    live: Arc<Live>,
+    /// Phases that are announced and have not begun, in their order.
+    announced: VecDeque<PhaseStart>,
+    /// Numbers of the phases that have begun.
+    begun: Vec<u32>,
+    used_before: ProcessUsage,
+}
+
+impl Working {
+    /// Starts recorder and workers. What they have to say comes out of the other value.
+    ///
+    /// # Errors
+    /// There is no journal, or a worker cannot start.
+    pub(super) fn start(
+        prepared: Prepared,
+        header: &RunHeader,
+        dir: &Path,
+        voice: &Voice,
+    ) -> Result<(Self, UnboundedReceiver<Signal>), RemoteError> {
+        let (signals, heard) = unbounded_channel();
+        let started = start(prepared, header, dir, signals).map_err(|error| RemoteError::of(&error))?;
+        let (mut working, to_say) = (started, voice.clone());
+        let wait = working.fleet.readiness();
+        let ready = move || {
+            wait();
+            to_say.say(&AgentEvent::Ready);
+        };
+        if let Err(error) = thread::Builder::new().name("ready".into()).spawn(ready) {
+            tracing::warn!(%error, "the load begins although not all connections may be open");
+            voice.say(&AgentEvent::Ready);
+        }
+        Ok((working, heard))
+    }
+
+    /// Announces a phase.
+    pub(super) fn announce(&mut self, start: PhaseStart) {
+        self.announced.push_back(start);
+    }
+
+    /// When the next phase is to be begun.
+    pub(super) fn next_begin(&self) -> Option<(Clock, RunNs)> {
+        let start = self.announced.front()?;
+        let is_open = self.plan.phases.iter().any(|phase| phase.id == start.phase && phase.load.is_open());
+        let ahead = if is_open { BEFORE_OPEN_NS } else { 0 };
+        Some((self.clock, start.start_ns.saturating_sub(ahead)))
+    }
+
+    /// Begins it.
+    pub(super) fn begin_next(&mut self, voice: &Voice) {
+        let Some(start) = self.announced.pop_front() else { return };
+        let Some(phase) = self.plan.phases.iter().find(|phase| phase.id == start.phase) else { return };
+        self.live.reset(phase.id);
+        self.channels.refusals.reset(phase.load.most_in_flight());
+        let late_ns = self.clock.now().saturating_sub(start.start_ns);
+        // A phase that takes over begins at an instant that has passed.
+        let takes_over = self.plan.phases.iter().any(|before| before.hands_over && before.id + 1 == phase.id);
+        if late_ns > LATE_NS && !takes_over {
+            voice.say(&AgentEvent::Late(phase.id, late_ns));
+        }
+        self.begun.push(phase.id);
+        self.fleet.begin(start);
+    }
+
+    pub(super) fn control(&mut self, phase: u32, control: Control) {
+        self.announced.retain(|announced| announced.phase != phase);
+        self.fleet.control(phase, control);
+    }
+
+    /// Lets what is in flight come to its end, and begins nothing more.
+    pub(super) fn drain(&mut self) {
+        self.announced.clear();
+        for phase in &self.begun {
+            self.fleet.control(*phase, Control::Drain);
+        }
+    }
+
+    /// Cancels everything.
+    pub(super) fn cancel(&mut self) {
+        self.announced.clear();
+        for phase in &self.begun {
+            self.fleet.control(*phase, Control::Cancel);
+        }
+    }
+
+    pub(super) fn lease(&mut self, phase: u32, lease: Lease) {
+        self.fleet.lease(phase, lease);
+    }
+
+    /// To be asked ten times a second: what is said of a worker that does not react.
+    pub(super) fn look(&mut self) -> Option<String> {
+        self.registry.restore_process_state();
+        self.fleet.look()
+    }
+
+    /// How far the phases are that have begun: the latest, and one that hands over to it.
+    pub(super) fn progress(&self) -> Vec<AgentEvent> {
+        let latest = self.begun.iter().rev().take(2);
+        latest.map(|phase| AgentEvent::Progress(self.channels.tally.progress(*phase, &self.live))).collect()
+    }
+
+    /// What a signal of the workers means to the controller.
+    pub(super) fn translate(&mut self, signal: Signal) -> Option<AgentEvent> {
+        Some(match signal {
+            Signal::AllStarted(phase, started) => AgentEvent::AllStarted(phase, started),
+            Signal::WorkerDone(phase, counts, usage) => AgentEvent::Done(phase, counts, *usage),
+            Signal::WantsNumbers(phase, wanted) => AgentEvent::Wants(phase, wanted),
+            Signal::Hopeless(verdict) => AgentEvent::Hopeless(verdict),
+            Signal::Poisoned => AgentEvent::Poisoned,
+            Signal::WorkerLost(what) => AgentEvent::Lost(what),
+            Signal::NodeHangs(what) => AgentEvent::Hangs(what),
+            Signal::NodeGone(node, nonsense) => {
+                let death = self.fleet.death(node).map(|death| nonsense.unwrap_or(death))?;
+                AgentEvent::Leaves(format!("the process of its endpoint {death}"))
+            }
+            Signal::JournalLost => AgentEvent::Leaves("it cannot write its journal any more".to_owned()),
+            // An agent has no services and no hooks, and what is too much failure is the controller's to say.
+            Signal::StepOver(_)
+            | Signal::TooManyFailed(_)
+            | Signal::Remark(_)
+            | Signal::Said(_)
+            | Signal::StopRequested(_) => return None,
+        })
+    }
+
+    /// Ends the workers, and writes everything down. Blocks. What was kept.
+    pub(super) fn end(self, dir: &Path, reason: Option<String>) -> io::Result<Vec<KeptFile>> {
+        let Self { clock, registry, fleet, recorder, channels, used_before, .. } = self;
+        fleet.dismiss();
+        channels.recorder.settle(CountingWait::Full);
+        let end = RunEnd {
+            at_ns: clock.now(),
+            was_cancelled: reason.is_some(),
+            reason,
+            usage: Some(usage::since(used_before)),
+            notes: registry.notes().into_iter().chain(channels.recorder.notes()).collect(),
+            ..RunEnd::default()
+        };
+        if let Err(error) = recorder.end(Frame::End(end)) {
+            tracing::error!(%error, "the journal is not whole");
+        }
+        kept(dir)
+    }
+}
+
+fn start(
+    prepared: Prepared,
+    header: &RunHeader,
+    dir: &Path,
+    signals: UnboundedSender<Signal>,
+) -> Result<Working, NodeError> {
+    let Prepared { plan, clock, division, registry, endpoint, source, target, tokenizer, redactor } = prepared;
+    let live = Arc::new(Live::default());
+    let watch = Arc::new(Watch::new(clock, plan.target.use_server_token_count));
+    let config = RecorderConfig {
+        redactor,
+        tokenizer,
+        keep_outputs: plan.export_outputs,
+        phases: plan.phases.iter().map(|phase| phase.role.kind()).collect(),
+        clock,
+        bus: Arc::new(bus::Bus::default()),
+        live: Arc::clone(&live),
+        listener: Arc::<Watch>::clone(&watch),
+        bodies: target.bodies.clone(),
+    };
+    let lost = signals.clone();
+    let recorder = Recorder::start(dir, header, config, move || drop(lost.send(Signal::JournalLost)));
+    let recorder = recorder?;
+    let channels = Channels::of(plan.phases.len(), recorder.handle(), signals, watch, Arc::clone(&live));
+    let work = Work { plan: &plan, clock, target: &target, source: &source, division, header, dir };
+    let fleet = endpoint.start(&work, &channels)?;
+    Ok(Working {
+        plan,
+        clock,
+        registry,
+        fleet,
+        recorder,
+        channels,
+        live,
+        announced: VecDeque::new(),
+        begun: Vec::new(),
+        used_before: usage::of_this_process(),
+    })
+}
+
+/// The files in the folder of a run.
+fn kept(dir: &Path) -> io::Result<Vec<KeptFile>> {
+    let mut kept = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        if metadata.is_file() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            kept.push(KeptFile { name, bytes: metadata.len() });
+        }
+    }
+    kept.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(kept)
+}
