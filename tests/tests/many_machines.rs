@@ -1,0 +1,308 @@
+//! One run on several machines: a controller and its agents, over a real NATS server. What they do together is what one machine
+//! does; who is lost is named, and nothing is lost that somebody's disk has.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+use prony_tests::{MockServer, NatsServer, Run, Running, Script, ScriptedServer, Tool};
+use rstest::rstest;
+use serde_json::Value;
+
+/// Agents that wait for runs. They end with this value.
+struct Agents(Vec<Running>);
+
+impl Agents {
+    fn start(nats: &NatsServer, names: &[&str]) -> Self {
+        Self(names.iter().map(|name| agent(nats, name).spawn()).collect())
+    }
+
+    /// All folders in which one of them has kept a run.
+    fn kept(&self) -> Vec<PathBuf> {
+        self.0.iter().flat_map(|agent| folders(&agent.dir().join("kept/runs"))).collect()
+    }
+}
+
+fn agent(nats: &NatsServer, name: &str) -> Tool {
+    Tool::new(["agent", "--nats", nats.url(), "--name", name, "--dir", "kept", "--workers", "1"])
+}
+
+fn folders(of: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(of).map(|entries| entries.map(|entry| entry.unwrap().path()));
+    let mut folders: Vec<PathBuf> = entries.into_iter().flatten().collect();
+    folders.sort();
+    folders
+}
+
+fn controller(nats: &NatsServer, url: &str, agents: &str) -> Tool {
+    Tool::profile_at(url).args(["--nats", nats.url(), "--agents", agents, "--no-server-metrics"])
+}
+
+/// Bodies that a server has seen, in the order of their texts.
+fn bodies(server: &ScriptedServer) -> Vec<String> {
+    let mut bodies: Vec<String> = server
+        .requests()
+        .iter()
+        .map(|request| {
+            let text = String::from_utf8_lossy(&request.bytes).into_owned();
+            text.split_once("\r\n\r\n").unwrap().1.to_owned()
+        })
+        .collect();
+    bodies.sort_unstable();
+    bodies
+}
+
+fn scripted() -> ScriptedServer {
+    let finish = r#"{"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}"#;
+    ScriptedServer::start([Script::events().event(finish).event("[DONE]").last_chunk()])
+}
+
+/// When the schedule wanted the requests, in nanoseconds since the first one.
+fn wanted(run: &Run) -> Vec<u64> {
+    let at = |record: &Value| record["metadata"]["credit_issued_ns"].as_u64().unwrap();
+    let mut due: Vec<u64> = run.records().iter().map(at).collect();
+    due.sort_unstable();
+    due.iter().map(|at| at - due[0]).collect()
+}
+
+fn session_numbers(run: &Run) -> Vec<u64> {
+    let mut numbers: Vec<u64> =
+        run.records().iter().map(|record| record["metadata"]["session_num"].as_u64().unwrap()).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+const LENGTHS: [&str; 6] = ["--isl", "9", "--isl-stddev", "3", "--random-seed", "7"];
+
+#[rstest]
+#[case::closed(&["--concurrency", "6"], false)]
+#[case::closed_and_rising(&["--concurrency", "6", "--concurrency-ramp-duration", "500ms"], false)]
+#[case::poisson(&["--request-rate", "300", "--arrival-pattern", "poisson"], true)]
+#[case::constant(&["--request-rate", "300", "--arrival-pattern", "constant"], true)]
+#[case::limited(&["--request-rate", "300", "--concurrency", "6"], true)]
+fn agents_send_together_what_one_machine_sends(#[case] load: &[&str], #[case] is_open: bool) {
+    let nats = NatsServer::start();
+    let count = ["--request-count", "60"];
+    let alone = scripted();
+    let one = Tool::profile_at(&alone.url())
+        .args(LENGTHS)
+        .args(load)
+        .args(count)
+        .args(["--no-server-metrics", "--workers", "1"])
+        .run();
+    one.succeeds();
+    for agents in [&["a"][..], &["a", "b"], &["a", "b", "c"]] {
+        let running = Agents::start(&nats, agents);
+        let server = scripted();
+        let number = agents.len().to_string();
+        let run = controller(&nats, &server.url(), &number).args(LENGTHS).args(load).args(count).run();
+        run.succeeds();
+        assert_eq!(bodies(&server), bodies(&alone));
+        assert_eq!(session_numbers(&run), (0..60).collect::<Vec<_>>());
+        if is_open {
+            let (together, alone) = (wanted(&run), wanted(&one));
+            assert!(together.iter().zip(&alone).all(|(one, two)| one.abs_diff(*two) <= 1), "{together:?}");
+        }
+        assert_eq!(run.summary()["agents"].as_array().map_or(1, Vec::len), agents.len());
+        assert!(!run.artifact("agents").exists(), "what came is in the journal");
+        drop(running);
+    }
+}
+
+#[test]
+fn conversations_with_live_replies_are_divided_whole() {
+    let nats = NatsServer::start();
+    let _agents = Agents::start(&nats, &["a", "b"]);
+    let server = MockServer::start(["--tokens", "3"]);
+    let load = ["--num-conversations", "8", "--conversation-turns", "3", "--concurrency", "4", "--osl", "3"];
+    let run = controller(&nats, server.url(), "2").args(load).run();
+    run.succeeds();
+    let records = run.records();
+    assert_eq!(records.len(), 24);
+    let conversations: BTreeSet<String> = records
+        .iter()
+        .map(|record| record["metadata"]["conversation_id"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(conversations.len(), 8);
+}
+
+#[test]
+fn one_report_has_a_row_for_each_agent_and_its_agents_serve_the_next_run_as_well() {
+    let nats = NatsServer::start();
+    let agents = Agents::start(&nats, &["north", "south"]);
+    let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
+    for _ in 0..2 {
+        let load = ["--concurrency", "4", "--request-count", "40", "--osl", "2"];
+        let run = controller(&nats, server.url(), "2").args(load).run();
+        run.succeeds();
+        let summary = run.summary();
+        let names: Vec<&str> =
+            summary["agents"].as_array().unwrap().iter().map(|agent| agent["name"].as_str().unwrap()).collect();
+        assert_eq!(names, ["north", "south"]);
+        assert!(run.stdout.contains("north") && run.stdout.contains("south"), "{}", run.stdout);
+    }
+    assert_eq!(agents.kept(), [] as [PathBuf; 0], "what the controller has is not kept");
+}
+
+#[test]
+fn a_dataset_and_a_tokenizer_come_along() {
+    let nats = NatsServer::start();
+    let _agents = Agents::start(&nats, &["a", "b"]);
+    let server = scripted();
+    let tool = controller(&nats, &server.url(), "2").args(["--concurrency", "2", "--request-count", "4"]);
+    let lines = (0..4).map(|number| format!("{{\"text\": \"question {number}\"}}\n")).collect::<String>();
+    let file = tool.file("questions.jsonl", lines);
+    let run = tool.args(["--input-file", file.to_str().unwrap()]).run();
+    run.succeeds();
+    for number in 0..4 {
+        let question = format!("question {number}");
+        assert_eq!(bodies(&server).iter().filter(|body| body.contains(&question)).count(), 1);
+    }
+}
+
+/// A load that lasts until somebody ends it, on two agents.
+fn long_load(nats: &NatsServer, server: &MockServer, more: &[&str]) -> Running {
+    let load = ["--concurrency", "4", "--benchmark-duration", "600", "--osl", "2", "--isl", "4"];
+    controller(nats, server.url(), "2").args(load).args(more.iter().copied()).spawn()
+}
+
+/// The load goes on: the server has answered so many more.
+fn await_answers(run: &Running, server: &MockServer, more: u64) {
+    let answered = || server.truth()["ok"].as_u64().unwrap();
+    let before = answered();
+    run.until("answers", || (answered() >= before + more).then_some(()));
+}
+
+#[test]
+fn an_agent_that_is_killed_ends_the_run_and_is_named() {
+    let nats = NatsServer::start();
+    let agents = Agents::start(&nats, &["a", "b"]);
+    let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
+    let run = long_load(&nats, &server, &[]);
+    await_answers(&run, &server, 20);
+    agents.0[1].signal("KILL");
+    let run = run.wait();
+    run.ends_with(1);
+    assert!(run.stderr.contains("the agent `b` was lost"), "{}", run.stderr);
+    let summary = run.summary();
+    let rows = summary["agents"].as_array().unwrap();
+    assert!(rows[0]["lost"].is_null() && rows[1]["lost"].is_object(), "{rows:#?}");
+    assert!(run.records().len() >= 10);
+    assert_eq!(agents.kept().len(), 1, "the journal of the one that was killed");
+}
+
+#[test]
+fn a_run_may_go_on_without_an_agent_and_says_what_is_missing() {
+    let nats = NatsServer::start();
+    let agents = Agents::start(&nats, &["a", "b"]);
+    let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
+    let run = long_load(&nats, &server, &["--on-agent-loss", "continue"]);
+    await_answers(&run, &server, 20);
+    agents.0[1].signal("KILL");
+    run.until("the loss is told", || run.said("the agent `b` was lost").then_some(()));
+    await_answers(&run, &server, 20);
+    run.signal("INT");
+    let run = run.wait();
+    run.ends_with(130);
+    assert!(run.stdout.contains('b') && run.stdout.contains("lost"), "{}", run.stdout);
+}
+
+#[test]
+fn an_agent_that_is_asked_to_end_gives_what_it_has() {
+    let nats = NatsServer::start();
+    let agents = Agents::start(&nats, &["a", "b"]);
+    let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
+    let run = long_load(&nats, &server, &[]);
+    await_answers(&run, &server, 20);
+    agents.0[1].signal("TERM");
+    let run = run.wait();
+    run.ends_with(1);
+    let answered = server.truth()["ok"].as_u64().unwrap();
+    let good = run.records().iter().filter(|record| record["error"].is_null()).count() as u64;
+    assert_eq!(good, answered, "{}", run.stderr);
+}
+
+#[test]
+fn a_controller_that_is_killed_leaves_journals_that_can_be_collected() {
+    let nats = NatsServer::start();
+    let agents = Agents::start(&nats, &["a", "b"]);
+    let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
+    let run = long_load(&nats, &server, &[]);
+    await_answers(&run, &server, 20);
+    run.signal("KILL");
+    for agent in &agents.0 {
+        agent.until("the journal is kept", || agent.said("prony collect").then_some(()));
+    }
+    let kept = agents.kept();
+    assert_eq!(kept.len(), 2);
+    let collected = Tool::new(["collect"]).args(&kept).args(["--into", "run"]).run();
+    collected.succeeds();
+    let answered = server.truth()["ok"].as_u64().unwrap();
+    let good = collected.records().iter().filter(|record| record["error"].is_null()).count() as u64;
+    assert_eq!(good, answered);
+}
+
+#[test]
+fn a_network_that_is_away_for_a_while_costs_nothing() {
+    let mut nats = NatsServer::start();
+    let _agents = Agents::start(&nats, &["a", "b"]);
+    let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
+    let load = ["--request-rate", "100", "--request-count", "400", "--osl", "2", "--isl", "4"];
+    let run = controller(&nats, server.url(), "2").args(load).spawn();
+    await_answers(&run, &server, 20);
+    nats.restart();
+    let run = run.wait();
+    run.succeeds();
+    assert_eq!(session_numbers(&run), (0..400).collect::<Vec<_>>());
+}
+
+#[test]
+fn who_cannot_have_its_agents_hears_why() {
+    let nats = NatsServer::start();
+    let server = MockServer::start([]);
+    let short = ["--agents-timeout", "0.5"];
+    let none = controller(&nats, server.url(), "2").args(short).run();
+    none.ends_with(4);
+    assert!(none.stderr.contains("none answered"), "{}", none.stderr);
+
+    let same = Agents::start(&nats, &["a", "a"]);
+    let run = controller(&nats, server.url(), "2").run();
+    run.ends_with(2);
+    assert!(run.stderr.contains("two of them are named `a`"), "{}", run.stderr);
+    drop(same);
+
+    let _one = Agents::start(&nats, &["a"]);
+    let labelled = controller(&nats, server.url(), "label=gpu:1").args(short).run();
+    labelled.ends_with(4);
+    assert!(labelled.stderr.contains("with the label `gpu`"), "{}", labelled.stderr);
+}
+
+#[test]
+fn an_agent_works_for_one_run_at_a_time() {
+    let nats = NatsServer::start();
+    let _agents = Agents::start(&nats, &["a", "b"]);
+    let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
+    let first = long_load(&nats, &server, &[]);
+    await_answers(&first, &server, 20);
+    let second = controller(&nats, server.url(), "2").args(["--agents-timeout", "0.5"]).run();
+    second.ends_with(4);
+    assert!(second.stderr.contains("2 of them work for another run"), "{}", second.stderr);
+    first.signal("INT");
+    first.wait().ends_with(130);
+}
+
+#[test]
+fn without_a_server_the_controller_starts_one_and_says_how_agents_find_it() {
+    let server = MockServer::start(["--tokens", "2"]);
+    let load = ["--agents", "1", "--concurrency", "2", "--request-count", "10", "--osl", "2"];
+    let run = Tool::profile(&server).args(load).spawn();
+    let line = run.until("the way to start an agent", || {
+        let said = run.stderr();
+        let (_, rest) = said.split_once("`prony agent ")?;
+        Some(rest.split_once('`')?.0.to_owned())
+    });
+    let _agent = Tool::new(["agent"]).args(line.split(' ')).args(["--dir", "kept"]).spawn();
+    run.wait().succeeds();
+}
