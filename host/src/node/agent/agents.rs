@@ -158,7 +158,8 @@ impl Agents {
         let dir = work.dir.join(FOLDER);
         let shared = Arc::new(Shared { bus, run, numbers, clocks, dir, _server: server });
         let nodes: Vec<AgentNode> = agents.into_iter().filter_map(|agent| agent.started(&shared)).collect();
-        let listeners = nodes.iter().map(|node| Listener::of(node, observer.clone())).collect();
+        let downs = nodes.iter().map(|node| Arc::clone(&node.down)).collect();
+        let listeners = nodes.iter().map(|node| Listener::of(node, &downs, observer.clone())).collect();
         listen(listeners, events)?;
         Ok(nodes.into_iter().map(|node| Box::new(node) as Box<dyn Link>).collect())
     }
@@ -256,7 +257,8 @@ struct Listener<O> {
     observer: O,
     name: String,
     division: Division,
-    down: Arc<Outgoing>,
+    /// The ways to all agents.
+    downs: Arc<[Arc<Outgoing>]>,
     state: Arc<AgentState>,
     numbers: Arc<Numbers>,
 }
@@ -274,12 +276,12 @@ fn listen<O: Observer>(listeners: Vec<Listener<O>>, events: Receiver<Heard>) -> 
 }
 
 impl<O: Observer> Listener<O> {
-    fn of(node: &AgentNode, observer: O) -> Self {
+    fn of(node: &AgentNode, downs: &Arc<[Arc<Outgoing>]>, observer: O) -> Self {
         Self {
             observer,
             name: node.presence.name.clone(),
             division: node.division,
-            down: Arc::clone(&node.down),
+            downs: Arc::clone(downs),
             state: Arc::clone(&node.state),
             numbers: Arc::clone(&node.shared.numbers),
         }
@@ -315,10 +317,18 @@ impl<O: Observer> Listener<O> {
     }
 
     fn lease(&self, phase: u32, wanted: u64) {
-        let Some(lease) = self.numbers.grant(phase, self.division.node, wanted) else { return };
-        match rmp_serde::to_vec_named(&AgentCommand::Lease(phase, lease)) {
-            Ok(message) => self.down.send_now(message),
+        let node = self.division.node;
+        let Some((lease, end)) = self.numbers.grant(phase, node, wanted) else { return };
+        let say = |down: &Outgoing, lease| match rmp_serde::to_vec_named(&AgentCommand::Lease(phase, lease)) {
+            Ok(message) => down.send_now(message),
             Err(error) => tracing::error!(%error, "a command cannot be written"),
+        };
+        if let Some(down) = self.downs.get(node as usize) {
+            say(down, lease);
+        }
+        // Who has no slot yet does not ask, and would wait for this.
+        for down in self.downs.iter().filter(|_| end.is_some()) {
+            end.into_iter().for_each(|end| say(down, end));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Finding agents for a run: who answers, who of them is free, and who is taken.
 
-use std::{thread, time::Duration};
+use std::time::Duration;
 
 use super::{
     error::AgentError,
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How long answers are waited for, each time that somebody asks.
-const ANSWERS: Duration = Duration::from_millis(250);
+const ANSWERS: Duration = Duration::from_millis(150);
 
 /// How long one agent may take to say that it is taken.
 const TAKE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -52,10 +52,6 @@ pub(super) fn call(bus: &Bus, plan: &AgentsPlan, run: &str) -> Result<Vec<Presen
 /// Who is there.
 fn who(bus: &Bus) -> Result<Vec<Presence>, AgentError> {
     let answers = bus.gather(subjects::WHO, Vec::new(), ANSWERS)?;
-    if answers.is_empty() {
-        // Without anybody to answer, the server says so at once.
-        thread::sleep(ANSWERS);
-    }
     // One that cannot be read is no agent of this program.
     Ok(answers.iter().filter_map(|answer| rmp_serde::from_slice(answer).ok()).collect())
 }

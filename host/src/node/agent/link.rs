@@ -45,12 +45,20 @@ impl Numbers {
         self.phases.iter().find(|planned| planned.id == phase)
     }
 
-    /// More numbers of a phase for a node; nothing where they are not dealt out.
-    pub(super) fn grant(&self, phase: u32, node: u32, wanted: u64) -> Option<Lease> {
+    /// What a node begins a phase with; nothing where numbers are not dealt out.
+    fn first(&self, phase: u32, node: u32) -> Option<Lease> {
+        self.with(phase, |leases| leases.first(node))
+    }
+
+    /// More numbers of a phase for a node, and what all nodes are to hear when these were the last.
+    pub(super) fn grant(&self, phase: u32, node: u32, wanted: u64) -> Option<(Lease, Option<Lease>)> {
+        self.with(phase, |leases| (leases.grant(node, wanted), leases.end()))
+    }
+
+    fn with<T>(&self, phase: u32, ask: impl FnOnce(&mut Leases) -> T) -> Option<T> {
         let planned = self.phase(phase).filter(|planned| !planned.load.is_open())?;
         let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_phase = leases.entry(phase).or_insert_with(|| Leases::of(planned, self.nodes));
-        Some(of_phase.grant(node, wanted))
+        Some(ask(leases.entry(phase).or_insert_with(|| Leases::of(planned, self.nodes))))
     }
 }
 
@@ -86,12 +94,6 @@ impl AgentNode {
             Ok(message) => self.down.send_now(message),
             Err(error) => tracing::error!(agent = self.presence.name, %error, "a command cannot be written"),
         }
-    }
-
-    /// Numbers that a node wants at the beginning of a phase: about as many as it has slots.
-    fn first_lease(&self, phase: &Phase) -> Option<Lease> {
-        let slots = phase.load.in_flight().map_or(1, |curve| self.division.part(curve.at(0.0).into()));
-        self.shared.numbers.grant(phase.id, self.division.node, slots.max(1))
     }
 
     /// Brings what it has kept into its folder of the run. Bytes that are missing.
@@ -153,7 +155,7 @@ impl Link for AgentNode {
     }
 
     fn begin(&mut self, start: PhaseStart) {
-        let lease = self.shared.numbers.phase(start.phase).and_then(|phase| self.first_lease(phase));
+        let lease = self.shared.numbers.first(start.phase, self.division.node);
         self.say(&AgentCommand::Phase(PhaseStart { lease, ..start }));
     }
 
