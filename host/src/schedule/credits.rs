@@ -3,16 +3,16 @@
 //! In an open loop the share is fixed: of the global schedule, worker `w` of `W` takes every `W`-th request. In a
 //! closed loop it cannot be, because nobody knows whose requests end first; there workers take numbers from a common
 //! counter, one for each free slot. A number taken ahead of its slot would wait in one worker while another is idle.
+//! Where several nodes divide a closed loop, each takes them from what it was given ([`super::leased`]).
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
 use super::{
     Credit,
     arrival::{Arrivals, Numbered},
     excerpt::Excerpts,
+    leased::Numbers,
+    numbers::Lease,
     users::UserStarts,
 };
 use crate::{clock::RunNs, dataset, plan::Phase, seed::Seed};
@@ -20,8 +20,8 @@ use crate::{clock::RunNs, dataset, plan::Phase, seed::Seed};
 /// What the workers of one phase share.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
-    /// Numbers that a closed loop has given out.
-    taken: AtomicU64,
+    /// Numbers of a closed loop.
+    numbers: Numbers,
     /// When the sessions of a replay start, by number, in nanoseconds since the phase's start.
     starts: Arc<[RunNs]>,
     /// The scripts of the run, and the position of the phase's first one.
@@ -39,7 +39,17 @@ impl Pool {
         excerpts: Excerpts,
     ) -> Self {
         let scripts = Some((Arc::clone(scripts), first));
-        Self { taken: AtomicU64::new(0), starts: Arc::clone(starts), scripts, excerpts }
+        Self { numbers: Numbers::default(), starts: Arc::clone(starts), scripts, excerpts }
+    }
+
+    /// The same with the numbers of a node that has a part of a closed loop.
+    pub(crate) fn with_numbers(self, numbers: Numbers) -> Self {
+        Self { numbers, ..self }
+    }
+
+    /// Numbers that the node is given.
+    pub(crate) fn lease(&self, lease: Lease) {
+        self.numbers.add(lease);
     }
 
     /// Turns that the session with this number plays.
@@ -50,30 +60,7 @@ impl Pool {
     }
 }
 
-/// Requests that may still be sent in a phase, common to its workers: of sessions of several steps, nobody knows beforehand
-/// how many requests they come to.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Budget(Option<Arc<AtomicU64>>);
-
-impl Budget {
-    /// So many requests.
-    pub(crate) fn of(requests: u64) -> Self {
-        Self(Some(Arc::new(AtomicU64::new(requests))))
-    }
-
-    /// Takes one request, if one is left; without a number there always is.
-    pub(crate) fn take(&self) -> bool {
-        let Some(left) = &self.0 else { return true };
-        left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
-    }
-
-    /// Whether none is left.
-    pub(crate) fn is_spent(&self) -> bool {
-        self.0.as_ref().is_some_and(|left| left.load(Ordering::Relaxed) == 0)
-    }
-}
-
-/// What a worker knows about its share among the others.
+/// What a worker knows about its share among the others, of all nodes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Share {
     /// Its number, from 0.
@@ -142,10 +129,43 @@ impl Credits {
     /// Whether a closed loop has given out all of its numbers. Of an open one it is not known before it is asked.
     pub(crate) fn are_given_out(&self) -> bool {
         match &self.source {
-            Source::Closed(pool) => {
-                self.limit.is_some_and(|limit| pool.taken.load(Ordering::Relaxed) >= limit)
-            }
+            Source::Closed(pool) => pool.numbers.are_given_out(self.limit),
             Source::Open { .. } | Source::Users { .. } | Source::Replay { .. } => false,
+        }
+    }
+
+    /// The numbers, where they are given to the node, which may have none now and get more.
+    fn leased(&self) -> Option<&Numbers> {
+        match &self.source {
+            Source::Closed(pool) => Some(&pool.numbers).filter(|numbers| numbers.are_leased()),
+            Source::Open { .. } | Source::Users { .. } | Source::Replay { .. } => None,
+        }
+    }
+
+    /// Whether there may be none now, and more later.
+    pub(crate) fn are_leased(&self) -> bool {
+        self.leased().is_some()
+    }
+
+    /// How many more numbers the node could use, when it has few left of what it was given. It is said once until they come.
+    pub(crate) fn wanted(&self) -> Option<u64> {
+        self.leased()?.wanted()
+    }
+
+    /// Waits until the node has a number, where it is given them, and says whether there is one; of others that is not asked
+    /// here. Another worker may take it first. Where more are needed, `ask` is called with how many.
+    pub(crate) async fn wait(&self, ask: impl Fn(u64)) -> bool {
+        match self.leased() {
+            Some(numbers) => numbers.wait(ask).await,
+            None => true,
+        }
+    }
+
+    /// What `waiting` gives, or nothing as soon as the node has started all that it was given and gets no more.
+    pub(crate) async fn unless_over<T>(&self, waiting: impl Future<Output = Option<T>>) -> Option<T> {
+        match self.leased() {
+            Some(numbers) => numbers.unless_over(waiting).await,
+            None => waiting.await,
         }
     }
 
@@ -169,7 +189,7 @@ impl Credits {
         };
         match &mut self.source {
             Source::Closed(pool) => {
-                let number = pool.taken.fetch_add(1, Ordering::Relaxed);
+                let number = pool.numbers.take()?;
                 within(number).then_some(Credit { number, due_ns: None })
             }
             Source::Open { arrivals, until_ns } => loop {
