@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use super::messages::PhaseStart;
-use crate::request::worker::Control;
+use crate::{plan::Phase, request::worker::Control, schedule::numbers::Lease};
 
 /// Which node of a run, from 0.
 pub(crate) type NodeId = u32;
@@ -13,8 +13,16 @@ pub(super) trait Link: Debug + Send {
     /// Returns what to wait for until all connections are open that are to be open before the load; once.
     fn readiness(&mut self) -> Box<dyn FnOnce() + Send>;
 
+    /// Workers that take part in a phase, each of which says when its part is over. There may be none: a node's part of a closed
+    /// loop is nothing where there are fewer sessions than nodes.
+    fn active_workers(&self, phase: &Phase) -> usize;
+
     /// Begins a phase.
     fn begin(&mut self, start: PhaseStart);
+
+    /// Gives it more numbers of the phase with this number, a closed loop of which it has a part. One that has all of it does
+    /// nothing.
+    fn lease(&mut self, phase: u32, lease: Lease);
 
     /// Drains or cancels the phase with this number, if it has begun.
     fn control(&mut self, phase: u32, control: Control);
@@ -46,9 +54,20 @@ impl Fleet {
         move || waits.into_iter().for_each(|wait| wait())
     }
 
+    /// Workers of all nodes that take part in a phase, each of which says when its part is over.
+    pub(crate) fn active_workers(&self, phase: &Phase) -> usize {
+        self.0.iter().map(|node| node.active_workers(phase)).sum()
+    }
+
     /// Begins a phase on every node.
     pub(crate) fn begin(&mut self, start: PhaseStart) {
         self.0.iter_mut().for_each(|node| node.begin(start));
+    }
+
+    /// Gives the node of this process, which has a part of the run, more numbers of the phase with this number. Of a run's own nodes
+    /// each is given what it asks for itself.
+    pub(crate) fn lease(&mut self, phase: u32, lease: Lease) {
+        self.0.iter_mut().for_each(|node| node.lease(phase, lease));
     }
 
     /// Drains or cancels the phase with this number on every node.

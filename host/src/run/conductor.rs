@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     clock::{RunNs, as_ns},
-    node::{Fleet, LoadedEndpoint, NodeError, PhaseStart, Work, active_workers},
+    node::{Fleet, LoadedEndpoint, NodeError, PhaseStart, Work},
     plugin::Registry,
     record::{
         Frame, RunEnd, ServiceReport,
@@ -37,7 +37,7 @@ use crate::{
         worker::{AllStarted, Control},
         worker_statistics::WorkerUsage,
     },
-    schedule::ScheduleCounts,
+    schedule::{ScheduleCounts, division::Division},
     service::{
         bus::Bus,
         supervisor::{ServiceContext, ServiceEnd, Supervisor},
@@ -117,7 +117,8 @@ async fn conduct_in_loop(
         let _ = run.journal.set(location);
     }
     let channels = Channels::of(run.plan.phases.len(), recorder.handle(), signals, watch);
-    let work = Work { plan: &run.plan, clock: run.clock, target: &run.target, source: &run.source };
+    let division = Division::whole(u32::try_from(run.plan.workers).unwrap_or(u32::MAX));
+    let work = Work { plan: &run.plan, clock: run.clock, target: &run.target, source: &run.source, division };
     let mut fleet = endpoint.start(&work, &channels)?;
     let (services, wait_until_ready) = (start_services(run, registry, &bus, &channels), fleet.readiness());
     let services = move || {
@@ -393,7 +394,7 @@ impl Conductor<'_> {
             kind: phase.role.kind(),
             at_ns: start_ns,
         });
-        let workers = active_workers(phase, self.run.plan.workers);
+        let workers = self.fleet.active_workers(phase);
         self.running.push(RunningPhase {
             index: number,
             start_ns,
@@ -414,7 +415,7 @@ impl Conductor<'_> {
         let at = PhaseAt { index: number, start_ns, is_over: false };
         let sources = sources(self.run, &self.live, &self.channels, &self.bus);
         self.teller.begin(&sources, at, self.observer);
-        self.fleet.begin(PhaseStart { phase: number, start_ns, first_script: self.played });
+        self.fleet.begin(PhaseStart { phase: number, start_ns, first_script: self.played, lease: None });
     }
 
     fn tell(&mut self, phase: usize, control: Control) {
@@ -454,6 +455,8 @@ impl Conductor<'_> {
     fn on_signal(&mut self, signal: Signal) -> Option<Event> {
         match signal {
             Signal::AllStarted(number, started) => self.all_started(number, started),
+            // The only node counts, and asks nobody.
+            Signal::WantsNumbers(..) => None,
             Signal::WorkerDone(number, counts, usage) => {
                 // One that comes late, from a phase that was not waited for, says nothing of the others.
                 let at = self.running.iter().position(|phase| phase.index == number)?;
