@@ -64,10 +64,12 @@ impl Fleet {
         self.0.iter_mut().for_each(|node| node.begin(start));
     }
 
-    /// Gives the node of this process, which has a part of the run, more numbers of the phase with this number. Of a run's own nodes
-    /// each is given what it asks for itself.
+    /// Gives the node of a fleet that has only one more numbers of the phase with this number. Several nodes cannot be given the
+    /// same ones.
     pub(crate) fn lease(&mut self, phase: u32, lease: Lease) {
-        self.0.iter_mut().for_each(|node| node.lease(phase, lease));
+        if let [node] = self.0.as_mut_slice() {
+            node.lease(phase, lease);
+        }
     }
 
     /// Drains or cancels the phase with this number on every node.

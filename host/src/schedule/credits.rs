@@ -244,7 +244,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::plan::{Grace, Law, Limit, Load, Ramp, StopRule, TimeLimit};
+    use crate::{
+        clock::Clock,
+        plan::{Grace, Law, Limit, Load, Ramp, Replay, StopRule, TimeLimit, Users},
+        schedule::{budget::Budget, division::Division, numbers::Leases},
+    };
 
     fn closed() -> Load {
         Load::Closed { sessions: Ramp::constant(1).unwrap() }
@@ -265,7 +269,126 @@ mod tests {
             .collect()
     }
 
+    /// So many nodes, each with so many workers.
+    fn divisions(nodes: u32, workers: u32) -> impl Iterator<Item = Division> {
+        (0..nodes).map(move |node| Division {
+            node,
+            nodes,
+            first_worker: node * workers,
+            workers: nodes * workers,
+        })
+    }
+
+    /// The share of a worker of a node.
+    fn share(division: Division, worker: u32) -> Share {
+        Share { worker: (division.first_worker + worker).into(), workers: division.workers.into() }
+    }
+
+    /// What all workers of so many nodes start of a load with instants, in the order of the numbers.
+    fn started_together(phase: &Phase, nodes: u32, workers: u32, starts: &[RunNs]) -> Vec<Credit> {
+        let credits = divisions(nodes, workers).flat_map(|division| {
+            // Each node has its own.
+            let pool = Arc::new(Pool { starts: starts.into(), ..Pool::default() });
+            let shares = (0..workers).map(move |worker| share(division, worker));
+            shares.flat_map(move |share| Credits::new(phase, Seed::new(42), share, &pool))
+        });
+        let mut started: Vec<Credit> = credits.collect();
+        started.sort_by_key(|credit| credit.number);
+        started
+    }
+
+    /// What all workers of so many nodes start of a closed loop, in the order in which they do. Who comes next is decided by
+    /// `order`, and so is when a node that asks for numbers has its answer.
+    fn started_by_leases(phase: &Phase, nodes: u32, workers: u32, order: u64) -> Vec<u64> {
+        let Load::Closed { sessions } = &phase.load else { panic!("a closed loop") };
+        let mut leases = Leases::of(phase, nodes);
+        let with_first = |division: Division| {
+            let numbers = Numbers::leased(Clock::start(), 0, sessions.clone(), division, Budget::default());
+            numbers.add(leases.first(division.node));
+            Arc::new(Pool::default().with_numbers(numbers))
+        };
+        let pools: Vec<Arc<Pool>> = divisions(nodes, workers).map(with_first).collect();
+        let mut shares: Vec<(usize, Credits)> = Vec::new();
+        for (node, division) in divisions(nodes, workers).enumerate() {
+            for worker in 0..workers {
+                let credits = Credits::new(phase, Seed::new(42), share(division, worker), &pools[node]);
+                shares.push((node, credits));
+            }
+        }
+        let mut turn = order;
+        let mut random = |of: usize| {
+            turn = turn.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (turn >> 33) as usize % of
+        };
+        let (mut started, mut asks) = (Vec::new(), Vec::new());
+        while shares.iter().any(|(_, credits)| !credits.are_given_out()) {
+            if !asks.is_empty() && random(3) == 0 {
+                let at = random(asks.len());
+                let (node, wanted): (usize, u64) = asks.swap_remove(at);
+                pools[node].lease(leases.grant(node.try_into().unwrap(), wanted));
+                leases.end().into_iter().for_each(|end| pools.iter().for_each(|pool| pool.lease(end)));
+            } else {
+                let at = random(shares.len());
+                let (node, credits) = &mut shares[at];
+                started.extend(credits.next().map(|credit| credit.number));
+                asks.extend(credits.wanted().map(|wanted| (*node, wanted)));
+            }
+        }
+        started
+    }
+
+    fn laws() -> impl Strategy<Value = Law> {
+        let gamma = (0.1_f64..9.0).prop_map(|shape| Law::Gamma { smoothness: shape.try_into().unwrap() });
+        prop_oneof![Just(Law::Constant), Just(Law::Poisson), gamma]
+    }
+
     proptest! {
+        /// What several nodes send together is what one would send.
+        #[test]
+        fn nodes_divide_an_open_loop_without_loss(
+            law in laws(), rate in 1.0_f64..200.0, count in 1_u64..200, nodes in 1_u32..5, workers in 1_u32..4
+        ) {
+            let phase = Phase::measured(open(rate, law), requests(count));
+            let alone = started_together(&phase, 1, 1, &[]);
+            prop_assert_eq!(alone.len() as u64, count);
+            prop_assert_eq!(started_together(&phase, nodes, workers, &[]), alone);
+        }
+
+        #[test]
+        fn nodes_divide_users_without_loss(
+            number in 1_u32..20, rate in 0.5_f64..50.0, count in 1_u64..200, nodes in 1_u32..5, workers in 1_u32..4
+        ) {
+            let users = Users { number: number.try_into().unwrap(), rate };
+            let phase = Phase::measured(Load::Users { users, limit: Limit::default() }, requests(count));
+            let alone = started_together(&phase, 1, 1, &[]);
+            prop_assert_eq!(alone.len() as u64, count);
+            prop_assert_eq!(started_together(&phase, nodes, workers, &[]), alone);
+        }
+
+        #[test]
+        fn nodes_divide_a_replay_without_loss(
+            mut starts in prop::collection::vec(0_u64..1_000_000, 1..100), nodes in 1_u32..5, workers in 1_u32..4
+        ) {
+            starts.sort_unstable();
+            let load = Load::Replay { replay: Replay::default(), limit: Limit::default() };
+            let phase = Phase::measured(load, StopRule::of_replay(None, None, None));
+            let alone = started_together(&phase, 1, 1, &starts);
+            prop_assert_eq!(alone.len(), starts.len());
+            prop_assert_eq!(started_together(&phase, nodes, workers, &starts), alone);
+        }
+
+        /// Whoever asks when, and whenever an answer comes: every number is started once and none beyond the count.
+        #[test]
+        fn nodes_divide_a_closed_loop_without_loss(
+            sessions in 1_u32..40, count in 1_u64..500, nodes in 1_u32..5, workers in 1_u32..4, order in any::<u64>()
+        ) {
+            let load = Load::Closed { sessions: Ramp::constant(sessions).unwrap() };
+            let phase = Phase::measured(load, requests(count));
+            let mut started = started_by_leases(&phase, nodes, workers, order);
+            started.sort_unstable();
+            prop_assert_eq!(started, (0..count).collect::<Vec<_>>());
+        }
+
         /// Whoever asks first, every number is given out once and none beyond the count.
         #[test]
         fn a_closed_loop_gives_each_number_once(count in 1u64..500, workers in 1u64..6, order in any::<u64>()) {
