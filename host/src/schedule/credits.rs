@@ -286,13 +286,14 @@ mod tests {
 
     /// What all workers of so many nodes start of a load with instants, in the order of the numbers.
     fn started_together(phase: &Phase, nodes: u32, workers: u32, starts: &[RunNs]) -> Vec<Credit> {
-        let credits = divisions(nodes, workers).flat_map(|division| {
+        let mut started: Vec<Credit> = Vec::new();
+        for division in divisions(nodes, workers) {
             // Each node has its own.
             let pool = Arc::new(Pool { starts: starts.into(), ..Pool::default() });
-            let shares = (0..workers).map(move |worker| share(division, worker));
-            shares.flat_map(move |share| Credits::new(phase, Seed::new(42), share, &pool))
-        });
-        let mut started: Vec<Credit> = credits.collect();
+            for worker in 0..workers {
+                started.extend(Credits::new(phase, Seed::new(42), share(division, worker), &pool));
+            }
+        }
         started.sort_by_key(|credit| credit.number);
         started
     }

@@ -320,8 +320,8 @@ mod tests {
         assert_eq!(numbers.wanted(), Some(4), "a number for each slot");
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_node_asks_for_no_more_than_its_requests() {
+    #[test]
+    fn a_node_asks_for_no_more_than_its_requests() {
         let budget = Budget::of(6);
         let numbers = numbers(4, budget.clone());
         numbers.add(more(0, 4));

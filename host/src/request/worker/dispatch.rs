@@ -181,6 +181,10 @@ impl<S: Sink> Dispatcher<S> {
             control: phase.control.clone(),
             budget: phase.budget.clone(),
         });
+        if phase.credits.are_leased() {
+            // All nodes begin at one instant. The only one begins a closed loop as soon as it hears of it.
+            unless_drained(&mut phase.control, pacer.wait_until(phase.start_ns)).await;
+        }
         loop {
             match self.next_session(&mut phase, &context, &mut ahead, pacer).await {
                 NextSession::Start(ready) => {

@@ -290,6 +290,8 @@ fn a_phase_that_drains_in_the_middle_of_a_burst_ends_it() {
 /// A worker of a node that divides a closed loop of 5 sessions with another one, and what is heard of it.
 struct Divided {
     worker: Worker,
+    /// When the phase begins.
+    start_ns: RunNs,
     pool: Arc<Pool>,
     run: watch::Sender<Control>,
     requests: Receiver<Finished>,
@@ -298,22 +300,23 @@ struct Divided {
 }
 
 impl Divided {
-    /// It has no number yet, and one slot.
+    /// It has no number yet, and one slot. The phase begins in a while.
     fn start(url: &str) -> Self {
         let ((finished, requests), (done, ends), (wanted, wants)) = (channel(), channel(), channel());
         let scripts = (0..5).map(|number| script(&number.to_string(), &["hello"])).collect();
         let equipment = equipment(url, scripts, Heard { finished, wanted, done });
         let division = Division { node: 1, nodes: 2, first_worker: 1, workers: 2 };
         let sessions = Ramp::constant(2).unwrap();
-        let numbers = Numbers::leased(equipment.clock, 0, sessions.clone(), division, Budget::default());
+        let (clock, start_ns) = (equipment.clock, equipment.clock.now() + 100_000_000);
+        let numbers = Numbers::leased(clock, start_ns, sessions.clone(), division, Budget::default());
         let pool = Arc::new(Pool::default().with_numbers(numbers));
         let worker = Worker::start(0, equipment, 0).unwrap();
         let (run, control) = watch::channel(Control::Run);
         let load = Load::Closed { sessions };
         let phase = Phase::measured(load.clone(), StopRule::after_requests(NonZeroU64::new(5).unwrap()));
         let credits = Credits::new(&phase, Seed::new(1), Share { worker: 1, workers: 2 }, &pool);
-        worker.assign(Assignment { credits, ..assignment(load, 5, 0, control) });
-        Self { worker, pool, run, requests, wants, ends }
+        worker.assign(Assignment { credits, ..assignment(load, 5, start_ns, control) });
+        Self { worker, start_ns, pool, run, requests, wants, ends }
     }
 
     /// What became of the sessions that it was given, and of the schedule.
@@ -332,7 +335,9 @@ fn a_node_that_is_given_its_numbers_starts_those_and_asks_for_more() {
     node.pool.lease(Lease { from: 1, to: 2, is_last: false });
     assert!(node.wants.recv_timeout(DEADLINE).unwrap() > 0);
     node.pool.lease(Lease { from: 4, to: 5, is_last: true });
+    let start_ns = node.start_ns;
     let (requests, counts) = node.over();
+    assert!(requests.iter().all(|request| request.exchange.instants.started >= start_ns), "{requests:?}");
     assert_eq!(places(&requests), [(1, "1", 0), (4, "4", 0)], "{requests:?}");
     assert_eq!((counts.sessions, counts.scheduled, counts.dropped), (2, 2, 0));
 }
