@@ -269,10 +269,18 @@ impl Leased {
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::RefCell, time::Duration};
+    use std::{cell::RefCell, sync::Arc, time::Duration};
+
+    use tokio::{
+        sync::mpsc::{UnboundedSender, unbounded_channel},
+        task::JoinSet,
+    };
 
     use super::*;
-    use crate::schedule::pacer::pause;
+    use crate::{
+        plan::{Load, Phase, StopRule},
+        schedule::{numbers::Leases, pacer::pause},
+    };
 
     fn numbers(slots: u32, budget: Budget) -> Numbers {
         let division = Division { node: 0, nodes: 2, first_worker: 0, workers: 2 };
@@ -348,6 +356,68 @@ mod tests {
         let ((), waited) = tokio::join!(answering, waiting);
         assert_eq!(waited, (true, Some(0), false));
         assert_eq!(*asked.borrow(), [2, 2, 2]);
+    }
+
+    /// A session that was started.
+    #[derive(Clone, Copy, Debug)]
+    struct Start {
+        node: u32,
+        number: u64,
+        at_ns: RunNs,
+        waited_ns: RunNs,
+    }
+
+    /// Starts sessions that take 50 ms, one after the other, and says which.
+    async fn slot(node: u32, numbers: Arc<Numbers>, clock: Clock, asks: UnboundedSender<u64>) -> Vec<Start> {
+        let ask = |wanted| asks.send(wanted).unwrap();
+        let mut starts = Vec::new();
+        loop {
+            let free_ns = clock.now();
+            if !numbers.wait(ask).await {
+                return starts;
+            }
+            let Some(number) = numbers.take() else { continue };
+            if let Some(wanted) = numbers.wanted() {
+                ask(wanted);
+            }
+            let at_ns = clock.now();
+            starts.push(Start { node, number, at_ns, waited_ns: at_ns - free_ns });
+            pause(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Two nodes with eight slots each, whose questions are answered after 100 ms, on a paused clock.
+    #[tokio::test(start_paused = true)]
+    async fn no_slot_waits_for_a_slow_answer_before_the_end_and_no_node_has_the_last_work_alone() {
+        let (clock, sessions, count) = (Clock::start(), Ramp::constant(16).unwrap(), 5000_u64);
+        let load = Load::Closed { sessions: sessions.clone() };
+        let phase = Phase::measured(load, StopRule::after_requests(count.try_into().unwrap()));
+        let leases = Arc::new(Mutex::new(Leases::of(&phase, 2)));
+        let mut slots = JoinSet::new();
+        for node in 0..2 {
+            let division = Division { node, nodes: 2, first_worker: node, workers: 2 };
+            let numbers = Arc::new(Numbers::leased(clock, 0, sessions.clone(), division, Budget::default()));
+            numbers.add(leases.lock().unwrap().first(node));
+            let (asks, mut asked) = unbounded_channel();
+            for _ in 0..8 {
+                slots.spawn(slot(node, Arc::clone(&numbers), clock, asks.clone()));
+            }
+            let leases = Arc::clone(&leases);
+            tokio::spawn(async move {
+                while let Some(wanted) = asked.recv().await {
+                    pause(Duration::from_millis(100)).await;
+                    let lease = leases.lock().unwrap().grant(node, wanted);
+                    numbers.add(lease);
+                }
+            });
+        }
+        let starts = slots.join_all().await.concat();
+        assert_eq!(starts.len() as u64, count);
+        let late = starts.iter().find(|start| start.number < count - 500 && start.waited_ns > 0);
+        assert!(late.is_none(), "{late:?}");
+        let last = |node| starts.iter().filter(|start| start.node == node).map(|start| start.at_ns).max();
+        let apart_ns = last(0).unwrap().abs_diff(last(1).unwrap());
+        assert!(apart_ns < NS_PER_S, "{apart_ns}");
     }
 
     /// A worker whose node has no slot now hears of the end as well.
