@@ -250,7 +250,7 @@ impl<S: Sink> Dispatcher<S> {
             if !self.has_number(phase).await {
                 return NextSession::NoMore;
             }
-            let prefill = context.prefill(self.clock());
+            let prefill = phase.credits.unless_over(context.prefill(self.clock()));
             let Some(prefill) = unless_drained(&mut phase.control, prefill).await else {
                 return NextSession::NoMore;
             };
