@@ -20,6 +20,7 @@ use super::{
     fleet::{Link, NodeId},
     messages::{Exposed, NodeCommand, NodeEvent, PhaseStart},
     observer::Observer,
+    part::NodePart,
     sequence::{InOrder, Numbered, Numbering},
     watchdog::{LOOK_EVERY, LOOKS},
 };
@@ -30,10 +31,11 @@ use crate::{
     },
     clock::Clock,
     dataset::Source,
-    plan::Plan,
+    plan::{Phase, Plan},
     plugin::Registry,
     record::NodeJournal,
     request::worker::Control,
+    schedule::numbers::Lease,
 };
 
 /// What a child may need beyond the timeout that it has with its plugin.
@@ -62,6 +64,8 @@ pub(crate) struct ChildNode {
     reception: Reception,
     /// Requests that it has begun, as it counts them; until a thread listens, which has it then.
     begun: Option<SharedCount>,
+    /// Its workers, once they are started.
+    part: Option<NodePart>,
     /// The phase that it was told to begin last.
     phase: Arc<AtomicU32>,
     /// What it said right after an answer.
@@ -116,6 +120,7 @@ impl ChildNode {
             commands: Numbering::default(),
             reception: Reception::Asking(Incoming::new(reading)),
             begun: Some(begun),
+            part: None,
             phase: Arc::default(),
             unread: Vec::new(),
         };
@@ -168,11 +173,17 @@ impl ChildNode {
     }
 
     /// Starts the workers, and listens to them.
-    pub(super) fn start<O: Observer>(&mut self, id: NodeId, observer: O) -> Result<(), NodeError> {
-        match self.ask(&NodeCommand::Start, LOAD_TIMEOUT)? {
+    pub(super) fn start<O: Observer>(
+        &mut self,
+        part: NodePart,
+        id: NodeId,
+        observer: O,
+    ) -> Result<(), NodeError> {
+        match self.ask(&NodeCommand::Start(part.division), LOAD_TIMEOUT)? {
             NodeEvent::Started(started) => started?,
             _ => return Err(self.died()),
         }
+        self.part = Some(part);
         // From here on it says all the time that it is there.
         self.set_timeout(None)?;
         let frames = Arc::new(AtomicU64::new(0));
@@ -274,9 +285,17 @@ impl Link for ChildNode {
         })
     }
 
+    fn active_workers(&self, phase: &Phase) -> usize {
+        self.part.map_or(0, |part| part.active_workers(phase))
+    }
+
     fn begin(&mut self, command: PhaseStart) {
         self.phase.store(command.phase, Ordering::Relaxed);
         self.tell_if_there(&NodeCommand::Phase(command));
+    }
+
+    fn lease(&mut self, phase: u32, lease: Lease) {
+        self.tell_if_there(&NodeCommand::Lease(phase, lease));
     }
 
     fn control(&mut self, phase: u32, control: Control) {
@@ -379,6 +398,7 @@ impl<O: Observer> Listener<'_, O> {
             }
             NodeEvent::Finished(finished) => observer.finished(*finished),
             NodeEvent::AllStarted(phase, started) => observer.all_started(phase, started),
+            NodeEvent::Wants(phase, wanted) => observer.wants_numbers(phase, wanted),
             NodeEvent::Done(phase, counts, usage) => observer.phase_done(phase, counts, usage),
             NodeEvent::Poisoned => observer.poisoned(),
             NodeEvent::Lost(what) => observer.lost(what),
@@ -433,6 +453,7 @@ mod tests {
 
         fn finished(&self, _finished: Finished) {}
         fn all_started(&self, _phase: u32, _started: AllStarted) {}
+        fn wants_numbers(&self, _phase: u32, _wanted: u64) {}
         fn phase_done(&self, _phase: u32, _counts: ScheduleCounts, _usage: WorkerUsage) {}
         fn poisoned(&self) {}
         fn lost(&self, _what: String) {}

@@ -7,6 +7,7 @@ use crate::{
     plan::Phase,
     record::{NodeJournal, NodeLoss},
     request::worker::Control,
+    schedule::numbers::Lease,
 };
 
 /// Which node of a run, from 0.
@@ -17,8 +18,16 @@ pub(super) trait Link: Debug + Send {
     /// Returns what to wait for until all connections are open that are to be open before the load; once.
     fn readiness(&mut self) -> Box<dyn FnOnce() + Send>;
 
+    /// Workers that take part in a phase, each of which says when its part is over. There may be none: a node's part of a closed
+    /// loop is nothing where there are fewer sessions than nodes.
+    fn active_workers(&self, phase: &Phase) -> usize;
+
     /// Begins a phase.
     fn begin(&mut self, start: PhaseStart);
+
+    /// Gives it more numbers of the phase with this number, a closed loop of which it has a part. One that has all of it does
+    /// nothing.
+    fn lease(&mut self, phase: u32, lease: Lease);
 
     /// Drains or cancels the phase with this number, if it has begun.
     fn control(&mut self, phase: u32, control: Control);
@@ -87,9 +96,22 @@ impl Fleet {
         move || waits.into_iter().for_each(|wait| wait())
     }
 
+    /// Workers of all nodes that take part in a phase, each of which says when its part is over.
+    pub(crate) fn active_workers(&self, phase: &Phase) -> usize {
+        self.nodes.iter().map(|node| node.active_workers(phase)).sum()
+    }
+
     /// Begins a phase on every node.
     pub(crate) fn begin(&mut self, start: PhaseStart) {
         self.nodes.iter_mut().for_each(|node| node.begin(start));
+    }
+
+    /// Gives the node of a fleet that has only one more numbers of the phase with this number. Several nodes cannot be given the
+    /// same ones.
+    pub(crate) fn lease(&mut self, phase: u32, lease: Lease) {
+        if let [node] = self.nodes.as_mut_slice() {
+            node.lease(phase, lease);
+        }
     }
 
     /// Drains or cancels the phase with this number on every node.

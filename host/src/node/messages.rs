@@ -24,7 +24,7 @@ use crate::{
         worker::{AllStarted, Control},
         worker_statistics::WorkerUsage,
     },
-    schedule::ScheduleCounts,
+    schedule::{ScheduleCounts, division::Division, numbers::Lease},
     session::Addition,
 };
 
@@ -80,10 +80,12 @@ pub(super) enum NodeCommand {
     },
     /// Wait for the model.
     Probe,
-    /// Start the workers.
-    Start,
+    /// Start the workers, which have this part of the run.
+    Start(Division),
     /// Begin a phase.
     Phase(PhaseStart),
+    /// More numbers of the phase with this number.
+    Lease(u32, Lease),
     /// Drain or cancel the phase with this number.
     Control(u32, Control),
     /// End.
@@ -99,6 +101,9 @@ pub(crate) struct PhaseStart {
     pub(crate) start_ns: RunNs,
     /// Scripts that earlier phases have played.
     pub(crate) first_script: u64,
+    /// The numbers that a node begins with which has a part of a closed loop. A node that has all of it needs none, and none is
+    /// given out in an open loop.
+    pub(crate) lease: Option<Lease>,
 }
 
 /// What a child says.
@@ -122,6 +127,8 @@ pub(super) enum NodeEvent {
     Finished(Box<Finished>),
     /// A worker has started all sessions of its part of the phase with this number.
     AllStarted(u32, AllStarted),
+    /// The node has few numbers of the phase with this number left, and could use so many more.
+    Wants(u32, u64),
     /// A worker has finished its part of the phase with this number.
     Done(u32, ScheduleCounts, WorkerUsage),
     /// The endpoint panicked too often.

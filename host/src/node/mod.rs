@@ -4,7 +4,8 @@
 //! sends the requests. Workers and their endpoint are always in one process: no chunk of a response crosses to another, and
 //! instants are as good there as here. What crosses are finished requests, in batches.
 //!
-//! - [`endpoint`]: an endpoint in its process; [`worker_pool`]: the workers as threads of a process, whichever it is;
+//! - [`endpoint`]: an endpoint in its process; [`worker_pool`]: the workers as threads of a process, whichever it is; [`part`]:
+//!   which of them take part in a phase, and with how many slots;
 //! - [`child`]: a worker pool in a child process, as its parent sees it; [`serve`]: the same, seen from within;
 //! - [`fleet`]: all nodes of a run, and the one way to talk to each;
 //! - [`messages`]: the commands and events between the two, [`sequence`]: their numbers, and [`batch`]: how the dataset is sent to a
@@ -23,6 +24,7 @@ mod fleet;
 pub(crate) mod hopeless;
 mod messages;
 mod observer;
+mod part;
 pub(crate) mod progress;
 mod readiness;
 mod sequence;
@@ -32,14 +34,17 @@ mod worker_pool;
 
 use std::{path::Path, sync::Arc};
 
-use self::{agent::Agents, child::ChildNode, endpoint::endpoint_options, fleet::Link, worker_pool::WorkerPool};
+use self::{
+    agent::Agents, child::ChildNode, endpoint::endpoint_options, fleet::Link, part::NodePart,
+    worker_pool::WorkerPool,
+};
 pub(crate) use self::{
     endpoint::{HostedEndpoint, plan_target},
     error::{Class, NodeError, RemoteError},
     fleet::{Fleet, LostNode, NodeId},
     messages::PhaseStart,
     observer::Observer,
-    worker_pool::{active_workers, phase_seed},
+    worker_pool::phase_seed,
 };
 use crate::{
     clock::Clock,
@@ -48,6 +53,7 @@ use crate::{
     plugin::{Category, Isolation, Key, Registry},
     record::RunHeader,
     request::{target::TargetPlan, worker::Equipment},
+    schedule::division::Division,
 };
 
 /// The one node that a run has.
@@ -139,10 +145,11 @@ impl LoadedEndpoint {
                     source: Arc::clone(work.source),
                     sink: observer.clone(),
                 };
-                Box::new(WorkerPool::start(work.plan, &equipment, hosted)?)
+                Box::new(WorkerPool::start(work.plan, work.division, &equipment, hosted)?)
             }
             Self::Child(mut child) => {
-                child.start(FIRST, observer.clone())?;
+                let part = NodePart { workers: work.plan.workers, division: work.division };
+                child.start(part, FIRST, observer.clone())?;
                 child
             }
         };
@@ -158,7 +165,7 @@ pub(crate) fn load_here(registry: &Arc<Registry>, plan: &Plan) -> Result<HostedE
     HostedEndpoint::load(registry, &plan.target.endpoint_type, endpoint_options(plan))
 }
 
-/// What workers are started with. A child has it already.
+/// What workers are started with. A child has all of it already but their part of the run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Work<'a> {
     /// What decides the run.
@@ -173,4 +180,6 @@ pub(crate) struct Work<'a> {
     pub(crate) header: &'a RunHeader,
     /// The folder of the run.
     pub(crate) dir: &'a Path,
+    /// Their part of the run.
+    pub(crate) division: Division,
 }

@@ -42,7 +42,7 @@ use crate::{
         worker::{AllStarted, Equipment, Sink},
         worker_statistics::WorkerUsage,
     },
-    schedule::ScheduleCounts,
+    schedule::{ScheduleCounts, division::Division},
     seed::Seed,
 };
 
@@ -152,9 +152,9 @@ impl Serving {
                 NodeCommand::Probe => {
                     self.uplink.say(NodeEvent::Probed(self.probe().map_err(|error| RemoteError::of(&error))));
                 }
-                NodeCommand::Start => {
+                NodeCommand::Start(division) => {
                     let uplink = self.uplink.clone();
-                    match self.start() {
+                    match self.start(division) {
                         Ok(mut pool) => {
                             uplink.say(NodeEvent::Started(Ok(())));
                             tell_when_ready(&mut pool, &uplink);
@@ -164,7 +164,10 @@ impl Serving {
                     }
                     return;
                 }
-                NodeCommand::Load { .. } | NodeCommand::Phase(_) | NodeCommand::Control(..) => {}
+                NodeCommand::Load { .. }
+                | NodeCommand::Phase(_)
+                | NodeCommand::Lease(..)
+                | NodeCommand::Control(..) => {}
                 NodeCommand::Dismiss => return,
             }
         }
@@ -204,7 +207,7 @@ impl Serving {
         first.map_or(Ok(()), |first| self.hosted.await_model(&plan, &target, &first, clock))
     }
 
-    fn start(self) -> Result<WorkerPool, NodeError> {
+    fn start(self, division: Division) -> Result<WorkerPool, NodeError> {
         let Equipped { plan, target, clock } = self.equipped()?;
         let Self { uplink, hosted, listed, generated, .. } = self;
         let endpoint = hosted.endpoint().clone();
@@ -219,7 +222,7 @@ impl Serving {
         let source = generated.unwrap_or_else(listed);
         redact::learn(source.secrets());
         let equipment = Equipment { clock, endpoint, target, source, sink: uplink };
-        Ok(WorkerPool::start(&plan, &equipment, hosted)?)
+        Ok(WorkerPool::start(&plan, division, &equipment, hosted)?)
     }
 }
 
@@ -244,6 +247,7 @@ async fn work(mut pool: WorkerPool, mut commands: UnboundedReceiver<NodeCommand>
             biased;
             command = commands.recv() => match command {
                 Some(NodeCommand::Phase(command)) => pool.begin(command),
+                Some(NodeCommand::Lease(phase, lease)) => pool.lease(phase, lease),
                 Some(NodeCommand::Control(phase, control)) => pool.control(phase, control),
                 Some(NodeCommand::Dismiss) | None => break,
                 Some(_) => {}
@@ -324,6 +328,10 @@ impl Sink for Uplink {
         self.say(NodeEvent::AllStarted(phase, started));
     }
 
+    fn wants_numbers(&self, phase: u32, wanted: u64) {
+        self.say(NodeEvent::Wants(phase, wanted));
+    }
+
     fn phase_done(&self, phase: u32, counts: ScheduleCounts, usage: WorkerUsage) {
         self.say(NodeEvent::Done(phase, counts, usage));
     }
@@ -359,7 +367,7 @@ mod tests {
     fn a_command_that_is_missing_is_an_error() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let (mut down, mut numbering) = (FrameWriter::new(ours), Numbering::default());
-        let _missing = numbering.number(NodeCommand::Start);
+        let _missing = numbering.number(NodeCommand::Probe);
         down.write(&numbering.number(NodeCommand::Dismiss)).unwrap();
         let error = serve(theirs, SharedCount::new().unwrap()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);

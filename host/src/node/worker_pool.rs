@@ -7,18 +7,24 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{endpoint::HostedEndpoint, fleet::Link, messages::PhaseStart, watchdog::Watchdog};
+use super::{
+    endpoint::HostedEndpoint, fleet::Link, messages::PhaseStart, part::NodePart, watchdog::Watchdog,
+};
 use crate::{
-    clock::RunNs,
+    clock::{Clock, RunNs},
     dataset::{Markers, Source},
     plan::{CacheBust, Load, Phase, Plan, ReplyPolicy, Users},
     record::NodeJournal,
     request::worker::{Assignment, Control, Equipment, Sink, Worker, WorkerError},
     schedule::{
+        budget::Budget,
         cancellation::Cancellations,
-        credits::{Budget, Credits, Pool, Share},
+        credits::{Credits, Pool, Share},
+        division::Division,
         excerpt::Excerpts,
         gate::Slots,
+        leased::Numbers,
+        numbers::Lease,
     },
     seed::Seed,
     session::PhaseSessions,
@@ -28,6 +34,9 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct WorkerPool {
     workers: Vec<Worker>,
+    /// Their part of the run.
+    part: NodePart,
+    clock: Clock,
     watchdog: Watchdog,
     phases: Vec<Phase>,
     seed: u64,
@@ -39,27 +48,38 @@ pub(crate) struct WorkerPool {
     source: Arc<Source>,
     /// Sessions may have several requests.
     has_dialogues: bool,
-    /// What the workers of each phase are told that has begun.
-    controls: BTreeMap<u32, watch::Sender<Control>>,
-    /// The slots of a phase that hands over, and those of requests that wait for their first token in it.
-    handed_over: Option<(Slots, Option<Slots>)>,
+    /// How the workers of each phase hear of more that has begun.
+    begun: BTreeMap<u32, Begun>,
+    /// What a phase that hands over leaves to the next one.
+    handed_over: Option<HandedOver>,
     /// Goes last.
     hosted: HostedEndpoint,
 }
 
+/// A phase that has begun.
+#[derive(Debug)]
+struct Begun {
+    control: watch::Sender<Control>,
+    pool: Arc<Pool>,
+}
+
 impl WorkerPool {
-    /// Starts the workers.
+    /// Starts the workers, which have this part of the run.
     pub(super) fn start<S: Sink>(
         plan: &Plan,
+        division: Division,
         equipment: &Equipment<S>,
         hosted: HostedEndpoint,
     ) -> Result<Self, WorkerError> {
-        let ahead = connections_ahead(plan);
+        let part = NodePart { workers: plan.workers, division };
+        let ahead = connections_ahead(plan, part);
         let workers =
             (0..).zip(&ahead).map(|(number, ahead)| Worker::start(number, equipment.clone(), *ahead));
         let workers = workers.collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             workers,
+            part,
+            clock: equipment.clock,
             watchdog: Watchdog::default(),
             phases: plan.phases.clone(),
             seed: plan.random_seed,
@@ -68,7 +88,7 @@ impl WorkerPool {
             starts: equipment.source.starts(),
             source: Arc::clone(&equipment.source),
             has_dialogues: equipment.source.has_dialogues(),
-            controls: BTreeMap::new(),
+            begun: BTreeMap::new(),
             handed_over: None,
             hosted,
         })
@@ -86,24 +106,16 @@ impl Link for WorkerPool {
         })
     }
 
+    fn active_workers(&self, phase: &Phase) -> usize {
+        self.part.active_workers(phase)
+    }
+
     fn begin(&mut self, start: PhaseStart) {
         let Some(phase) = self.phases.iter().find(|phase| phase.id == start.phase) else { return };
-        let (control, watching) = watch::channel(Control::Run);
-        self.controls.insert(start.phase, control);
-        let before = self.handed_over.take();
-        let slots = match &before {
-            Some((slots, _)) => {
-                let active = active_workers(phase, self.workers.len());
-                vec![slots.handed_over(phase.load.in_flight()); active]
-            }
-            None => slots(phase, self.workers.len()),
-        };
-        let prefill = match (&before, phase.rules.prefill.clone()) {
-            (Some((_, Some(prefill))), curve @ Some(_)) => Some(prefill.handed_over(curve)),
-            (_, curve) => curve.map(Slots::following),
-        };
-        let first_slots = slots.first().filter(|_| phase.hands_over);
-        self.handed_over = first_slots.map(|slots| (slots.clone(), prefill.clone()));
+        let division = self.part.division;
+        let PhaseSlots { of_workers, prefill, handed_over } =
+            PhaseSlots::of(phase, self.part, self.handed_over.take());
+        self.handed_over = handed_over;
         // A recording is replayed from its beginning, whatever a warm-up has played.
         let first_script = if phase.load.replay().is_some() { 0 } else { start.first_script };
         let seed = phase_seed(self.seed, phase.id);
@@ -114,14 +126,19 @@ impl Link for WorkerPool {
             excerpts,
             replies: self.replies,
         };
-        let pool = Arc::new(Pool::of(&self.starts, &self.source, first_script, excerpts));
-        let workers = slots.len() as u64;
-        let cancellations = Cancellations::of(phase, seed);
         // Of single requests there are as many as sessions, and their number is known without counting.
-        let budget =
-            phase.stop.requests().filter(|_| self.has_dialogues).map_or_else(Budget::default, Budget::of);
-        for (number, (worker, slots)) in self.workers.iter().zip(slots).enumerate() {
-            let share_of_worker = Share { worker: number as u64, workers };
+        let requests = phase.stop.requests().filter(|_| self.has_dialogues);
+        let budget = requests.map_or_else(Budget::default, |requests| Budget::of(division.part(requests)));
+        let numbers = numbers(phase, &start, division, self.clock, &budget);
+        let pool = Pool::of(&self.starts, &self.source, first_script, excerpts).with_numbers(numbers);
+        let pool = Arc::new(pool);
+        let (control, watching) = watch::channel(Control::Run);
+        self.begun.insert(start.phase, Begun { control, pool: Arc::clone(&pool) });
+        let cancellations = Cancellations::of(phase, seed);
+        for (number, (worker, slots)) in
+            (u64::from(division.first_worker)..).zip(self.workers.iter().zip(of_workers))
+        {
+            let share_of_worker = Share { worker: number, workers: division.workers.into() };
             worker.assign(Assignment {
                 phase: start.phase,
                 start_ns: start.start_ns,
@@ -141,9 +158,15 @@ impl Link for WorkerPool {
         }
     }
 
+    fn lease(&mut self, phase: u32, lease: Lease) {
+        if let Some(phase) = self.begun.get(&phase) {
+            phase.pool.lease(lease);
+        }
+    }
+
     fn control(&mut self, phase: u32, control: Control) {
-        if let Some(workers) = self.controls.get(&phase) {
-            workers.send_replace(control);
+        if let Some(phase) = self.begun.get(&phase) {
+            phase.control.send_replace(control);
         }
     }
 
@@ -162,63 +185,56 @@ impl Link for WorkerPool {
     }
 }
 
+/// The slots of a phase that hands over, and those of requests that wait for their first token in it.
+type HandedOver = (Slots, Option<Slots>);
+
+/// The slots of a phase.
+struct PhaseSlots {
+    /// Of each worker that takes part.
+    of_workers: Vec<Slots>,
+    /// Of requests that wait for their first token, where these are limited.
+    prefill: Option<Slots>,
+    /// What the next phase takes over, if it does.
+    handed_over: Option<HandedOver>,
+}
+
+impl PhaseSlots {
+    /// Those of a node in a phase, which goes on with what the phase before has handed over.
+    fn of(phase: &Phase, part: NodePart, before: Option<HandedOver>) -> Self {
+        let (slots, prefill) = before.unzip();
+        let taken_over = slots.map(|slots| slots.handed_over(phase.load.in_flight(), part.division));
+        let of_workers = match &taken_over {
+            Some(slots) => vec![slots.clone(); part.active_workers(phase)],
+            None => part.slots(phase),
+        };
+        let prefill = match (prefill.flatten(), phase.rules.prefill.clone()) {
+            (Some(prefill), curve @ Some(_)) => Some(prefill.handed_over(curve, part.division)),
+            (_, curve) => curve.map(|curve| Slots::following(curve, part.division)),
+        };
+        // A node without a slot in this phase may still have requests of the one before.
+        let slots = taken_over.or_else(|| of_workers.first().cloned()).filter(|_| phase.hands_over);
+        Self { of_workers, handed_over: slots.map(|slots| (slots, prefill.clone())), prefill }
+    }
+}
+
+/// The numbers of a phase: the only node counts them, and one that has a part of a closed loop is given them.
+fn numbers(phase: &Phase, start: &PhaseStart, division: Division, clock: Clock, budget: &Budget) -> Numbers {
+    let Load::Closed { sessions } = &phase.load else { return Numbers::default() };
+    if division.is_whole() {
+        return Numbers::default();
+    }
+    let numbers = Numbers::leased(clock, start.start_ns, sessions.clone(), division, budget.clone());
+    start.lease.into_iter().for_each(|lease| numbers.add(lease));
+    numbers
+}
+
 /// Connections that each worker opens before the first phase.
-fn connections_ahead(plan: &Plan) -> Vec<usize> {
+fn connections_ahead(plan: &Plan, part: NodePart) -> Vec<usize> {
     let most = plan.phases.iter().filter_map(|phase| phase.load.most_in_flight()).max();
-    let all = most.filter(|_| plan.target.preconnect).map_or(0, whole);
-    (0..plan.workers).map(|worker| share(all, worker, plan.workers)).collect()
+    part.connections(most.filter(|_| plan.target.preconnect).unwrap_or(0))
 }
 
 /// The random streams of a phase are its own: a warm-up must not play the schedule of what it warms up for.
 pub(crate) fn phase_seed(root: u64, id: u32) -> Seed {
     Seed::new(root).child(&format!("phase.{id}"))
-}
-
-/// The slots of each worker that takes part in a phase. In a closed loop everyone has a share; with fewer slots than
-/// workers, some have nothing to do. In an open loop, where requests are dealt out beforehand, all share one limit: a
-/// request must not wait in one worker for a slot that is free in another. So they do in a closed loop whose width changes:
-/// a worker whose share were none for a while could not tell when the phase is over. And so they do where the next phase takes
-/// the slots over.
-fn slots(phase: &Phase, workers: usize) -> Vec<Slots> {
-    match &phase.load {
-        Load::Closed { sessions } => match sessions.as_constant().map(whole).filter(|_| !phase.hands_over) {
-            Some(all) => {
-                let active = all.clamp(1, workers);
-                (0..active).map(|worker| Slots::fixed(share(all, worker, active))).collect()
-            }
-            None => vec![Slots::following(sessions.clone()); whole(sessions.most()).clamp(1, workers)],
-        },
-        Load::Open { limit, .. } | Load::Replay { limit, .. } | Load::Users { limit, .. } => {
-            let slots = limit.in_flight().map_or_else(|| Slots::fixed(usize::MAX), Slots::following);
-            vec![slots; workers]
-        }
-    }
-}
-
-fn whole(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
-}
-
-/// Slots of one worker: as even as it goes, the first ones taking what is left over.
-fn share(slots: usize, worker: usize, workers: usize) -> usize {
-    slots / workers + usize::from(worker < slots % workers)
-}
-
-/// The workers that take part in a phase: in a closed loop with fewer slots than workers, some have nothing to do.
-pub(crate) fn active_workers(phase: &Phase, workers: usize) -> usize {
-    slots(phase, workers).len()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn slots_are_shared_without_loss() {
-        for (slots, workers) in [(1, 1), (7, 3), (8, 3), (3, 3), (1000, 7)] {
-            let shares: Vec<usize> = (0..workers).map(|worker| share(slots, worker, workers)).collect();
-            assert_eq!(shares.iter().sum::<usize>(), slots);
-            assert!(shares.iter().max().unwrap() - shares.iter().min().unwrap() <= 1);
-        }
-    }
 }

@@ -36,6 +36,8 @@ use crate::{
 pub(super) enum Signal {
     /// A worker has started all sessions of its part of the phase with this number.
     AllStarted(u32, AllStarted),
+    /// A node has few numbers of the phase with this number left, and could use so many more.
+    WantsNumbers(u32, u64),
     /// A worker has finished its part of the phase with this number.
     WorkerDone(u32, ScheduleCounts, Box<WorkerUsage>),
     /// What was done before or after a phase is over.
@@ -199,6 +201,10 @@ impl worker::Sink for Channels {
 
     fn all_started(&self, phase: u32, started: AllStarted) {
         self.signal(Signal::AllStarted(phase, started));
+    }
+
+    fn wants_numbers(&self, phase: u32, wanted: u64) {
+        self.signal(Signal::WantsNumbers(phase, wanted));
     }
 
     fn phase_done(&self, phase: u32, counts: ScheduleCounts, usage: WorkerUsage) {

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     clock::{RunNs, as_ns},
     node::{
-        Fleet, LoadedEndpoint, LostNode, NodeError, PhaseStart, Work, active_workers,
+        Fleet, LoadedEndpoint, LostNode, NodeError, PhaseStart, Work,
         hopeless::{Failures, Verdict},
     },
     plugin::Registry,
@@ -41,7 +41,7 @@ use crate::{
         worker::{AllStarted, Control},
         worker_statistics::WorkerUsage,
     },
-    schedule::ScheduleCounts,
+    schedule::{ScheduleCounts, division::Division},
     service::{
         bus::Bus,
         supervisor::{ServiceContext, ServiceEnd, Supervisor},
@@ -127,6 +127,7 @@ async fn conduct_in_loop(
         clock: run.clock,
         target: &run.target,
         source: &run.source,
+        division: Division::whole(u32::try_from(run.plan.workers).unwrap_or(u32::MAX)),
         header: &run.header,
         dir: &run.dir,
     };
@@ -386,7 +387,7 @@ impl Conductor<'_> {
             kind: phase.role.kind(),
             at_ns: start_ns,
         });
-        let workers = active_workers(phase, self.run.plan.workers);
+        let workers = self.fleet.active_workers(phase);
         let ends = phase.stop.duration().map(|duration| start_ns.saturating_add(as_ns(duration)));
         let timer = ends.map(|at| (at, Event::DurationOver(index)));
         self.running.push(RunningPhase::begin(number, start_ns, workers, timer));
@@ -395,7 +396,7 @@ impl Conductor<'_> {
         let at = PhaseAt { index: number, start_ns, is_over: false };
         let sources = sources(self.run, &self.live, &self.channels, &self.bus);
         self.teller.begin(&sources, at, self.observer);
-        self.fleet.begin(PhaseStart { phase: number, start_ns, first_script: self.played });
+        self.fleet.begin(PhaseStart { phase: number, start_ns, first_script: self.played, lease: None });
     }
 
     fn tell(&mut self, phase: usize, control: Control) {
@@ -443,6 +444,8 @@ impl Conductor<'_> {
     fn on_signal(&mut self, signal: Signal) -> Option<Event> {
         match signal {
             Signal::AllStarted(number, started) => self.all_started(number, started),
+            // The only node counts, and asks nobody.
+            Signal::WantsNumbers(..) => None,
             Signal::WorkerDone(number, counts, usage) => {
                 // One that comes late, from a phase that was not waited for, says nothing of the others.
                 let at = self.running.iter().position(|phase| phase.index == number)?;

@@ -3,16 +3,16 @@
 //! In an open loop the share is fixed: of the global schedule, worker `w` of `W` takes every `W`-th request. In a
 //! closed loop it cannot be, because nobody knows whose requests end first; there workers take numbers from a common
 //! counter, one for each free slot. A number taken ahead of its slot would wait in one worker while another is idle.
+//! Where several nodes divide a closed loop, each takes them from what it was given ([`super::leased`]).
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
 use super::{
     Credit,
     arrival::{Arrivals, Numbered},
     excerpt::Excerpts,
+    leased::Numbers,
+    numbers::Lease,
     users::UserStarts,
 };
 use crate::{clock::RunNs, dataset, plan::Phase, seed::Seed};
@@ -20,8 +20,8 @@ use crate::{clock::RunNs, dataset, plan::Phase, seed::Seed};
 /// What the workers of one phase share.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
-    /// Numbers that a closed loop has given out.
-    taken: AtomicU64,
+    /// Numbers of a closed loop.
+    numbers: Numbers,
     /// When the sessions of a replay start, by number, in nanoseconds since the phase's start.
     starts: Arc<[RunNs]>,
     /// The scripts of the run, and the position of the phase's first one.
@@ -39,7 +39,17 @@ impl Pool {
         excerpts: Excerpts,
     ) -> Self {
         let scripts = Some((Arc::clone(scripts), first));
-        Self { taken: AtomicU64::new(0), starts: Arc::clone(starts), scripts, excerpts }
+        Self { numbers: Numbers::default(), starts: Arc::clone(starts), scripts, excerpts }
+    }
+
+    /// The same with the numbers of a node that has a part of a closed loop.
+    pub(crate) fn with_numbers(self, numbers: Numbers) -> Self {
+        Self { numbers, ..self }
+    }
+
+    /// Numbers that the node is given.
+    pub(crate) fn lease(&self, lease: Lease) {
+        self.numbers.add(lease);
     }
 
     /// Turns that the session with this number plays.
@@ -50,30 +60,7 @@ impl Pool {
     }
 }
 
-/// Requests that may still be sent in a phase, common to its workers: of sessions of several steps, nobody knows beforehand
-/// how many requests they come to.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Budget(Option<Arc<AtomicU64>>);
-
-impl Budget {
-    /// So many requests.
-    pub(crate) fn of(requests: u64) -> Self {
-        Self(Some(Arc::new(AtomicU64::new(requests))))
-    }
-
-    /// Takes one request, if one is left; without a number there always is.
-    pub(crate) fn take(&self) -> bool {
-        let Some(left) = &self.0 else { return true };
-        left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
-    }
-
-    /// Whether none is left.
-    pub(crate) fn is_spent(&self) -> bool {
-        self.0.as_ref().is_some_and(|left| left.load(Ordering::Relaxed) == 0)
-    }
-}
-
-/// What a worker knows about its share among the others.
+/// What a worker knows about its share among the others, of all nodes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Share {
     /// Its number, from 0.
@@ -142,10 +129,43 @@ impl Credits {
     /// Whether a closed loop has given out all of its numbers. Of an open one it is not known before it is asked.
     pub(crate) fn are_given_out(&self) -> bool {
         match &self.source {
-            Source::Closed(pool) => {
-                self.limit.is_some_and(|limit| pool.taken.load(Ordering::Relaxed) >= limit)
-            }
+            Source::Closed(pool) => pool.numbers.are_given_out(self.limit),
             Source::Open { .. } | Source::Users { .. } | Source::Replay { .. } => false,
+        }
+    }
+
+    /// The numbers, where they are given to the node, which may have none now and get more.
+    fn leased(&self) -> Option<&Numbers> {
+        match &self.source {
+            Source::Closed(pool) => Some(&pool.numbers).filter(|numbers| numbers.are_leased()),
+            Source::Open { .. } | Source::Users { .. } | Source::Replay { .. } => None,
+        }
+    }
+
+    /// Whether there may be none now, and more later.
+    pub(crate) fn are_leased(&self) -> bool {
+        self.leased().is_some()
+    }
+
+    /// How many more numbers the node could use, when it has few left of what it was given. It is said once until they come.
+    pub(crate) fn wanted(&self) -> Option<u64> {
+        self.leased()?.wanted()
+    }
+
+    /// Waits until the node has a number, where it is given them, and says whether there is one; of others that is not asked
+    /// here. Another worker may take it first. Where more are needed, `ask` is called with how many.
+    pub(crate) async fn wait(&self, ask: impl Fn(u64)) -> bool {
+        match self.leased() {
+            Some(numbers) => numbers.wait(ask).await,
+            None => true,
+        }
+    }
+
+    /// What `waiting` gives, or nothing as soon as the node has started all that it was given and gets no more.
+    pub(crate) async fn unless_over<T>(&self, waiting: impl Future<Output = Option<T>>) -> Option<T> {
+        match self.leased() {
+            Some(numbers) => numbers.unless_over(waiting).await,
+            None => waiting.await,
         }
     }
 
@@ -169,7 +189,7 @@ impl Credits {
         };
         match &mut self.source {
             Source::Closed(pool) => {
-                let number = pool.taken.fetch_add(1, Ordering::Relaxed);
+                let number = pool.numbers.take()?;
                 within(number).then_some(Credit { number, due_ns: None })
             }
             Source::Open { arrivals, until_ns } => loop {
@@ -224,7 +244,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::plan::{Grace, Law, Limit, Load, Ramp, StopRule, TimeLimit};
+    use crate::{
+        clock::Clock,
+        plan::{Grace, Law, Limit, Load, Ramp, Replay, StopRule, TimeLimit, Users},
+        schedule::{budget::Budget, division::Division, numbers::Leases},
+    };
 
     fn closed() -> Load {
         Load::Closed { sessions: Ramp::constant(1).unwrap() }
@@ -245,7 +269,127 @@ mod tests {
             .collect()
     }
 
+    /// So many nodes, each with so many workers.
+    fn divisions(nodes: u32, workers: u32) -> impl Iterator<Item = Division> {
+        (0..nodes).map(move |node| Division {
+            node,
+            nodes,
+            first_worker: node * workers,
+            workers: nodes * workers,
+        })
+    }
+
+    /// The share of a worker of a node.
+    fn share(division: Division, worker: u32) -> Share {
+        Share { worker: (division.first_worker + worker).into(), workers: division.workers.into() }
+    }
+
+    /// What all workers of so many nodes start of a load with instants, in the order of the numbers.
+    fn started_together(phase: &Phase, nodes: u32, workers: u32, starts: &[RunNs]) -> Vec<Credit> {
+        let mut started: Vec<Credit> = Vec::new();
+        for division in divisions(nodes, workers) {
+            // Each node has its own.
+            let pool = Arc::new(Pool { starts: starts.into(), ..Pool::default() });
+            for worker in 0..workers {
+                started.extend(Credits::new(phase, Seed::new(42), share(division, worker), &pool));
+            }
+        }
+        started.sort_by_key(|credit| credit.number);
+        started
+    }
+
+    /// What all workers of so many nodes start of a closed loop, in the order in which they do. Who comes next is decided by
+    /// `order`, and so is when a node that asks for numbers has its answer.
+    fn started_by_leases(phase: &Phase, nodes: u32, workers: u32, order: u64) -> Vec<u64> {
+        let Load::Closed { sessions } = &phase.load else { panic!("a closed loop") };
+        let mut leases = Leases::of(phase, nodes);
+        let with_first = |division: Division| {
+            let numbers = Numbers::leased(Clock::start(), 0, sessions.clone(), division, Budget::default());
+            numbers.add(leases.first(division.node));
+            Arc::new(Pool::default().with_numbers(numbers))
+        };
+        let pools: Vec<Arc<Pool>> = divisions(nodes, workers).map(with_first).collect();
+        let mut shares: Vec<(usize, Credits)> = Vec::new();
+        for (node, division) in divisions(nodes, workers).enumerate() {
+            for worker in 0..workers {
+                let credits = Credits::new(phase, Seed::new(42), share(division, worker), &pools[node]);
+                shares.push((node, credits));
+            }
+        }
+        let mut turn = order;
+        let mut random = |of: usize| {
+            turn = turn.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (turn >> 33) as usize % of
+        };
+        let (mut started, mut asks) = (Vec::new(), Vec::new());
+        while shares.iter().any(|(_, credits)| !credits.are_given_out()) {
+            if !asks.is_empty() && random(3) == 0 {
+                let at = random(asks.len());
+                let (node, wanted): (usize, u64) = asks.swap_remove(at);
+                pools[node].lease(leases.grant(node.try_into().unwrap(), wanted));
+                leases.end().into_iter().for_each(|end| pools.iter().for_each(|pool| pool.lease(end)));
+            } else {
+                let at = random(shares.len());
+                let (node, credits) = &mut shares[at];
+                started.extend(credits.next().map(|credit| credit.number));
+                asks.extend(credits.wanted().map(|wanted| (*node, wanted)));
+            }
+        }
+        started
+    }
+
+    fn laws() -> impl Strategy<Value = Law> {
+        let gamma = (0.1_f64..9.0).prop_map(|shape| Law::Gamma { smoothness: shape.try_into().unwrap() });
+        prop_oneof![Just(Law::Constant), Just(Law::Poisson), gamma]
+    }
+
     proptest! {
+        /// What several nodes send together is what one would send.
+        #[test]
+        fn nodes_divide_an_open_loop_without_loss(
+            law in laws(), rate in 1.0_f64..200.0, count in 1_u64..200, nodes in 1_u32..5, workers in 1_u32..4
+        ) {
+            let phase = Phase::measured(open(rate, law), requests(count));
+            let alone = started_together(&phase, 1, 1, &[]);
+            prop_assert_eq!(alone.len() as u64, count);
+            prop_assert_eq!(started_together(&phase, nodes, workers, &[]), alone);
+        }
+
+        #[test]
+        fn nodes_divide_users_without_loss(
+            number in 1_u32..20, rate in 0.5_f64..50.0, count in 1_u64..200, nodes in 1_u32..5, workers in 1_u32..4
+        ) {
+            let users = Users { number: number.try_into().unwrap(), rate };
+            let phase = Phase::measured(Load::Users { users, limit: Limit::default() }, requests(count));
+            let alone = started_together(&phase, 1, 1, &[]);
+            prop_assert_eq!(alone.len() as u64, count);
+            prop_assert_eq!(started_together(&phase, nodes, workers, &[]), alone);
+        }
+
+        #[test]
+        fn nodes_divide_a_replay_without_loss(
+            mut starts in prop::collection::vec(0_u64..1_000_000, 1..100), nodes in 1_u32..5, workers in 1_u32..4
+        ) {
+            starts.sort_unstable();
+            let load = Load::Replay { replay: Replay::default(), limit: Limit::default() };
+            let phase = Phase::measured(load, StopRule::of_replay(None, None, None));
+            let alone = started_together(&phase, 1, 1, &starts);
+            prop_assert_eq!(alone.len(), starts.len());
+            prop_assert_eq!(started_together(&phase, nodes, workers, &starts), alone);
+        }
+
+        /// Whoever asks when, and whenever an answer comes: every number is started once and none beyond the count.
+        #[test]
+        fn nodes_divide_a_closed_loop_without_loss(
+            sessions in 1_u32..40, count in 1_u64..500, nodes in 1_u32..5, workers in 1_u32..4, order in any::<u64>()
+        ) {
+            let load = Load::Closed { sessions: Ramp::constant(sessions).unwrap() };
+            let phase = Phase::measured(load, requests(count));
+            let mut started = started_by_leases(&phase, nodes, workers, order);
+            started.sort_unstable();
+            prop_assert_eq!(started, (0..count).collect::<Vec<_>>());
+        }
+
         /// Whoever asks first, every number is given out once and none beyond the count.
         #[test]
         fn a_closed_loop_gives_each_number_once(count in 1u64..500, workers in 1u64..6, order in any::<u64>()) {

@@ -10,7 +10,10 @@ use std::sync::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::pacer;
+use super::{
+    division::{CurvePart, Division},
+    pacer,
+};
 use crate::{
     clock::{Clock, RunNs},
     plan::Ramp,
@@ -104,7 +107,8 @@ impl Gate {
 #[derive(Clone, Debug)]
 pub(crate) struct Slots {
     gate: Arc<Gate>,
-    curve: Option<Arc<Ramp<u32>>>,
+    /// The node's part of the curve.
+    curve: Option<Arc<CurvePart>>,
     /// As which owner of the gate its phase says how wide it is.
     owner: u32,
 }
@@ -115,18 +119,19 @@ impl Slots {
         Self { gate: Arc::new(Gate::new(size)), curve: None, owner: 0 }
     }
 
-    /// As many as a curve says.
-    pub(crate) fn following(curve: Ramp<u32>) -> Self {
-        let changes = curve.as_constant().is_none();
-        let gate = Arc::new(Gate::new(whole(curve.at(0.0))));
-        Self { gate, curve: changes.then(|| Arc::new(curve)), owner: 0 }
+    /// As many as a node's part of what a curve says.
+    pub(crate) fn following(curve: Ramp<u32>, division: Division) -> Self {
+        let part = CurvePart::of(curve, division);
+        let gate = Arc::new(Gate::new(whole(part.at(0.0))));
+        Self { gate, curve: changing(part), owner: 0 }
     }
 
-    /// The same slots in the next phase, as many as its curve says, or as many as are wanted: what is still in flight has its own.
-    pub(crate) fn handed_over(&self, curve: Option<Ramp<u32>>) -> Self {
-        let owner = self.gate.take_over(curve.as_ref().map_or(usize::MAX, |curve| whole(curve.at(0.0))));
-        let curve = curve.filter(|curve| curve.as_constant().is_none());
-        Self { gate: Arc::clone(&self.gate), curve: curve.map(Arc::new), owner }
+    /// The same slots in the next phase, as many as the node's part of what its curve says, or as many as are wanted: what is still
+    /// in flight has its own.
+    pub(crate) fn handed_over(&self, curve: Option<Ramp<u32>>, division: Division) -> Self {
+        let part = curve.map(|curve| CurvePart::of(curve, division));
+        let owner = self.gate.take_over(part.as_ref().map_or(usize::MAX, |part| whole(part.at(0.0))));
+        Self { gate: Arc::clone(&self.gate), curve: part.and_then(changing), owner }
     }
 
     /// Waits for a slot in a phase that began at `start_ns`. Whoever waits sees to it that the gate follows its curve.
@@ -157,8 +162,13 @@ fn ns(seconds: f64) -> RunNs {
     (seconds * NS_PER_S).ceil() as RunNs
 }
 
-fn whole(level: u32) -> usize {
+fn whole(level: u64) -> usize {
     usize::try_from(level).unwrap_or(usize::MAX)
+}
+
+/// A curve that has to be followed.
+fn changing(part: CurvePart) -> Option<Arc<CurvePart>> {
+    (!part.is_constant()).then(|| Arc::new(part))
 }
 
 impl Drop for Slot {
@@ -178,6 +188,9 @@ mod tests {
 
     use super::*;
 
+    /// The only node.
+    const WHOLE: Division = Division { node: 0, nodes: 1, first_worker: 0, workers: 1 };
+
     /// A slot, if there is one now.
     fn enter(gate: &Arc<Gate>) -> Option<Slot> {
         if gate.is_full() {
@@ -190,7 +203,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn slots_follow_their_curve_while_somebody_waits() {
         let clock = Clock::start();
-        let slots = Slots::following(Ramp::steps(vec![(0.0, 1), (5.0, 3), (9.0, 1)]).unwrap());
+        let slots = Slots::following(Ramp::steps(vec![(0.0, 1), (5.0, 3), (9.0, 1)]).unwrap(), WHOLE);
         let mut taken = Vec::new();
         for _ in 0..3 {
             taken.push((slots.enter(clock, 0).await.unwrap(), clock.now() / 1_000_000_000));
@@ -211,6 +224,22 @@ mod tests {
         assert!(waiting.await.is_some());
     }
 
+    /// Of a curve that goes from 1 to 4 slots, the second of three nodes has one as soon as there are two.
+    #[tokio::test(start_paused = true)]
+    async fn a_node_has_its_part_of_the_slots() {
+        let (clock, second) = (Clock::start(), Division { node: 1, nodes: 3, first_worker: 1, workers: 3 });
+        let slots = Slots::following(Ramp::linear(1, 4, 6.0).unwrap(), second);
+        assert!(slots.is_full());
+        let first = slots.enter(clock, 0).await;
+        assert_eq!(clock.now() / 1_000_000_000, 2);
+        let more = slots.enter(clock, 0);
+        assert!(tokio::time::timeout(std::time::Duration::from_secs(60), more).await.is_err());
+        let next = slots.handed_over(Some(Ramp::constant(5).unwrap()), second);
+        let of_five = next.enter(clock, 0).await;
+        assert!(next.is_full(), "two of five, of which one is taken");
+        drop((first, of_five));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn what_is_in_flight_has_its_slots_in_the_next_phase() {
         let clock = Clock::start();
@@ -222,12 +251,12 @@ mod tests {
         };
         let before = Slots::fixed(usize::MAX);
         let mut in_flight = vec![before.enter(clock, 0).await, before.enter(clock, 0).await];
-        let next = before.handed_over(Some(Ramp::constant(3).unwrap()));
+        let next = before.handed_over(Some(Ramp::constant(3).unwrap()), WHOLE);
         let third = within_a_second(&next).await;
         assert!(third.is_some() && within_a_second(&next).await.is_none());
         in_flight.pop();
         assert!(within_a_second(&next).await.is_some());
-        let wide = next.handed_over(None);
+        let wide = next.handed_over(None, WHOLE);
         assert!(within_a_second(&wide).await.is_some() && !wide.is_full());
     }
 
@@ -235,9 +264,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_curve_of_an_earlier_phase_does_not_narrow_the_next_one() {
         let clock = Clock::start();
-        let before = Slots::following(Ramp::steps(vec![(0.0, 1), (5.0, 2)]).unwrap());
+        let before = Slots::following(Ramp::steps(vec![(0.0, 1), (5.0, 2)]).unwrap(), WHOLE);
         let first = before.enter(clock, 0).await;
-        let next = before.handed_over(Some(Ramp::constant(3).unwrap()));
+        let next = before.handed_over(Some(Ramp::constant(3).unwrap()), WHOLE);
         let second = before.enter(clock, 0).await;
         assert!(!next.is_full());
         let third = next.enter(clock, 0).await;

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     nats::{Bus, Outgoing, Subscription},
-    node::{fleet::Link, messages::PhaseStart, worker_pool},
+    node::{fleet::Link, messages::PhaseStart, part::NodePart},
     plan::Phase,
     record::{NodeFacts, NodeJournal, NodeLoss, write_agent},
     request::worker::Control,
@@ -168,7 +168,7 @@ impl Link for AgentNode {
 
     fn active_workers(&self, phase: &Phase) -> usize {
         let workers = usize::try_from(self.presence.workers).unwrap_or(usize::MAX);
-        worker_pool::active_workers(phase, workers, self.division)
+        NodePart { workers, division: self.division }.active_workers(phase)
     }
 
     fn look(&mut self) -> Option<String> {

@@ -181,6 +181,10 @@ impl<S: Sink> Dispatcher<S> {
             control: phase.control.clone(),
             budget: phase.budget.clone(),
         });
+        if phase.credits.are_leased() {
+            // All nodes begin at one instant. The only one begins a closed loop as soon as it hears of it.
+            unless_drained(&mut phase.control, pacer.wait_until(phase.start_ns)).await;
+        }
         loop {
             match self.next_session(&mut phase, &context, &mut ahead, pacer).await {
                 NextSession::Start(ready) => {
@@ -214,8 +218,8 @@ impl<S: Sink> Dispatcher<S> {
         Started { counts, in_flight, by_time: phase.credits.are_over_by_time() }
     }
 
-    /// In a closed loop the slot comes first: whoever has one takes the next number. In an open loop the number comes
-    /// first, its request is formatted ahead, and then waits for its time and a slot.
+    /// In a closed loop the slot comes first: whoever has one takes the next number, and waits for one where the node has to be
+    /// given more. In an open loop the number comes first, its request is formatted ahead, and then waits for its time and a slot.
     async fn next_session(
         &self,
         phase: &mut Assignment,
@@ -239,13 +243,27 @@ impl<S: Sink> Dispatcher<S> {
         if phase.is_given_out() {
             return NextSession::NoMore;
         }
-        let slot = phase.slots.enter(self.clock(), phase.start_ns);
+        let slot = phase.credits.unless_over(phase.slots.enter(self.clock(), phase.start_ns));
         let Some(slot) = unless_drained(&mut phase.control, slot).await else { return NextSession::NoMore };
-        let prefill = context.prefill(self.clock());
-        let Some(prefill) = unless_drained(&mut phase.control, prefill).await else {
-            return NextSession::NoMore;
+        let (prefill, credit) = loop {
+            // It comes before the prefill slot, which others could use meanwhile.
+            if !self.has_number(phase).await {
+                return NextSession::NoMore;
+            }
+            let prefill = phase.credits.unless_over(context.prefill(self.clock()));
+            let Some(prefill) = unless_drained(&mut phase.control, prefill).await else {
+                return NextSession::NoMore;
+            };
+            match phase.next_credit() {
+                Some(credit) => break (prefill, credit),
+                // Another worker has taken the number, and there may be more.
+                None if phase.credits.are_leased() && !phase.is_given_out() => {}
+                None => return NextSession::NoMore,
+            }
         };
-        let Some(credit) = phase.next_credit() else { return NextSession::NoMore };
+        if let Some(wanted) = phase.credits.wanted() {
+            self.player.sink.wants_numbers(phase.phase, wanted);
+        }
         self.player.sink.begun(phase.phase);
         let mut session = phase.sessions.session(&self.source, credit.number);
         let turn = session.first();
@@ -260,6 +278,16 @@ impl<S: Sink> Dispatcher<S> {
         finished.exchange.instants.started = now;
         let first = Box::new(ReadyRequest { turn, prepared, finished });
         NextSession::Start(ReadySession { session, first, slot, rest: Some(BACK_OFF) })
+    }
+
+    /// Waits until there is a number, and says whether there is one. Only a node that is given its numbers may have none now.
+    async fn has_number(&self, phase: &mut Assignment) -> bool {
+        if !phase.credits.are_leased() {
+            return true;
+        }
+        let number = phase.phase;
+        let there = phase.credits.wait(|wanted| self.player.sink.wants_numbers(number, wanted));
+        unless_drained(&mut phase.control, there).await
     }
 
     async fn next_open(

@@ -10,12 +10,7 @@ use crate::{
     dataset::Source,
     plan::OverflowPolicy,
     request::{endpoint::Endpoint, target::TargetPlan},
-    schedule::{
-        Credit,
-        cancellation::Cancellations,
-        credits::{Budget, Credits},
-        gate::Slots,
-    },
+    schedule::{Credit, budget::Budget, cancellation::Cancellations, credits::Credits, gate::Slots},
     session::PhaseSessions,
 };
 

@@ -25,8 +25,8 @@ use crate::{
         wire::Wire,
     },
     schedule::{
+        budget::Budget,
         cancellation::Cancellations,
-        credits::Budget,
         gate::{Slot, Slots},
         pacer::{alarm, pause},
     },

@@ -25,6 +25,9 @@ pub(crate) trait Sink: Clone + Send + Sync + 'static {
     /// All sessions of this worker's part of the phase with this number are started. It is said of a phase that hands over, before
     /// its end.
     fn all_started(&self, phase: u32, started: AllStarted);
+    /// The node has few numbers left of the phase, which is a closed loop that several nodes divide, and could use so many more. It
+    /// is said once until it is given some.
+    fn wants_numbers(&self, phase: u32, wanted: u64);
     /// This worker's part of the phase with this number is over.
     fn phase_done(&self, phase: u32, counts: ScheduleCounts, usage: WorkerUsage);
     /// The endpoint panicked too often.

@@ -28,8 +28,12 @@ use crate::{
     },
     schedule::{
         ScheduleCounts,
-        credits::{Budget, Credits, Pool, Share},
+        budget::Budget,
+        credits::{Credits, Pool, Share},
+        division::Division,
         gate::Slots,
+        leased::Numbers,
+        numbers::Lease,
     },
     seed::Seed,
     session::PhaseSessions,
@@ -77,6 +81,7 @@ impl Parser for Plain {
 #[derive(Clone, Debug)]
 struct Heard {
     finished: Sender<Finished>,
+    wanted: Sender<u64>,
     done: Sender<(u32, ScheduleCounts)>,
 }
 
@@ -88,6 +93,12 @@ impl Sink for Heard {
     }
 
     fn all_started(&self, _phase: u32, _started: AllStarted) {}
+
+    fn wants_numbers(&self, phase: u32, wanted: u64) {
+        assert_eq!(phase, PHASE);
+        // Not every test listens.
+        let _ = self.wanted.send(wanted);
+    }
 
     fn phase_done(&self, phase: u32, counts: ScheduleCounts, _usage: WorkerUsage) {
         self.done.send((phase, counts)).unwrap();
@@ -167,8 +178,8 @@ fn equipment(url: &str, scripts: Vec<Script>, sink: Heard) -> Equipment<Heard> {
 
 /// Plays sessions of these scripts, so many, one at a time: what became of each request, and of the schedule.
 fn played(url: &str, scripts: Vec<Script>, sessions: u64) -> (Vec<Finished>, ScheduleCounts) {
-    let ((finished, requests), (done, ends)) = (channel(), channel());
-    let worker = Worker::start(0, equipment(url, scripts, Heard { finished, done }), 0).unwrap();
+    let ((finished, requests), (done, ends), (wanted, _)) = (channel(), channel(), channel());
+    let worker = Worker::start(0, equipment(url, scripts, Heard { finished, wanted, done }), 0).unwrap();
     let (_run, control) = watch::channel(Control::Run);
     worker.assign(assignment(Load::Closed { sessions: Ramp::constant(1).unwrap() }, sessions, 0, control));
     let (of_phase, counts) = ends.recv_timeout(DEADLINE).unwrap();
@@ -247,8 +258,8 @@ fn a_phase_that_drains_in_the_middle_of_a_burst_ends_it() {
     // It takes the connection and sends no response, and there is one slot: the second request of the burst waits for good.
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", server.local_addr().unwrap());
-    let ((finished, _requests), (done, ends)) = (channel(), channel());
-    let equipment = equipment(&url, vec![script("a", &["one"])], Heard { finished, done });
+    let ((finished, _requests), (done, ends), (wanted, _)) = (channel(), channel(), channel());
+    let equipment = equipment(&url, vec![script("a", &["one"])], Heard { finished, wanted, done });
     let statistics = Arc::<WorkerStatistics>::default();
     let transport = Transport::new(&equipment.target, equipment.clock, Arc::clone(&statistics)).unwrap();
     let (run, control) = watch::channel(Control::Run);
@@ -274,4 +285,69 @@ fn a_phase_that_drains_in_the_middle_of_a_burst_ends_it() {
     assert!(!priority.is_burst());
     drop(assignments);
     works.join().unwrap();
+}
+
+/// A worker of a node that divides a closed loop of 5 sessions with another one, and what is heard of it.
+struct Divided {
+    worker: Worker,
+    /// When the phase begins.
+    start_ns: RunNs,
+    pool: Arc<Pool>,
+    run: watch::Sender<Control>,
+    requests: Receiver<Finished>,
+    wants: Receiver<u64>,
+    ends: Receiver<(u32, ScheduleCounts)>,
+}
+
+impl Divided {
+    /// It has no number yet, and one slot. The phase begins in a while.
+    fn start(url: &str) -> Self {
+        let ((finished, requests), (done, ends), (wanted, wants)) = (channel(), channel(), channel());
+        let scripts = (0..5).map(|number| script(&number.to_string(), &["hello"])).collect();
+        let equipment = equipment(url, scripts, Heard { finished, wanted, done });
+        let division = Division { node: 1, nodes: 2, first_worker: 1, workers: 2 };
+        let sessions = Ramp::constant(2).unwrap();
+        let (clock, start_ns) = (equipment.clock, equipment.clock.now() + 100_000_000);
+        let numbers = Numbers::leased(clock, start_ns, sessions.clone(), division, Budget::default());
+        let pool = Arc::new(Pool::default().with_numbers(numbers));
+        let worker = Worker::start(0, equipment, 0).unwrap();
+        let (run, control) = watch::channel(Control::Run);
+        let load = Load::Closed { sessions };
+        let phase = Phase::measured(load.clone(), StopRule::after_requests(NonZeroU64::new(5).unwrap()));
+        let credits = Credits::new(&phase, Seed::new(1), Share { worker: 1, workers: 2 }, &pool);
+        worker.assign(Assignment { credits, ..assignment(load, 5, start_ns, control) });
+        Self { worker, start_ns, pool, run, requests, wants, ends }
+    }
+
+    /// What became of the sessions that it was given, and of the schedule.
+    fn over(self) -> (Vec<Finished>, ScheduleCounts) {
+        let (_, counts) = self.ends.recv_timeout(DEADLINE).unwrap();
+        self.worker.join();
+        (self.requests.try_iter().collect(), counts)
+    }
+}
+
+#[test]
+fn a_node_that_is_given_its_numbers_starts_those_and_asks_for_more() {
+    let (url, _bodies) = server(vec![200; 2]);
+    let node = Divided::start(&url);
+    assert!(node.wants.recv_timeout(DEADLINE).unwrap() > 0);
+    node.pool.lease(Lease { from: 1, to: 2, is_last: false });
+    assert!(node.wants.recv_timeout(DEADLINE).unwrap() > 0);
+    node.pool.lease(Lease { from: 4, to: 5, is_last: true });
+    let start_ns = node.start_ns;
+    let (requests, counts) = node.over();
+    assert!(requests.iter().all(|request| request.exchange.instants.started >= start_ns), "{requests:?}");
+    assert_eq!(places(&requests), [(1, "1", 0), (4, "4", 0)], "{requests:?}");
+    assert_eq!((counts.sessions, counts.scheduled, counts.dropped), (2, 2, 0));
+}
+
+#[test]
+fn a_phase_that_drains_does_not_wait_for_numbers() {
+    let node = Divided::start("http://127.0.0.1:9");
+    node.wants.recv_timeout(DEADLINE).unwrap();
+    node.run.send_replace(Control::Drain);
+    let (requests, counts) = node.over();
+    assert!(requests.is_empty());
+    assert_eq!(counts, ScheduleCounts::default());
 }
