@@ -125,7 +125,7 @@ fn of_words_and_file(mut typed: Words, config: Option<&Path>) -> Result<Asked, F
 }
 
 /// Settings that say the opposite, or say it in another way: the second gives way where somebody stronger says the first.
-const INSTEAD: [(&str, &str); 16] = [
+const INSTEAD: [(&str, &str); 23] = [
     ("mock", "url"),
     ("url", "mock"),
     ("mock", "proxy"),
@@ -142,6 +142,13 @@ const INSTEAD: [(&str, &str); 16] = [
     ("no-server-metrics", "server-metrics-interval"),
     ("gpu-telemetry", "no-gpu-telemetry"),
     ("no-gpu-telemetry", "gpu-telemetry"),
+    ("nats", "nats-server"),
+    ("nats-server", "nats"),
+    ("nats-server", "nats-token"),
+    ("nats-server", "nats-creds"),
+    ("nats-server", "nats-tls-ca"),
+    ("nats-server", "nats-tls-cert"),
+    ("nats-server", "nats-tls-key"),
 ];
 
 /// Whether a setting that is not among these stronger ones gives way to them: they say the opposite, or sweep over it.
