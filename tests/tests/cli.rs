@@ -58,7 +58,7 @@ fn a_usage_error_says_what_and_where(#[case] words: &[&str], #[case] named: &str
 fn an_agent_that_cannot_be_meant_is_refused(#[case] words: &[&str], #[case] text: &str) {
     let run = Tool::new(["agent"]).args(words).run();
     run.ends_with(2);
-    assert!(run.stderr.contains(text) && run.stderr.contains("help: "), "{}", run.stderr);
+    assert!(run.stderr.contains(text), "{}", run.stderr);
 }
 
 /// The environment of a machine may say where NATS is, whatever is run there. A list of requests needs no agents.

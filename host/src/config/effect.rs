@@ -158,7 +158,13 @@ pub(super) fn warnings(run: Situation<'_>) -> Vec<String> {
         let origin = (rule.origin)(run.spec).filter(|_| !(rule.has_effect)(&run))?;
         Some(format!("`{origin}` has no effect: {}", rule.because))
     });
-    let others = [unused_prompts(&run), early_deadline(&run), tied_models(&run), repeated_markers(&run)];
+    let others = [
+        unused_prompts(&run),
+        early_deadline(&run),
+        tied_models(&run),
+        repeated_markers(&run),
+        distant_mock(run.spec),
+    ];
     idle.chain(others.into_iter().flatten()).collect()
 }
 
@@ -269,6 +275,17 @@ fn repeated_markers(run: &Situation<'_>) -> Option<String> {
     })
 }
 
+/// The mock server is not where agents are that are reached by a server of another machine.
+fn distant_mock(spec: &RunSpec) -> Option<String> {
+    let (mock, agents, nats) = (spec.mock.origin()?, spec.agents.origin()?, spec.nats.get()?);
+    let is_here = ["localhost", "127.0.0.1", "[::1]"].iter().any(|own| nats.contains(own));
+    (!is_here).then(|| {
+        format!(
+            "`{mock}` is reached from this machine only: those of `{agents}` that are elsewhere get no answer"
+        )
+    })
+}
+
 /// A deadline that is over before the load may be.
 fn early_deadline(run: &Situation<'_>) -> Option<String> {
     let deadline = run.spec.deadline.value()?;
@@ -340,6 +357,12 @@ mod tests {
          `--client-key` has no effect: no `--url` begins with `https://`\n\
          `--insecure` has no effect: no `--url` begins with `https://`"
     )]
+    #[case::agents_elsewhere(
+        "--mock --agents 2 --nats nats.example.org",
+        TEXT,
+        "`--mock` is reached from this machine only: those of `--agents` that are elsewhere get no answer"
+    )]
+    #[case::agents_here("--mock --agents 2 --nats nats://localhost:4222", TEXT, "")]
     #[case::no_length(
         "--use-legacy-max-tokens",
         TEXT,

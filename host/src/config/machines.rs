@@ -47,9 +47,11 @@ pub(super) fn agents(spec: &RunSpec, phases: &[Phase], problems: &mut Problems) 
     Some(plan)
 }
 
-/// Settings that say nothing where there are no agents. What the environment says of NATS is of the machine, not of this run.
+/// Settings that say nothing where there are no agents.
 fn without_agents(spec: &RunSpec) -> impl Iterator<Item = Origin> + use<> {
-    let of_nats = [
+    let settings = [
+        spec.agents_timeout.origin(),
+        spec.on_agent_loss.origin(),
         spec.nats.origin(),
         spec.nats_server.origin(),
         spec.nats_token.origin(),
@@ -58,8 +60,7 @@ fn without_agents(spec: &RunSpec) -> impl Iterator<Item = Origin> + use<> {
         spec.nats_tls_cert.origin(),
         spec.nats_tls_key.origin(),
     ];
-    let of_nats = of_nats.into_iter().flatten().filter(|origin| !matches!(origin, Origin::Own(_)));
-    spec.agents_timeout.origin().into_iter().chain(spec.on_agent_loss.origin()).chain(of_nats)
+    settings.into_iter().flatten()
 }
 
 /// What goes together of the settings about NATS.
