@@ -11,7 +11,7 @@ use std::{
 use clap::Args;
 
 use super::{
-    exit::{Exit, Failure},
+    exit::{Exit, Failure, HasExit},
     limits,
     logging::LogFlags,
     plugins::SearchArgs,
@@ -24,9 +24,10 @@ use crate::{
         units::{self, UnitError},
     },
     explain::Explain,
-    nats::{Access, Tls},
+    nats::{Access, BusError, Tls},
     plugin::DiscoveryOptions,
-    run::agent::{AgentConfig, serve},
+    run::agent::{AgentConfig, ServeError, Served, serve},
+    stderr,
 };
 
 /// Variables with the number of this process among those of its job: of Slurm, Open MPI, other kinds of MPI, and a Kubernetes job
@@ -105,7 +106,25 @@ pub(super) fn run(args: &AgentArgs, log: &LogFlags) -> Result<Exit, Failure> {
     let Access { url, token, .. } = &config.access;
     redact::learn(redact::of_nats(Some(url), token.as_deref()));
     redact::learn(redact::of_environment());
-    Ok(serve(config)?.map_or(Exit::Success, Exit::from))
+    let mut say = |sentence: &str| stderr::write(format!("{}\n", redact::shown(sentence)));
+    Ok(match serve(&config, &mut say)? {
+        Served::AllRuns => Exit::Success,
+        Served::Interrupted(interrupt) => interrupt.into(),
+    })
+}
+
+impl HasExit for ServeError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Bus(BusError::Url { .. } | BusError::File { .. } | BusError::HalfCertificate) => {
+                Exit::Usage
+            }
+            Self::Bus(BusError::Thread(_) | BusError::Gone) | Self::Folder { .. } | Self::Start(_) => {
+                Exit::Failed
+            }
+            Self::Bus(_) => Exit::Unreachable,
+        }
+    }
 }
 
 /// What the machine and the environment say.

@@ -53,8 +53,8 @@ Example:
 /// What an agent does, and how it ends.
 const AGENT: &str = "\
 An agent connects to the NATS server and waits there for runs, one after the other. It keeps its own journal of each, and sends it to the \
-controller when the load is over. A broken connection is mended by itself. Ctrl-C or SIGTERM ends it; requests in flight are waited for, \
-and nothing that was measured is lost. docs/MANY_MACHINES.md says more.
+controller when the load is over. A broken connection is mended by itself. Ctrl-C or SIGTERM ends it, and a run that it is in: requests in \
+flight are waited for, and nothing that was measured is lost. docs/MANY_MACHINES.md says more.
 
 The exit code is 0 after --runs runs, 2 for a command line that cannot be used, 4 when the NATS server does not answer at the start, 1 \
 when the agent cannot go on, 130 after Ctrl-C, 143 after SIGTERM and 129 after SIGHUP.
