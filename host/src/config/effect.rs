@@ -44,7 +44,7 @@ const ONE_TURN: &str =
     "every conversation has one turn, as long as `--conversation-turn-mean` does not say otherwise";
 const NO_TLS: &str = "no `--url` begins with `https://`";
 
-const RULES: [Rule; 25] = [
+const RULES: [Rule; 26] = [
     Rule { origin: |spec| spec.ca_cert.origin(), has_effect: uses_tls, because: NO_TLS },
     Rule { origin: |spec| spec.client_cert.origin(), has_effect: uses_tls, because: NO_TLS },
     Rule { origin: |spec| spec.client_key.origin(), has_effect: uses_tls, because: NO_TLS },
@@ -93,6 +93,11 @@ const RULES: [Rule; 25] = [
         origin: |spec| spec.conversation_turn_delay_ratio.origin(),
         has_effect: |run| is_of_a_file(run) || run.spec.conversation_turn_delay_mean.is_given(),
         because: "there is no delay between turns, as `--conversation-turn-delay-mean` asks for",
+    },
+    Rule {
+        origin: |spec| spec.workers.origin(),
+        has_effect: |run| !run.spec.agents.is_given(),
+        because: "each agent has its own, by `prony agent --workers`",
     },
     Rule { origin: |spec| spec.session_leave_rate.origin(), has_effect: has_sessions, because: ONE_TURN },
     Rule {
@@ -361,6 +366,11 @@ mod tests {
         "--mock --agents 2 --nats nats.example.org",
         TEXT,
         "`--mock` is reached from this machine only: those of `--agents` that are elsewhere get no answer"
+    )]
+    #[case::workers_of_agents(
+        "--agents 2 --workers 3 --concurrency 4",
+        TEXT,
+        "`--workers` has no effect: each agent has its own, by `prony agent --workers`"
     )]
     #[case::agents_here("--mock --agents 2 --nats nats://localhost:4222", TEXT, "")]
     #[case::no_length(
