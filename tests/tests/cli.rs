@@ -41,10 +41,35 @@ fn a_flag_of_aiperf_that_is_not_built_is_refused_by_name(#[case] words: &[&str],
 #[case::grace_alone(&["--model", "m", "--benchmark-grace-period", "3"], "--benchmark-duration")]
 #[case::ftp(&["--model", "m", "--url", "ftp://h"], "ftp")]
 #[case::bad_header(&["--model", "m", "-H", "no colon"], "--header")]
+#[case::no_agent(&["--model", "m", "--agents", "0"], "use `--agents 0`: it must be a number of agents from 1 to 1000")]
+#[case::agents_by_ssh(&["--model", "m", "--agents", "ssh:h"], "prony starts no agents by ssh yet")]
+#[case::nats_alone(&["--model", "m", "--nats", "h"], "`--nats` requires `--agents`")]
+#[case::no_address_of_nats(&["--model", "m", "--agents", "2", "--nats", "http://h"], "nats://")]
 fn a_usage_error_says_what_and_where(#[case] words: &[&str], #[case] named: &str) {
     let run = Tool::new(["profile"]).args(words).run();
     run.ends_with(2);
     assert!(run.stderr.contains(named), "{}", run.stderr);
+}
+
+#[rstest]
+#[case::nowhere_to_wait(&[], "`--nats` is missing")]
+#[case::no_word(&["--nats", "h", "--name", "../a"], "use `--name ../a`: it must be a word")]
+#[case::unknown_flag(&["--nats", "h", "--label", "a"], "unknown flag `--label`")]
+fn an_agent_that_cannot_be_meant_is_refused(#[case] words: &[&str], #[case] text: &str) {
+    let run = Tool::new(["agent"]).args(words).run();
+    run.ends_with(2);
+    assert!(run.stderr.contains(text), "{}", run.stderr);
+}
+
+/// The environment of a machine may say where NATS is, whatever is run there. A list of requests needs no agents.
+#[rstest]
+#[case::no_agents(&[])]
+#[case::agents(&["--agents", "3"])]
+fn a_variable_that_names_nats_is_no_mistake(#[case] words: &[&str]) {
+    let tool = Tool::new(["profile", "--model", "m", "--dry-run", "1"]).args(words);
+    let run = tool.env("PRONY_NATS", "nats://nats.example.org:4222").env("PRONY_AGENT_NAME", "a").run();
+    run.succeeds();
+    assert!(!run.stderr.contains("PRONY_"), "{}", run.stderr);
 }
 
 #[rstest]

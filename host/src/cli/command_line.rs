@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::{
+    agent::AgentArgs,
     calibrate::CalibrateArgs,
     compare::CompareArgs,
     completions::CompletionsArgs,
@@ -48,6 +49,18 @@ The exit code is 0 when the load is found, 1 when even the lowest one breaks an 
 
 Example:
   prony search --model m --streaming --over rate --range 1..200 --slo 'time_to_first_token p99 < 500ms' --slo 'error_rate < 1%'";
+
+/// What an agent does, and how it ends.
+const AGENT: &str = "\
+An agent connects to the NATS server and waits there for runs, one after the other. It keeps its own journal of each, and sends it to the \
+controller when the load is over. A broken connection is mended by itself. Ctrl-C or SIGTERM ends it, and a run that it is in: requests in \
+flight are waited for, and nothing that was measured is lost. docs/MANY_MACHINES.md says more.
+
+The exit code is 0 after --runs runs, 2 for a command line that cannot be used, 4 when the NATS server does not answer at the start, 1 \
+when the agent cannot go on, 130 after Ctrl-C, 143 after SIGTERM and 129 after SIGHUP.
+
+Example:
+  prony agent --nats nats://controller:4222 --labels site-a";
 
 /// What a comparison says, and how it ends.
 const COMPARE: &str = "\
@@ -112,6 +125,9 @@ pub(super) enum Command {
     /// Find the highest load that keeps to objectives.
     #[command(after_help = SEARCH, allow_negative_numbers = true)]
     Search(Box<SearchArgs>),
+    /// Send the load of runs that `prony profile --agents` makes from another machine.
+    #[command(after_help = AGENT)]
+    Agent(Box<AgentArgs>),
     /// Write configuration files, check and explain them.
     Config(ConfigArgs),
     /// Regenerate the report of a run from its journal.

@@ -4,6 +4,7 @@
 //! Each command has a file of its own and gives an `Exit` or a `Failure`. Parsing opens nothing: help and version depend
 //! neither on the environment nor on plugins.
 
+mod agent;
 mod bar;
 mod calibrate;
 mod charts;
@@ -95,6 +96,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         cli.command,
         Command::Profile(_)
             | Command::Search(_)
+            | Command::Agent(_)
             | Command::Report(_)
             | Command::Plot(_)
             | Command::Export(_)
@@ -114,6 +116,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
             let matches = matches.subcommand_matches("search").unwrap_or(&matches);
             search::run(&args, matches, &cli.log)
         }
+        Command::Agent(args) => agent::run(&args, &cli.log),
         Command::Config(args) => config::run(&args, &matches),
         Command::Report(args) if !args.messages && is_experiment(&args.dir) => match args.of_single_runs() {
             Some(flag) => Err(report::names_an_experiment(flag, &args.dir)),

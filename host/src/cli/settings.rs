@@ -110,7 +110,8 @@ fn of_words_and_file(mut typed: Words, config: Option<&Path>) -> Result<Asked, F
     file.off.iter().for_each(|name| drop(variables.remove(name)));
     let origins = Origins::of(&typed, &file, &variables);
     let stronger = typed.over(file.words.clone());
-    let variables = variables.only(|name| !gives_way(name, &stronger));
+    let variables =
+        variables.only(|name| !gives_way(name, &stronger) && !says_nothing(name, [&stronger, &variables]));
     let mut words = stronger.over(variables);
     let lists = words.take_lists();
     let (flags, refused) = read(&mut words)?;
@@ -125,7 +126,7 @@ fn of_words_and_file(mut typed: Words, config: Option<&Path>) -> Result<Asked, F
 }
 
 /// Settings that say the opposite, or say it in another way: the second gives way where somebody stronger says the first.
-const INSTEAD: [(&str, &str); 16] = [
+const INSTEAD: [(&str, &str); 23] = [
     ("mock", "url"),
     ("url", "mock"),
     ("mock", "proxy"),
@@ -142,6 +143,13 @@ const INSTEAD: [(&str, &str); 16] = [
     ("no-server-metrics", "server-metrics-interval"),
     ("gpu-telemetry", "no-gpu-telemetry"),
     ("no-gpu-telemetry", "gpu-telemetry"),
+    ("nats", "nats-server"),
+    ("nats-server", "nats"),
+    ("nats-server", "nats-token"),
+    ("nats-server", "nats-creds"),
+    ("nats-server", "nats-tls-ca"),
+    ("nats-server", "nats-tls-cert"),
+    ("nats-server", "nats-tls-key"),
 ];
 
 /// Whether a setting that is not among these stronger ones gives way to them: they say the opposite, or sweep over it.
@@ -150,6 +158,15 @@ fn gives_way(name: &str, stronger: &Words) -> bool {
         stronger.get("sweep").unwrap_or_default().iter().filter_map(|text| text.to_str()?.split_once('='));
     INSTEAD.iter().any(|(strong, weak)| *weak == name && stronger.get(strong).is_some())
         || swept.any(|(key, _)| flag_name(key.trim()) == name)
+}
+
+/// Whether a variable says how agents are reached, and these settings ask for none: it is of the machine, and not of the run.
+fn says_nothing(name: &str, settings: [&Words; 2]) -> bool {
+    let has_agents = |words: &Words| {
+        let mut lists = ["sweep", "variant"].into_iter().filter_map(|name| words.get(name)).flatten();
+        words.get("agents").is_some() || lists.any(|text| text.to_string_lossy().contains("agents"))
+    };
+    (name == "nats" || name.starts_with("nats-")) && !settings.into_iter().any(has_agents)
 }
 
 /// Reads settings as the command line is read.

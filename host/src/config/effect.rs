@@ -44,7 +44,7 @@ const ONE_TURN: &str =
     "every conversation has one turn, as long as `--conversation-turn-mean` does not say otherwise";
 const NO_TLS: &str = "no `--url` begins with `https://`";
 
-const RULES: [Rule; 25] = [
+const RULES: [Rule; 26] = [
     Rule { origin: |spec| spec.ca_cert.origin(), has_effect: uses_tls, because: NO_TLS },
     Rule { origin: |spec| spec.client_cert.origin(), has_effect: uses_tls, because: NO_TLS },
     Rule { origin: |spec| spec.client_key.origin(), has_effect: uses_tls, because: NO_TLS },
@@ -93,6 +93,11 @@ const RULES: [Rule; 25] = [
         origin: |spec| spec.conversation_turn_delay_ratio.origin(),
         has_effect: |run| is_of_a_file(run) || run.spec.conversation_turn_delay_mean.is_given(),
         because: "there is no delay between turns, as `--conversation-turn-delay-mean` asks for",
+    },
+    Rule {
+        origin: |spec| spec.workers.origin(),
+        has_effect: |run| !run.spec.agents.is_given(),
+        because: "each agent has its own, by `prony agent --workers`",
     },
     Rule { origin: |spec| spec.session_leave_rate.origin(), has_effect: has_sessions, because: ONE_TURN },
     Rule {
@@ -158,7 +163,13 @@ pub(super) fn warnings(run: Situation<'_>) -> Vec<String> {
         let origin = (rule.origin)(run.spec).filter(|_| !(rule.has_effect)(&run))?;
         Some(format!("`{origin}` has no effect: {}", rule.because))
     });
-    let others = [unused_prompts(&run), early_deadline(&run), tied_models(&run), repeated_markers(&run)];
+    let others = [
+        unused_prompts(&run),
+        early_deadline(&run),
+        tied_models(&run),
+        repeated_markers(&run),
+        distant_mock(run.spec),
+    ];
     idle.chain(others.into_iter().flatten()).collect()
 }
 
@@ -269,6 +280,17 @@ fn repeated_markers(run: &Situation<'_>) -> Option<String> {
     })
 }
 
+/// The mock server is not where agents are that are reached by a server of another machine.
+fn distant_mock(spec: &RunSpec) -> Option<String> {
+    let (mock, agents, nats) = (spec.mock.origin()?, spec.agents.origin()?, spec.nats.get()?);
+    let is_here = ["localhost", "127.0.0.1", "[::1]"].iter().any(|own| nats.contains(own));
+    (!is_here).then(|| {
+        format!(
+            "`{mock}` is reached from this machine only: those of `{agents}` that are elsewhere get no answer"
+        )
+    })
+}
+
 /// A deadline that is over before the load may be.
 fn early_deadline(run: &Situation<'_>) -> Option<String> {
     let deadline = run.spec.deadline.value()?;
@@ -340,6 +362,17 @@ mod tests {
          `--client-key` has no effect: no `--url` begins with `https://`\n\
          `--insecure` has no effect: no `--url` begins with `https://`"
     )]
+    #[case::agents_elsewhere(
+        "--mock --agents 2 --nats nats.example.org",
+        TEXT,
+        "`--mock` is reached from this machine only: those of `--agents` that are elsewhere get no answer"
+    )]
+    #[case::workers_of_agents(
+        "--agents 2 --workers 3 --concurrency 4",
+        TEXT,
+        "`--workers` has no effect: each agent has its own, by `prony agent --workers`"
+    )]
+    #[case::agents_here("--mock --agents 2 --nats nats://localhost:4222", TEXT, "")]
     #[case::no_length(
         "--use-legacy-max-tokens",
         TEXT,

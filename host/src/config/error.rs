@@ -9,6 +9,7 @@ use super::{
     goodput::ObjectiveError,
     hook_error::HookError,
     keys::in_file,
+    machines_error::MachinesError,
     pairs::PairError,
     price::PriceError,
     services::{self, ServiceOptionError},
@@ -212,6 +213,9 @@ pub(crate) enum ConfigError {
     /// Text that is no option of the endpoint.
     #[error(transparent)]
     EndpointOption(#[from] EndpointOptionError),
+    /// Agents that a run cannot have, or no way to them.
+    #[error(transparent)]
+    Machines(#[from] MachinesError),
 }
 
 impl ConfigError {
@@ -253,6 +257,7 @@ impl ConfigError {
             Self::Hook(error) => Some(error.origin()),
             Self::Prefix(error) => Some(error.by),
             Self::Telemetry(error) => Some(error.origin()),
+            Self::Machines(error) => Some(error.origin()),
             Self::NoPayloads { .. } | Self::TooLarge(_) | Self::Ramp(_) => None,
         }
     }
@@ -305,6 +310,7 @@ impl Explain for ConfigError {
             Self::Hook(error) => error.hint(),
             Self::Prefix(error) => error.hint(),
             Self::Telemetry(error) => error.hint(),
+            Self::Machines(error) => error.hint(),
             Self::ServiceOption(_) => services::EXAMPLE.to_owned(),
             Self::EndpointOption(_) => endpoint_options::EXAMPLE.to_owned(),
         }
@@ -315,6 +321,7 @@ impl Explain for ConfigError {
             Self::InPhase { .. } | Self::NoModel { .. } | Self::EmptyKey { .. } | Self::Needs { .. } => true,
             Self::Url(named) => named.error.is_statement(),
             Self::Hook(error) => error.is_statement(),
+            Self::Machines(error) => error.is_statement(),
             _ => false,
         }
     }

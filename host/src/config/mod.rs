@@ -23,6 +23,8 @@ mod hooks;
 pub(crate) mod keys;
 pub(crate) mod lengths;
 mod load;
+pub(crate) mod machines;
+mod machines_error;
 mod media;
 pub(crate) mod near;
 mod objectives;

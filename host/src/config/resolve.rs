@@ -14,7 +14,7 @@ use super::{
     error::{ConfigError, ConfigErrors},
     exports,
     goodput::Measurable,
-    hooks, load, media,
+    hooks, load, machines, media,
     objectives::Objectives,
     phases,
     problems::Problems,
@@ -104,6 +104,7 @@ pub(crate) fn resolve(
     let services = problems.note(services::services(spec)).unwrap_or_default();
     let hooks = hooks::hooks(spec, &phases, &mut problems);
     let exports = exports::exports(spec, &mut problems);
+    let agents = machines::agents(spec, &phases, &mut problems);
     problems.finish()?;
     let (workers, workers_warning) = workers(spec, &phases, facts);
     let run = effect::Situation {
@@ -146,6 +147,7 @@ pub(crate) fn resolve(
         slo,
         price,
         hooks,
+        agents,
         is_recorded: spec.mock_answer.is_given(),
     };
     Ok(Resolved { plan, warnings })

@@ -22,8 +22,8 @@ use super::{
     rate_series::RateSeries,
 };
 use crate::plan::{
-    CacheBustTarget, Compat, ConnectionReuse, ExportLevel, Grace, OverflowPolicy, PromptCorpus, ReplyPolicy,
-    SequenceLaw, ServerMetricsFormat, Smoothness, TransportKind,
+    CacheBustTarget, Compat, ConnectionReuse, ExportLevel, Grace, OnLoss, OverflowPolicy, PromptCorpus,
+    ReplyPolicy, SequenceLaw, ServerMetricsFormat, Smoothness, TransportKind, Wanted,
     media::{AudioFormat, ImageFormat, PictureSampling, VideoContent, VideoFormat},
 };
 
@@ -451,6 +451,16 @@ run_spec! {
     api_port: u16 = "--api-port" in live.api_port;
     api_host: IpAddr = "--api-host" in live.api_host;
     isolate: Vec<String> = "--isolate" in isolate;
+    agents: Vec<Wanted> = "--agents" in machines.agents;
+    agents_timeout: f64 = "--agents-timeout" in machines.agents_timeout;
+    on_agent_loss: OnLoss = "--on-agent-loss" in machines.on_agent_loss;
+    nats: String = "--nats" in machines.nats;
+    nats_server: PathBuf = "--nats-server" in machines.nats_server;
+    nats_token: String = "--nats-token" in machines.nats_token;
+    nats_creds: PathBuf = "--nats-creds" in machines.nats_creds;
+    nats_tls_ca: PathBuf = "--nats-tls-ca" in machines.nats_tls_ca;
+    nats_tls_cert: PathBuf = "--nats-tls-cert" in machines.nats_tls_cert;
+    nats_tls_key: PathBuf = "--nats-tls-key" in machines.nats_tls_key;
     before_run: String = "--before-run" in hooks.before_run;
     after_run: String = "--after-run" in hooks.after_run;
     before_phase: Vec<String> = "--before-phase" in hooks.before_phase;

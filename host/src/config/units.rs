@@ -12,7 +12,7 @@ use std::{
 use super::several::is_list_of;
 use crate::{
     explain::Explain,
-    plan::{Grace, Smoothness},
+    plan::{Grace, MOST_AGENTS, Smoothness, Wanted},
 };
 
 /// Longest time that a flag takes, in seconds: 31 years, well inside what a duration can hold.
@@ -167,6 +167,44 @@ pub(crate) fn own_address(text: &str) -> Result<IpAddr, UnitError> {
         "localhost" => Ok(IpAddr::from([127, 0, 0, 1])),
         _ => text.parse().map_err(|_| UnitError::Number { expected }),
     }
+}
+
+/// Agents of a run: a number of any, or of those with a label.
+pub(crate) fn wanted_agents(text: &str) -> Result<Wanted, UnitError> {
+    const COUNT: &str =
+        "a number of agents from 1 to 1000, such as `3`, or agents with a label, such as `label=site-a:2`";
+    const LABEL: &str = "`label=` and a word, perhaps with a number of agents from 1 to 1000 behind it, such as `label=site-a:2`";
+    const SSH: &str = "a number of agents that are there, such as `3`: prony starts no agents by ssh yet";
+    let is_possible = |count: &NonZeroU32| count.get() <= MOST_AGENTS;
+    let text = text.trim();
+    if text.starts_with("ssh:") {
+        return Err(UnitError::Number { expected: SSH });
+    }
+    let Some(label) = text.strip_prefix("label=") else {
+        return Ok(Wanted { label: None, count: number(text, COUNT, is_possible)? });
+    };
+    let (word, count) = label.split_once(':').unwrap_or((label, "1"));
+    if !is_agent_word(word) {
+        return Err(UnitError::Number { expected: LABEL });
+    }
+    Ok(Wanted { label: Some(word.to_owned()), count: number(count, LABEL, is_possible)? })
+}
+
+/// A word that names or labels an agent.
+pub(crate) fn agent_word(text: &str) -> Result<String, UnitError> {
+    let expected = "a word of letters, digits, `-`, `_` and `.` that begins with a letter or a digit, of 64 characters at most";
+    if is_agent_word(text) { Ok(text.to_owned()) } else { Err(UnitError::Number { expected }) }
+}
+
+/// Longest name or label of an agent, in characters.
+pub(crate) const MOST_AGENT_WORD: usize = 64;
+
+/// A name is that of a folder, too.
+fn is_agent_word(text: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    (1..=MOST_AGENT_WORD).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.chars().all(is_plain)
 }
 
 /// Bits of an audio sample.
@@ -372,6 +410,30 @@ mod tests {
     #[test]
     fn a_list_of_times_is_a_sweep_too() {
         assert_eq!(positive_seconds("30s, 1m"), Err(UnitError::Sweep));
+    }
+
+    #[rstest]
+    #[case("3", Some((None, 3)))]
+    #[case("1000", Some((None, 1000)))]
+    #[case("label=site-a", Some((Some("site-a"), 1)))]
+    #[case("label=gpu_8.x:12", Some((Some("gpu_8.x"), 12)))]
+    #[case("0", None)]
+    #[case("1001", None)]
+    #[case("abc", None)]
+    #[case("label=", None)]
+    #[case("label=:2", None)]
+    #[case("label=a:0", None)]
+    #[case("label=a:b", None)]
+    #[case("label=../a", None)]
+    #[case("ssh:host1", None)]
+    fn agents_are_a_number_or_have_a_label(
+        #[case] text: &str,
+        #[case] expected: Option<(Option<&str>, u32)>,
+    ) {
+        let wanted = wanted_agents(text);
+        let found = wanted.as_ref().ok().map(|wanted| (wanted.label.as_deref(), wanted.count.get()));
+        assert_eq!(found, expected);
+        assert!(matches!(wanted, Ok(_) | Err(UnitError::Number { .. })), "{wanted:?}");
     }
 
     #[test]

@@ -15,6 +15,9 @@ const OF_OTHERS: [&str; 4] = ["PRONY_LOG", "PRONY_PLUGIN_PATH", "PRONY_PLUGIN_PO
 /// How variables begin that a run gives to its own commands (`--before-run` and the like), in which prony may run again.
 const OF_A_RUN: &str = "PRONY_RUN_";
 
+/// How variables begin that `prony agent` reads.
+const OF_AN_AGENT: &str = "PRONY_AGENT_";
+
 /// A variable of a switch that says neither yes nor no.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{variable}` takes `true` or `false`, and this is `{value}`")]
@@ -48,7 +51,8 @@ impl Variables {
         let ours = variables.into_iter().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
         let mut ours: Vec<(String, OsString)> = ours
             .filter(|(name, value)| {
-                let is_of_others = OF_OTHERS.contains(&name.as_str()) || name.starts_with(OF_A_RUN);
+                let is_of_others = OF_OTHERS.contains(&name.as_str())
+                    || [OF_A_RUN, OF_AN_AGENT].iter().any(|first| name.starts_with(first));
                 name.starts_with(PREFIX) && !value.is_empty() && !is_of_others
             })
             .collect();
@@ -127,6 +131,7 @@ mod tests {
             ("PRONY_LOG", "debug"),
             ("PRONY_API_KEY", "k"),
             ("PRONY_PLUGIN_POLICY", "any"),
+            ("PRONY_AGENT_NAME", "a"),
             ("HOME", "/h"),
         ]);
         let line: Vec<_> = read.words.line();

@@ -17,7 +17,7 @@ use crate::config::{
 };
 
 /// Settings that runs of one experiment have in common, and why.
-const COMMON: [(&str, &str); 16] = [
+const COMMON: [(&str, &str); 18] = [
     ("random-seed", "`--num-profile-runs` measures with several seeds"),
     ("artifact-dir", ONE_FOLDER),
     ("overwrite", ONE_FOLDER),
@@ -26,6 +26,8 @@ const COMMON: [(&str, &str); 16] = [
     ("server-metrics-header", NO_SECRETS),
     ("proxy", NO_SECRETS),
     ("otel-url", NO_SECRETS),
+    ("nats", NO_SECRETS),
+    ("nats-token", NO_SECRETS),
     ("plugins", ONE_HOST),
     ("plugin-policy", ONE_HOST),
     ("ui", ONE_HOST),

@@ -211,6 +211,7 @@ mod tests {
     #[case(&["--num-profile-runs", "3", "--convergence-metric", "request_throughput", "--convergence-stat", "p99"], "use `--convergence-metric`: `request_throughput` is one number, without a statistic `p99`")]
     #[case(&["--num-profile-runs", "2", "--overwrite"], "use `--overwrite` with several runs: an experiment has a new folder")]
     #[case(&["--num-profile-runs", "2", "--input-file", "-"], "use `--input-file -` with several runs: standard input can be read only once")]
+    #[case(&["--num-profile-runs", "2", "--agents", "2"], "use `--agents` with several runs: each run would start a NATS server of its own, which no agent knows: name one that stays, with `--nats`")]
     #[case(&["--between", "true"], "`--between` requires several runs, by lists of values or `--num-profile-runs`")]
     fn what_cannot_be_meant_is_refused(#[case] words: &[&str], #[case] expected: &str) {
         assert_eq!(read(words).unwrap_err(), [expected]);

@@ -61,6 +61,11 @@ pub(super) fn of_one_run(base: &Words) -> impl Iterator<Item = DesignError> {
             "each run has its report, and `experiment_results.json` is that of all",
         ),
         ("--input-file -", says("input-file", Some("-")), "standard input can be read only once"),
+        (
+            "--agents",
+            says("agents", None) && !says("nats", None),
+            "each run would start a NATS server of its own, which no agent knows: name one that stays, with `--nats`",
+        ),
     ];
     let wrong = rules.into_iter().filter(|(_, is_given, _)| *is_given);
     wrong.map(|(flag, _, reason)| DesignError::OneRunOnly { flag, reason })

@@ -3,6 +3,7 @@
 //! Pure data: no flags, no files, no clock. A plan that makes no sense cannot be written down: a closed loop has a number of
 //! sessions, a phase has an end, a grace period has a duration before it.
 
+mod agents;
 mod cache_bust;
 mod classes;
 mod content;
@@ -34,6 +35,7 @@ mod written;
 use std::{path::PathBuf, time::Duration};
 
 pub(crate) use self::{
+    agents::{AgentsPlan, MOST_AGENTS, NatsPlan, OnLoss, Wanted},
     cache_bust::{CacheBust, CacheBustTarget},
     classes::{Class, ClassKind, Classes},
     content::{DatasetConfig, Encoding, FileFormat, ReplyPolicy, TokenizerChoice},
@@ -115,6 +117,8 @@ pub(crate) struct Plan {
     pub(crate) price: Option<Price>,
     /// What is done around it and its phases.
     pub(crate) hooks: Hooks,
+    /// The agents that have its workers; they are in this program where there are none.
+    pub(crate) agents: Option<AgentsPlan>,
 }
 
 impl Plan {

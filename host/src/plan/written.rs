@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Plan,
+    agents::AgentsPlan,
     cache_bust::CacheBust,
     classes::Classes,
     content::{DatasetConfig, ReplyPolicy, TokenizerChoice},
@@ -94,6 +95,8 @@ pub(crate) struct WrittenPlan {
     price: Option<Price>,
     #[serde(default, skip_serializing_if = "Hooks::are_none")]
     hooks: Hooks,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    agents: Option<AgentsPlan>,
 }
 
 fn default_drain_s() -> f64 {
@@ -179,6 +182,7 @@ impl WrittenPlan {
             slo: plan.slo,
             price: plan.price,
             hooks: plan.hooks,
+            agents: plan.agents,
         }
     }
 
@@ -214,6 +218,7 @@ impl WrittenPlan {
             slo: self.slo,
             price: self.price,
             hooks: self.hooks,
+            agents: self.agents,
         })
     }
 }

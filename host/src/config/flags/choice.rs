@@ -17,6 +17,8 @@ pub(super) const LOAD: &str = "Load";
 pub(super) const DATASET: &str = "Dataset and tokens";
 /// What runs beside the load.
 pub(super) const SERVICES: &str = "Services and plugins";
+/// Agents on other machines.
+pub(super) const MACHINES: &str = "Several machines";
 /// What is done around a run and its phases.
 pub(super) const HOOKS: &str = "Around runs and phases";
 /// Several runs of one command.

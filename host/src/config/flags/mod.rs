@@ -16,6 +16,7 @@ mod header_name;
 mod hooks;
 mod lengths;
 mod live;
+mod machines;
 mod media;
 mod objectives;
 mod pattern;
@@ -52,6 +53,7 @@ pub(crate) use self::{
     hooks::HookFlags,
     lengths::LengthFlags,
     live::{LiveFlags, Ui},
+    machines::MachineFlags,
     media::{ImageSource, MediaFlags},
     objectives::ObjectiveFlags,
     pattern::ArrivalPattern,
@@ -481,6 +483,9 @@ pub(crate) struct ProfileFlags {
     /// Run this endpoint or service in a process of its own, so that its crash is not the run's; may be repeated.
     #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',', help_heading = SERVICES)]
     pub(crate) isolate: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) machines: MachineFlags,
 
     /// What is done around the load.
     #[command(flatten)]

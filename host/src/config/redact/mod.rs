@@ -22,7 +22,7 @@ pub(crate) use self::{
     names::{REDACTED, is_sensitive},
     redacted::Redacted,
     redactor::Redactor,
-    secrets::{of_config, of_environment, of_headers, of_json, of_target},
+    secrets::{of_config, of_environment, of_headers, of_json, of_nats, of_target},
 };
 use crate::plan::Plan;
 
@@ -58,6 +58,13 @@ pub(crate) fn plan(plan: &Plan, redactor: &Redactor) -> Redacted<Plan> {
     }
     attributes(config.telemetry.otel.iter_mut().flat_map(|otel| &mut otel.resource), redactor);
     redactor.mask_in_place(&mut config.target.model);
+    if let Some(nats) = config.agents.as_mut().map(|agents| &mut agents.nats) {
+        nats.token = None;
+        if let Some(address) = &mut nats.url {
+            *address = url(address);
+            redactor.mask_in_place(address);
+        }
+    }
     for path in config.hooks.paths_mut() {
         *path = url(path);
         redactor.mask_in_place(path);
@@ -126,14 +133,14 @@ fn split_flag(word: &str) -> (&str, &str) {
 
 /// A value of a flag as it may be shown and kept.
 pub(crate) fn value_of(flag: &str, value: &str) -> String {
-    if flag == "--api-key" {
+    if flag == "--api-key" || flag == "--nats-token" {
         return REDACTED.to_owned();
     }
     if let Some(text) = json(value) {
         return text;
     }
     match flag {
-        "-u" | "--url" | "--server-metrics" | "--proxy" | "--gpu-telemetry" | "--otel-url" => {
+        "-u" | "--url" | "--server-metrics" | "--proxy" | "--gpu-telemetry" | "--otel-url" | "--nats" => {
             value.split(',').map(url).collect::<Vec<_>>().join(",")
         }
         "--custom-endpoint"
@@ -307,6 +314,11 @@ mod tests {
     )]
     #[case("--server-profiler-start-path=/a?token=t", "--server-profiler-start-path=/a?token=<redacted>")]
     #[case("--server-profiler-stop-path /a?token=t", "--server-profiler-stop-path /a?token=<redacted>")]
+    #[case(
+        "--nats nats://t-1@h:4222 --nats-token t-2",
+        "--nats nats://<redacted>@h:4222 --nats-token <redacted>"
+    )]
+    #[case("--nats=t-1@h --nats-token=t-2", "--nats=<redacted>@h --nats-token=<redacted>")]
     #[case("--isl 5 --url localhost:8000", "--isl 5 --url localhost:8000")]
     fn a_command_line_is_shown_without_secrets(#[case] typed: &str, #[case] shown: &str) {
         assert_eq!(command_line(typed.split(' ')).join(" "), shown);
@@ -338,6 +350,26 @@ mod tests {
         let kept = serde_json::to_string(&plan(&config, &Redactor::of([""; 0]))).unwrap();
         assert!(!kept.contains("a-secret-1"));
         assert_eq!(kept.matches("/a?token=<redacted>&n=1").count(), 3, "{kept}");
+    }
+
+    #[test]
+    fn logins_of_nats_are_kept_nowhere() {
+        use crate::{
+            metrics::sample,
+            plan::{AgentsPlan, NatsPlan, OnLoss, Secret, Wanted},
+        };
+        let mut config = sample::config();
+        let nats = NatsPlan {
+            url: Some("nats://u:a-secret-1@h:4222".to_owned()),
+            token: Some(Secret::new("a-secret-2".to_owned())),
+            ..NatsPlan::default()
+        };
+        let wanted = vec![Wanted { label: None, count: std::num::NonZeroU32::MIN }];
+        config.agents = Some(AgentsPlan { wanted, timeout_s: 60.0, on_loss: OnLoss::Abort, nats });
+        let secrets = of_config(&config);
+        assert!(["a-secret-1", "a-secret-2"].iter().all(|secret| secrets.iter().any(|it| it == secret)));
+        let kept = serde_json::to_string(&plan(&config, &Redactor::of([""; 0]))).unwrap();
+        assert!(!kept.contains("a-secret-") && kept.contains("nats://<redacted>@h:4222"), "{kept}");
     }
 
     #[test]

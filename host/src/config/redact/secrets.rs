@@ -34,7 +34,17 @@ pub(crate) fn of_config(plan: &Plan) -> Vec<String> {
     for option in &plan.services.options {
         leaves(&option.value, is_sensitive(&option.key), &mut secrets);
     }
+    if let Some(agents) = &plan.agents {
+        let token = agents.nats.token.as_ref().map(|token| token.expose().as_str());
+        secrets.extend(of_nats(agents.nats.url.as_deref(), token));
+    }
     secrets
+}
+
+/// Those by which a client logs in to a NATS server.
+pub(crate) fn of_nats(url: Option<&str>, token: Option<&str>) -> Vec<String> {
+    let of_url = url.into_iter().flat_map(of_address);
+    token.into_iter().map(str::to_owned).chain(of_url).collect()
 }
 
 /// Variables with the keys that requests to AWS are signed with.

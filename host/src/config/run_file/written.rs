@@ -34,6 +34,9 @@ const OF_ONE_RUN: [&str; 11] = [
     "api-host",
 ];
 
+/// A secret that is in its own variable on each machine of a run, as the key is.
+const NATS_TOKEN: &str = "nats-token";
+
 /// What stands in front of it.
 const HEAD: &str = "\
 # The settings of a run, as they were resolved: `prony profile -f` with this file sends the same requests at the same instants.
@@ -124,8 +127,8 @@ fn without_secrets(key: &Key, value: &str, variables: &mut Vec<String>) -> Strin
 
 /// A name that no other secret of the file has.
 fn variable(key: &Key, taken: &[String]) -> String {
-    if key.variable() == API_KEY_VARIABLE {
-        return API_KEY_VARIABLE.to_owned();
+    if key.variable() == API_KEY_VARIABLE || key.name == NATS_TOKEN {
+        return key.variable();
     }
     let name = format!("SECRET_OF_{}", key.in_file().to_ascii_uppercase());
     let count = taken.iter().filter(|other| other.starts_with(&name)).count();
@@ -320,6 +323,14 @@ mod tests {
         assert!(text.contains(&format!("{SECRETS} {variables}.\n")), "{text}");
         let said = mistakes(&read_text(&text));
         assert!(said.len() == 3 && said[0].contains("`PRONY_API_KEY` is not set"), "{said:?}");
+    }
+
+    #[test]
+    fn the_token_of_nats_is_in_its_own_variable() {
+        let text = written_of(&["--agents", "3,label=a:2", "--nats", "nats://h", "--nats-token", "t-1"]);
+        let expected = "agents:\n  - 3\n  - 'label=a:2'\nnats: 'nats://h'\nnats_token: '${PRONY_NATS_TOKEN}'";
+        assert_eq!(body(&text), expected);
+        assert!(text.contains(&format!("{SECRETS} PRONY_NATS_TOKEN.\n")), "{text}");
     }
 
     #[test]

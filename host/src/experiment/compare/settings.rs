@@ -8,7 +8,7 @@ use crate::{bounded, config::yaml, report::file_names};
 
 /// Settings that may differ: what is compared and how it is reached, where results go, what is asked of them,
 /// who watches it, and what is done around a run.
-const MAY_DIFFER: [&str; 30] = [
+const MAY_DIFFER: [&str; 38] = [
     "url",
     "api_key",
     "proxy",
@@ -28,6 +28,14 @@ const MAY_DIFFER: [&str; 30] = [
     "gen_ai_provider",
     "api_port",
     "api_host",
+    "agents_timeout",
+    "nats",
+    "nats_server",
+    "nats_token",
+    "nats_creds",
+    "nats_tls_ca",
+    "nats_tls_cert",
+    "nats_tls_key",
     "before_run",
     "after_run",
     "before_phase",

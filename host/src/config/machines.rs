@@ -1,0 +1,254 @@
+//! The agents that are to send the load, and the NATS server through which they are reached.
+
+use url::Url;
+
+use super::{
+    error::{ConfigError, Said},
+    machines_error::{AddressError, MachinesError},
+    problems::Problems,
+    redact,
+    spec::{Origin, RunSpec},
+};
+use crate::plan::{AgentsPlan, ExportLevel, Load, MOST_AGENTS, NatsPlan, Phase, Secret, Wanted};
+
+/// How long agents are waited for unless the user says otherwise, in seconds.
+const TIMEOUT_S: f64 = 60.0;
+
+/// What the addresses of NATS servers begin with.
+const SCHEMES: [&str; 2] = ["nats", "tls"];
+
+/// Those that are asked for, for a run with these phases.
+pub(super) fn agents(spec: &RunSpec, phases: &[Phase], problems: &mut Problems) -> Option<AgentsPlan> {
+    let Some((wanted, by)) = spec.agents.given() else {
+        for flag in without_agents(spec) {
+            problems.push(ConfigError::Needs { flag, needs: spec.agents.flag() });
+        }
+        return None;
+    };
+    check_nats(spec, problems);
+    if let Some((_, level)) = spec.export_level.given().filter(|(level, _)| **level == ExportLevel::Raw) {
+        let reason = "the bodies of requests and responses would stay with the agents";
+        problems.push(ConfigError::Clash { flag: Said::with_value(level, "raw"), with: by.into(), reason });
+    }
+    let plan = AgentsPlan {
+        wanted: wanted.clone(),
+        timeout_s: spec.agents_timeout.value().unwrap_or(TIMEOUT_S),
+        on_loss: spec.on_agent_loss.value().unwrap_or_default(),
+        nats: nats(spec, problems),
+    };
+    let count: u64 = wanted.iter().map(|wanted: &Wanted| u64::from(wanted.count.get())).sum();
+    if count > u64::from(MOST_AGENTS) {
+        problems.push(MachinesError::TooMany { by, count });
+    } else {
+        phases
+            .iter()
+            .for_each(|phase| problems.note_some(few_places(phase, plan.count(), by).map(Into::into)));
+    }
+    Some(plan)
+}
+
+/// Settings that say nothing where there are no agents.
+fn without_agents(spec: &RunSpec) -> impl Iterator<Item = Origin> + use<> {
+    let settings = [
+        spec.agents_timeout.origin(),
+        spec.on_agent_loss.origin(),
+        spec.nats.origin(),
+        spec.nats_server.origin(),
+        spec.nats_token.origin(),
+        spec.nats_creds.origin(),
+        spec.nats_tls_ca.origin(),
+        spec.nats_tls_cert.origin(),
+        spec.nats_tls_key.origin(),
+    ];
+    settings.into_iter().flatten()
+}
+
+/// What goes together of the settings about NATS.
+fn check_nats(spec: &RunSpec, problems: &mut Problems) {
+    problems.require(&spec.nats_token, &spec.nats);
+    problems.require(&spec.nats_creds, &spec.nats);
+    problems.require(&spec.nats_tls_ca, &spec.nats);
+    problems.require(&spec.nats_tls_cert, &spec.nats);
+    problems.require(&spec.nats_tls_key, &spec.nats_tls_cert);
+    let has_login = spec.nats.get().is_some_and(|url| url.contains('@'));
+    let url_with_login = spec.nats.origin().filter(|_| has_login);
+    let one_login = "a client logs in once";
+    let pairs = [
+        (spec.nats_server.origin(), spec.nats.origin(), "the server runs already then, and none is started"),
+        (spec.nats_creds.origin(), spec.nats_token.origin(), one_login),
+        (spec.nats_token.origin(), url_with_login, one_login),
+        (spec.nats_creds.origin(), url_with_login, one_login),
+    ];
+    for (flag, with, reason) in pairs {
+        if let (Some(flag), Some(with)) = (flag, with) {
+            problems.push(ConfigError::Clash { flag: flag.into(), with: with.into(), reason });
+        }
+    }
+}
+
+/// The NATS server that is meant.
+fn nats(spec: &RunSpec, problems: &mut Problems) -> NatsPlan {
+    let url = spec.nats.given().and_then(|(text, by)| {
+        problems.note(nats_address(text).map_err(|error| MachinesError::Address { by, error }))
+    });
+    let token = spec.nats_token.given().and_then(|(token, by)| {
+        let token = if token.is_empty() { Err(MachinesError::EmptyToken { by }) } else { Ok(token.clone()) };
+        problems.note(token)
+    });
+    NatsPlan {
+        url,
+        server: spec.nats_server.get().cloned(),
+        token: token.map(Secret::new),
+        creds: spec.nats_creds.get().cloned(),
+        tls_ca: spec.nats_tls_ca.get().cloned(),
+        tls_cert: spec.nats_tls_cert.get().cloned(),
+        tls_key: spec.nats_tls_key.get().or(spec.nats_tls_cert.get()).cloned(),
+    }
+}
+
+/// The address of a NATS server with its scheme, `nats://` where none is typed. It may hold a login.
+///
+/// # Errors
+/// It is none.
+pub(crate) fn nats_address(typed: &str) -> Result<String, AddressError> {
+    let typed = typed.trim();
+    let url = if typed.contains("://") { typed.to_owned() } else { format!("nats://{typed}") };
+    let refused = |reason| Err(AddressError { url: redact::url(typed), reason });
+    if redact::has_hidden_login(&url) {
+        return refused(
+            "it may hold a password with a `/`, `?` or `#` in it, which are written `%2F`, `%3F`, `%23`",
+        );
+    }
+    match Url::parse(&url) {
+        Ok(parsed) if !SCHEMES.contains(&parsed.scheme()) => {
+            refused("it begins neither with `nats://` nor with `tls://`")
+        }
+        Ok(parsed) if parsed.host_str().is_none_or(str::is_empty) => refused("it names no host"),
+        Ok(_) => Ok(url),
+        Err(_) => refused("it is no address"),
+    }
+}
+
+/// Whether some of so many agents would have no place in a phase while others have one. A limit that changes with time is looked
+/// at when the load is shared out.
+fn few_places(phase: &Phase, agents: u32, by: Origin) -> Option<MachinesError> {
+    let limit = phase.load.in_flight().and_then(|limit| limit.as_constant());
+    // Without a session, an agent of a closed loop needs no place.
+    let (limit, active) = match &phase.load {
+        Load::Closed { sessions } => (None, sessions.most().min(agents)),
+        Load::Open { .. } | Load::Replay { .. } | Load::Users { .. } => (limit, agents),
+    };
+    let prefill = phase.rules.prefill.as_ref().and_then(|prefill| prefill.as_constant());
+    let limits = [("requests in flight", limit), ("requests that wait for their first token", prefill)];
+    limits.into_iter().find_map(|(places, most)| {
+        let most = most.filter(|most| *most < active)?;
+        Some(MachinesError::FewPlaces { by, phase: phase.name.clone(), places, most, agents })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::{
+        config::{load, spec::tests::spec},
+        plan::OnLoss,
+    };
+
+    fn read(line: &str) -> Result<Option<AgentsPlan>, String> {
+        let (spec, mut problems) = (spec(line), Problems::default());
+        let phases = load::phases(&spec, &mut problems);
+        let agents = agents(&spec, &phases, &mut problems);
+        problems.finish().map(|()| agents).map_err(|errors| errors.to_string())
+    }
+
+    #[test]
+    fn a_run_has_none_unless_it_asks_for_them() {
+        assert_eq!(read("--concurrency 4").unwrap(), None);
+    }
+
+    #[test]
+    fn agents_have_defaults() {
+        let plan = read("--agents 3,label=site-a,label=site-b:2 --concurrency 2").unwrap().unwrap();
+        let wanted: Vec<String> = plan.wanted.iter().map(ToString::to_string).collect();
+        assert_eq!(wanted, ["3", "label=site-a:1", "label=site-b:2"]);
+        assert_eq!((plan.count(), plan.timeout_s, plan.on_loss), (6, 60.0, OnLoss::Abort));
+        assert_eq!(plan.nats, NatsPlan::default());
+    }
+
+    #[test]
+    fn everything_that_is_said_of_them_is_kept() {
+        let line = "--agents 2 --agents-timeout 2m --on-agent-loss continue --nats h --nats-token a-token-1 \
+                    --nats-tls-ca ca.pem --nats-tls-cert me.pem";
+        let plan = read(line).unwrap().unwrap();
+        assert_eq!((plan.timeout_s, plan.on_loss), (120.0, OnLoss::Continue));
+        assert_eq!(plan.nats.url.as_deref(), Some("nats://h"));
+        assert_eq!(plan.nats.token.map(|token| token.expose().clone()).as_deref(), Some("a-token-1"));
+        // A certificate's key is in the same file.
+        assert_eq!((plan.nats.tls_cert, plan.nats.tls_key), (Some("me.pem".into()), Some("me.pem".into())));
+    }
+
+    #[rstest]
+    #[case("localhost:4222", Ok("nats://localhost:4222"))]
+    #[case(" nats://a-token-1@h:4222 ", Ok("nats://a-token-1@h:4222"))]
+    #[case("tls://[::1]:4222", Ok("tls://[::1]:4222"))]
+    #[case(
+        "http://u:p@h",
+        Err("reach NATS at `http://<redacted>@h`: it begins neither with `nats://` nor with `tls://`")
+    )]
+    #[case("nats://", Err("reach NATS at `nats://`: it names no host"))]
+    #[case("nats://h:many", Err("reach NATS at `nats://h:many`: it is no address"))]
+    fn an_address_of_nats_has_a_scheme_and_a_host(#[case] typed: &str, #[case] expected: Result<&str, &str>) {
+        let address = nats_address(typed).map_err(|error| error.to_string());
+        assert_eq!(address, expected.map(str::to_owned).map_err(str::to_owned));
+    }
+
+    #[rstest]
+    #[case("--nats h", "`--nats` requires `--agents`")]
+    #[case("--agents-timeout 5", "`--agents-timeout` requires `--agents`")]
+    #[case("--on-agent-loss continue", "`--on-agent-loss` requires `--agents`")]
+    #[case("--agents 2 --nats-token t", "`--nats-token` requires `--nats`")]
+    #[case("--agents 2 --nats h --nats-tls-key k", "`--nats-tls-key` requires `--nats-tls-cert`")]
+    #[case(
+        "--agents 2 --nats h --nats-token=",
+        "the token for NATS is empty: `--nats-token` is set to nothing"
+    )]
+    #[case(
+        "--agents 2 --nats h --nats-server s",
+        "use `--nats-server` together with `--nats`: the server runs already then, and none is started"
+    )]
+    #[case(
+        "--agents 2 --nats t@h --nats-creds c",
+        "use `--nats-creds` together with `--nats`: a client logs in once"
+    )]
+    #[case(
+        "--agents 2 --export-level raw",
+        "use `--export-level raw` together with `--agents`: the bodies of requests and responses would stay with the agents"
+    )]
+    #[case(
+        "--agents 600,label=a:401",
+        "wait for 1001 agents, which `--agents` asks for: a run has 1000 at most"
+    )]
+    #[case(
+        "--agents 3 --request-rate 5 --concurrency 2",
+        "share requests in flight out among the 3 agents of `--agents`, in the phase `profiling`: there are only 2"
+    )]
+    #[case(
+        "--agents 3 --streaming --concurrency 8 --prefill-concurrency 1",
+        "share requests that wait for their first token out among the 3 agents of `--agents`, in the phase `profiling`: there is \
+         only 1"
+    )]
+    fn what_agents_cannot_do_is_refused(#[case] line: &str, #[case] text: &str) {
+        assert_eq!(read(line).unwrap_err(), text);
+    }
+
+    #[rstest]
+    #[case::more_agents_than_sessions("--agents 3 --concurrency 2")]
+    #[case::no_limit("--agents 3 --request-rate 5")]
+    #[case::a_place_for_each("--agents 3 --request-rate 5 --concurrency 3")]
+    #[case::idle_agents_need_none("--agents 3 --streaming --concurrency 2 --prefill-concurrency 2")]
+    fn what_agents_can_do_is_not(#[case] line: &str) {
+        assert!(read(line).unwrap().is_some());
+    }
+}

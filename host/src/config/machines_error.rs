@@ -1,0 +1,82 @@
+//! Why agents, or the way to them, are refused.
+
+use super::spec::Origin;
+use crate::{explain::Explain, plan::MOST_AGENTS};
+
+/// An address that is none of a NATS server. Its text holds no credentials.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("reach NATS at `{url}`: {reason}")]
+pub(crate) struct AddressError {
+    /// As typed, without secrets.
+    pub(super) url: String,
+    pub(super) reason: &'static str,
+}
+
+impl Explain for AddressError {
+    fn hint(&self) -> String {
+        "give an address such as `nats://localhost:4222`, or `tls://HOST:4222` for a server with TLS"
+            .to_owned()
+    }
+}
+
+/// Why a run cannot have these agents.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum MachinesError {
+    /// More than a run can have.
+    #[error("wait for {count} agents, which `{by}` asks for: a run has {MOST_AGENTS} at most")]
+    TooMany { by: Origin, count: u64 },
+    /// Some agents would have no place of a limit, and send nothing.
+    #[error(
+        "share {places} out among the {agents} agents of `{by}`, in the phase `{phase}`: there {} only {most}",
+        if *.most == 1 { "is" } else { "are" }
+    )]
+    FewPlaces {
+        by: Origin,
+        phase: String,
+        /// Of what there are too few.
+        places: &'static str,
+        most: u32,
+        agents: u32,
+    },
+    /// Not the address of a NATS server.
+    #[error("{error}")]
+    Address { by: Origin, error: AddressError },
+    /// A token that is set to nothing, as an unset secret of a pipeline leaves it.
+    #[error("the token for NATS is empty: `{by}` is set to nothing")]
+    EmptyToken { by: Origin },
+}
+
+impl MachinesError {
+    /// The setting that it is about.
+    pub(super) fn origin(&self) -> Origin {
+        match self {
+            Self::TooMany { by, .. }
+            | Self::FewPlaces { by, .. }
+            | Self::Address { by, .. }
+            | Self::EmptyToken { by } => *by,
+        }
+    }
+}
+
+impl Explain for MachinesError {
+    fn hint(&self) -> String {
+        match self {
+            Self::TooMany { .. } => "take fewer agents, each with more `--workers`".to_owned(),
+            Self::FewPlaces { agents, .. } => {
+                format!(
+                    "each agent needs a place of its own: take fewer agents, or raise the limit to {agents} at least"
+                )
+            }
+            Self::Address { error, .. } => error.hint(),
+            Self::EmptyToken { by } => {
+                format!(
+                    "give `{by}` the token that the server takes, or do not set it where the server wants none"
+                )
+            }
+        }
+    }
+
+    fn is_statement(&self) -> bool {
+        matches!(self, Self::EmptyToken { .. })
+    }
+}

@@ -1,0 +1,156 @@
+//! The files of `docs/launch`, which start agents: each is one of its kind, and says what `prony` understands.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use prony_tests::{Tool, finish};
+use rstest::rstest;
+use serde_yaml::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn file(name: &str) -> String {
+    fs::read_to_string(root().join("docs/launch").join(name)).unwrap()
+}
+
+fn yaml(name: &str) -> Value {
+    serde_yaml::from_str(&file(name)).unwrap()
+}
+
+/// What the program says of a command.
+fn help(command: &str) -> String {
+    Tool::new([command, "--help"]).run().succeeds().stdout.clone()
+}
+
+/// Words of a text: names of flags, of variables and of commands.
+fn words(text: &str) -> BTreeSet<&str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_').collect()
+}
+
+/// The texts of a list.
+fn texts(list: &Value) -> Vec<String> {
+    list.as_sequence().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+}
+
+/// Each command of prony in a file, as its words from the program's name on.
+fn commands(name: &str) -> Vec<Vec<String>> {
+    let found = match name {
+        "agents.yaml" => vec![texts(&yaml(name)["spec"]["template"]["spec"]["containers"][0]["command"])],
+        "compose.yaml" => {
+            let services = yaml(name)["services"].as_mapping().unwrap().clone();
+            services.values().map(|service| texts(&service["command"])).collect()
+        }
+        _ => {
+            // A line goes on behind a backslash.
+            let text = file(name).replace("\\\n", " ");
+            let lines = text.lines().filter(|line| !line.starts_with('#'));
+            lines.map(|line| line.replace('=', " ").split_whitespace().map(str::to_owned).collect()).collect()
+        }
+    };
+    let is_program = |word: &String| word.rsplit('/').next() == Some("prony");
+    let from_program = |words: Vec<String>| {
+        let at = words.iter().position(is_program)?;
+        Some(words[at..].to_vec())
+    };
+    found.into_iter().filter_map(from_program).collect()
+}
+
+#[rstest]
+#[case("prony-agent.service", &["agent"])]
+#[case("agents.sbatch", &["agent", "profile"])]
+#[case("agents.yaml", &["agent"])]
+#[case("compose.yaml", &["mock-server", "agent", "profile"])]
+fn every_flag_of_a_file_is_one_of_its_command(#[case] name: &str, #[case] expected: &[&str]) {
+    let commands = commands(name);
+    let names: Vec<&str> = commands.iter().map(|command| command[1].as_str()).collect();
+    assert_eq!(names, expected);
+    for command in &commands {
+        let help = help(&command[1]);
+        let known = words(&help);
+        for flag in command.iter().filter(|word| word.starts_with("--")) {
+            assert!(known.contains(flag.as_str()), "{name}: `prony {}` has no `{flag}`", command[1]);
+        }
+    }
+}
+
+#[rstest]
+fn every_variable_of_a_file_is_one_that_an_agent_reads(
+    #[values("prony-agent.service", "agents.sbatch", "agents.yaml", "compose.yaml")] name: &str,
+) {
+    let (text, help) = (file(name), help("agent"));
+    // The name of an image is for compose alone.
+    let used = words(&text).into_iter().filter(|word| word.starts_with("PRONY_") && *word != "PRONY_IMAGE");
+    let used: Vec<&str> = used.map(|word| word.trim_end_matches(['-', ':'])).collect();
+    assert!(used.contains(&"PRONY_NATS"), "{used:?}");
+    let known = words(&help);
+    for variable in used {
+        assert!(known.contains(variable), "{name}: no agent reads `{variable}`");
+    }
+}
+
+/// Kubernetes decides by the numbers that the README explains, and makes no agent a second time within a run.
+#[test]
+fn the_job_of_kubernetes_knows_the_exit_codes() {
+    let job = &yaml("agents.yaml")["spec"];
+    assert_eq!(job["completionMode"].as_str(), Some("Indexed"));
+    assert_eq!(job["backoffLimitPerIndex"].as_u64(), Some(0));
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, table) = readme.split_once("\n## Exit codes\n").unwrap();
+    let table = table.split("\n## ").next().unwrap();
+    let codes = table.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next()?.parse().ok());
+    let documented: BTreeSet<u64> = codes.collect();
+    let rules = job["podFailurePolicy"]["rules"].as_sequence().unwrap();
+    let name = job["template"]["spec"]["containers"][0]["name"].as_str();
+    let mut used = 0;
+    for codes in rules.iter().map(|rule| &rule["onExitCodes"]).filter(|codes| !codes.is_null()) {
+        assert_eq!(codes["containerName"].as_str(), name);
+        for code in codes["values"].as_sequence().unwrap() {
+            assert!(documented.contains(&code.as_u64().unwrap()), "{code:?} is not in {documented:?}");
+            used += 1;
+        }
+    }
+    assert!(used > 0, "no rule has an exit code");
+}
+
+/// Lines are comments, heads of sections, or settings (`systemd.syntax(7)`).
+#[test]
+fn the_unit_of_systemd_has_its_sections() {
+    let unit = file("prony-agent.service");
+    let lines = unit.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let (sections, settings): (Vec<&str>, Vec<&str>) = lines.partition(|line| line.starts_with('['));
+    assert_eq!(sections, ["[Unit]", "[Service]", "[Install]"]);
+    let is_setting = |line: &&str| {
+        line.split_once('=').is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_alphanumeric()))
+    };
+    let others: Vec<&str> = settings.iter().copied().filter(|line| !is_setting(line)).collect();
+    assert!(others.is_empty(), "{others:?}");
+    assert!(settings.iter().any(|line| line.starts_with("ExecStart=/")));
+}
+
+#[test]
+fn the_script_of_slurm_is_one() {
+    let output = finish(Command::new("bash").arg("-n").arg(root().join("docs/launch/agents.sbatch")));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // Slurm reads its settings up to the first line that is no comment.
+    let script = file("agents.sbatch");
+    let head = script.lines().take_while(|line| line.starts_with('#'));
+    assert!(head.filter(|line| line.starts_with("#SBATCH --")).count() > 3, "{script}");
+}
+
+#[test]
+fn the_page_has_a_place_for_each_file() {
+    let page = fs::read_to_string(root().join("docs/MANY_MACHINES.md")).unwrap();
+    let files = fs::read_dir(root().join("docs/launch")).unwrap();
+    let names: Vec<String> = files.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(names.len() >= 4, "{names:?}");
+    for name in names {
+        assert!(page.contains(&format!("(launch/{name})")), "docs/MANY_MACHINES.md does not link `{name}`");
+    }
+}
