@@ -7,6 +7,7 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use super::{
     channels::{Channels, Signal},
+    collecting,
     ending::Ending,
     event_source::{EventSource, Wakeup},
     failed_share::TooManyFailed,
@@ -19,6 +20,7 @@ use super::{
     observer::Observer,
     running_phase::RunningPhase,
     saturation::Saturation,
+    service_reports,
     setup::Run,
     usage,
     watch::Watch,
@@ -32,10 +34,10 @@ use crate::{
     plugin::Registry,
     plan::OnLoss,
     record::{
-        Frame, NodeJournal, RunEnd, ServiceReport,
+        Frame, RunEnd,
         journal::JournalError,
         live::Live,
-        recorder::{CountingWait, Recorder, RecorderConfig, RecorderError, RecorderHandle},
+        recorder::{CountingWait, Recorder, RecorderConfig, RecorderError},
     },
     request::{
         worker::{AllStarted, Control},
@@ -44,8 +46,7 @@ use crate::{
     schedule::{ScheduleCounts, division::Division},
     service::{
         bus::Bus,
-        supervisor::{ServiceContext, ServiceEnd, Supervisor},
-        wanted::Wanted,
+        supervisor::{ServiceContext, Supervisor},
     },
 };
 
@@ -143,7 +144,7 @@ async fn conduct_in_loop(
     }
     let (ending, end, is_hurried) = match events.unless_interrupted(services).await {
         None => {
-            let services = run.services.iter().map(not_waited_for).collect();
+            let services = run.services.iter().map(service_reports::not_waited_for).collect();
             (Some(events.ending()), RunEnd { services, ..RunEnd::default() }, false)
         }
         Some(services) => {
@@ -566,13 +567,13 @@ impl Conductor<'_> {
         if events.unless_interrupted(move || recorder.settle(wait)).await.is_none() {
             tracing::warn!("interrupted: the tokens that are not counted yet are left to `prony report`");
         }
-        let merged = merge(&merging, journals, events).await;
+        let merged = collecting::merge(&merging, journals, events).await;
         let requests_cancelled = requests_cancelled || events.interrupted().is_some();
         let deadline = if requests_cancelled { SHORT_STOP_DEADLINE } else { STOP_DEADLINE };
         let stopped = events.unless_interrupted(move || services.stop(deadline)).await;
         let services = match stopped {
-            Some(ends) => ends.into_iter().map(report).collect(),
-            None => run.services.iter().map(not_waited_for).collect(),
+            Some(ends) => ends.into_iter().map(service_reports::report).collect(),
+            None => run.services.iter().map(service_reports::not_waited_for).collect(),
         };
         let (notes, is_hurried) = around.into_notes();
         let notes = notes.into_iter().chain(merged).collect();
@@ -580,39 +581,6 @@ impl Conductor<'_> {
     }
 }
 
-/// Has what agents have measured become part of the journal. What the report should say of it.
-async fn merge(recorder: &RecorderHandle, journals: Vec<NodeJournal>, events: &mut EventSource) -> Vec<String> {
-    if journals.is_empty() {
-        return Vec::new();
-    }
-    let merged = recorder.merge(journals);
-    match events.unless_interrupted(move || merged.recv()).await {
-        Some(Ok(Ok(merged))) => merged.notes,
-        Some(Ok(Err(error))) => vec![format!("what agents have measured is not whole: {error}")],
-        // Its alarm has said why the recorder is gone.
-        Some(Err(_)) => Vec::new(),
-        None => vec!["what agents have measured was not waited for: `prony collect` brings it together".to_owned()],
-    }
-}
-
 fn sources<'a>(run: &'a Run, live: &'a Live, channels: &'a Channels, bus: &'a Bus) -> Sources<'a> {
     Sources { run, live, tally: &channels.tally, watch: &channels.watch, bus }
-}
-
-fn report(end: ServiceEnd) -> ServiceReport {
-    ServiceReport {
-        state: if end.error.is_some() { "failed" } else { "stopped" }.to_owned(),
-        pid: end.pid,
-        error: end.error,
-        published: end.published,
-        received: end.received,
-        lost: end.lost,
-        most_waiting: end.most_waiting,
-        ..not_waited_for(&end.wanted)
-    }
-}
-
-fn not_waited_for(wanted: &Wanted) -> ServiceReport {
-    let Wanted { name, required, isolated, .. } = wanted.clone();
-    ServiceReport { name, required, isolated, state: "abandoned".to_owned(), ..ServiceReport::default() }
 }

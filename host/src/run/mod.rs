@@ -7,6 +7,7 @@
 pub(crate) mod agent;
 pub(crate) mod artifact_dir;
 mod channels;
+mod collecting;
 mod conductor;
 mod dry_run;
 pub(crate) mod ending;
@@ -33,6 +34,7 @@ mod refusals;
 mod running_phase;
 mod saturation;
 mod scrape;
+mod service_reports;
 pub(crate) mod services;
 pub(crate) mod setup;
 mod stop_reason;

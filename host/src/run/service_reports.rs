@@ -1,0 +1,26 @@
+//! How the services of a run fared, for its report.
+
+use crate::{
+    record::ServiceReport,
+    service::{supervisor::ServiceEnd, wanted::Wanted},
+};
+
+/// How a service fared that was ended.
+pub(super) fn report(end: ServiceEnd) -> ServiceReport {
+    ServiceReport {
+        state: if end.error.is_some() { "failed" } else { "stopped" }.to_owned(),
+        pid: end.pid,
+        error: end.error,
+        published: end.published,
+        received: end.received,
+        lost: end.lost,
+        most_waiting: end.most_waiting,
+        ..not_waited_for(&end.wanted)
+    }
+}
+
+/// How one fared whose end nobody waited for.
+pub(super) fn not_waited_for(wanted: &Wanted) -> ServiceReport {
+    let Wanted { name, required, isolated, .. } = wanted.clone();
+    ServiceReport { name, required, isolated, state: "abandoned".to_owned(), ..ServiceReport::default() }
+}
