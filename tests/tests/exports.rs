@@ -2,8 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
+    io::BufReader,
     path::Path,
 };
 
@@ -334,6 +335,34 @@ fn charts_follow_a_run_where_that_is_asked_for() {
     let required = hindered(profile().arg("--plot-required"));
     required.ends_with(1);
     assert!(required.stderr.contains("write charts into"), "{}", required.stderr);
+}
+
+/// Width and height that a PNG file says of itself, and how many colours its pixels have.
+fn bitmap(path: &Path) -> (u32, u32, usize) {
+    let mut reader = png::Decoder::new(BufReader::new(File::open(path).unwrap())).read_info().unwrap();
+    let mut bytes = vec![0; reader.output_buffer_size().unwrap()];
+    let info = reader.next_frame(&mut bytes).unwrap();
+    let colours: BTreeSet<&[u8]> = bytes.chunks_exact(4).collect();
+    (info.width, info.height, colours.len())
+}
+
+#[test]
+fn charts_are_bitmaps_and_a_page_as_well() {
+    let server = MockServer::start(["--tokens", "3"]);
+    let run = Tool::profile(&server).args(["--request-count", "20", "--no-server-metrics"]).run();
+    let plot = |args: &[&str]| Tool::new(["plot"]).args(args).arg(run.artifact("")).run();
+    plot(&[]).succeeds();
+    assert!(run.read("plots/request_latency.svg").starts_with("<svg"));
+    let (width, height, colours) = bitmap(&run.artifact("plots/request_latency.png"));
+    assert!(width == 1040 && height > 300 && colours > 10, "{width}x{height}, {colours} colours");
+    plot(&["--format", "png", "--width", "520"]).succeeds();
+    assert_eq!(bitmap(&run.artifact("plots/request_latency.png")).0, 520);
+    plot(&["--format", "html"]).succeeds();
+    let page = run.read("plots/charts.html");
+    assert!(page.contains("default-src 'none'") && page.matches("<svg").count() > 3, "{page}");
+    for wrong in [["--format", "gif"], ["--width", "10"]] {
+        plot(&wrong).ends_with(2);
+    }
 }
 
 #[test]
