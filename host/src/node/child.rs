@@ -32,7 +32,7 @@ use crate::{
     dataset::Source,
     plan::Plan,
     plugin::Registry,
-    request::worker::Control,
+    request::{bodies::BodyRoom, worker::Control},
 };
 
 /// What a child may need beyond the timeout that it has with its plugin.
@@ -65,6 +65,8 @@ pub(crate) struct ChildNode {
     phase: Arc<AtomicU32>,
     /// What it said right after an answer.
     unread: Vec<NodeEvent>,
+    /// The run's room for bodies, until the child knows that it is closed.
+    bodies: Option<BodyRoom>,
 }
 
 /// How its events are received.
@@ -117,6 +119,7 @@ impl ChildNode {
             begun: Some(begun),
             phase: Arc::default(),
             unread: Vec::new(),
+            bodies: None,
         };
         let command = NodeCommand::Load {
             name: name.to_owned(),
@@ -166,8 +169,14 @@ impl ChildNode {
         }
     }
 
-    /// Starts the workers, and listens to them.
-    pub(super) fn start<O: Observer>(&mut self, id: NodeId, observer: O) -> Result<(), NodeError> {
+    /// Starts the workers, and listens to them. They copy bodies for as long as there is room for them.
+    pub(super) fn start<O: Observer>(
+        &mut self,
+        id: NodeId,
+        bodies: BodyRoom,
+        observer: O,
+    ) -> Result<(), NodeError> {
+        self.bodies = Some(bodies);
         match self.ask(&NodeCommand::Start, LOAD_TIMEOUT)? {
             NodeEvent::Started(started) => started?,
             _ => return Err(self.died()),
@@ -237,6 +246,13 @@ impl ChildNode {
         })
     }
 
+    /// The child has a room of its own, which nobody else closes.
+    fn pass_on_closed_room(&mut self) {
+        if self.bodies.take_if(|room| room.is_closed()).is_some() {
+            self.tell_if_there(&NodeCommand::LeaveBodies);
+        }
+    }
+
     fn tell_if_there(&mut self, command: &NodeCommand) {
         // One that is gone has been or will be noticed.
         let _ = self.down.write(&self.commands.number(command));
@@ -284,6 +300,7 @@ impl Link for ChildNode {
 
     /// Of its death the observer hears by the end of what it says, but that may not come.
     fn look(&mut self) -> Option<String> {
+        self.pass_on_closed_room();
         let Reception::Listening(listening) = &mut self.reception else { return None };
         if self.child.has_ended() {
             listening.dead += 1;

@@ -86,6 +86,8 @@ pub(super) enum NodeCommand {
     Phase(PhaseStart),
     /// Drain or cancel the phase with this number.
     Control(u32, Control),
+    /// Copy no more bodies: none is written any more.
+    LeaveBodies,
     /// End.
     Dismiss,
 }

@@ -122,7 +122,7 @@ impl LoadedEndpoint {
                 Box::new(WorkerPool::start(work.plan, &equipment, hosted)?)
             }
             Self::Child(mut child) => {
-                child.start(FIRST, observer.clone())?;
+                child.start(FIRST, work.target.bodies.clone(), observer.clone())?;
                 child
             }
         };

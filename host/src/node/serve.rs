@@ -37,6 +37,7 @@ use crate::{
     plan::Plan,
     plugin::{DiscoveryOptions, Registry},
     request::{
+        bodies::BodyRoom,
         exchange::Finished,
         target::TargetPlan,
         worker::{AllStarted, Equipment, Sink},
@@ -154,17 +155,21 @@ impl Serving {
                 }
                 NodeCommand::Start => {
                     let uplink = self.uplink.clone();
+                    let bodies = self.equipped.as_ref().map(|equipped| equipped.target.bodies.clone());
                     match self.start() {
                         Ok(mut pool) => {
                             uplink.say(NodeEvent::Started(Ok(())));
                             tell_when_ready(&mut pool, &uplink);
-                            work(pool, commands, &uplink).await;
+                            work(pool, commands, &uplink, &bodies.unwrap_or_default()).await;
                         }
                         Err(error) => uplink.say(NodeEvent::Started(Err(RemoteError::of(&error)))),
                     }
                     return;
                 }
-                NodeCommand::Load { .. } | NodeCommand::Phase(_) | NodeCommand::Control(..) => {}
+                NodeCommand::Load { .. }
+                | NodeCommand::Phase(_)
+                | NodeCommand::Control(..)
+                | NodeCommand::LeaveBodies => {}
                 NodeCommand::Dismiss => return,
             }
         }
@@ -236,7 +241,12 @@ fn tell_when_ready(pool: &mut WorkerPool, uplink: &Uplink) {
 }
 
 /// Lets the pool work until it is dismissed, and tells the parent that it does.
-async fn work(mut pool: WorkerPool, mut commands: UnboundedReceiver<NodeCommand>, uplink: &Uplink) {
+async fn work(
+    mut pool: WorkerPool,
+    mut commands: UnboundedReceiver<NodeCommand>,
+    uplink: &Uplink,
+    bodies: &BodyRoom,
+) {
     let mut tick = interval(LOOK_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
@@ -245,6 +255,10 @@ async fn work(mut pool: WorkerPool, mut commands: UnboundedReceiver<NodeCommand>
             command = commands.recv() => match command {
                 Some(NodeCommand::Phase(command)) => pool.begin(command),
                 Some(NodeCommand::Control(phase, control)) => pool.control(phase, control),
+                Some(NodeCommand::LeaveBodies) => {
+                    bodies.close();
+                    tracing::debug!("bodies are not copied any more");
+                }
                 Some(NodeCommand::Dismiss) | None => break,
                 Some(_) => {}
             },
