@@ -156,11 +156,37 @@ fn nest(slices: &mut Slices) {
     }
 }
 
+/// What readers rely on. Source: "Trace Event Format", the Chromium project, 2016.
+#[track_caller]
+fn keep_to_the_format(trace: &Value) {
+    assert!(["ms", "ns"].contains(&trace["displayTimeUnit"].as_str().unwrap()));
+    let (mut named, mut drawn) = (BTreeSet::new(), BTreeSet::new());
+    for event in trace["traceEvents"].as_array().unwrap() {
+        assert!(event["pid"].is_u64() && event["name"].is_string(), "{event}");
+        let place = (event["pid"].as_u64(), event["tid"].as_u64());
+        match (event["ph"].as_str(), event["name"].as_str()) {
+            (Some("M"), Some("process_name" | "thread_name")) => {
+                assert!(event["args"]["name"].is_string() && named.insert(place), "{event}");
+            }
+            (Some("X"), Some(_)) => {
+                let has_times =
+                    ["ts", "dur"].iter().all(|key| event[*key].as_f64().is_some_and(|us| us >= 0.0));
+                assert!(has_times && event["cat"].is_string() && place.1.is_some(), "{event}");
+                drawn.insert(place);
+            }
+            _ => panic!("{event}"),
+        }
+    }
+    let processes: BTreeSet<_> = drawn.iter().map(|(process, _)| (*process, None)).collect();
+    assert!(drawn.is_subset(&named) && processes.is_subset(&named), "{drawn:?} are not in {named:?}");
+}
+
 #[test]
 fn the_timeline_has_each_session_on_a_thread_and_each_step_in_its_request() {
     let run = conversations();
     Tool::new(["export", "--format", "chrome-trace"]).arg(run.artifact("")).run().succeeds();
     let trace: Value = serde_json::from_str(&run.read("trace.json")).unwrap();
+    keep_to_the_format(&trace);
     let mut threads = threads(&trace);
     threads.values_mut().for_each(nest);
     let requests = threads.values().flatten().filter(|(.., category)| category.starts_with("request,"));
@@ -209,6 +235,7 @@ fn a_killed_run_is_exported_as_far_as_it_came() {
     }
     let trace: Value =
         serde_json::from_str(&fs::read_to_string(dir.path().join("trace.json")).unwrap()).unwrap();
+    keep_to_the_format(&trace);
     assert!(threads(&trace).len() > 1);
 }
 
