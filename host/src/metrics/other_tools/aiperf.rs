@@ -25,9 +25,6 @@ use super::super::{
 /// An output length differs from the requested one beyond this part of it, or beyond so many tokens, whichever is less.
 const LENGTH_TOLERANCE: (f64, f64) = (0.05, 50.0);
 
-/// A number of tokens that the server tells differs beyond this from the one that was counted here.
-const USAGE_TOLERANCE_PCT: f64 = 10.0;
-
 const NS_PER_S: f64 = 1e9;
 
 const fn over(of: Quantity) -> Source {
@@ -131,41 +128,17 @@ fn is_osl_mismatch(request: &Request<'_>) -> Option<bool> {
     length_difference(request).map(|(difference, requested)| difference.abs() > (requested * part).min(most))
 }
 
-/// How far the server's number of tokens is from the one that was counted here, in percent of that.
-fn usage_difference(of_server: Option<f64>, own: Option<f64>) -> Option<f64> {
-    let own = own.filter(|own| *own > 0.0)?;
-    Some(100.0 * (of_server? - own).abs() / own)
-}
-
-/// Nothing where the server alone counts: there is nothing to compare it with.
-fn own_counts<'a>(request: &Request<'a>) -> Option<Request<'a>> {
-    (request.counting == TokenCounting::PreferServer).then_some(*request)
-}
-
-fn usage_prompt_difference(request: &Request<'_>) -> Option<f64> {
-    let request = own_counts(request)?;
-    usage_difference(of::usage_prompt_tokens(&request), of::input_sequence_length(&request))
-}
-
+/// Of several choices the tokens are not known as AIPerf counts them.
 fn usage_completion_difference(request: &Request<'_>) -> Option<f64> {
-    let request = own_counts(request)?;
-    usage_difference(of::usage_completion_tokens(&request), output_length(&request))
+    output_length(request).and_then(|_| usage::completion_difference_pct(request))
 }
 
 fn usage_reasoning_difference(request: &Request<'_>) -> Option<f64> {
-    let request = own_counts(request)?;
-    usage_difference(of::usage_reasoning_tokens(&request), reasoning_tokens(&request))
+    output_length(request).and_then(|_| usage::reasoning_difference_pct(request))
 }
 
-/// One of these differences is too large.
 fn is_usage_discrepant(request: &Request<'_>) -> Option<bool> {
-    let differences = [
-        usage_prompt_difference(request),
-        usage_completion_difference(request),
-        usage_reasoning_difference(request),
-    ];
-    let largest = differences.into_iter().flatten().reduce(f64::max)?;
-    Some(largest > USAGE_TOLERANCE_PCT)
+    usage::is_discrepant(request).filter(|_| request.record.choices.is_none())
 }
 
 /// From the schedule to the beginning of work.
@@ -237,7 +210,7 @@ pub(super) static CATALOGUE: &[Metric] = &[
     of_requests("usage_completion_tokens", "Usage Completion Tokens", "tokens", of::usage_completion_tokens).needs(&[OutputTokens]),
     of_requests("usage_reasoning_tokens", "Usage Reasoning Tokens", "tokens", of::usage_reasoning_tokens).needs(&[OutputTokens]),
     of_requests("usage_total_tokens", "Usage Total Tokens", "tokens", of::usage_total_tokens).needs(&[OutputTokens]),
-    of_requests("usage_prompt_tokens_diff_pct", "Usage Prompt Diff %", "%", usage_prompt_difference).needs(&[InputTokens]),
+    of_requests("usage_prompt_tokens_diff_pct", "Usage Prompt Diff %", "%", usage::prompt_difference_pct).needs(&[InputTokens]),
     of_requests("usage_completion_tokens_diff_pct", "Usage Completion Diff %", "%", usage_completion_difference)
         .needs(&[OutputTokens]),
     of_requests("usage_reasoning_tokens_diff_pct", "Usage Reasoning Diff %", "%", usage_reasoning_difference)
