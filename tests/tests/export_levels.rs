@@ -103,8 +103,8 @@ fn bodies_are_not_copied_any_more_where_they_cannot_be_written(
         .run();
     run.succeeds();
     assert!(run.stderr.contains("bodies are not written any more"), "{}", run.stderr);
-    let is_told = run.stderr.contains("bodies are not copied any more");
-    assert_eq!(is_told, !place.is_empty(), "{}", run.stderr);
+    let is_passed_on = run.stderr.contains("bodies are not copied any more");
+    assert_eq!(is_passed_on, !place.is_empty(), "{}", run.stderr);
     let notes = run.summary()["notes"].to_string();
     assert!(notes.contains("40"), "{notes}");
 }

@@ -128,7 +128,8 @@ pub(super) fn otel(entry: Entry) -> Vec<Part> {
 
 /// A switch of ours that is on, where something of AIPerf's says so.
 fn on(key: &'static str, by: &Entry) -> Part {
-    Part::Setting(key, made(&by.key, by.spot, "true", Kind::Switch(true)))
+    let value = made("", by.value.spot, "true", Kind::Switch(true)).value;
+    Part::Setting(key, Entry { key: by.key.clone(), spot: by.spot, value })
 }
 
 fn switch(node: &Node) -> Option<bool> {
