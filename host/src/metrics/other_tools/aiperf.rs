@@ -128,6 +128,11 @@ fn is_osl_mismatch(request: &Request<'_>) -> Option<bool> {
     length_difference(request).map(|(difference, requested)| difference.abs() > (requested * part).min(most))
 }
 
+/// Where the server alone counts, AIPerf compares it with nothing.
+fn usage_prompt_difference(request: &Request<'_>) -> Option<f64> {
+    usage::prompt_difference_pct(request).filter(|_| request.counting == TokenCounting::PreferServer)
+}
+
 /// Of several choices the tokens are not known as AIPerf counts them.
 fn usage_completion_difference(request: &Request<'_>) -> Option<f64> {
     output_length(request).and_then(|_| usage::completion_difference_pct(request))
@@ -138,7 +143,8 @@ fn usage_reasoning_difference(request: &Request<'_>) -> Option<f64> {
 }
 
 fn is_usage_discrepant(request: &Request<'_>) -> Option<bool> {
-    usage::is_discrepant(request).filter(|_| request.record.choices.is_none())
+    let is_compared = request.counting == TokenCounting::PreferServer && request.record.choices.is_none();
+    usage::is_discrepant(request).filter(|_| is_compared)
 }
 
 /// From the schedule to the beginning of work.
@@ -210,7 +216,7 @@ pub(super) static CATALOGUE: &[Metric] = &[
     of_requests("usage_completion_tokens", "Usage Completion Tokens", "tokens", of::usage_completion_tokens).needs(&[OutputTokens]),
     of_requests("usage_reasoning_tokens", "Usage Reasoning Tokens", "tokens", of::usage_reasoning_tokens).needs(&[OutputTokens]),
     of_requests("usage_total_tokens", "Usage Total Tokens", "tokens", of::usage_total_tokens).needs(&[OutputTokens]),
-    of_requests("usage_prompt_tokens_diff_pct", "Usage Prompt Diff %", "%", usage::prompt_difference_pct).needs(&[InputTokens]),
+    of_requests("usage_prompt_tokens_diff_pct", "Usage Prompt Diff %", "%", usage_prompt_difference).needs(&[InputTokens]),
     of_requests("usage_completion_tokens_diff_pct", "Usage Completion Diff %", "%", usage_completion_difference)
         .needs(&[OutputTokens]),
     of_requests("usage_reasoning_tokens_diff_pct", "Usage Reasoning Diff %", "%", usage_reasoning_difference)
