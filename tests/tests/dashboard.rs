@@ -75,9 +75,9 @@ fn a_termination_gives_the_terminal_back() {
     assert!(terminal.is_as_before(), "the screen:\n{}", terminal.screen());
 }
 
-/// A plugin that panics fails its request. What it says of the panic waits until there are lines again.
-#[test]
-fn a_panic_leaves_the_terminal_usable_and_can_be_read() {
+/// A plugin that panics fails its request. What it says of the panic waits until there are lines again, wherever the plugin is.
+#[rstest]
+fn a_panic_leaves_the_terminal_usable_and_can_be_read(#[values(&[], &["--isolate", "acme"])] place: &[&str]) {
     let server = MockServer::start(["--ttft-ms", "50"]);
     let pack = mock_plugin("acme", "bad_endpoint:Faulty", "bad-endpoint");
     let sound = "{\"text\": \"hello\", \"output_length\": 5}\n".repeat(9);
@@ -90,6 +90,7 @@ fn a_panic_leaves_the_terminal_usable_and_can_be_read() {
         .args(["--endpoint-type", "acme", "--input-file", "prompts.jsonl", "--request-count", "19"])
         .args(["--no-server-metrics", "--log-level", "debug", "--plugins"])
         .arg(pack.path())
+        .args(place)
         .on_terminal(80, 24);
     terminal.until("the dashboard", |screen| screen.contains("q end"));
     let run = terminal.wait();
