@@ -85,6 +85,16 @@ pub(crate) fn flush() {
     }
 }
 
+/// Waits for that when it is dropped: by a function that a panic may leave, too.
+#[derive(Debug)]
+pub(crate) struct FlushedAtEnd;
+
+impl Drop for FlushedAtEnd {
+    fn drop(&mut self) {
+        flush();
+    }
+}
+
 /// The same as a writer: each write is a text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stderr;

@@ -63,6 +63,8 @@ const METRICS: &[(&str, &str, &[&str])] = &[
     ("usage_prompt_tokens", "tokens", OF_REQUESTS),
     ("usage_completion_tokens", "tokens", OF_REQUESTS),
     ("usage_total_tokens", "tokens", OF_REQUESTS),
+    ("usage_prompt_tokens_diff_pct", "%", OF_REQUESTS),
+    ("usage_completion_tokens_diff_pct", "%", OF_REQUESTS),
     ("credit_to_start_latency", "ms", OF_REQUESTS),
     ("error_isl", "tokens", OF_REQUESTS),
     ("osl_mismatch_diff_pct", "%", OF_REQUESTS),
@@ -80,6 +82,7 @@ const METRICS: &[(&str, &str, &[&str])] = &[
     ("total_output_tokens", "tokens", OF_ONE_NUMBER),
     ("total_error_isl", "tokens", OF_ONE_NUMBER),
     ("osl_mismatch_count", "requests", OF_ONE_NUMBER),
+    ("usage_discrepancy_count", "requests", OF_ONE_NUMBER),
     ("effective_concurrency", "requests", OVER_TIME),
     ("effective_prefill_concurrency", "requests", OVER_TIME),
     ("effective_decode_concurrency", "requests", OVER_TIME),
@@ -99,7 +102,10 @@ fn the_summary_has_aiperfs_schema() {
         let expected: BTreeSet<&str> = statistics.iter().copied().chain(["unit"]).collect();
         assert_eq!(keys(metric), expected, "{tag}");
         assert_eq!(metric["unit"], *unit, "{tag}");
-        assert!(statistics.iter().all(|statistic| metric[statistic].is_number()), "{tag}: {metric}");
+        let (counts, others): (Vec<&str>, Vec<&str>) =
+            statistics.iter().copied().partition(|statistic| *statistic == "count");
+        assert!(others.iter().all(|statistic| metric[*statistic].is_f64()), "{tag}: {metric}");
+        assert!(counts.iter().all(|statistic| metric[*statistic].is_u64()), "{tag}: {metric}");
     }
     assert!(summary["request_latency"]["count"].is_u64() && summary["request_latency"]["p50"].is_f64());
     assert_eq!(
@@ -191,6 +197,62 @@ fn numbers_are_those_of_aiperfs_definitions() {
     );
 }
 
+/// A program in Python that looks at types finds those that AIPerf writes. What nothing failed in has no number of failures.
+#[test]
+fn numbers_have_the_types_that_aiperf_writes() {
+    let server = MockServer::start(["--tokens", "5"]);
+    let flags = ["--compat", "aiperf", "--goodput", "time_to_first_token:10000", "--slice-duration", "10s"];
+    let run = profile(&server, &flags);
+    let summary = json(&run, "profile_export_aiperf.json");
+    assert!(
+        summary["request_count"]["avg"].is_f64() && summary.get("error_request_count").is_none(),
+        "{summary}"
+    );
+    for line in lines(&run, "profile_export.jsonl") {
+        for (tag, metric) in line["metrics"].as_object().unwrap() {
+            let is_count = ["tokens", "requests"].contains(&metric["unit"].as_str().unwrap());
+            let has_type = |value: &Value| if is_count { value.is_u64() } else { value.is_f64() };
+            let is_right = metric["value"]
+                .as_array()
+                .map_or_else(|| has_type(&metric["value"]), |all| all.iter().all(has_type));
+            assert!(is_right, "{tag}: {metric}");
+        }
+        assert_eq!(line["metrics"]["good_request_count"]["value"], 1, "{line}");
+    }
+    let slices = run.read("profile_export_aiperf_timeslices.csv");
+    let mut rows = slices.lines().skip(1).map(|row| row.split(',').collect::<Vec<_>>());
+    assert!(
+        rows.clone().all(|row| row[6].split_once('.').is_some_and(|(_, decimals)| decimals.len() == 2)),
+        "{slices}"
+    );
+    let first = rows.next().unwrap();
+    assert_eq!(first[3..6], ["Benchmark Duration", "sec", "avg"], "{slices}");
+    assert!(rows.all(|row| row[5] != "count"), "{slices}");
+}
+
+/// How far the server's tokens are from those that are counted here, by AIPerf's definition.
+#[test]
+fn usage_is_compared_with_what_is_counted() {
+    let run = profile(&server(), &["--compat", "aiperf"]);
+    let lines = lines(&run, "profile_export.jsonl");
+    let mut far = 0;
+    for line in lines.iter().filter(|line| line.get("error").is_none()) {
+        let metric = |tag: &str| number(&line["metrics"][tag]["value"]);
+        let difference = |server: &str, own: &str| 100.0 * (metric(server) - metric(own)).abs() / metric(own);
+        let prompt = difference("usage_prompt_tokens", "input_sequence_length");
+        let completion = difference("usage_completion_tokens", "output_sequence_length");
+        assert!((metric("usage_prompt_tokens_diff_pct") - prompt).abs() < 1e-9, "{line}");
+        assert!((metric("usage_completion_tokens_diff_pct") - completion).abs() < 1e-9, "{line}");
+        let is_measured = line["metadata"]["benchmark_phase"] == "profiling";
+        far += u32::from(is_measured && prompt.max(completion) > 10.0);
+    }
+    let summary = json(&run, "profile_export_aiperf.json");
+    assert_eq!(number(&summary["usage_discrepancy_count"]["avg"]), f64::from(far));
+    let by_server = profile(&server(), &["--compat", "aiperf", "--use-server-token-count"]);
+    let summary = json(&by_server, "profile_export_aiperf.json");
+    assert!(summary.get("usage_prompt_tokens_diff_pct").is_none(), "{summary}");
+}
+
 /// The keys that AIPerf's lines always have.
 const METADATA: [&str; 18] = [
     "session_num",
@@ -262,7 +324,11 @@ fn the_table_has_two_sections() {
     let summary = json(&run, "profile_export_aiperf.json");
     let row = many.iter().find(|row| row[0] == "Time to First Token (ms)").unwrap();
     assert_eq!(row[9], format!("{:.2}", number(&summary["time_to_first_token"]["p50"])));
-    assert!(single.contains(&vec!["Request Count".to_owned(), "9".to_owned()]), "{single:?}");
+    assert!(single.contains(&vec!["Request Count".to_owned(), "9.00".to_owned()]), "{single:?}");
+    // As AIPerf 0.13 orders them: by tags, which most names begin as.
+    let names: Vec<&str> = single[1..].iter().map(|row| row[0].as_str()).collect();
+    assert_eq!(names[..2], ["Benchmark Duration (sec)", "Completed Requests (Success + Error)"], "{names:?}");
+    assert_eq!(many[1][0], "Credit-to-Start Latency (ms)", "{many:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The dashboard, on a terminal of the test's own: what one sees, what the keys do, and that the terminal is given back.
 
-use prony_tests::{MockServer, Terminal, Tool};
+use prony_tests::{MockServer, Terminal, Tool, mock_plugin};
 use rstest::rstest;
 
 /// A profile that fills the terminal.
@@ -73,6 +73,34 @@ fn a_termination_gives_the_terminal_back() {
     terminal.signal("TERM");
     terminal.wait().ends_with(143);
     assert!(terminal.is_as_before(), "the screen:\n{}", terminal.screen());
+}
+
+/// A plugin that panics fails its request. What it says of the panic waits until there are lines again, wherever the plugin is.
+#[rstest]
+fn a_panic_leaves_the_terminal_usable_and_can_be_read(#[values(&[], &["--isolate", "acme"])] place: &[&str]) {
+    let server = MockServer::start(["--ttft-ms", "50"]);
+    let pack = mock_plugin("acme", "bad_endpoint:Faulty", "bad-endpoint");
+    let sound = "{\"text\": \"hello\", \"output_length\": 5}\n".repeat(9);
+    let tool = profile(&server);
+    tool.file(
+        "prompts.jsonl",
+        format!("{sound}{{\"text\": \"fault event-panic\", \"output_length\": 5}}\n{sound}"),
+    );
+    let mut terminal = tool
+        .args(["--endpoint-type", "acme", "--input-file", "prompts.jsonl", "--request-count", "19"])
+        .args(["--no-server-metrics", "--log-level", "debug", "--plugins"])
+        .arg(pack.path())
+        .args(place)
+        .on_terminal(80, 24);
+    terminal.until("the dashboard", |screen| screen.contains("q end"));
+    let run = terminal.wait();
+    run.succeeds();
+    assert_eq!(run.summary()["error_request_count"]["avg"], 1);
+    assert!(terminal.is_as_before(), "the screen:\n{}", terminal.screen());
+    let written = terminal.written();
+    let (drawn, behind) = written.rsplit_once("\x1b[?1049l").unwrap_or_default();
+    assert!(behind.contains("told to panic"), "{written}");
+    assert!(!drawn.contains("panicked at"), "{drawn}");
 }
 
 #[test]

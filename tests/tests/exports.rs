@@ -2,8 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
+    io::BufReader,
     path::Path,
 };
 
@@ -155,11 +156,37 @@ fn nest(slices: &mut Slices) {
     }
 }
 
+/// What readers rely on. Source: "Trace Event Format", the Chromium project, 2016.
+#[track_caller]
+fn keep_to_the_format(trace: &Value) {
+    assert!(["ms", "ns"].contains(&trace["displayTimeUnit"].as_str().unwrap()));
+    let (mut named, mut drawn) = (BTreeSet::new(), BTreeSet::new());
+    for event in trace["traceEvents"].as_array().unwrap() {
+        assert!(event["pid"].is_u64() && event["name"].is_string(), "{event}");
+        let place = (event["pid"].as_u64(), event["tid"].as_u64());
+        match (event["ph"].as_str(), event["name"].as_str()) {
+            (Some("M"), Some("process_name" | "thread_name")) => {
+                assert!(event["args"]["name"].is_string() && named.insert(place), "{event}");
+            }
+            (Some("X"), Some(_)) => {
+                let has_times =
+                    ["ts", "dur"].iter().all(|key| event[*key].as_f64().is_some_and(|us| us >= 0.0));
+                assert!(has_times && event["cat"].is_string() && place.1.is_some(), "{event}");
+                drawn.insert(place);
+            }
+            _ => panic!("{event}"),
+        }
+    }
+    let processes: BTreeSet<_> = drawn.iter().map(|(process, _)| (*process, None)).collect();
+    assert!(drawn.is_subset(&named) && processes.is_subset(&named), "{drawn:?} are not in {named:?}");
+}
+
 #[test]
 fn the_timeline_has_each_session_on_a_thread_and_each_step_in_its_request() {
     let run = conversations();
     Tool::new(["export", "--format", "chrome-trace"]).arg(run.artifact("")).run().succeeds();
     let trace: Value = serde_json::from_str(&run.read("trace.json")).unwrap();
+    keep_to_the_format(&trace);
     let mut threads = threads(&trace);
     threads.values_mut().for_each(nest);
     let requests = threads.values().flatten().filter(|(.., category)| category.starts_with("request,"));
@@ -208,6 +235,7 @@ fn a_killed_run_is_exported_as_far_as_it_came() {
     }
     let trace: Value =
         serde_json::from_str(&fs::read_to_string(dir.path().join("trace.json")).unwrap()).unwrap();
+    keep_to_the_format(&trace);
     assert!(threads(&trace).len() > 1);
 }
 
@@ -334,6 +362,34 @@ fn charts_follow_a_run_where_that_is_asked_for() {
     let required = hindered(profile().arg("--plot-required"));
     required.ends_with(1);
     assert!(required.stderr.contains("write charts into"), "{}", required.stderr);
+}
+
+/// Width and height that a PNG file says of itself, and how many colours its pixels have.
+fn bitmap(path: &Path) -> (u32, u32, usize) {
+    let mut reader = png::Decoder::new(BufReader::new(File::open(path).unwrap())).read_info().unwrap();
+    let mut bytes = vec![0; reader.output_buffer_size().unwrap()];
+    let info = reader.next_frame(&mut bytes).unwrap();
+    let colours: BTreeSet<&[u8]> = bytes.chunks_exact(4).collect();
+    (info.width, info.height, colours.len())
+}
+
+#[test]
+fn charts_are_bitmaps_and_a_page_as_well() {
+    let server = MockServer::start(["--tokens", "3"]);
+    let run = Tool::profile(&server).args(["--request-count", "20", "--no-server-metrics"]).run();
+    let plot = |args: &[&str]| Tool::new(["plot"]).args(args).arg(run.artifact("")).run();
+    plot(&[]).succeeds();
+    assert!(run.read("plots/request_latency.svg").starts_with("<svg"));
+    let (width, height, colours) = bitmap(&run.artifact("plots/request_latency.png"));
+    assert!(width == 1040 && height > 300 && colours > 10, "{width}x{height}, {colours} colours");
+    plot(&["--format", "png", "--width", "520"]).succeeds();
+    assert_eq!(bitmap(&run.artifact("plots/request_latency.png")).0, 520);
+    plot(&["--format", "html"]).succeeds();
+    let page = run.read("plots/charts.html");
+    assert!(page.contains("default-src 'none'") && page.matches("<svg").count() > 3, "{page}");
+    for wrong in [["--format", "gif"], ["--width", "10"]] {
+        plot(&wrong).ends_with(2);
+    }
 }
 
 #[test]

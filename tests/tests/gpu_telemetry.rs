@@ -194,6 +194,7 @@ fn gpus_of_this_machine_are_read_by_nvidias_library(#[values("nvml", "pynvml")] 
 #[case("--gpu-telemetry metrics.csv", "fields of one's own are not read")]
 #[case("--gpu-telemetry h --no-gpu-telemetry", "no GPU is watched then")]
 #[case("--gpu-telemetry ftp://h", "prony does not speak `ftp`")]
+#[case("--slo nvidia_average_gpu_power<500", "since no GPU is watched")]
 fn what_cannot_be_watched_is_refused(#[case] flags: &str, #[case] says: &str) {
     let run = Tool::profile_at("http://127.0.0.1:9").args(flags.split(' ')).run();
     run.ends_with(2);

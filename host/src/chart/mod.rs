@@ -1,4 +1,4 @@
-//! Charts: from numbers to the text of an SVG picture.
+//! Charts: from numbers to the text of an SVG picture, and to pixels where one asks for them.
 //!
 //! A [`Plot`] has axes and layers (lines, bands, bars, points), [`Lanes`] are spans of time below each other. Both are pure: the same
 //! numbers give the same text. A picture needs no script. Its colours are variables of [`STYLE`], which follows the reader's choice
@@ -6,6 +6,7 @@
 //! picture are a [`Table`]. Nothing here knows what is measured.
 
 mod axis;
+mod bitmap;
 mod lanes;
 mod layer;
 mod legend;
@@ -17,6 +18,7 @@ mod tests;
 
 pub(crate) use self::{
     axis::{Axis, number},
+    bitmap::Bitmaps,
     lanes::{Lane, Lanes, Span},
     layer::{Interval, Layer, Shape},
     markup::escape,
@@ -54,8 +56,13 @@ fn style(theme: Option<Theme>) -> String {
 
 /// The picture as a file of its own.
 pub(crate) fn file(svg: &str, theme: Option<Theme>) -> String {
+    with_style(svg, &style(theme))
+}
+
+/// The picture as XML that needs nothing around it.
+fn with_style(svg: &str, style: &str) -> String {
     let opened = "<svg xmlns=\"http://www.w3.org/2000/svg\" ";
     let (_, rest) = svg.split_once("<svg ").unwrap_or(("", svg));
     let (head, body) = rest.split_once('>').unwrap_or((rest, ""));
-    format!("{opened}{head}><style>{}</style>{body}\n", style(theme))
+    format!("{opened}{head}><style>{style}</style>{body}\n")
 }

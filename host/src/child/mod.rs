@@ -11,6 +11,7 @@
 mod count;
 mod death;
 pub(crate) mod frame;
+mod printed;
 mod spawn;
 
 pub(crate) use count::SharedCount;

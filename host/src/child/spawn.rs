@@ -1,7 +1,7 @@
 //! Starting a child, and finding the parent from within one.
 
 use std::{
-    io,
+    io::{self, PipeWriter},
     os::{
         fd::{AsFd, OwnedFd},
         unix::{fs::MetadataExt, net::UnixStream, process::CommandExt},
@@ -13,7 +13,7 @@ use std::{
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, setrlimit};
 
-use super::{Death, SharedCount};
+use super::{Death, SharedCount, printed::Printed};
 
 /// Variables that hold secrets: what a child needs of them travels in frames.
 const SECRETS: [&str; 1] = ["PRONY_API_KEY"];
@@ -23,6 +23,8 @@ const SECRETS: [&str; 1] = ["PRONY_API_KEY"];
 pub(crate) struct Child {
     process: std::process::Child,
     kill_handle: KillHandle,
+    /// What it prints, where that is passed on, until it is over.
+    printed: Option<Printed>,
 }
 
 /// Ends a child that somebody else waits for.
@@ -65,28 +67,40 @@ impl Child {
     /// # Errors
     /// There is no process, no memory or no descriptor left.
     pub(crate) fn spawn(words: &[&str]) -> io::Result<(Self, UnixStream)> {
-        Self::spawn_with_output(words, io::stderr().into())
+        Self::spawn_with_output(words, io::stderr().into(), None)
     }
 
-    /// The same with a count, which it takes with [`parent_and_count`].
+    /// The same with a count, which it takes with [`parent_and_count`]. What it prints is passed on line by line: it may be there
+    /// while a drawing fills the terminal.
     ///
     /// # Errors
-    /// As above.
+    /// As above, or there is no thread left.
     pub(crate) fn spawn_with_count(words: &[&str], count: &SharedCount) -> io::Result<(Self, UnixStream)> {
-        Self::spawn_with_output(words, count.as_stdout()?)
+        let (reading, writing) = io::pipe()?;
+        let (mut child, socket) = Self::spawn_with_output(words, count.as_stdout()?, Some(writing))?;
+        child.printed = Some(Printed::pass_on(reading)?);
+        Ok((child, socket))
     }
 
-    fn spawn_with_output(words: &[&str], output: Stdio) -> io::Result<(Self, UnixStream)> {
+    fn spawn_with_output(
+        words: &[&str],
+        output: Stdio,
+        errors: Option<PipeWriter>,
+    ) -> io::Result<(Self, UnixStream)> {
         let (ours, theirs) = UnixStream::pair()?;
         let mut command = Command::new(this_program()?);
         command.arg0("prony").args(words).process_group(0);
         command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(output);
+        if let Some(errors) = errors {
+            command.stderr(errors);
+        }
         for name in SECRETS {
             command.env_remove(name);
         }
         let process = command.spawn()?;
         let group = i32::try_from(process.id()).ok().and_then(Pid::from_raw);
-        Ok((Self { process, kill_handle: KillHandle { group, is_over: Arc::default() } }, ours))
+        let kill_handle = KillHandle { group, is_over: Arc::default() };
+        Ok((Self { process, kill_handle, printed: None }, ours))
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -110,7 +124,10 @@ impl Child {
         }
         let mut is_over = self.kill_handle.is_over.lock().unwrap_or_else(PoisonError::into_inner);
         *is_over = true;
-        self.process.wait().map(Death::from)
+        let death = self.process.wait().map(Death::from);
+        drop(is_over);
+        self.printed.take().iter().for_each(Printed::wait);
+        death
     }
 
     /// Ends it if it is still there, and says how it ended. The end of one that is on its way out stays what it was.
@@ -144,6 +161,7 @@ impl Drop for Child {
         self.kill_handle.kill();
         // Nobody is left who wants to know how. One that was waited for is not waited for again.
         let _ = self.process.wait();
+        self.printed.take().iter().for_each(Printed::wait);
     }
 }
 

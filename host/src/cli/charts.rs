@@ -1,6 +1,7 @@
-//! Charts as files of SVG: those that a command asks for, and those that follow a run.
+//! Charts as files: those that a command asks for, and those that follow a run.
 
 use std::{
+    error::Error,
     fs,
     path::{Path, PathBuf},
 };
@@ -10,13 +11,48 @@ use super::{
     terminal,
 };
 use crate::{
-    chart::{self, Theme},
+    chart::{self, Bitmaps, Theme},
     config::flags::PlotFlags,
+    page,
     report::{self, artifacts},
 };
 
 /// A name, and a picture.
 pub(super) type Chart = (String, String);
+
+/// A form of a file with charts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// A file for each chart, whose lines are sharp at any size.
+    Svg,
+    /// A file for each chart, for what shows no SVG.
+    Png,
+    /// One page with all charts.
+    Html,
+}
+
+/// What the files are like.
+#[derive(Clone, Debug)]
+pub(super) struct Look {
+    /// In which forms they are written.
+    pub(super) formats: Vec<Format>,
+    /// Their colours; without a theme a reader's system decides, and PNG, which cannot ask it, is light.
+    pub(super) theme: Option<Theme>,
+    /// Width of PNG in pixels.
+    pub(super) width: u32,
+}
+
+/// Width of PNG without another one, in pixels: twice that of a chart, so that small text is sharp.
+pub(super) const WIDTH: u32 = 1040;
+
+/// Name of the page with all charts.
+const PAGE: &str = "charts.html";
+
+impl Default for Look {
+    fn default() -> Self {
+        Self { formats: vec![Format::Svg, Format::Png], theme: None, width: WIDTH }
+    }
+}
 
 /// Name of the folder in that of a run, an experiment or a search.
 pub(super) const FOLDER: &str = "plots";
@@ -34,8 +70,9 @@ pub(super) fn automatic(
         return Ok(());
     }
     let place = dir.join(FOLDER);
-    let written =
-        charts().and_then(|charts| some(charts, dir)).and_then(|charts| write(&charts, &place, None));
+    let written = charts()
+        .and_then(|charts| some(charts, dir))
+        .and_then(|charts| write(&charts, &place, &Look::default()));
     match written {
         Ok(_) => Ok(()),
         Err(failure) if flags.plot_required => Err(Failure { exit: Exit::Failed, ..failure }),
@@ -68,18 +105,51 @@ pub(super) fn some(charts: Vec<Chart>, dir: &Path) -> Result<Vec<Chart>, Failure
     Ok(charts)
 }
 
-/// Writes each of them into a folder, which is made where it is not there.
+/// Writes them into a folder, which is made where it is not there. Returns where the files are.
 ///
 /// # Errors
-/// One cannot be written.
-pub(super) fn write(charts: &[Chart], place: &Path, theme: Option<Theme>) -> Result<Vec<PathBuf>, Failure> {
-    let failed = |error: &dyn std::error::Error| {
+/// One cannot be drawn or written.
+pub(super) fn write(charts: &[Chart], place: &Path, look: &Look) -> Result<Vec<PathBuf>, Failure> {
+    let failed = |error: &dyn Error| {
         Failure::new(Exit::Failed, format!("write charts into `{}`", place.display())).caused_by(error)
     };
     fs::create_dir_all(place).map_err(|error| failed(&error))?;
-    let one = |(name, svg): &Chart| {
-        let (file, text) = (format!("{name}.svg"), chart::file(svg, theme));
-        artifacts::write(place, &file, |out| out.write_all(text.as_bytes())).map_err(|error| failed(&error))
+    let mut written = Vec::new();
+    for format in &look.formats {
+        let paths = match format {
+            Format::Svg => pictures(charts, place, look.theme),
+            Format::Png => bitmaps(charts, place, look),
+            Format::Html => one_page(charts, place).map(|path| vec![path]),
+        };
+        written.extend(paths.map_err(|error| failed(&*error))?);
+    }
+    Ok(written)
+}
+
+fn pictures(charts: &[Chart], place: &Path, theme: Option<Theme>) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    let one = |(name, svg): &Chart| -> Result<PathBuf, Box<dyn Error>> {
+        let text = chart::file(svg, theme);
+        Ok(artifacts::write(place, &format!("{name}.svg"), |out| out.write_all(text.as_bytes()))?)
     };
     charts.iter().map(one).collect()
+}
+
+fn bitmaps(charts: &[Chart], place: &Path, look: &Look) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    let bitmaps = Bitmaps::new();
+    let one = |(name, svg): &Chart| -> Result<PathBuf, Box<dyn Error>> {
+        let pixels = bitmaps.png(svg, look.theme.unwrap_or(Theme::Light), look.width)?;
+        Ok(artifacts::write(place, &format!("{name}.png"), |out| out.write_all(&pixels))?)
+    };
+    charts.iter().map(one).collect()
+}
+
+fn one_page(charts: &[Chart], place: &Path) -> Result<PathBuf, Box<dyn Error>> {
+    let path = artifacts::write(place, PAGE, |out| {
+        page::begin("Charts", None, out)?;
+        for (_, svg) in charts {
+            writeln!(out, "<figure>{svg}</figure>")?;
+        }
+        page::end(None, out)
+    })?;
+    Ok(path)
 }

@@ -136,7 +136,7 @@ pub(super) enum Command {
     Runs(RunsArgs),
     /// Print the table of a run.
     Show(ShowArgs),
-    /// Write the charts of runs, experiments and searches as SVG files.
+    /// Write the charts of runs, experiments and searches as SVG and PNG files.
     Plot(PlotArgs),
     /// Write the records of a run as Parquet, or its sessions as a timeline for Perfetto.
     #[command(after_help = EXPORT)]

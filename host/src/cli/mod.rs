@@ -61,6 +61,8 @@ use crate::{experiment::is_experiment, plugin, run::survive_size_limit, stderr};
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     stderr::start();
+    // Else what is said of a panic on this thread may be behind the end of the process.
+    let _flushed = stderr::FlushedAtEnd;
     let exit = run(std::env::args_os()).unwrap_or_else(|failure| {
         terminal::explain(&failure);
         failure.exit

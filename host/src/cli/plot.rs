@@ -1,11 +1,11 @@
-//! `prony plot DIR…`: the charts of runs and experiments as files of SVG.
+//! `prony plot DIR…`: the charts of runs and experiments as files.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::{
-    charts::{Chart, FOLDER, of_run, some, write},
+    charts::{Chart, FOLDER, Format, Look, WIDTH, of_run, some, write},
     exit::{Exit, Failure},
     experiment, terminal,
 };
@@ -30,9 +30,31 @@ pub(super) struct PlotArgs {
     #[arg(long, short = 'o', value_name = "DIR")]
     output: Option<PathBuf>,
 
-    /// Colours of the files [default: those that the reader's system asks for].
+    /// Forms of the files: `svg` and `png`, one for each chart, and `html`, one page with all of them; several separated by commas
+    /// [default: svg,png].
+    #[arg(long, value_name = "FORMAT", value_delimiter = ',', value_parser = ChoiceParser::<Format>::new())]
+    format: Vec<Format>,
+
+    /// Width of PNG in pixels; the height follows.
+    #[arg(long, value_name = "PIXELS", default_value_t = WIDTH, value_parser = clap::value_parser!(u32).range(100..=8192))]
+    width: u32,
+
+    /// Colours of SVG and PNG [default: those that the reader's system asks for, and light for PNG].
     #[arg(long, value_name = "THEME", value_parser = ChoiceParser::<Theme>::new())]
     theme: Option<Theme>,
+}
+
+impl PlotArgs {
+    fn look(&self) -> Look {
+        let Look { formats, .. } = Look::default();
+        let formats = if self.format.is_empty() { formats } else { self.format.clone() };
+        Look { formats, theme: self.theme, width: self.width }
+    }
+}
+
+impl Choice for Format {
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("svg", Self::Svg), ("png", Self::Png), ("html", Self::Html)];
 }
 
 impl Choice for Theme {
@@ -56,7 +78,7 @@ pub(super) fn run(args: &PlotArgs) -> Result<Exit, Failure> {
     }
     let mut written: Vec<String> = Vec::new();
     for (dir, place) in args.dirs.iter().zip(&places) {
-        let paths = write(&charts(dir)?, place, args.theme)?;
+        let paths = write(&charts(dir)?, place, &args.look())?;
         written.extend(paths.iter().map(|path| format!("wrote {}\n", path.display())));
     }
     terminal::print(&written.concat())?;

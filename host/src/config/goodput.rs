@@ -211,6 +211,8 @@ pub(super) mod tests {
         needs_replay: false,
         needs_price: false,
         needs_trace: false,
+        needs_gpus: false,
+        needs_network_latency: false,
         needs_goodput: false,
         statistics: &["avg", "p95", "p99"],
         is_of_classes: true,
@@ -221,7 +223,7 @@ pub(super) mod tests {
     const RATE: MetricFacts = MetricFacts { is_of_requests: false, statistics: &[], ..METRIC };
 
     /// Some metrics of each kind.
-    pub(in crate::config) const METRICS: [MetricFacts; 6] = [
+    pub(in crate::config) const METRICS: [MetricFacts; 8] = [
         METRIC,
         MetricFacts {
             tag: "time_to_first_token",
@@ -239,6 +241,8 @@ pub(super) mod tests {
         MetricFacts { tag: "send_delay", needs_schedule: true, is_of_classes: false, ..METRIC },
         MetricFacts { tag: "goodput", unit: "requests/sec", needs_goodput: true, ..RATE },
         MetricFacts { tag: "request_error_rate", unit: "%", is_never_0: false, largest: Some(100.0), ..RATE },
+        MetricFacts { tag: "nvidia_average_gpu_power", unit: "W", needs_gpus: true, ..RATE },
+        MetricFacts { tag: "network_rtt", unit: "ms", needs_network_latency: true, ..RATE },
     ];
 
     pub(in crate::config) const ALL: Measurable<'_> = Measurable {

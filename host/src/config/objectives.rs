@@ -60,6 +60,8 @@ fn slo(
         has_goodput: !goodput.is_empty() || classes.list.iter().any(|class| class.goodput.is_some()),
         is_replay: spec.fixed_schedule.is_given(),
         has_price: price.is_some(),
+        watches_gpus: spec.gpu_telemetry.is_given(),
+        measures_network: spec.network_latency.is_given(),
     };
     let objectives = slo::objectives(texts, numbers);
     problems.note(objectives.map_err(|error| ConfigError::RunObjective { by, error })).unwrap_or_default()

@@ -85,6 +85,10 @@ pub(crate) enum RunObjectiveError {
     NoReplay(&'static str),
     #[error("there is no `{0}`, since nothing says what the run costs")]
     NoPrice(&'static str),
+    #[error("there is no `{0}`, since no GPU is watched")]
+    NoGpus(&'static str),
+    #[error("there is no `{0}`, since the way to the servers is not measured")]
+    NoNetworkLatency(&'static str),
     #[error("`{0}` stands there twice")]
     Twice(String),
 }
@@ -118,6 +122,8 @@ impl Explain for RunObjectiveError {
             }
             Self::NoReplay(_) => "add `--fixed-schedule`, or bound another metric".to_owned(),
             Self::NoPrice(_) => "add `--price`, as in `--price 'input=0.5,output=1.5'`".to_owned(),
+            Self::NoGpus(_) => "add `--gpu-telemetry`, with the pages of DCGM exporters or `nvml`".to_owned(),
+            Self::NoNetworkLatency(_) => "add `--network-latency`".to_owned(),
             Self::Twice(_) => "give it once".to_owned(),
         }
     }
@@ -125,6 +131,7 @@ impl Explain for RunObjectiveError {
 
 /// What decides which numbers a run has.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a condition of its own")]
 pub(super) struct Numbers<'a> {
     pub(super) measurable: Measurable<'a>,
     pub(super) classes: &'a Classes,
@@ -132,6 +139,8 @@ pub(super) struct Numbers<'a> {
     pub(super) has_goodput: bool,
     pub(super) is_replay: bool,
     pub(super) has_price: bool,
+    pub(super) watches_gpus: bool,
+    pub(super) measures_network: bool,
 }
 
 /// Reads objectives.
@@ -242,6 +251,10 @@ impl<'a> Numbers<'a> {
             _ if metric.needs_goodput && !self.has_goodput => Err(RunObjectiveError::NoGoodput(metric.tag)),
             _ if metric.needs_replay && !self.is_replay => Err(RunObjectiveError::NoReplay(metric.tag)),
             _ if metric.needs_price && !self.has_price => Err(RunObjectiveError::NoPrice(metric.tag)),
+            _ if metric.needs_gpus && !self.watches_gpus => Err(RunObjectiveError::NoGpus(metric.tag)),
+            _ if metric.needs_network_latency && !self.measures_network => {
+                Err(RunObjectiveError::NoNetworkLatency(metric.tag))
+            }
             metric => Ok(metric),
         }
     }
@@ -254,12 +267,23 @@ mod tests {
     use super::*;
     use crate::config::goodput::tests::{ALL, METRICS};
 
+    /// A run that asks for nothing but its load.
+    fn plain(classes: &Classes) -> Numbers<'_> {
+        Numbers {
+            measurable: ALL,
+            classes,
+            has_goodput: false,
+            is_replay: false,
+            has_price: false,
+            watches_gpus: false,
+            measures_network: false,
+        }
+    }
+
     fn read(text: &str) -> Result<RunObjective, RunObjectiveError> {
         let class = Class { name: "chat".into(), ..Class::default() };
         let classes = Classes { list: vec![class], ..Classes::default() };
-        let (has_goodput, is_replay, has_price) = (false, false, false);
-        let numbers = Numbers { measurable: ALL, classes: &classes, has_goodput, is_replay, has_price };
-        objectives(&[text.to_owned()], numbers).map(|mut all| all.remove(0))
+        objectives(&[text.to_owned()], plain(&classes)).map(|mut all| all.remove(0))
     }
 
     #[rstest]
@@ -296,6 +320,8 @@ mod tests {
     #[case("error_rate < 150%", "every run keeps to")]
     #[case("error_rate > 100%", "no run can keep to")]
     #[case("goodput > 5", "no request is good or bad")]
+    #[case("nvidia_average_gpu_power < 500W", "no GPU is watched")]
+    #[case("network_rtt < 5ms", "is not measured")]
     fn what_is_no_objective_is_refused(#[case] text: &str, #[case] expected: &str) {
         let error = read(text).unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
@@ -306,9 +332,8 @@ mod tests {
     #[test]
     fn the_same_objective_twice_is_a_slip() {
         let classes = Classes::default();
-        let (has_goodput, is_replay, has_price) = (false, false, false);
-        let numbers = Numbers { measurable: ALL, classes: &classes, has_goodput, is_replay, has_price };
         let texts = ["latency p99 < 2s", "request_latency p99 < 2000"].map(str::to_owned);
-        assert!(matches!(objectives(&texts, numbers), Err(RunObjectiveError::Twice(_))));
+        let twice = objectives(&texts, plain(&classes));
+        assert!(matches!(twice, Err(RunObjectiveError::Twice(_))), "{twice:?}");
     }
 }

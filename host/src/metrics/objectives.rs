@@ -2,6 +2,7 @@
 
 use super::{
     Metric,
+    beside::BesideFact,
     catalogue::{CATALOGUE, Need, PhaseFact, Source},
     quantile::STATISTICS,
     request::Request,
@@ -129,11 +130,13 @@ pub(crate) fn facts() -> Vec<MetricFacts> {
         needs_replay: metric.needs.contains(&Need::Replay),
         needs_price: metric.needs.contains(&Need::Price),
         needs_trace: metric.needs.contains(&Need::Trace),
+        needs_gpus: metric.needs.contains(&Need::Gpus),
+        needs_network_latency: metric.needs.contains(&Need::NetworkLatency),
         needs_goodput: matches!(
             metric.source,
             Source::Phase(
                 PhaseFact::Good | PhaseFact::Goodput | PhaseFact::GoodShare | PhaseFact::PriceOfGood
-            )
+            ) | Source::Beside(BesideFact::GoodputOfWatt)
         ),
         statistics: if metric.has_many_values() { &STATISTICS } else { &[] },
         is_of_classes: OF_CLASSES.contains(&metric.tag),

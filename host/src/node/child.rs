@@ -34,7 +34,7 @@ use crate::{
     plan::{Phase, Plan},
     plugin::Registry,
     record::NodeJournal,
-    request::worker::Control,
+    request::{bodies::BodyRoom, worker::Control},
     schedule::numbers::Lease,
 };
 
@@ -70,6 +70,8 @@ pub(crate) struct ChildNode {
     phase: Arc<AtomicU32>,
     /// What it said right after an answer.
     unread: Vec<NodeEvent>,
+    /// The run's room for bodies, until the child knows that it is closed.
+    bodies: Option<BodyRoom>,
 }
 
 /// How its events are received.
@@ -123,6 +125,7 @@ impl ChildNode {
             part: None,
             phase: Arc::default(),
             unread: Vec::new(),
+            bodies: None,
         };
         let command = NodeCommand::Load {
             name: name.to_owned(),
@@ -172,13 +175,15 @@ impl ChildNode {
         }
     }
 
-    /// Starts the workers, and listens to them.
+    /// Starts the workers, and listens to them. They copy bodies for as long as there is room for them.
     pub(super) fn start<O: Observer>(
         &mut self,
         part: NodePart,
         id: NodeId,
+        bodies: BodyRoom,
         observer: O,
     ) -> Result<(), NodeError> {
+        self.bodies = Some(bodies);
         match self.ask(&NodeCommand::Start(part.division), LOAD_TIMEOUT)? {
             NodeEvent::Started(started) => started?,
             _ => return Err(self.died()),
@@ -249,6 +254,13 @@ impl ChildNode {
         })
     }
 
+    /// The child has a room of its own, which nobody else closes.
+    fn pass_on_closed_room(&mut self) {
+        if self.bodies.take_if(|room| room.is_closed()).is_some() {
+            self.tell_if_there(&NodeCommand::LeaveBodies);
+        }
+    }
+
     fn tell_if_there(&mut self, command: &NodeCommand) {
         // One that is gone has been or will be noticed.
         let _ = self.down.write(&self.commands.number(command));
@@ -304,6 +316,7 @@ impl Link for ChildNode {
 
     /// Of its death the observer hears by the end of what it says, but that may not come.
     fn look(&mut self) -> Option<String> {
+        self.pass_on_closed_room();
         let Reception::Listening(listening) = &mut self.reception else { return None };
         if self.child.has_ended() {
             listening.dead += 1;

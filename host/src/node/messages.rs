@@ -88,6 +88,8 @@ pub(super) enum NodeCommand {
     Lease(u32, Lease),
     /// Drain or cancel the phase with this number.
     Control(u32, Control),
+    /// Copy no more bodies: none is written any more.
+    LeaveBodies,
     /// End.
     Dismiss,
 }

@@ -149,7 +149,7 @@ impl LoadedEndpoint {
             }
             Self::Child(mut child) => {
                 let part = NodePart { workers: work.plan.workers, division: work.division };
-                child.start(part, FIRST, observer.clone())?;
+                child.start(part, FIRST, work.target.bodies.clone(), observer.clone())?;
                 child
             }
         };

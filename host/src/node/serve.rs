@@ -37,6 +37,7 @@ use crate::{
     plan::Plan,
     plugin::{DiscoveryOptions, Registry},
     request::{
+        bodies::BodyRoom,
         exchange::Finished,
         target::TargetPlan,
         worker::{AllStarted, Equipment, Sink},
@@ -154,11 +155,12 @@ impl Serving {
                 }
                 NodeCommand::Start(division) => {
                     let uplink = self.uplink.clone();
+                    let bodies = self.equipped.as_ref().map(|equipped| equipped.target.bodies.clone());
                     match self.start(division) {
                         Ok(mut pool) => {
                             uplink.say(NodeEvent::Started(Ok(())));
                             tell_when_ready(&mut pool, &uplink);
-                            work(pool, commands, &uplink).await;
+                            work(pool, commands, &uplink, &bodies.unwrap_or_default()).await;
                         }
                         Err(error) => uplink.say(NodeEvent::Started(Err(RemoteError::of(&error)))),
                     }
@@ -167,7 +169,8 @@ impl Serving {
                 NodeCommand::Load { .. }
                 | NodeCommand::Phase(_)
                 | NodeCommand::Lease(..)
-                | NodeCommand::Control(..) => {}
+                | NodeCommand::Control(..)
+                | NodeCommand::LeaveBodies => {}
                 NodeCommand::Dismiss => return,
             }
         }
@@ -239,7 +242,12 @@ fn tell_when_ready(pool: &mut WorkerPool, uplink: &Uplink) {
 }
 
 /// Lets the pool work until it is dismissed, and tells the parent that it does.
-async fn work(mut pool: WorkerPool, mut commands: UnboundedReceiver<NodeCommand>, uplink: &Uplink) {
+async fn work(
+    mut pool: WorkerPool,
+    mut commands: UnboundedReceiver<NodeCommand>,
+    uplink: &Uplink,
+    bodies: &BodyRoom,
+) {
     let mut tick = interval(LOOK_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
@@ -249,6 +257,10 @@ async fn work(mut pool: WorkerPool, mut commands: UnboundedReceiver<NodeCommand>
                 Some(NodeCommand::Phase(command)) => pool.begin(command),
                 Some(NodeCommand::Lease(phase, lease)) => pool.lease(phase, lease),
                 Some(NodeCommand::Control(phase, control)) => pool.control(phase, control),
+                Some(NodeCommand::LeaveBodies) => {
+                    bodies.close();
+                    tracing::debug!("bodies are not copied any more");
+                }
                 Some(NodeCommand::Dismiss) | None => break,
                 Some(_) => {}
             },

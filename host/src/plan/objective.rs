@@ -76,6 +76,10 @@ pub(crate) struct MetricFacts {
     pub(crate) needs_price: bool,
     /// The steps of requests have to be written down.
     pub(crate) needs_trace: bool,
+    /// GPUs have to be watched.
+    pub(crate) needs_gpus: bool,
+    /// The round trip to the servers has to be measured.
+    pub(crate) needs_network_latency: bool,
     /// Requests have to have objectives of their own.
     pub(crate) needs_goodput: bool,
     /// Its statistics, as summaries spell them; none where it is one number.

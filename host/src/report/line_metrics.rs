@@ -10,21 +10,39 @@ use crate::metrics::Measured;
 
 const NS_PER_MS: f64 = 1e6;
 
+/// How whole numbers are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wholes {
+    /// As short as they can be: `2`.
+    Short,
+    /// What is no count has a point: `2.0`, as programs in Python write it.
+    WithPoint,
+}
+
 /// Appends the object. A request without metrics, which has failed, has no gaps there either.
 ///
 /// # Errors
 /// A bug of ours: a number that is no JSON.
-pub(super) fn append(measured: &Measured, gaps_ns: &[u64], line: &mut Vec<u8>) -> serde_json::Result<()> {
+pub(super) fn append(
+    measured: &Measured,
+    gaps_ns: &[u64],
+    wholes: Wholes,
+    line: &mut Vec<u8>,
+) -> serde_json::Result<()> {
     line.push(b'{');
     for (number, (metric, value)) in measured.iter().enumerate() {
         if number > 0 {
             line.push(b',');
         }
-        entry(metric.tag, &Exact(*value), metric.unit, line)?;
+        if wholes == Wholes::Short || metric.is_count() || metric.unit == "count" {
+            entry(metric.tag, &Exact(*value), metric.unit, line)?;
+        } else {
+            entry(metric.tag, value, metric.unit, line)?;
+        }
     }
     if !measured.is_empty() && !gaps_ns.is_empty() {
         line.push(b',');
-        entry("inter_chunk_latency", &Gaps(gaps_ns), "ms", line)?;
+        entry("inter_chunk_latency", &Gaps(gaps_ns, wholes), "ms", line)?;
     }
     line.push(b'}');
     Ok(())
@@ -43,11 +61,16 @@ fn entry(tag: &str, value: &impl Serialize, unit: &str, line: &mut Vec<u8>) -> s
 }
 
 /// Gaps of nanoseconds, in milliseconds.
-struct Gaps<'a>(&'a [u64]);
+struct Gaps<'a>(&'a [u64], Wholes);
 
 impl Serialize for Gaps<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|gap| Exact(*gap as f64 / NS_PER_MS)))
+        let Self(gaps, wholes) = self;
+        let gaps_ms = gaps.iter().map(|gap| *gap as f64 / NS_PER_MS);
+        match wholes {
+            Wholes::Short => serializer.collect_seq(gaps_ms.map(Exact)),
+            Wholes::WithPoint => serializer.collect_seq(gaps_ms),
+        }
     }
 }
 
@@ -60,7 +83,7 @@ mod tests {
 
     fn object(measured: &Measured, gaps_ns: &[u64]) -> Value {
         let mut line = Vec::new();
-        append(measured, gaps_ns, &mut line).unwrap();
+        append(measured, gaps_ns, Wholes::Short, &mut line).unwrap();
         serde_json::from_slice(&line).unwrap()
     }
 
@@ -82,5 +105,19 @@ mod tests {
             json!({"value": [1.5, 2], "unit": "ms"})
         );
         assert_eq!(object(&Measured::new(), &[1]), json!({}));
+    }
+
+    #[test]
+    fn what_is_no_count_may_have_a_point() {
+        let found = |tag: &str| CATALOGUE.iter().find(|metric| metric.tag == tag).unwrap();
+        let measured = vec![(found("request_latency"), 2.0), (found("output_sequence_length"), 3.0)];
+        let mut line = Vec::new();
+        append(&measured, &[1_000_000], Wholes::WithPoint, &mut line).unwrap();
+        assert_eq!(
+            String::from_utf8(line).unwrap(),
+            "{\"request_latency\":{\"value\":2.0,\"unit\":\"ms\"},\
+             \"output_sequence_length\":{\"value\":3,\"unit\":\"tokens\"},\
+             \"inter_chunk_latency\":{\"value\":[1.0],\"unit\":\"ms\"}}"
+        );
     }
 }

@@ -9,7 +9,8 @@ use prony_plugin_api::{message::PhaseKind, telemetry::trace_of};
 use serde::{Serialize, Serializer};
 
 use super::{
-    by_phase, by_url, line_metrics,
+    by_phase, by_url,
+    line_metrics::{self, Wholes},
     trace::{Protocol, Trace},
 };
 use crate::{
@@ -78,7 +79,7 @@ impl LineStyle {
         lines.extend_from_slice(b"{\"metadata\":");
         serde_json::to_writer(&mut *lines, &metadata)?;
         lines.extend_from_slice(b",\"metrics\":");
-        line_metrics::append(measured, &record.chunk_gaps_ns, lines)?;
+        line_metrics::append(measured, &record.chunk_gaps_ns, Wholes::Short, lines)?;
         if let Some(is_good) = is_good {
             lines.extend_from_slice(if is_good { b",\"good\":true" } else { b",\"good\":false" });
         }

@@ -41,12 +41,17 @@ impl BodyRoom {
 
     /// Whether bodies are copied.
     pub(crate) fn is_open(&self) -> bool {
-        self.0.is_wanted && !self.0.is_closed.load(Ordering::Relaxed)
+        self.0.is_wanted && !self.is_closed()
     }
 
     /// Nothing more is written, so that nothing more needs to be copied.
     pub(crate) fn close(&self) {
         self.0.is_closed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether nothing more is written.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.is_closed.load(Ordering::Relaxed)
     }
 
     /// Takes bodies away for which there is no room, and counts those that are missing.

@@ -8,9 +8,6 @@ use crate::{
     plugin::{PluginError, Registry},
 };
 
-/// The metric that requests have only by objectives of their own.
-const OF_GOODPUT: &str = "good_request_fraction";
-
 /// What decides which metrics a run has.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a condition of its own")]
@@ -21,6 +18,8 @@ struct RunFacts {
     is_scheduled: bool,
     is_replay: bool,
     has_trace: bool,
+    watches_gpus: bool,
+    measures_network: bool,
     has_goodput: bool,
 }
 
@@ -40,6 +39,8 @@ pub(super) fn mistakes(slos: &[Slo], plan: &Plan, registry: &Registry) -> Result
         is_scheduled: plan.phases.iter().any(|phase| phase.role == Role::Measured && phase.load.is_open()),
         is_replay: plan.replay().is_some(),
         has_trace: plan.export_http_trace,
+        watches_gpus: plan.telemetry.gpus.is_some(),
+        measures_network: plan.telemetry.network_latency.is_some(),
         has_goodput: !plan.goodput.is_empty()
             || plan
                 .classes
@@ -59,7 +60,7 @@ pub(super) fn mistakes(slos: &[Slo], plan: &Plan, registry: &Registry) -> Result
 
 fn lacking(metric: &MetricFacts, run: RunFacts) -> Option<Lacking> {
     let tokens = "use a metric without tokens, such as `request_latency`";
-    let needs: [(bool, bool, Lacking); 7] = [
+    let needs: [(bool, bool, Lacking); 9] = [
         (metric.needs_output_tokens, run.counts_output, ("output that is counted in tokens", tokens)),
         (metric.needs_input_tokens, run.counts_input, ("input that is counted in tokens", tokens)),
         (metric.needs_streaming, run.is_stream, ("responses that are streams", "add `--streaming`")),
@@ -74,8 +75,14 @@ fn lacking(metric: &MetricFacts, run: RunFacts) -> Option<Lacking> {
             ("a replay", "use a metric that needs none, such as `request_latency`"),
         ),
         (metric.needs_trace, run.has_trace, ("the steps of requests", "add `--export-http-trace`")),
+        (metric.needs_gpus, run.watches_gpus, ("GPUs that are watched", "add `--gpu-telemetry`")),
         (
-            metric.tag == OF_GOODPUT,
+            metric.needs_network_latency,
+            run.measures_network,
+            ("the way to the servers", "add `--network-latency`"),
+        ),
+        (
+            metric.needs_goodput,
             run.has_goodput,
             (
                 "bounds on single requests",
@@ -100,6 +107,8 @@ mod tests {
         is_scheduled: false,
         is_replay: false,
         has_trace: false,
+        watches_gpus: false,
+        measures_network: false,
         has_goodput: false,
     };
 
@@ -113,6 +122,8 @@ mod tests {
     #[case("request_service_time", "--over rate")]
     #[case("good_request_fraction", "--goodput")]
     #[case("http_req_total", "--export-http-trace")]
+    #[case("nvidia_energy_per_request", "--gpu-telemetry")]
+    #[case("network_rtt", "--network-latency")]
     #[case("replay_sched_lag_p99", "needs none")]
     fn what_a_metric_needs_is_missed_before_a_run(#[case] tag: &str, #[case] expected: &str) {
         assert!(hint(tag, RUN).unwrap().contains(expected));
@@ -121,6 +132,8 @@ mod tests {
             is_scheduled: true,
             is_replay: true,
             has_trace: true,
+            watches_gpus: true,
+            measures_network: true,
             has_goodput: true,
             ..RUN
         };

@@ -7,7 +7,7 @@ use super::choice::OUTPUT;
 /// Whether charts are written, and whether it matters if they cannot be.
 #[derive(Args, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PlotFlags {
-    /// Write the charts as SVG files, too, into `plots` in the folder of the results, as `prony plot` does.
+    /// Write the charts as SVG and PNG files, too, into `plots` in the folder of the results, as `prony plot` does.
     #[arg(long, help_heading = OUTPUT, conflicts_with = "no_auto_plot")]
     pub(crate) auto_plot: bool,
 

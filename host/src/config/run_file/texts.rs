@@ -56,7 +56,7 @@ fn pairs(name: &str) -> Option<Pairs> {
     match name {
         "header" | "server-metrics-header" => Some(Pairs::Headers),
         "extra-inputs" => Some(Pairs::Json),
-        "endpoint-option" | "price" => Some(Pairs::Options),
+        "endpoint-option" | "otel-resource-attributes" | "price" => Some(Pairs::Options),
         "service-option" => Some(Pairs::OptionsOfServices),
         "goodput" => Some(Pairs::Objectives),
         "class" => Some(Pairs::Classes),

@@ -5,7 +5,7 @@
 //!
 //! What AIPerf has and this has not: video metrics, audio tokens and tokens of predictions, whose sources a journal lacks;
 //! `http_req_…`, whose spans AIPerf draws elsewhere; `adj_…`, `network_…`, `nvidia_…` and `amd_…`, which are made of messages of
-//! services and not of records (prony's own summary has its own of them); `usage_…_diff_pct`, `usage_discrepancy_count` and
+//! services and not of records (prony's own summary has its own of them); `context_overflow_count` and
 //! `usage_prompt_cache_miss_tokens`; curves of output tokens, which AIPerf spreads over single gaps; `effective_latency`, in which its
 //! failed requests have no duration. Of requests with several choices it counts the first one, of which nothing is known alone: they
 //! have no tokens.
@@ -128,6 +128,25 @@ fn is_osl_mismatch(request: &Request<'_>) -> Option<bool> {
     length_difference(request).map(|(difference, requested)| difference.abs() > (requested * part).min(most))
 }
 
+/// Where the server alone counts, AIPerf compares it with nothing.
+fn usage_prompt_difference(request: &Request<'_>) -> Option<f64> {
+    usage::prompt_difference_pct(request).filter(|_| request.counting == TokenCounting::PreferServer)
+}
+
+/// Of several choices the tokens are not known as AIPerf counts them.
+fn usage_completion_difference(request: &Request<'_>) -> Option<f64> {
+    output_length(request).and_then(|_| usage::completion_difference_pct(request))
+}
+
+fn usage_reasoning_difference(request: &Request<'_>) -> Option<f64> {
+    output_length(request).and_then(|_| usage::reasoning_difference_pct(request))
+}
+
+fn is_usage_discrepant(request: &Request<'_>) -> Option<bool> {
+    let is_compared = request.counting == TokenCounting::PreferServer && request.record.choices.is_none();
+    usage::is_discrepant(request).filter(|_| is_compared)
+}
+
 /// From the schedule to the beginning of work.
 fn credit_to_start(request: &Request<'_>) -> Option<f64> {
     of::schedule_lateness(request)
@@ -192,11 +211,16 @@ pub(super) static CATALOGUE: &[Metric] = &[
     of_requests("image_latency", "Image Latency", "ms/image", image_latency),
     of_requests("audio_duration", "Audio Duration", "sec", of::audio_duration),
     of_requests("rtfx", "Inverse Real-Time Factor (RTFx)", "ratio", rtfx),
-    of_requests("credit_to_start_latency", "Credit to Start Latency", "ms", credit_to_start).not_in_lines(),
+    of_requests("credit_to_start_latency", "Credit-to-Start Latency", "ms", credit_to_start).not_in_lines(),
     of_requests("usage_prompt_tokens", "Usage Prompt Tokens", "tokens", of::usage_prompt_tokens).needs(&[InputTokens]),
     of_requests("usage_completion_tokens", "Usage Completion Tokens", "tokens", of::usage_completion_tokens).needs(&[OutputTokens]),
     of_requests("usage_reasoning_tokens", "Usage Reasoning Tokens", "tokens", of::usage_reasoning_tokens).needs(&[OutputTokens]),
     of_requests("usage_total_tokens", "Usage Total Tokens", "tokens", of::usage_total_tokens).needs(&[OutputTokens]),
+    of_requests("usage_prompt_tokens_diff_pct", "Usage Prompt Diff %", "%", usage_prompt_difference).needs(&[InputTokens]),
+    of_requests("usage_completion_tokens_diff_pct", "Usage Completion Diff %", "%", usage_completion_difference)
+        .needs(&[OutputTokens]),
+    of_requests("usage_reasoning_tokens_diff_pct", "Usage Reasoning Diff %", "%", usage_reasoning_difference)
+        .needs(&[OutputTokens]),
     of_requests("usage_prompt_cache_read_tokens", "Usage Prompt Cache Read Tokens", "tokens", of::usage_cache_read_tokens),
     of_requests("usage_prompt_cache_write_tokens", "Usage Prompt Cache Write Tokens", "tokens", usage::cache_write_tokens),
     of_requests("spec_decode_acceptance_length", "Acceptance Length", "ratio", speculation::acceptance_length),
@@ -234,6 +258,7 @@ pub(super) static CATALOGUE: &[Metric] = &[
     of_runs("total_usage_reasoning_tokens", "Total Usage Reasoning Tokens", "tokens", Source::Sum("usage_reasoning_tokens"))
         .needs(&[OutputTokens]),
     of_runs("total_usage_total_tokens", "Total Usage Total Tokens", "tokens", Source::Sum("usage_total_tokens")).needs(&[OutputTokens]),
+    of_runs("usage_discrepancy_count", "Usage Discrepancy Count", "requests", Source::Count(is_usage_discrepant)),
     of_runs("total_usage_prompt_cache_read_tokens", "Total Usage Prompt Cache Read Tokens", "tokens",
         Source::Sum("usage_prompt_cache_read_tokens")),
     of_runs("total_usage_prompt_cache_write_tokens", "Total Usage Prompt Cache Write Tokens", "tokens",

@@ -19,7 +19,7 @@ use super::{
     beside::Beside,
     catalogue::Measurable,
     columns::Columns,
-    metric::{Metric, Source},
+    metric::{Metric, PhaseFact, Source},
     request::{LatencyOrigin, Request, TokenCounting},
     span::PhaseSpan,
     window::Window,
@@ -105,6 +105,8 @@ pub(crate) struct ToolAggregator {
     counting: TokenCounting,
     /// What a good request keeps to; nothing where none is judged.
     bounds: Vec<Bound>,
+    /// What says in a request's own numbers whether it is a good one, where the tool has it there.
+    good: Option<&'static Metric>,
     nothing: Columns,
     by_kind: BTreeMap<Kind, Columns>,
 }
@@ -161,7 +163,9 @@ impl From<PhaseKind> for Kind {
 impl ToolAggregator {
     /// Starts empty, with the metrics of a tool that make sense for the run.
     pub(crate) fn new(tool: Compat, header: &RunHeader) -> Self {
-        Self::with(catalogue(tool), counting(header), header)
+        let is_good = |metric: &&Metric| matches!(metric.source, Source::Phase(PhaseFact::Good));
+        let good = catalogue(tool).iter().find(is_good).filter(|_| tool == Compat::Aiperf);
+        Self { good, ..Self::with(catalogue(tool), counting(header), header) }
     }
 
     fn with(metrics: &'static [Metric], counting: TokenCounting, header: &RunHeader) -> Self {
@@ -174,7 +178,8 @@ impl ToolAggregator {
         };
         let bounds = Bound::all(metrics, header).unwrap_or_default();
         let metrics = metrics.iter().filter(|metric| metric.applies(measurable));
-        Self { counting, bounds, nothing: Columns::new(metrics, None), by_kind: BTreeMap::new() }
+        let nothing = Columns::new(metrics, None);
+        Self { counting, bounds, good: None, nothing, by_kind: BTreeMap::new() }
     }
 
     /// The same without metrics of what was going on at each moment.
@@ -192,6 +197,10 @@ impl ToolAggregator {
         let nothing = &self.nothing;
         let columns = self.by_kind.entry(kind.into()).or_insert_with(|| nothing.clone());
         columns.record(&request, is_good, measured);
+        let of_success = is_good.filter(|_| request.record.outcome.is_ok());
+        measured.extend(
+            self.good.zip(of_success).map(|(metric, is_good)| (metric, f64::from(u8::from(is_good)))),
+        );
     }
 
     /// A record, as definitions look at it.

@@ -4,12 +4,18 @@
 //! phase become settings of the run, other phases the key `phases`. Templates of Jinja are not read. A warm-up in a closed loop has
 //! one request in flight, unless it says otherwise; ours has as many as the measured load.
 
+mod phase_list;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 
+use self::{
+    phase_list::{is_of_list, list_phases},
+    telemetry::Part,
+};
 use super::{
     mistake::Problem,
-    node::{Content, Entry, Kind, Node, Scalar, has_jinja, is_text, made},
+    node::{Content, Entry, Kind, Node, has_jinja, is_text, made},
     texts,
 };
 use crate::config::{
@@ -40,6 +46,8 @@ enum To {
     Block(Rules),
     /// It says nothing that matters here.
     Nothing,
+    /// A function says what its parts are.
+    Parts(fn(Entry) -> Vec<Part>),
     /// A function reads it.
     Read(fn(&mut Translation<'_>, Entry)),
 }
@@ -65,7 +73,10 @@ const BENCHMARK: Rules = &[
     ("slos", To::Key("goodput")),
     ("tokenizer", To::Read(tokenizer)),
     ("artifacts", To::Block(ARTIFACTS)),
-    ("server-metrics", To::Read(server_metrics)),
+    ("server-metrics", To::Parts(telemetry::server_metrics)),
+    ("gpu-telemetry", To::Parts(telemetry::gpu_telemetry)),
+    ("network-latency", To::Parts(telemetry::network_latency)),
+    ("otel", To::Parts(telemetry::otel)),
     ("runtime", To::Block(RUNTIME)),
 ];
 
@@ -220,39 +231,6 @@ pub(super) fn translated(mut entries: Vec<Entry>, keys: &Keys) -> Translated {
     translation.said
 }
 
-/// Puts `warmup` and `profiling` into a list of phases where one of them says what only a list can say.
-fn list_phases(benchmark: &mut Vec<Entry>) {
-    let is_phase = |entry: &Entry| matches!(flag_name(&entry.key).as_str(), "warmup" | "profiling");
-    let says_more =
-        |entry: &Entry| matches!(&entry.value.content, Content::Map(parts) if parts.iter().any(is_of_list));
-    if !benchmark.iter().any(|entry| is_phase(entry) && says_more(entry)) {
-        return;
-    }
-    let (mut phases, others): (Vec<Entry>, Vec<Entry>) =
-        std::mem::take(benchmark).into_iter().partition(is_phase);
-    *benchmark = others;
-    phases.sort_by_key(|phase| flag_name(&phase.key) != "warmup");
-    let Some(spot) = phases.first().map(|phase| phase.spot) else { return };
-    let as_item = |phase: Entry| {
-        let Content::Map(mut parts) = phase.value.content else { return phase.value };
-        let name = flag_name(&phase.key);
-        for key in ["name", "kind"] {
-            if !parts.iter().any(|part| part.key == key) {
-                parts.push(made(key, phase.spot, &name, Kind::Plain));
-            }
-        }
-        Node { spot: phase.value.spot, content: Content::Map(parts) }
-    };
-    let items = phases.into_iter().map(as_item).collect();
-    let value = Node { spot, content: Content::List(items) };
-    benchmark.push(Entry { key: "phases".to_owned(), spot, value });
-}
-
-/// A key that only one of several phases has.
-fn is_of_list(part: &Entry) -> bool {
-    matches!(flag_name(&part.key).as_str(), "seamless" | "exclude-from-results")
-}
-
 /// The key of our setting that a path of AIPerf's means, such as `phases.profiling.rate` or `datasets.main.prompts.isl`.
 pub(crate) fn setting_of_path(path: &str) -> Option<&'static str> {
     let names: Vec<String> = path.split('.').map(flag_name).collect();
@@ -313,6 +291,7 @@ impl Translation<'_> {
             To::Nothing => {}
             To::Key(key) => self.set(key, entry),
             To::Read(read) => read(self, entry),
+            To::Parts(parts) => self.parts(&entry.key.clone(), parts(entry)),
             To::Duration(key) => match entry.value.content {
                 Content::Map(parts) => self.inside(entry.key, |inner| {
                     for part in parts {
@@ -341,6 +320,24 @@ impl Translation<'_> {
                 Content::Map(entries) => self.inside(entry.key, |inner| inner.block(entries, rules)),
                 _ => self.foreign(&entry, BELOW),
             },
+        }
+    }
+
+    /// What stands in a block, or the block itself.
+    fn parts(&mut self, block: &str, parts: Vec<Part>) {
+        for part in parts {
+            let (Part::Setting(_, entry) | Part::Foreign(entry, _)) = &part;
+            let is_below = entry.key != block;
+            if is_below {
+                self.path.push(block.to_owned());
+            }
+            match part {
+                Part::Setting(key, entry) => self.set(key, entry),
+                Part::Foreign(entry, instead) => self.foreign(&entry, instead),
+            }
+            if is_below {
+                self.path.pop();
+            }
         }
     }
 
@@ -550,19 +547,6 @@ fn tokenizer(translation: &mut Translation<'_>, entry: Entry) {
     translation.inside(entry.key, |inner| {
         inner.block(parts, &[("name", To::Key("tokenizer")), ("revision", To::Key("tokenizer_revision"))]);
     });
-}
-
-/// Metrics pages, or `false` for none.
-fn server_metrics(translation: &mut Translation<'_>, entry: Entry) {
-    match &entry.value.content {
-        Content::Scalar(Scalar { kind: Kind::Switch(true), .. }) => {}
-        Content::Scalar(Scalar { kind: Kind::Switch(false), .. }) => {
-            let value = made("", entry.value.spot, "true", Kind::Switch(true)).value;
-            translation.set("no_server_metrics", Entry { value, ..entry });
-        }
-        Content::Map(_) => translation.foreign(&entry, "write the addresses of the pages as a list"),
-        _ => translation.set("server_metrics", entry),
-    }
 }
 
 /// What is measured one after the other stands in place of what the benchmark says.

@@ -1,5 +1,7 @@
 //! Files of AIPerf's, and what is said of them.
 
+use rstest::rstest;
+
 use crate::config::run_file::tests::{line, mistakes, read_text};
 
 #[test]
@@ -35,6 +37,63 @@ fn calls_to_the_server_are_switches_or_say_how() {
         line(&file),
         "--model=m --reset-kv-cache --reset-kv-cache-path=/flush_cache --reset-kv-cache-timeout-seconds=5 \
          --server-profiler"
+    );
+}
+
+#[test]
+fn what_surrounds_the_load_has_blocks() {
+    let file = read_text(
+        "benchmark:\n  model: m\n  gpuTelemetry: {enabled: true, collector: pynvml, urls: [\"http://a:9400/metrics\"], mode: summary}\n  \
+         networkLatency: {enabled: true, pingInterval: 2}\n  otel:\n    metricsUrl: http://c:4318\n    \
+         customResourceAttributes: {team: serving, stage: test}\n    genAiProvider: vllm\n    streamTimingEnabled: true\n  \
+         serverMetrics: {urls: [\"http://a:8000/metrics\"], formats: [json, jsonl]}\n",
+    );
+    assert_eq!(mistakes(&file), [""; 0]);
+    assert_eq!(
+        line(&file),
+        "--model=m --gpu-telemetry=pynvml --gpu-telemetry=http://a:9400/metrics --network-latency \
+         --network-latency-ping-interval=2 --otel-url=http://c:4318 --otel-resource-attributes=team=serving \
+         --otel-resource-attributes=stage=test --gen-ai-provider=vllm --server-metrics=http://a:8000/metrics \
+         --server-metrics-formats=json --server-metrics-formats=jsonl"
+    );
+}
+
+/// Without sources, those near the servers are read; what is off says nothing else.
+#[rstest]
+#[case("gpuTelemetry: {}", "--gpu-telemetry")]
+#[case("gpuTelemetry: {collector: dcgm}", "--gpu-telemetry")]
+#[case("gpuTelemetry: {enabled: false, collector: pynvml}", "--no-gpu-telemetry")]
+#[case("gpuTelemetry: false", "--no-gpu-telemetry")]
+#[case("networkLatency: {pingInterval: 2}", "")]
+#[case("networkLatency: {enabled: false, pingInterval: 2}", "")]
+#[case("serverMetrics: {enabled: false, urls: [a]}", "--no-server-metrics")]
+#[case("serverMetrics: {urls: []}", "")]
+fn blocks_are_on_or_off(#[case] block: &str, #[case] expected: &str) {
+    let file = read_text(&format!("schemaVersion: \"2.0\"\nbenchmark:\n  {block}\n"));
+    assert_eq!(mistakes(&file), [""; 0]);
+    assert_eq!(line(&file), expected);
+}
+
+#[test]
+fn what_such_a_block_says_that_is_not_ours_is_named() {
+    let file = read_text(
+        "benchmark:\n  gpuTelemetry: {metricsFile: f.csv, mode: realtime_dashboard}\n  networkLatency: {meanMs: 3}\n  \
+         otel: {streamMetricsEnabled: false, url: x}\n  serverMetrics: {discovery: {mode: kubernetes}}\n",
+    );
+    assert_eq!(
+        mistakes(&file),
+        [
+            "run.yaml:2:18: `benchmark.gpuTelemetry.metricsFile` of AIPerf is not supported",
+            "run.yaml:2:38: `benchmark.gpuTelemetry.mode` of AIPerf is not supported",
+            "run.yaml:3:20: `benchmark.networkLatency.meanMs` of AIPerf is not supported",
+            "run.yaml:4:10: `benchmark.otel.streamMetricsEnabled` of AIPerf is not supported",
+            "run.yaml:4:39: `benchmark.otel.url` of AIPerf is not supported",
+            "run.yaml:5:19: `benchmark.serverMetrics.discovery` of AIPerf is not supported",
+        ]
+    );
+    assert_eq!(
+        mistakes(&read_text("benchmark: {otel: on}\n")),
+        ["run.yaml:1:13: `benchmark.otel` of AIPerf is not supported"]
     );
 }
 

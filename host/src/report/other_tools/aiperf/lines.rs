@@ -9,7 +9,7 @@ use prony_plugin_api::message::PhaseKind;
 use serde::Serialize;
 
 use super::{
-    super::super::line_metrics,
+    super::super::line_metrics::{self, Wholes},
     summary::{self, usual_name},
 };
 use crate::{
@@ -62,7 +62,7 @@ impl Style {
                 let metrics = serde_json::json!({ "error_isl": { "value": tokens, "unit": "tokens" } });
                 serde_json::to_writer(&mut *lines, &metrics)?;
             }
-            _ => line_metrics::append(measured, &record.chunk_gaps_ns, lines)?,
+            _ => line_metrics::append(measured, &record.chunk_gaps_ns, Wholes::WithPoint, lines)?,
         }
         if let Some(failure) = record.outcome.failure() {
             lines.extend_from_slice(b",\"error\":");

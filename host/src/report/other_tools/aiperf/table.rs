@@ -1,11 +1,9 @@
 //! `profile_export_aiperf.csv`: two tables in one file, with an empty line between them.
 //!
-//! The first one has the metrics with many values, by their tags; the second one those that are one number. Lines end as in files of
+//! The first one has the metrics with many values, the second one those that are one number, both by their tags. Lines end as in files of
 //! Windows, and numbers have two decimals.
 
 use std::io::{self, Write};
-
-use serde_json::Value;
 
 use super::statistics;
 use crate::metrics::{Metric, Stats, other_tools::ToolResults};
@@ -14,46 +12,55 @@ use crate::metrics::{Metric, Stats, other_tools::ToolResults};
 const COLUMNS: [&str; 14] =
     ["avg", "min", "max", "sum", "p1", "p5", "p10", "p25", "p50", "p75", "p90", "p95", "p99", "std"];
 
+/// A row: the tag by which it is sorted, the name, and the cells by column.
+type Row = (&'static str, String, Vec<(&'static str, String)>);
+
 /// Writes both tables.
 pub(super) fn write(results: &ToolResults, out: &mut dyn Write) -> io::Result<()> {
-    let mut rows: Vec<(&Metric, Stats)> = statistics::written(results.table()).collect();
-    rows.sort_by_key(|(metric, _)| metric.tag);
     let (single, many): (Vec<_>, Vec<_>) =
-        rows.into_iter().partition(|(_, stats)| matches!(stats, Stats::Scalar(_)));
+        statistics::written(results.table()).partition(|(_, stats)| matches!(stats, Stats::Scalar(_)));
+    let row =
+        |(metric, stats): (&'static Metric, Stats)| -> Row { (metric.tag, name(metric), cells(&stats)) };
+    let mut many: Vec<Row> = many.into_iter().map(row).collect();
+    many.sort_by_key(|(tag, ..)| *tag);
+    let mut single: Vec<Row> = single.into_iter().map(row).collect();
+    single.extend(statistics::benchmark_duration_s(results.table()).map(|seconds| {
+        let (tag, header, unit) = statistics::DURATION;
+        (tag, format!("{header} ({unit})"), vec![("avg", format!("{seconds:.2}"))])
+    }));
+    single.sort_by_key(|(tag, ..)| *tag);
     let mut table = lines(out);
     table.write_record(["Metric"].into_iter().chain(COLUMNS))?;
-    for (metric, stats) in many {
-        let known = statistics::of(metric, &stats);
-        let cell = |key: &&str| {
-            let found = known.iter().find(|(name, _)| name == key);
-            found.map(|(_, value)| text(value)).unwrap_or_default()
+    for (_, name, cells) in many {
+        let cell = |column: &&str| {
+            let found = cells.iter().find(|(key, _)| key == column);
+            found.map(|(_, text)| text.clone()).unwrap_or_default()
         };
-        table.write_record([name(metric)].into_iter().chain(COLUMNS.iter().map(cell)))?;
+        table.write_record([name].into_iter().chain(COLUMNS.iter().map(cell)))?;
     }
     table.flush()?;
     drop(table);
     out.write_all(b"\r\n")?;
     let mut table = lines(out);
     table.write_record(["Metric", "Value"])?;
-    for (metric, stats) in single {
-        let value = statistics::of(metric, &stats).into_iter().find(|(key, _)| *key == "avg");
-        table.write_record([name(metric), value.map(|(_, value)| text(&value)).unwrap_or_default()])?;
-    }
-    if let Some(seconds) = statistics::benchmark_duration_s(results.table()) {
-        table.write_record(["Benchmark Duration (sec)".to_owned(), format!("{seconds:.2}")])?;
+    for (_, name, cells) in single {
+        table.write_record([name].into_iter().chain(cells.into_iter().map(|(_, text)| text)))?;
     }
     table.flush()
 }
 
-fn lines(out: &mut dyn Write) -> csv::Writer<&mut dyn Write> {
-    csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out)
+/// Statistics as texts, in the order of the columns.
+pub(super) fn cells(stats: &Stats) -> Vec<(&'static str, String)> {
+    let known = statistics::of(stats);
+    let cell = |column: &'static str| {
+        let (_, value) = known.iter().find(|(key, _)| *key == column)?;
+        Some((column, value.as_f64().map(|number| format!("{number:.2}")).unwrap_or_default()))
+    };
+    COLUMNS.into_iter().filter_map(cell).collect()
 }
 
-fn text(value: &Value) -> String {
-    match value.as_f64() {
-        Some(number) if value.is_f64() => format!("{number:.2}"),
-        _ => value.to_string(),
-    }
+fn lines(out: &mut dyn Write) -> csv::Writer<&mut dyn Write> {
+    csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out)
 }
 
 /// The header with its unit, unless the header says it already.

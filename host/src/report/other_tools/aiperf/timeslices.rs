@@ -13,7 +13,7 @@ use prony_plugin_api::message::PhaseKind;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::{super::super::model::Report, statistics, summary};
+use super::{super::super::model::Report, statistics, summary, table};
 use crate::{
     metrics::{
         Measured, MetricTable, PhaseSpan,
@@ -173,14 +173,29 @@ pub(super) fn write_csv(slices: &[Slice], report: &Report, out: &mut dyn Write) 
     table.write_record(["Timeslice", "Start_NS", "End_NS", "Metric", "Unit", "Stat", "Value"])?;
     for (place, slice) in slices.iter().enumerate() {
         let [start, end] = [slice.start_ns, slice.end_ns].map(|at_ns| report.wall_ns(at_ns).to_string());
-        for (metric, stats) in statistics::written(&slice.table).filter(|(metric, _)| !is_of_run(metric.tag))
-        {
-            for (key, value) in statistics::of(metric, &stats) {
-                let value = value.to_string();
+        for (_, header, unit, cells) in rows(&slice.table) {
+            for (key, value) in cells {
                 let place = place.to_string();
-                table.write_record([&place, &start, &end, metric.header, metric.unit, key, &value])?;
+                table.write_record([&place, &start, &end, header, unit, key, &value])?;
             }
         }
     }
     table.flush()
+}
+
+/// A metric of a slice: its tag, its name, its unit, and its statistics as texts.
+type Row = (&'static str, &'static str, &'static str, Vec<(&'static str, String)>);
+
+/// Those of a slice, by their tags.
+fn rows(table: &MetricTable) -> Vec<Row> {
+    let written = statistics::written(table).filter(|(metric, _)| !is_of_run(metric.tag));
+    let mut rows: Vec<Row> = written
+        .map(|(metric, stats)| (metric.tag, metric.header, metric.unit, table::cells(&stats)))
+        .collect();
+    rows.extend(statistics::benchmark_duration_s(table).map(|seconds| {
+        let (tag, header, unit) = statistics::DURATION;
+        (tag, header, unit, vec![("avg", format!("{seconds:.2}"))])
+    }));
+    rows.sort_by_key(|(tag, ..)| *tag);
+    rows
 }
