@@ -21,7 +21,7 @@ pub(crate) fn receive(
     let (mut inbox, name) = (Inbox::default(), subject.to_owned());
     bus.serve(subject, move |bytes| {
         let Some(brought) = inbox.take(bytes) else {
-            tracing::warn!(subject = name, "something was received that is no batch of messages");
+            tracing::warn!(subject = name.as_str(), "something was received that is no batch of messages");
             return None;
         };
         for message in brought.new {
