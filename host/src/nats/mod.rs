@@ -13,6 +13,8 @@ mod bus;
 mod delivery;
 mod error;
 mod server;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use access::{Access, Tls};
 pub(crate) use blobs::{BlobError, Blobs};

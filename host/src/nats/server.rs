@@ -39,7 +39,7 @@ const COMMAND: [&str; 1] = ["nats-server"];
 const MORE_FOLDERS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
 /// Its configuration, in its folder.
-const CONFIGURATION: &str = "server.conf";
+pub(super) const CONFIGURATION: &str = "server.conf";
 
 /// What it prints, in its folder.
 const SAID: &str = "said.log";
@@ -167,7 +167,7 @@ pub(crate) fn hold(parent: UnixStream) -> io::Result<()> {
 }
 
 /// A configuration for this machine alone. Secrets stand in a file, since everybody sees the words of a command line.
-fn configuration(token: &str) -> String {
+pub(super) fn configuration(token: &str) -> String {
     format!(
         "host: \"127.0.0.1\"\n\
          port: -1\n\
@@ -179,7 +179,7 @@ fn configuration(token: &str) -> String {
 }
 
 /// The program, as a path that holds in any folder.
-fn find(given: Option<&Path>) -> Result<PathBuf, ServerError> {
+pub(super) fn find(given: Option<&Path>) -> Result<PathBuf, ServerError> {
     if let Some(path) = given {
         let found = std::path::absolute(path).ok().filter(|path| is_program(path));
         return found.ok_or_else(|| ServerError::NotThere { path: path.to_owned() });
@@ -212,7 +212,7 @@ fn await_url(child: &Child, folder: &Path, program: PathBuf) -> Result<String, S
 }
 
 /// Its address, from the file that it writes once it listens.
-fn url_in(folder: &Path) -> Option<String> {
+pub(super) fn url_in(folder: &Path) -> Option<String> {
     let files = fs::read_dir(folder).ok()?.filter_map(|entry| entry.ok().map(|entry| entry.path()));
     let mut ports = files.filter(|path| path.extension().is_some_and(|extension| extension == "ports"));
     address(&fs::read_to_string(ports.next()?).ok()?)
