@@ -22,6 +22,9 @@ const DEFAULT_PORT: u16 = 4222;
 /// broken connection.
 const PING_EVERY: Duration = Duration::from_secs(3);
 
+/// How long one attempt to connect may take at most. A connection that is mended has no other limit.
+const LONGEST_ATTEMPT: Duration = Duration::from_secs(5);
+
 /// The longest time between two attempts to connect again.
 const LONGEST_DELAY: Duration = Duration::from_secs(1);
 
@@ -109,11 +112,11 @@ impl Access {
         &self,
         address: &Address,
         name: &str,
-        timeout: Duration,
+        within: Duration,
     ) -> Result<ConnectOptions, BusError> {
         let options = ConnectOptions::new()
             .name(name)
-            .connection_timeout(timeout)
+            .connection_timeout(within.min(LONGEST_ATTEMPT))
             .ping_interval(PING_EVERY)
             .reconnect_delay_callback(delay);
         self.with_tls(self.with_login(options, address)?)

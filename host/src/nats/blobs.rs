@@ -145,7 +145,7 @@ impl Blobs {
         let (file, part) =
             NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(failed)?.into_parts();
         let (store, sha256, path) = (self.store(), sha256.to_owned(), to.to_owned());
-        self.bus.wait(async move { store.fetch(&sha256, tokio::fs::File::from_std(file), part, path).await })
+        self.bus.wait(async move { store.fetch(&sha256, tokio::fs::File::from_std(file), part, &path).await })
     }
 
     fn store(&self) -> Store {
@@ -251,17 +251,17 @@ impl Store {
         sha256: &str,
         mut file: tokio::fs::File,
         part: TempPath,
-        to: PathBuf,
+        to: &Path,
     ) -> Result<(), BlobError> {
-        let found = self.copy(sha256, &mut file, &to).await?;
+        let found = self.copy(sha256, &mut file, to).await?;
         if found != sha256 {
             return Err(BlobError::Damaged { sha256: sha256.to_owned(), url: self.url.clone(), found });
         }
-        let failed = |source| BlobError::File { what: "write", path: to.clone(), source };
+        let failed = |source| BlobError::File { what: "write", path: to.to_owned(), source };
         file.flush().await.map_err(failed)?;
         file.sync_all().await.map_err(failed)?;
         drop(file);
-        part.persist(&to).map_err(|error| failed(error.error))
+        part.persist(to).map_err(|error| failed(error.error))
     }
 
     /// Copies an object into a file. Gives the SHA-256 of what came.

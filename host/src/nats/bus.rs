@@ -166,7 +166,7 @@ impl Bus {
         let away = self.away(wait);
         self.wait_within(2 * wait + SLACK, async move {
             match timeout(wait, connected(&client)).await {
-                Ok(()) => answers(&client, subject, payload.into(), wait).await,
+                Ok(()) => answers(&client, &subject, payload.into(), wait).await,
                 Err(_) => Err(away),
             }
         })
@@ -287,7 +287,7 @@ fn live(
         match open(opening).await {
             Ok(client) => {
                 let _ = opened.send(Ok((client.clone(), Handle::current())));
-                publish_all(client, to_publish).await;
+                publish_all(&client, to_publish).await;
             }
             Err(error) => {
                 let _ = opened.send(Err(error));
@@ -312,14 +312,14 @@ async fn open(opening: Opening) -> Result<Client, BusError> {
     }
 }
 
-async fn publish_all(client: Client, mut to_publish: UnboundedReceiver<(String, Bytes)>) {
+async fn publish_all(client: &Client, mut to_publish: UnboundedReceiver<(String, Bytes)>) {
     while let Some((subject, payload)) = to_publish.recv().await {
         // While the connection is broken, the library keeps some messages. What waits longer is worth nothing any more.
         if let Ok(Err(error)) = timeout(LAST_WORDS, client.publish(subject, payload)).await {
             tracing::warn!(%error, "a message was not published");
         }
     }
-    if is_connected(&client) {
+    if is_connected(client) {
         let _ = timeout(LAST_WORDS, client.flush()).await;
     }
 }
@@ -341,17 +341,17 @@ async fn answer_all(
 
 async fn answers(
     client: &Client,
-    subject: String,
+    subject: &str,
     payload: Bytes,
     wait: Duration,
 ) -> Result<Vec<Vec<u8>>, BusError> {
     let refused = |error: &(dyn std::error::Error + 'static)| BusError::Refused {
-        subject: subject.clone(),
+        subject: subject.to_owned(),
         source: Cause::of(error),
     };
     let inbox = client.new_inbox();
     let mut heard = client.subscribe(inbox.clone()).await.map_err(|error| refused(&error))?;
-    let asked = client.publish_with_reply(subject.clone(), inbox, payload).await;
+    let asked = client.publish_with_reply(subject.to_owned(), inbox, payload).await;
     asked.map_err(|error| refused(&error))?;
     let mut gathered = Vec::new();
     let all = async {
