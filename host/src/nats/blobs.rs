@@ -112,7 +112,7 @@ impl Blobs {
         let failed = |source| BlobError::File { what: "read", path: path.to_owned(), source };
         let sum = Sum::of(&mut File::open(path).map_err(failed)?).map_err(failed)?;
         let (store, sent, file) = (self.store(), sum, path.to_owned());
-        self.bus.wait(async move {
+        self.bus.wait::<(), BlobError>(async move {
             let failed = |source| BlobError::File { what: "read", path: file.clone(), source };
             let data = tokio::fs::File::open(&file).await.map_err(failed)?;
             match store.put(sent, data).await? {
