@@ -19,10 +19,10 @@ use tempfile::TempDir;
 
 /// What a parent says to it: a frame with a map of texts, as MessagePack.
 fn frame(texts: [(&str, &Path); 2]) -> Vec<u8> {
-    let text = |text: &str| [&[0xd9, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+    let text = |text: &str| [[0xd9, u8::try_from(text.len()).unwrap()].as_slice(), text.as_bytes()].concat();
     let pairs = texts.iter().flat_map(|(name, path)| [text(name), text(path.to_str().unwrap())].concat());
     let map: Vec<u8> = [0x82].into_iter().chain(pairs).collect();
-    [&u32::try_from(map.len()).unwrap().to_le_bytes(), map.as_slice()].concat()
+    [u32::try_from(map.len()).unwrap().to_le_bytes().as_slice(), map.as_slice()].concat()
 }
 
 /// Where the server in this folder listens, once it does.
