@@ -145,7 +145,7 @@ struct Job {
 /// In the child: starts the server, and ends with it and with the parent, whichever is first.
 ///
 /// # Errors
-/// The parent does not say what to start, or it cannot be started.
+/// The parent does not say what to start, or there is no room for what the server says.
 pub(crate) fn hold(parent: UnixStream) -> io::Result<()> {
     let mut parent = FrameReader::new(parent);
     let Some(job) = parent.read::<Job>()? else { return Ok(()) };
@@ -153,11 +153,11 @@ pub(crate) fn hold(parent: UnixStream) -> io::Result<()> {
     let mut command = Command::new(&job.program);
     // Its configuration names what is in its folder, so that no path needs to be written into it.
     command.args(["--config", CONFIGURATION]).current_dir(&job.folder).stdin(Stdio::null());
-    let started = command.stdout(said.try_clone()?).stderr(said).spawn();
-    let mut server = started.inspect_err(|error| {
-        // The parent reads it there.
-        let _ = fs::write(job.folder.join(SAID), error.to_string());
-    })?;
+    let mut server = match command.stdout(said.try_clone()?).stderr(said).spawn() {
+        Ok(server) => server,
+        // The parent reads it there, and says it.
+        Err(error) => return fs::write(job.folder.join(SAID), error.to_string()),
+    };
     thread::Builder::new().name("parent".into()).spawn(move || {
         // Nothing more is sent: what ends the wait is the parent's end.
         let _ = parent.read::<Job>();

@@ -58,13 +58,13 @@ mod tests {
     fn sent_through(lucks: &[Luck], count: u64) -> Vec<u64> {
         let (mut outbox, mut inbox) = (Outbox::of(5), Inbox::default());
         let (mut left, mut arrived, mut before) = (0..count, Vec::new(), None);
-        // Every link is mended in the end.
+        // Every link is mended in the end. A batch has one message at least.
         let then = std::iter::repeat_n(Luck::Arrives, usize::try_from(count).unwrap() + 1);
         for luck in lucks.iter().copied().chain(then) {
             for number in left.by_ref().take(2) {
                 outbox.leave(number.to_le_bytes().to_vec()).unwrap();
             }
-            let Some(ready) = outbox.batch() else { continue };
+            let Some(ready) = outbox.batch(32) else { continue };
             let mut deliver = |bytes: &[u8]| {
                 let brought = inbox.take(bytes).unwrap();
                 arrived.extend(brought.new.iter().map(|new| u64::from_le_bytes((*new).try_into().unwrap())));
@@ -132,7 +132,7 @@ mod tests {
         for sender in [1, 2] {
             let mut outbox = Outbox::of(sender);
             outbox.leave(vec![7]).unwrap();
-            let ready = outbox.batch().unwrap();
+            let ready = outbox.batch(32).unwrap();
             assert_eq!(inbox.take(&ready.bytes).unwrap().new, [b"\x07".as_slice()]);
         }
     }

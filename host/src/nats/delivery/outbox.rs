@@ -41,10 +41,10 @@ impl Outbox {
         Ok(())
     }
 
-    /// What goes next: from the first one that waits on, as many as the limit of one message allows, and one at least. The same
-    /// as before, or more, while nothing is acknowledged. Nothing where nothing waits.
-    pub(super) fn batch(&self) -> Option<Ready> {
-        let mut room = MOST_BYTES;
+    /// What goes next: from the first one that waits on, as many as fit into `most` bytes, and one at least. Nothing where
+    /// nothing waits.
+    pub(super) fn batch(&self, most: usize) -> Option<Ready> {
+        let mut room = most;
         let fits = |message: &&Vec<u8>| {
             let left = room.checked_sub(wire::size(message));
             room = left.unwrap_or(0);
@@ -98,13 +98,13 @@ mod tests {
     #[test]
     fn what_is_not_acknowledged_goes_again_with_what_came_since() {
         let mut outbox = outbox(&["a", "b"]);
-        assert_eq!(texts(&outbox.batch().unwrap()), (0, vec!["a", "b"]));
+        assert_eq!(texts(&outbox.batch(MOST_BYTES).unwrap()), (0, vec!["a", "b"]));
         outbox.leave(b"c".to_vec()).unwrap();
-        assert_eq!(texts(&outbox.batch().unwrap()), (0, vec!["a", "b", "c"]));
+        assert_eq!(texts(&outbox.batch(MOST_BYTES).unwrap()), (0, vec!["a", "b", "c"]));
         assert!(outbox.acknowledge(2));
-        assert_eq!(texts(&outbox.batch().unwrap()), (2, vec!["c"]));
+        assert_eq!(texts(&outbox.batch(MOST_BYTES).unwrap()), (2, vec!["c"]));
         assert!(outbox.acknowledge(3));
-        assert_eq!((outbox.batch(), outbox.len()), (None, 0));
+        assert_eq!((outbox.batch(MOST_BYTES), outbox.len()), (None, 0));
     }
 
     #[test]
@@ -114,7 +114,7 @@ mod tests {
         for next in [0, 1, 3, u64::MAX] {
             assert!(!outbox.acknowledge(next), "{next}");
         }
-        assert_eq!(texts(&outbox.batch().unwrap()), (1, vec!["b"]));
+        assert_eq!(texts(&outbox.batch(MOST_BYTES).unwrap()), (1, vec!["b"]));
     }
 
     #[test]
@@ -125,7 +125,7 @@ mod tests {
             outbox.leave(message).unwrap();
         }
         let mut counts = Vec::new();
-        while let Some(ready) = outbox.batch() {
+        while let Some(ready) = outbox.batch(MOST_BYTES) {
             let batch = wire::read(&ready.bytes).unwrap();
             counts.push((batch.messages.len(), ready.is_partial));
             assert!(ready.bytes.len() <= MOST_BYTES + 28, "{} bytes", ready.bytes.len());

@@ -17,18 +17,39 @@ use crate::{
     clock::{Clock, RunNs},
     nats::{
         bus::{Bus, Task, ask, connected},
-        error::BusError,
+        error::{BusError, MOST_BYTES},
     },
 };
 
-/// How long an acknowledgement is waited for, before the batch goes again.
-const FIRST_PATIENCE: Duration = Duration::from_secs(2);
+/// How an attempt to deliver is made. After one that failed, the next one comes later, waits longer and sends less, so that a
+/// receiver that is away for long costs the network nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Attempt {
+    /// How long the acknowledgement is waited for.
+    patience: Duration,
+    /// Time between the start of this attempt and the next one, if this one fails.
+    rest: Duration,
+    /// Bytes of a batch.
+    most: usize,
+}
 
-/// The same after a few times: a slow link must be able to carry a whole batch.
-const MOST_PATIENCE: Duration = Duration::from_secs(8);
+impl Attempt {
+    const FIRST: Self =
+        Self { patience: Duration::from_secs(2), rest: Duration::from_millis(200), most: MOST_BYTES };
 
-/// Time before the next attempt where nobody listens.
-const RETRY_AFTER: Duration = Duration::from_millis(200);
+    /// The longest waits, and the size of a batch that only asks whether somebody is there.
+    const LAST: Self =
+        Self { patience: Duration::from_secs(8), rest: Duration::from_secs(2), most: 16 * 1024 };
+
+    /// The next one, after this one has failed.
+    fn next(self) -> Self {
+        Self {
+            patience: (2 * self.patience).min(Self::LAST.patience),
+            rest: (2 * self.rest).min(Self::LAST.rest),
+            most: Self::LAST.most,
+        }
+    }
+}
 
 /// Reliable, ordered delivery of messages to one subject, whose receiver uses [`receive`](super::receive). It holds the
 /// connection open. Dropped, it sends nothing more: see [`settle`](Self::settle).
@@ -176,9 +197,9 @@ impl Shared {
     }
 
     /// The next batch. What does not fit into it goes right behind it.
-    fn batch(&self) -> Option<Vec<u8>> {
+    fn batch(&self, most: usize) -> Option<Vec<u8>> {
         let mut state = self.state();
-        let Ready { bytes, is_partial } = state.outbox.batch()?;
+        let Ready { bytes, is_partial } = state.outbox.batch(most)?;
         state.is_urgent = is_partial;
         Some(bytes)
     }
@@ -199,23 +220,21 @@ impl Shared {
 
 /// Delivers until it is dropped, one batch at a time.
 async fn deliver(client: Client, subject: String, shared: Arc<Shared>, pace: Duration) {
-    let mut patience = FIRST_PATIENCE;
+    let mut attempt = Attempt::FIRST;
     loop {
         shared.until_due(pace).await;
         connected(&client).await;
-        let Some(batch) = shared.batch() else { continue };
-        let asked = shared.clock.now();
-        match ask(&client, &subject, batch.into(), patience).await {
-            Ok(answer) if shared.acknowledge(&answer) => {
-                patience = FIRST_PATIENCE;
-                continue;
-            }
-            Err(BusError::Silent { .. }) => patience = (2 * patience).min(MOST_PATIENCE),
-            Ok(_) | Err(_) => {}
+        let Some(batch) = shared.batch(attempt.most) else { continue };
+        let began = shared.clock.now();
+        let answer = ask(&client, &subject, batch.into(), attempt.patience).await;
+        if answer.is_ok_and(|answer| shared.acknowledge(&answer)) {
+            attempt = Attempt::FIRST;
+            continue;
         }
-        // An answer that is no acknowledgement comes at once, and would again.
-        let waited = Duration::from_nanos(shared.clock.now().saturating_sub(asked));
-        pause(RETRY_AFTER.saturating_sub(waited)).await;
+        // Where nobody listens, or the receiver has forgotten what it had, that is known at once.
+        let waited = Duration::from_nanos(shared.clock.now().saturating_sub(began));
+        pause(attempt.rest.saturating_sub(waited)).await;
+        attempt = attempt.next();
         shared.hurry();
     }
 }
@@ -247,10 +266,19 @@ mod tests {
         assert_eq!(shared.due(), Due::AtPace);
         shared.leave(vec![2], true).unwrap();
         assert_eq!(shared.due(), Due::Now);
-        assert!(shared.batch().is_some());
+        assert!(shared.batch(MOST_BYTES).is_some());
         assert_eq!(shared.due(), Due::AtPace, "what is not acknowledged waits for its turn");
         assert!(shared.acknowledge(&wire::acknowledgement(2)));
         assert_eq!(shared.due(), Due::Never);
+    }
+
+    #[test]
+    fn a_receiver_that_is_away_is_asked_more_and_more_rarely_and_with_less() {
+        let second = Attempt::FIRST.next();
+        assert_eq!((second.rest, second.most), (Duration::from_millis(400), 16 * 1024));
+        let late = (0..10).fold(Attempt::FIRST, |attempt, _| attempt.next());
+        assert_eq!(late, Attempt::LAST);
+        assert_eq!(late.next(), Attempt::LAST);
     }
 
     #[tokio::test(start_paused = true)]
