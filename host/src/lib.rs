@@ -3,9 +3,9 @@
 //! Data flows one way, and so do the modules' dependencies; read them in this order:
 //!
 //! `config` → `plan` → `dataset` → `schedule` → `session` → `request` → `record` → `metrics` → `report`. Beside them stand
-//! `plugin` (the registry and the only place that opens libraries) and `service` (the bus and its supervisor). `node` is
-//! where workers run, `run` executes a plan, `experiment` several of them, `cli` is the way in, `mock_server` is a target that knows its own truth, and
-//! `capture` a proxy that records what passes.
+//! `plugin` (the registry and the only place that opens libraries) and `service` (the bus and its supervisor). `nats` is the
+//! bus between machines, `node` is where workers run, `run` executes a plan, `experiment` several of them, `cli` is the way in,
+//! `mock_server` is a target that knows its own truth, and `capture` a proxy that records what passes.
 //! `ARCHITECTURE.md` has the reasons.
 
 mod bounded;
@@ -23,6 +23,7 @@ mod explain;
 pub mod internals;
 mod metrics;
 mod mock_server;
+mod nats;
 mod node;
 mod page;
 mod plan;

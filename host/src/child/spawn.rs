@@ -16,7 +16,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, setr
 use super::{Death, SharedCount, printed::Printed};
 
 /// Variables that hold secrets: what a child needs of them travels in frames.
-const SECRETS: [&str; 1] = ["PRONY_API_KEY"];
+const SECRETS: [&str; 2] = ["PRONY_API_KEY", "PRONY_NATS_TOKEN"];
 
 /// A running child. It does not outlive this value.
 #[derive(Debug)]

@@ -166,6 +166,9 @@ pub(super) enum Command {
     /// Hold the workers of a run whose endpoint is isolated; started by `profile`.
     #[command(hide = true)]
     Worker,
+    /// Hold the `nats-server` of a run on several machines; started by `profile`.
+    #[command(hide = true)]
+    NatsServer,
     /// Print a completion script for a shell.
     Completions(CompletionsArgs),
 }

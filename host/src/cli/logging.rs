@@ -160,13 +160,19 @@ fn is_own(line: &Metadata<'_>) -> bool {
     target == "prony" || target.starts_with("prony::") || line.name() == plugin::LOG_LINE
 }
 
+/// Whether a line comes from a library that logs what it returns as an error anyway, or mends by itself.
+fn is_said_twice(line: &Metadata<'_>) -> bool {
+    line.target().split("::").next() == Some("async_nats")
+}
+
 /// Starts the log of this process.
 pub(super) fn init(flags: &LogFlags) -> Result<(), Failure> {
     match flags.wish(std::env::var(VARIABLE).ok())? {
         Wish::Level(level) => {
             let most = level.filter();
             let passes = move |line: &Metadata<'_>| {
-                *line.level() <= most && (is_own(line) || *line.level() <= LevelFilter::WARN)
+                let is_of_note = *line.level() <= LevelFilter::WARN && !is_said_twice(line);
+                *line.level() <= most && (is_own(line) || is_of_note)
             };
             write(filter_fn(passes).with_max_level_hint(most));
         }

@@ -26,6 +26,7 @@ mod logging;
 mod metrics;
 mod mock_server;
 mod names;
+mod nats_server;
 mod option_rows;
 mod outcome;
 mod plot;
@@ -143,6 +144,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         Command::MockServer(args) => mock_server::run(*args),
         Command::Service(args) => service::run(&args, &cli.log, command),
         Command::Worker => worker::run(),
+        Command::NatsServer => nats_server::run(),
         Command::Completions(args) => completions::run(&args, &help::command()),
     }
 }
