@@ -16,7 +16,7 @@ use super::{
     clocks::{Clocks, first_look},
     error::AgentError,
     files,
-    link::{AgentNode, Numbers, SILENCE, Shared},
+    link::{AgentNode, Numbers, SILENCE, Shared, say},
     messages::{AgentCommand, AgentEvent, Equipment, Presence},
     offset::Standing,
     state::AgentState,
@@ -238,8 +238,7 @@ impl Agent {
     }
 
     fn say(&self, command: &AgentCommand) -> Result<(), AgentError> {
-        self.down.send_now(rmp_serde::to_vec_named(command)?);
-        Ok(())
+        say(&self.down, command)
     }
 
     fn is_silent(&self) -> bool {
@@ -319,16 +318,13 @@ impl<O: Observer> Listener<O> {
     fn lease(&self, phase: u32, wanted: u64) {
         let node = self.division.node;
         let Some((lease, end)) = self.numbers.grant(phase, node, wanted) else { return };
-        let say = |down: &Outgoing, lease| match rmp_serde::to_vec_named(&AgentCommand::Lease(phase, lease)) {
-            Ok(message) => down.send_now(message),
-            Err(error) => tracing::error!(%error, "a command cannot be written"),
-        };
-        if let Some(down) = self.downs.get(node as usize) {
-            say(down, lease);
-        }
-        // Who has no slot yet does not ask, and would wait for this.
-        for down in self.downs.iter().filter(|_| end.is_some()) {
-            end.into_iter().for_each(|end| say(down, end));
+        let to_this = self.downs.get(node as usize).map(|down| (down, lease));
+        // Who has no slot yet does not ask, and would wait for the end.
+        let to_all = self.downs.iter().filter_map(|down| Some((down, end?)));
+        for (down, lease) in to_this.into_iter().chain(to_all) {
+            if let Err(error) = say(down, &AgentCommand::Lease(phase, lease)) {
+                tracing::error!(%error, "numbers of a phase cannot be given to an agent");
+            }
         }
     }
 }

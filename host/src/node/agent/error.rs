@@ -2,7 +2,7 @@
 
 use crate::{
     explain::Explain,
-    nats::{BusError, ServerError},
+    nats::{BlobError, BusError, ServerError},
     node::error::{Class, RemoteError},
 };
 
@@ -35,7 +35,7 @@ pub(crate) enum AgentError {
     Indivisible { nodes: usize, reason: String },
     /// A file that a plan names cannot be sent.
     #[error("send a file to the agents")]
-    File(#[source] BusError),
+    File(#[source] BlobError),
     /// One cannot do its part.
     #[error("use the agent `{name}`")]
     Refused { name: String, source: RemoteError },
@@ -75,7 +75,8 @@ impl Explain for AgentError {
     fn hint(&self) -> String {
         match self {
             Self::Server(error) => error.hint(),
-            Self::Bus(error) | Self::File(error) => error.hint(),
+            Self::Bus(error) => error.hint(),
+            Self::File(error) => error.hint(),
             Self::TooFew { .. } => {
                 "start more with `prony agent --nats URL`, or ask for fewer with `--agents`".to_owned()
             }

@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     clocks::Clocks,
+    error::AgentError,
     fetch::{Origin, fetch},
     messages::{AgentCommand, Presence},
     state::AgentState,
@@ -90,9 +91,8 @@ pub(super) struct AgentNode {
 
 impl AgentNode {
     fn say(&self, command: &AgentCommand) {
-        match rmp_serde::to_vec_named(command) {
-            Ok(message) => self.down.send_now(message),
-            Err(error) => tracing::error!(agent = self.presence.name, %error, "a command cannot be written"),
+        if let Err(error) = say(&self.down, command) {
+            tracing::error!(agent = self.presence.name, %error, "a command cannot be sent");
         }
     }
 
@@ -209,10 +209,18 @@ impl Link for AgentNode {
         if missing == Some(0) && kept.is_ok() {
             self.say(&AgentCommand::Release);
             // It waits for this word a while: nobody waits for its answer but the next run.
-            self.down.flush(RELEASE_TIMEOUT);
+            self.down.settle(RELEASE_TIMEOUT);
         }
         Some(journal)
     }
+}
+
+/// Says something to an agent, at once.
+///
+/// # Errors
+/// It is no message, or too long for one.
+pub(super) fn say(down: &Outgoing, command: &AgentCommand) -> Result<(), AgentError> {
+    Ok(down.send_now(rmp_serde::to_vec_named(command)?)?)
 }
 
 /// How long before its instant a phase is announced, at least.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    nats::{Bus, Outgoing},
+    nats::{Bus, BusError, Outgoing},
     node::agent::{
         messages::{AgentEvent, Take},
         subjects,
@@ -25,21 +25,23 @@ impl Voice {
 
     /// Says something that can wait a moment.
     pub(super) fn mention(&self, event: &AgentEvent) {
-        if let Some(message) = written(event) {
-            self.0.send(message);
-        }
+        said(written(event).map(|message| self.0.send(message)));
     }
 
     /// Says something at once.
     pub(super) fn say(&self, event: &AgentEvent) {
-        if let Some(message) = written(event) {
-            self.0.send_now(message);
-        }
+        said(written(event).map(|message| self.0.send_now(message)));
     }
 
     /// How long nothing has been acknowledged.
     pub(super) fn unheard_for(&self) -> Duration {
         self.0.silent_for()
+    }
+}
+
+fn said(sent: Option<Result<(), BusError>>) {
+    if let Some(Err(error)) = sent {
+        tracing::error!(%error, "an event cannot be sent");
     }
 }
 
