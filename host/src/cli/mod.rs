@@ -7,6 +7,7 @@
 mod bar;
 mod calibrate;
 mod charts;
+mod collect;
 mod command_line;
 mod compare;
 mod completions;
@@ -96,6 +97,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         Command::Profile(_)
             | Command::Search(_)
             | Command::Report(_)
+            | Command::Collect(_)
             | Command::Plot(_)
             | Command::Export(_)
             | Command::Compare(_)
@@ -120,6 +122,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
             None => experiment::report(&args.dir, args.shown()),
         },
         Command::Report(args) => report::run(&args),
+        Command::Collect(args) => collect::run(&args),
         Command::Plot(args) => plot::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Runs(args) => runs::list(&args),

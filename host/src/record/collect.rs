@@ -1,7 +1,8 @@
-//! From what agents keep of a run to the journal of that run, without its controller: [`collect`].
+//! From what agents keep of a run to the journal of that run, without its controller: [`gather`].
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -9,9 +10,9 @@ use prony_plugin_api::message::PhaseKind;
 
 use super::{
     Frame, RunEnd, RunHeader, ScheduleCounts, WorkerUsage,
-    journal::{Beginning, JournalError, Piece, Reader, TextStore, Writer},
+    journal::{self, Beginning, JournalError, Piece, Reader, TEXTS_FILE_NAME, TextStore, Writer},
     kept_run::{KeptRun, KeptRunError},
-    merge::{MergeError, Merged, NodeJournal, Target, merge},
+    merge::{MergeError, Merged, NodeJournal, Target, check, merge},
 };
 use crate::{clock::RunNs, explain::Explain};
 
@@ -86,43 +87,72 @@ struct Ended {
     workers: Vec<WorkerUsage>,
 }
 
-/// Writes the journal of a run to a folder that has none, from the folders of its agents.
+/// What agents keep of one run: nothing of it is written yet.
+pub(crate) struct Gathered {
+    /// In the order of the nodes' numbers.
+    folders: Vec<Folder>,
+    header: Box<RunHeader>,
+}
+
+/// Looks at the folders of the agents of one run.
 ///
 /// # Errors
-/// A folder is none of an agent's, folders are of several runs, two are of one node, or the journal cannot be written.
-pub(crate) fn collect(folders: &[PathBuf], into: &Path) -> Result<Merged, CollectError> {
-    let mut read = Vec::new();
-    for dir in folders {
+/// A folder is none of an agent's, they are of several runs, two are of one node, or none says what was run.
+pub(crate) fn gather(dirs: &[PathBuf]) -> Result<Gathered, CollectError> {
+    let mut folders = Vec::new();
+    for dir in dirs {
         let kept = KeptRun::read(dir)?;
-        check_run(&read, dir, &kept)?;
-        read.push(Folder::survey(dir, kept)?);
+        check_run(&folders, dir, &kept)?;
+        folders.push(Folder::survey(dir, kept)?);
     }
-    read.sort_by_key(|folder| folder.kept.facts.node);
-    let no_header = CollectError::NoHeader { folders: folders.len() };
-    let header = read.iter().find_map(|folder| folder.header.clone()).ok_or(no_header)?;
-    let mut journal = Writer::create(into)?;
-    let frame = Frame::Header(header.clone());
-    // Twice: nothing says what was run if it is damaged.
-    journal.append(&frame)?;
-    journal.append(&frame)?;
-    for frame in phases(&read) {
+    folders.sort_by_key(|folder| folder.kept.facts.node);
+    let header = folders.iter().find_map(|folder| folder.header.clone());
+    let header = header.ok_or(CollectError::NoHeader { folders: dirs.len() })?;
+    let gathered = Gathered { folders, header };
+    check(&gathered.journals(), &gathered.header.run_id)?;
+    Ok(gathered)
+}
+
+impl Gathered {
+    /// Writes the journal of the run to a folder that has none.
+    ///
+    /// # Errors
+    /// The journal cannot be written. Nothing of it is left then.
+    pub(crate) fn write(&self, into: &Path) -> Result<Merged, CollectError> {
+        self.try_write(into).inspect_err(|_| {
+            for name in [journal::FILE_NAME, TEXTS_FILE_NAME] {
+                // It may not be there; and the error that is told is the first one.
+                fs::remove_file(into.join(name)).ok();
+            }
+        })
+    }
+
+    fn try_write(&self, into: &Path) -> Result<Merged, CollectError> {
+        let Self { folders, header } = self;
+        let mut journal = Writer::create(into)?;
+        let frame = Frame::Header(header.clone());
+        // Twice: nothing says what was run if it is damaged.
         journal.append(&frame)?;
+        journal.append(&frame)?;
+        for frame in phases(folders) {
+            journal.append(&frame)?;
+        }
+        let mut texts = TextStore::new(into, &header.run_id);
+        let mut target = Target { journal: &mut journal, texts: &mut texts, hear: None };
+        let merged = merge(self.journals(), &header.run_id, &mut target)?;
+        journal.append(&Frame::End(end(folders, header, &merged)))?;
+        journal.flush()?;
+        Ok(merged)
     }
-    let node = |folder: &Folder| NodeJournal {
-        dir: folder.dir.clone(),
-        facts: folder.kept.facts.clone(),
-        clock: folder.kept.clock.clone(),
-    };
-    let journals = read.iter().map(node).collect();
-    let mut texts = TextStore::new(into, &header.run_id);
-    let mut target = Target { journal: &mut journal, texts: &mut texts, hear: None };
-    let merged = merge(journals, &header.run_id, &mut target)?;
-    journal.append(&Frame::End(end(&read, &header, &merged)))?;
-    journal.flush()?;
-    if merged.uncounted == 0 {
-        texts.remove();
+
+    fn journals(&self) -> Vec<NodeJournal> {
+        let one = |folder: &Folder| NodeJournal {
+            dir: folder.dir.clone(),
+            facts: folder.kept.facts.clone(),
+            clock: folder.kept.clock.clone(),
+        };
+        self.folders.iter().map(one).collect()
     }
-    Ok(merged)
 }
 
 /// # Errors

@@ -116,7 +116,7 @@ pub(super) fn merge(
 
 /// # Errors
 /// Two are of one node, or one is of another run.
-fn check(journals: &[NodeJournal], run_id: &str) -> Result<(), MergeError> {
+pub(super) fn check(journals: &[NodeJournal], run_id: &str) -> Result<(), MergeError> {
     for (place, journal) in journals.iter().enumerate() {
         let node = journal.facts.node;
         if let Some(before) = journals[..place].iter().find(|before| before.facts.node == node) {

@@ -15,15 +15,16 @@ use crate::{
         outliers::{OfOne, Outlier, outliers},
     },
     record::{NodeFacts, settings::PhaseSettings},
+    screen::Screen,
 };
 use prony_plugin_api::message::PhaseKind;
 
+/// How late work on requests began, which only a schedule says.
+const LATENESS: &str = "schedule_lateness";
+
 /// What agents are compared by: a metric, and what its 99th percentile is called. All are durations in milliseconds.
-const COMPARED: [(&str, &str); 3] = [
-    ("schedule_lateness", "p99 lateness"),
-    ("time_to_first_token", "p99 TTFT"),
-    ("request_latency", "p99 latency"),
-];
+const COMPARED: [(&str, &str); 3] =
+    [(LATENESS, "p99 lateness"), ("time_to_first_token", "p99 TTFT"), ("request_latency", "p99 latency")];
 
 /// An agent that is far from the others.
 pub(super) struct Far<'a> {
@@ -58,7 +59,7 @@ impl Far<'_> {
 
 /// The agents that are far from the others, by one metric after the other.
 pub(super) fn far(report: &Report) -> Vec<Far<'_>> {
-    let by = |(metric, what): (&'static str, &'static str)| {
+    let by = move |(metric, what): (&'static str, &'static str)| {
         let values: Vec<Option<OfOne>> = report.by_node.iter().map(|node| p99(node, metric)).collect();
         let found = outliers(&values).into_iter();
         found.filter_map(move |outlier| {
@@ -66,8 +67,7 @@ pub(super) fn far(report: &Report) -> Vec<Far<'_>> {
             Some(Far { facts, metric, what, outlier })
         })
     };
-    let compared =
-        COMPARED.into_iter().filter(|(metric, _)| *metric != "schedule_lateness" || is_open(report));
+    let compared = COMPARED.into_iter().filter(|(metric, _)| *metric != LATENESS || is_open(report));
     compared.flat_map(by).collect()
 }
 
@@ -137,14 +137,27 @@ pub(super) fn summary(report: &Report) -> Option<Value> {
 
 /// For people: a row an agent; nothing where there is only one.
 pub(super) fn shown(report: &Report) -> Option<Shown> {
+    table(report, |_| true)
+}
+
+/// The same for a screen: one that is too narrow does without what is less important.
+pub(super) fn lines(report: &Report, screen: Screen) -> Vec<String> {
+    let Some(all) = shown(report) else { return Vec::new() };
+    let vital = || table(report, |column| column.is_vital).filter(|vital| vital.fits(screen));
+    // What becomes a list has room for all of it.
+    let table = if all.fits(screen) { all } else { vital().unwrap_or(all) };
+    table.lines(screen)
+}
+
+fn table(report: &Report, is_wanted: fn(&Column) -> bool) -> Option<Shown> {
     if report.by_node.is_empty() {
         return None;
     }
-    let columns: Vec<&Column> =
-        COLUMNS.iter().filter(|column| column.tag != "schedule_lateness" || is_open(report)).collect();
-    let columns: Vec<&Column> = columns
-        .into_iter()
-        .filter(|column| report.by_node.iter().any(|node| !column.cell(node).is_empty()))
+    let has_values = |column: &Column| report.by_node.iter().any(|node| !column.cell(node).is_empty());
+    let is_of_run = |column: &Column| column.tag != LATENESS || is_open(report);
+    let columns: Vec<&Column> = COLUMNS
+        .iter()
+        .filter(|column| is_wanted(column) && is_of_run(column) && has_values(column))
         .collect();
     let row = |node: &NodeResults| {
         let cells = columns.iter().map(|column| column.cell(node));
@@ -154,7 +167,7 @@ pub(super) fn shown(report: &Report) -> Option<Shown> {
     let starred = report.by_node.iter().any(is_starred);
     let star = starred.then(|| "* of too few requests for a p99: it is about the slowest of them".to_owned());
     Some(Shown {
-        title: "Agents",
+        title: "Agents (times in ms)",
         head: ["agent", "client"].into_iter().chain(columns.iter().map(|column| column.name)).collect(),
         texts: 2,
         rows: report.by_node.iter().map(row).collect(),
@@ -184,17 +197,20 @@ struct Column {
     name: &'static str,
     tag: &'static str,
     value: fn(&Results, tag: &str) -> Option<String>,
+    /// It stays where there is no room for all.
+    is_vital: bool,
 }
 
+#[rustfmt::skip]
 const COLUMNS: [Column; 8] = [
-    Column { name: "requests", tag: "request_count", value: whole },
-    Column { name: "errors", tag: "error_request_count", value: whole },
-    Column { name: "requests/s", tag: "request_throughput", value: average },
-    Column { name: "TTFT p50", tag: "time_to_first_token", value: median },
-    Column { name: "TTFT p99", tag: "time_to_first_token", value: percentile_99 },
-    Column { name: "latency p50", tag: "request_latency", value: median },
-    Column { name: "latency p99", tag: "request_latency", value: percentile_99 },
-    Column { name: "late p99", tag: "schedule_lateness", value: percentile_99 },
+    Column { name: "requests", tag: "request_count", value: whole, is_vital: true },
+    Column { name: "errors", tag: "error_request_count", value: whole, is_vital: true },
+    Column { name: "per s", tag: "request_throughput", value: average, is_vital: true },
+    Column { name: "TTFT p50", tag: "time_to_first_token", value: median, is_vital: false },
+    Column { name: "TTFT p99", tag: "time_to_first_token", value: percentile_99, is_vital: true },
+    Column { name: "latency p50", tag: "request_latency", value: median, is_vital: false },
+    Column { name: "latency p99", tag: "request_latency", value: percentile_99, is_vital: true },
+    Column { name: "late p99", tag: LATENESS, value: percentile_99, is_vital: true },
 ];
 
 impl Column {

@@ -16,9 +16,20 @@ pub(super) struct Shown {
 }
 
 impl Shown {
+    /// Whether it is a table on this screen, and no list.
+    pub(super) fn fits(&self, screen: Screen) -> bool {
+        self.table().fits(screen.table_width())
+    }
+
     /// Its lines on a screen, below its title.
     pub(super) fn lines(&self, screen: Screen) -> Vec<String> {
         let mut lines = vec![self.title.to_owned()];
+        lines.extend(self.table().lines(screen.table_width()));
+        lines.extend(self.notes.iter().map(|note| screen.paragraph("  ", note)));
+        lines
+    }
+
+    fn table(&self) -> Table {
         let columns = self.head.iter().enumerate();
         let mut table = columns.fold(Table::new(), |table, (at, name)| {
             table.column(*name, if at < self.texts { Align::Left } else { Align::Right })
@@ -26,8 +37,6 @@ impl Shown {
         for row in &self.rows {
             table.row(row.iter().map(|cell| text::one_line(cell)));
         }
-        lines.extend(table.lines(screen.table_width()));
-        lines.extend(self.notes.iter().map(|note| screen.paragraph("  ", note)));
-        lines
+        table
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn render(report: &Report, screen: Screen) -> String {
         by_phase::lines(report, screen),
         by_class::lines(report, screen),
         by_url::lines(report, screen),
-        by_node::shown(report).map(|shown| shown.lines(screen)).unwrap_or_default(),
+        by_node::lines(report, screen),
         beside_tables::lines(report, screen),
         service_tables::lines(report, screen),
         errors("Errors", &report.errors, screen),

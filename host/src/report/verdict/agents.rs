@@ -15,19 +15,22 @@ use crate::{
 const CLOCK_SHARE: f64 = 0.1;
 
 pub(super) fn findings(report: &Report) -> impl Iterator<Item = Finding> {
-    let nodes = || report.by_node.iter().map(|node| &node.facts);
-    let share = 1.0 / report.by_node.len().max(1) as f64;
-    let lost = nodes().filter_map(move |facts| lost(facts, share, report.by_node.len()));
-    let incomplete = nodes().filter_map(records_missing);
+    let all = report.by_node.len();
+    let gone = nodes(report).filter_map(move |facts| lost(facts, all));
+    let incomplete = nodes(report).filter_map(records_missing);
     let far = by_node::far(report).into_iter().map(|far| {
         let says = far.says();
         Finding::note("outlier_agent", says.clone(), says)
     });
-    lost.chain(incomplete).chain(clocks(report)).chain(far)
+    gone.chain(incomplete).chain(clocks(report)).chain(far)
+}
+
+fn nodes(report: &Report) -> impl Iterator<Item = &NodeFacts> {
+    report.by_node.iter().map(|node| &node.facts)
 }
 
 /// Nobody takes over what a lost agent had to do.
-fn lost(facts: &NodeFacts, share: f64, nodes: usize) -> Option<Finding> {
+fn lost(facts: &NodeFacts, nodes: usize) -> Option<Finding> {
     let NodeLoss { at_ns, reason } = facts.lost.as_ref()?;
     let (name, at_s) = (facts.called(), *at_ns as f64 / 1e9);
     let unfinished = match facts.unfinished {
@@ -35,8 +38,7 @@ fn lost(facts: &NodeFacts, share: f64, nodes: usize) -> Option<Finding> {
         count => format!("; of {} that it had, nothing more is known", counted(count, "request")),
     };
     let says = format!(
-        "agent {name} was lost at {at_s:.1} s: {reason}; 1/{nodes} of the load ({:.0} %) is missing from then on{unfinished}",
-        share * 100.0
+        "agent {name} was lost at {at_s:.1} s: {reason}; 1/{nodes} of the load is missing from then on{unfinished}"
     );
     let advice = "Look at what is after that apart, or run it again";
     Some(Finding::doubt("agent_lost", format!("agent {name} was lost at {at_s:.1} s"), says).advice(advice))
