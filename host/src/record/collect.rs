@@ -14,7 +14,7 @@ use super::{
     kept_run::{KeptRun, KeptRunError},
     merge::{MergeError, Merged, NodeJournal, Target, check, merge},
 };
-use crate::{clock::RunNs, explain::Explain};
+use crate::{clock::RunNs, explain::Explain, screen::counted};
 
 /// Why the journals of agents do not become one.
 #[derive(Debug, thiserror::Error)]
@@ -118,7 +118,7 @@ impl Gathered {
     ///
     /// # Errors
     /// The journal cannot be written. Nothing of it is left then.
-    pub(crate) fn write(&self, into: &Path) -> Result<Merged, CollectError> {
+    pub(crate) fn write(&self, into: &Path) -> Result<(), CollectError> {
         self.try_write(into).inspect_err(|_| {
             for name in [journal::FILE_NAME, TEXTS_FILE_NAME] {
                 // It may not be there; and the error that is told is the first one.
@@ -127,7 +127,7 @@ impl Gathered {
         })
     }
 
-    fn try_write(&self, into: &Path) -> Result<Merged, CollectError> {
+    fn try_write(&self, into: &Path) -> Result<(), CollectError> {
         let Self { folders, header } = self;
         let mut journal = Writer::create(into)?;
         let frame = Frame::Header(header.clone());
@@ -142,7 +142,7 @@ impl Gathered {
         let merged = merge(self.journals(), &header.run_id, &mut target)?;
         journal.append(&Frame::End(end(folders, header, &merged)))?;
         journal.flush()?;
-        Ok(merged)
+        Ok(())
     }
 
     fn journals(&self) -> Vec<NodeJournal> {
@@ -246,7 +246,8 @@ fn end(folders: &[Folder], header: &RunHeader, merged: &Merged) -> RunEnd {
     let phase_ends = last_phase.filter_map(|phase| phase.ended.as_ref().map(|ended| ended.at_ns));
     let at = |folder: &Folder| folder.end.as_ref().map(|end| folder.kept.clock.put_right(end.at_ns));
     let names: Vec<String> = merged.nodes.iter().map(super::NodeFacts::called).collect();
-    let collected = format!("the journal was collected from what agents kept: {}", names.join(", "));
+    let (requests, names) = (counted(merged.records, "request"), names.join(", "));
+    let collected = format!("the journal was collected from what agents kept: {requests} of {names}");
     RunEnd {
         at_ns: folders.iter().filter_map(at).chain(phase_ends).max().unwrap_or(0),
         was_cancelled: ends().any(|end| end.was_cancelled),
@@ -275,4 +276,46 @@ fn reason(folders: &[Folder]) -> Option<String> {
     ];
     let reasons: Vec<String> = reasons.into_iter().flatten().collect();
     (!reasons.is_empty()).then(|| reasons.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::NodeFacts;
+
+    fn ended(at_ns: RunNs, scheduled: u64, worker: u32) -> Ended {
+        let counts = ScheduleCounts { scheduled, ..ScheduleCounts::default() };
+        Ended { at_ns, counts, workers: vec![WorkerUsage { worker, ..WorkerUsage::default() }] }
+    }
+
+    #[test]
+    fn a_phase_begins_with_its_first_node_and_ends_with_its_last() {
+        let mut phase = Phase { began: Some((PhaseKind::Profiling, 12)), ended: Some(ended(90, 3, 0)) };
+        phase.add(Phase { began: Some((PhaseKind::Profiling, 10)), ended: Some(ended(80, 4, 1)) });
+        phase.add(Phase::default());
+        assert_eq!(phase.began, Some((PhaseKind::Profiling, 10)));
+        let Ended { at_ns, counts, workers } = phase.ended.unwrap();
+        let workers: Vec<u32> = workers.iter().map(|usage| usage.worker).collect();
+        assert_eq!((at_ns, counts.scheduled, workers), (90, 7, vec![0, 1]));
+    }
+
+    #[test]
+    fn a_run_without_all_of_its_nodes_says_which_are_missing() {
+        let folder = |node, end| Folder {
+            dir: PathBuf::new(),
+            kept: KeptRun {
+                nodes: 3,
+                facts: NodeFacts { node, name: format!("n{node}"), ..NodeFacts::default() },
+                ..KeptRun::default()
+            },
+            header: None,
+            phases: BTreeMap::new(),
+            end,
+        };
+        let whole = [0, 1, 2].map(|node| folder(node, Some(RunEnd::default())));
+        assert_eq!(reason(&whole), None);
+        let part = [folder(0, None), folder(2, Some(RunEnd::default()))];
+        let expected = "the records of these nodes of the run are missing: 1; the journals of these agents have no end: n0";
+        assert_eq!(reason(&part).as_deref(), Some(expected));
+    }
 }

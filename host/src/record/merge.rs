@@ -270,3 +270,172 @@ impl Batch {
         batch
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::{
+        metrics::sample::{self, MS},
+        record::{CountedTokens, RunHeader, journal::FILE_NAME},
+    };
+
+    const RUN: &str = "run";
+
+    fn header() -> Frame {
+        Frame::Header(Box::new(RunHeader { run_id: RUN.into(), ..sample::header() }))
+    }
+
+    /// The folder of a node whose journal has these frames behind its header.
+    fn folder(frames: &[Frame]) -> TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = Writer::create(dir.path()).unwrap();
+        for frame in [header()].iter().chain(frames) {
+            writer.append(frame).unwrap();
+        }
+        writer.flush().unwrap();
+        dir
+    }
+
+    fn node(dir: &Path, node: u32) -> NodeJournal {
+        let facts = NodeFacts {
+            node,
+            name: format!("n{node}"),
+            first_worker: 2 * node,
+            workers: 2,
+            ..NodeFacts::default()
+        };
+        NodeJournal { dir: dir.to_owned(), facts, clock: ClockShift::default() }
+    }
+
+    /// What became of a merge, and the frames of the run's journal.
+    fn merged(journals: Vec<NodeJournal>) -> (Result<Merged, MergeError>, Vec<Frame>, TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Writer::create(dir.path()).unwrap();
+        journal.append(&header()).unwrap();
+        let mut texts = TextStore::new(dir.path(), RUN);
+        let merged =
+            merge(journals, RUN, &mut Target { journal: &mut journal, texts: &mut texts, hear: None });
+        journal.flush().unwrap();
+        let frames = Reader::open(dir.path()).unwrap().skip(1).collect();
+        (merged, frames, dir)
+    }
+
+    fn records(frames: &[Frame]) -> Vec<&Record> {
+        let kept = frames.iter().filter_map(|frame| match frame {
+            Frame::Record(record) | Frame::Uncounted(record) => Some(&**record),
+            _ => None,
+        });
+        kept.collect()
+    }
+
+    fn record(record: Record) -> Frame {
+        Frame::Record(Box::new(record))
+    }
+
+    #[test]
+    fn records_become_those_of_the_run() {
+        let (first, second) = (folder(&[record(sample::a())]), folder(&[record(sample::b())]));
+        let mut late = node(second.path(), 1);
+        late.clock = ClockShift(vec![(0, 7)]);
+        let (merged, frames, _dir) = merged(vec![node(first.path(), 0), late]);
+        assert_eq!(merged.unwrap().records, 2);
+        let found = records(&frames);
+        assert_eq!(*found[0], sample::a());
+        assert_eq!((found[1].node, found[1].worker), (1, 2));
+        assert_eq!(found[1].instants.end, sample::b().instants.end + 7);
+        assert_eq!(found[1].instants.sent, Some(100 * MS + 7));
+        let names: Vec<&str> = frames
+            .iter()
+            .filter_map(|frame| if let Frame::Node(facts) = frame { Some(&*facts.name) } else { None })
+            .collect();
+        assert_eq!(names, ["n0", "n1", "n0", "n1"]);
+        assert!(matches!((&frames[1], frames.last()), (Frame::Node(_), Some(Frame::Node(_)))));
+    }
+
+    #[test]
+    fn counts_stand_in_the_records_and_texts_that_nobody_counted_are_kept() {
+        let uncounted = |record: Record| Frame::Uncounted(Box::new(record));
+        let counted = CountedTokens { output: Some(9), ..CountedTokens::default() };
+        // The header is frame 0.
+        let frames = [uncounted(sample::a()), uncounted(sample::b()), Frame::Counted(vec![(1, counted)])];
+        let dir = folder(&frames);
+        let text = Texts { first_arrival: "hello".into(), ..Texts::default() };
+        TextStore::new(dir.path(), RUN).keep(2, &text);
+        let (merged, frames, dir) = merged(vec![node(dir.path(), 0)]);
+        let merged = merged.unwrap();
+        assert_eq!((merged.records, merged.uncounted), (2, 1));
+        assert_eq!(records(&frames)[0].counted.output, Some(9));
+        let mut reader = Reader::open(dir.path()).unwrap();
+        reader.begin();
+        reader.with_texts(dir.path(), RUN);
+        let mut kept = Vec::new();
+        while let Some(piece) = reader.next_piece() {
+            let Piece::Records(records) = piece else { continue };
+            kept.extend(records.parts().flatten().filter_map(|parts| parts.texts.cloned()));
+        }
+        assert_eq!(kept, [text]);
+    }
+
+    #[test]
+    fn a_journal_that_is_cut_gives_what_it_has_and_its_node_says_so() {
+        let dir = folder(&[record(sample::a()), record(sample::b())]);
+        let path = dir.path().join(FILE_NAME);
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, &whole[..whole.len() - 5]).unwrap();
+        let (merged, frames, _dir) = merged(vec![node(dir.path(), 0)]);
+        let merged = merged.unwrap();
+        assert_eq!((merged.records, records(&frames).len()), (1, 1));
+        let damage = merged.nodes[0].damage.as_deref().unwrap_or_default();
+        assert!(damage.contains("cut off or damaged"), "{damage}");
+    }
+
+    #[test]
+    fn without_a_journal_or_with_an_empty_one_there_is_a_node_and_no_record() {
+        let (nothing, empty) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(empty.path().join(FILE_NAME), "").unwrap();
+        let (merged, frames, _dir) = merged(vec![node(nothing.path(), 0), node(empty.path(), 1)]);
+        let merged = merged.unwrap();
+        assert!(merged.nodes.iter().all(|facts| facts.damage.is_some()), "{merged:?}");
+        assert_eq!((merged.records, frames.len()), (0, 4));
+    }
+
+    #[test]
+    fn notes_of_agents_have_their_names() {
+        let end = RunEnd { notes: vec!["it was slow".into()], ..RunEnd::default() };
+        let dir = folder(&[record(sample::a()), Frame::End(end)]);
+        let (merged, ..) = merged(vec![node(dir.path(), 1)]);
+        assert_eq!(merged.unwrap().notes, ["agent n1: it was slow"]);
+    }
+
+    #[test]
+    fn another_run_and_a_node_that_is_there_twice_are_refused_and_nothing_is_written() {
+        let (one, other) = (folder(&[record(sample::a())]), tempfile::tempdir().unwrap());
+        let mut writer = Writer::create(other.path()).unwrap();
+        writer.append(&Frame::Header(Box::new(sample::header()))).unwrap();
+        writer.flush().unwrap();
+        let (refused, frames, _dir) = merged(vec![node(one.path(), 0), node(other.path(), 1)]);
+        assert!(matches!(refused, Err(MergeError::AnotherRun { .. })), "{refused:?}");
+        assert!(frames.is_empty(), "{frames:?}");
+        let (refused, frames, _dir) = merged(vec![node(one.path(), 0), node(one.path(), 0)]);
+        assert!(matches!(refused, Err(MergeError::SameNode { node: 0, .. })), "{refused:?}");
+        assert!(frames.is_empty(), "{frames:?}");
+    }
+
+    #[test]
+    fn who_listens_hears_of_all_records() {
+        let dir = folder(&[record(sample::a()), record(sample::b())]);
+        let into = tempfile::tempdir().unwrap();
+        let mut journal = Writer::create(into.path()).unwrap();
+        let mut texts = TextStore::new(into.path(), RUN);
+        let mut heard = Vec::new();
+        let mut hear =
+            |records: &[Record]| heard.extend(records.iter().map(|record| record.request_id.clone()));
+        let mut target = Target { journal: &mut journal, texts: &mut texts, hear: Some(&mut hear) };
+        merge(vec![node(dir.path(), 0)], RUN, &mut target).unwrap();
+        assert_eq!(heard, ["a", "b"]);
+    }
+}
