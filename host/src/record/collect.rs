@@ -251,7 +251,7 @@ fn end(folders: &[Folder], header: &RunHeader, merged: &Merged) -> RunEnd {
     RunEnd {
         at_ns: folders.iter().filter_map(at).chain(phase_ends).max().unwrap_or(0),
         was_cancelled: ends().any(|end| end.was_cancelled),
-        reason: reason(folders),
+        reason: reason(folders, &merged.nodes),
         services: Vec::new(),
         plugins: ends().next().map_or_else(|| header.plugins.clone(), |end| end.plugins.clone()),
         usage: None,
@@ -260,7 +260,7 @@ fn end(folders: &[Folder], header: &RunHeader, merged: &Merged) -> RunEnd {
 }
 
 /// Why the journal does not have all of the run, or why the run ended before its time, if so.
-fn reason(folders: &[Folder]) -> Option<String> {
+fn reason(folders: &[Folder], merged: &[NodeFacts]) -> Option<String> {
     let nodes = folders.iter().map(|folder| folder.kept.nodes).max().unwrap_or(0);
     let is_there = |node: &u32| folders.iter().any(|folder| folder.kept.facts.node == *node);
     let missing: Vec<String> =
