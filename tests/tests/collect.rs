@@ -200,6 +200,7 @@ fn a_damaged_journal_gives_the_rest_and_its_agent_is_named() {
     journal[record.bytes.end - 1] ^= 1;
     keep(&tool, "b", &journal, &about(1, "b", 2));
     let collected = tool.run();
+    collected.ends_with(6);
     assert_eq!(requests(&collected).len(), REQUESTS - 1);
     let says = "not all records of agent b are here: the journal is cut off or damaged: 1 frame is missing";
     assert!(collected.stdout.contains(says), "{}", collected.stdout);

@@ -9,7 +9,7 @@ use std::{
 use prony_plugin_api::message::PhaseKind;
 
 use super::{
-    Frame, RunEnd, RunHeader, ScheduleCounts, WorkerUsage,
+    Frame, NodeFacts, RunEnd, RunHeader, ScheduleCounts, WorkerUsage,
     journal::{self, Beginning, JournalError, Piece, Reader, TEXTS_FILE_NAME, TextStore, Writer},
     kept_run::{KeptRun, KeptRunError},
     merge::{MergeError, Merged, NodeJournal, Target, check, merge},
@@ -227,14 +227,14 @@ impl Phase {
             let known = self.began.map_or(at_ns, |(_, known)| known);
             self.began = Some((kind, known.min(at_ns)));
         }
-        match (&mut self.ended, other.ended) {
-            (Some(ended), Some(more)) => {
+        let Some(more) = other.ended else { return };
+        match self.ended.as_mut() {
+            Some(ended) => {
                 ended.at_ns = ended.at_ns.max(more.at_ns);
                 ended.counts += more.counts;
                 ended.workers.extend(more.workers);
             }
-            (None, ended) => self.ended = ended,
-            (Some(_), None) => {}
+            None => self.ended = Some(more),
         }
     }
 }
@@ -245,7 +245,7 @@ fn end(folders: &[Folder], header: &RunHeader, merged: &Merged) -> RunEnd {
     let last_phase = folders.iter().flat_map(|folder| folder.phases.values());
     let phase_ends = last_phase.filter_map(|phase| phase.ended.as_ref().map(|ended| ended.at_ns));
     let at = |folder: &Folder| folder.end.as_ref().map(|end| folder.kept.clock.put_right(end.at_ns));
-    let names: Vec<String> = merged.nodes.iter().map(super::NodeFacts::called).collect();
+    let names: Vec<String> = merged.nodes.iter().map(NodeFacts::called).collect();
     let (requests, names) = (counted(merged.records, "request"), names.join(", "));
     let collected = format!("the journal was collected from what agents kept: {requests} of {names}");
     RunEnd {
@@ -267,11 +267,13 @@ fn reason(folders: &[Folder], merged: &[NodeFacts]) -> Option<String> {
         (0..nodes).filter(|node| !is_there(node)).map(|node| node.to_string()).collect();
     let without_end = folders.iter().filter(|folder| folder.end.is_none());
     let killed: Vec<String> = without_end.map(|folder| folder.kept.facts.called()).collect();
+    let damaged = merged.iter().filter(|facts| facts.damage.is_some());
     let named =
         |what: &str, names: Vec<String>| (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")));
     let reasons = [
         named("the records of these nodes of the run are missing", missing),
         named("the journals of these agents have no end", killed),
+        named("the journals of these agents are damaged", damaged.map(NodeFacts::called).collect()),
         folders.iter().find_map(|folder| folder.end.as_ref()?.reason.clone()),
     ];
     let reasons: Vec<String> = reasons.into_iter().flatten().collect();
@@ -281,7 +283,6 @@ fn reason(folders: &[Folder], merged: &[NodeFacts]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::NodeFacts;
 
     fn ended(at_ns: RunNs, scheduled: u64, worker: u32) -> Ended {
         let counts = ScheduleCounts { scheduled, ..ScheduleCounts::default() };
@@ -313,9 +314,9 @@ mod tests {
             end,
         };
         let whole = [0, 1, 2].map(|node| folder(node, Some(RunEnd::default())));
-        assert_eq!(reason(&whole), None);
+        assert_eq!(reason(&whole, &[]), None);
         let part = [folder(0, None), folder(2, Some(RunEnd::default()))];
         let expected = "the records of these nodes of the run are missing: 1; the journals of these agents have no end: n0";
-        assert_eq!(reason(&part).as_deref(), Some(expected));
+        assert_eq!(reason(&part, &[]).as_deref(), Some(expected));
     }
 }
