@@ -1,5 +1,5 @@
-//! `prony collect`: one report from what the agents of a run kept. The journal of one run is taken apart into those of two agents, so that
-//! the report which they have to come to is known.
+//! `prony collect`: one report from what the agents of a run kept. The journal of one run is taken apart into those of two
+//! agents, so that the report which they have to come to is known.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use std::{

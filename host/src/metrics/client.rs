@@ -130,9 +130,9 @@ impl ClientReport {
         }
     }
 
-    /// The same of several nodes, from the name and the report of each. The verdict is that of the worst node, whose reasons come
-    /// first, each with its name. `self` has judged all nodes as if they were one machine; what it knows of workers and first tokens
-    /// stays.
+    /// The same of several nodes, from the name and the report of each. The verdict is that of the worst node, whose reasons
+    /// come first, each with its name. `self` has judged all nodes as if they were one machine; what it knows of workers and
+    /// first tokens stays.
     pub(crate) fn of_nodes(self, nodes: &[(String, &Self)]) -> Self {
         let mut worst_first: Vec<&(String, &Self)> = nodes.iter().collect();
         worst_first.sort_by_key(|(_, report)| std::cmp::Reverse(report.verdict));

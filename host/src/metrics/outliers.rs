@@ -3,13 +3,13 @@
 //! A node is named when all of this holds of a statistic (a 99th percentile, where larger is worse):
 //!
 //! 1. Three nodes at least have it: of two, nobody knows which one is odd.
-//! 2. Its value is [`TIMES`] times the median of all nodes or more, and [`LEAST_MS`] above it or more: smaller differences do nobody
-//!    harm.
-//! 3. The lower end of the 95 % interval of its own percentile (order statistics, see [`super::quantile`]) is above that median as
-//!    well: with few requests a percentile is far off by chance.
-//! 4. Its modified z-score, 0.6745 (value - median) / MAD, is above [`MOST_SCORE`], where MAD is the median of the distances from the
-//!    median: where all nodes differ much from each other, none is odd. Source: B. Iglewicz and D. C. Hoaglin, "How to Detect
-//!    and Handle Outliers", ASQC Basic References in Quality Control 16, 1993, who propose this score and the bound 3.5.
+//! 2. Its value is [`TIMES`] times the median of all nodes or more, and [`LEAST_MS`] above it or more: smaller differences do
+//!    nobody harm.
+//! 3. The lower end of the 95 % interval of its own percentile (order statistics, see [`super::quantile`]) is above that median
+//!    as well: with few requests a percentile is far off by chance.
+//! 4. Its modified z-score, 0.6745 (value - median) / MAD, is above [`MOST_SCORE`], where MAD is the median of the distances
+//!    from the median: where all nodes differ much from each other, none is odd. Source: B. Iglewicz and D. C. Hoaglin, "How to
+//!    Detect and Handle Outliers", ASQC Basic References in Quality Control 16, 1993, who propose this score and the bound 3.5.
 
 use super::quantile::quantile;
 

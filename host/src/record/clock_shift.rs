@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{clock::RunNs, request::exchange::Instants};
 
-/// Corrections of a node's clock over the run: each is an instant in nanoseconds, and what is to be added there to what the node's clock
-/// says. Instants ascend. Between two points the correction is on the straight line, and outside of all it is that of the nearest.
+/// Corrections of a node's clock over the run: each is an instant in nanoseconds, and what is to be added there to what the
+/// node's clock says. Instants ascend. Between two points the correction is on the straight line, and outside of all it is that
+/// of the nearest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ClockShift(pub(crate) Vec<(RunNs, i64)>);
 

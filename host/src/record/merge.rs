@@ -1,9 +1,9 @@
 //! From the journals of several nodes to that of their run: [`merge`].
 //!
-//! The records of one node stand behind those of the other, each in the order of its journal. A record gets the number of its node,
-//! the number of its worker among those of all nodes, and instants on the run's clock. Of the other frames of a node's journal nothing is
-//! taken over but the notes of its end: the run has frames of its own. Memory is bounded: a journal is read in pieces, which all cores
-//! decode and encode while the pieces before are written.
+//! The records of one node stand behind those of the other, each in the order of its journal. A record gets the number of its
+//! node, the number of its worker among those of all nodes, and instants on the run's clock. Of the other frames of a node's
+//! journal nothing is taken over but the notes of its end: the run has frames of its own. Memory is bounded: a journal is read
+//! in pieces, which all cores decode and encode while the pieces before are written.
 
 use std::path::PathBuf;
 
@@ -42,8 +42,8 @@ pub(crate) struct Merged {
     pub(crate) notes: Vec<String>,
 }
 
-/// Why journals are not merged. After [`MergeError::Journal`] the run's journal cannot be written any more, after the others nothing of a
-/// node stands in it.
+/// Why journals are not merged. After [`MergeError::Journal`] the run's journal cannot be written any more, after the others
+/// nothing of a node stands in it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MergeError {
     /// It would put the records of one run into the report of another.
@@ -88,8 +88,8 @@ pub(super) struct Target<'a> {
     pub(super) hear: Option<&'a mut dyn FnMut(&[Record])>,
 }
 
-/// Appends the records of all nodes to the journal of the run with this identity, and what is known of the nodes before and behind them.
-/// A journal that is missing, cut or damaged gives what it has, and the facts of its node say so.
+/// Appends the records of all nodes to the journal of the run with this identity, and what is known of the nodes before and
+/// behind them. A journal that is missing, cut or damaged gives what it has, and the facts of its node say so.
 ///
 /// # Errors
 /// Two journals are of one node, one is of another run, or the run's journal cannot be written.

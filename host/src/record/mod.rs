@@ -28,9 +28,9 @@ mod waiting;
 use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::clock_shift::ClockShift;
 pub(crate) use self::header::{Capabilities, PolicyRecord, RunHeader};
 pub(crate) use self::host_facts::HostFacts;
-pub(crate) use self::clock_shift::ClockShift;
 pub(crate) use self::mark::{Mark, RESET_KV_CACHE};
 pub(crate) use self::node_facts::{NodeFacts, NodeLoss};
 pub(crate) use self::prefixes::BLOCK_TOKENS;

@@ -137,9 +137,9 @@ impl RecorderHandle {
         self.waiting.notes(&self.raw_file)
     }
 
-    /// Takes the records of these nodes into the journal of the run, with what is known of the nodes: see [`merge`]. That is done on
-    /// the recorder's thread, behind what was handed over before. A closed channel in place of an answer: the journal cannot be
-    /// written any more, and [`Recorder::end`] says why.
+    /// Takes the records of these nodes into the journal of the run, with what is known of the nodes: see [`merge`]. That is
+    /// done on the recorder's thread, behind what was handed over before. A closed channel in place of an answer: the journal
+    /// cannot be written any more, and [`Recorder::end`] says why.
     pub(crate) fn merge(&self, journals: Vec<NodeJournal>) -> Receiver<Result<Merged, MergeError>> {
         let (answer, merged) = sync_channel(1);
         self.send(Input::Merge(journals, answer));
