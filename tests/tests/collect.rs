@@ -8,6 +8,7 @@ use std::{
     sync::LazyLock,
 };
 
+use boon::{Compiler, Schemas};
 use prony_tests::{
     MockServer, Run, Tool,
     journal::{self, FrameBytes, HEAD, START, tag},
@@ -147,6 +148,20 @@ fn each_agent_has_its_part() {
     let workers: BTreeSet<String> =
         requests(&collected).values().map(|line| line["metadata"]["worker_id"].to_string()).collect();
     assert!(workers.len() > 2, "workers of two agents are different ones: {workers:?}");
+}
+
+#[test]
+fn the_summary_keeps_to_its_schema() {
+    let printed = Tool::new(["schema", "run"]).run();
+    let schema: Value = serde_json::from_str(&printed.succeeds().stdout).unwrap();
+    let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
+    compiler.add_resource("file:///run.json", schema).unwrap();
+    let index = compiler.compile("file:///run.json", &mut schemas).unwrap();
+    let summary = whole().run().succeeds().summary();
+    assert!(summary["agents"].is_array());
+    if let Err(error) = schemas.validate(&summary, index) {
+        panic!("{error:#}");
+    }
 }
 
 #[test]
