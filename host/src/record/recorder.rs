@@ -587,3 +587,58 @@ fn append(journal: &mut Writer, frame: &Frame) -> Result<bool, JournalError> {
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        metrics::sample,
+        record::{ClockShift, NodeFacts, RunEnd, journal::Reader},
+    };
+
+    struct Nobody;
+
+    impl Listener for Nobody {
+        fn ended(&self, _: &Record) {}
+
+        fn counted(&self, _: &Record) {}
+    }
+
+    fn config() -> RecorderConfig {
+        RecorderConfig {
+            tokenizer: None,
+            keep_outputs: false,
+            phases: vec![PhaseKind::Warmup, PhaseKind::Profiling],
+            clock: Clock::start(),
+            bus: Arc::default(),
+            live: Arc::default(),
+            listener: Arc::new(Nobody),
+            redactor: Arc::default(),
+            bodies: BodyRoom::of(false),
+        }
+    }
+
+    #[test]
+    fn records_of_other_journals_stand_before_the_end() {
+        let of_node = tempfile::tempdir().unwrap();
+        let mut journal = Writer::create(of_node.path()).unwrap();
+        journal.append(&Frame::Header(Box::new(sample::header()))).unwrap();
+        journal.append(&Frame::Record(Box::new(sample::a()))).unwrap();
+        journal.flush().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let recorder = Recorder::start(dir.path(), &sample::header(), config(), || {}).unwrap();
+        let (clock, facts) = (ClockShift::default(), NodeFacts::default());
+        let merged =
+            recorder.handle().merge(vec![NodeJournal { dir: of_node.path().to_owned(), facts, clock }]);
+        let merged = merged.recv_timeout(Duration::from_secs(60)).unwrap().unwrap();
+        assert_eq!(merged.records, 1);
+        recorder.end(Frame::End(RunEnd::default())).unwrap();
+        let frames: Vec<Frame> = Reader::open(dir.path()).unwrap().collect();
+        let [Frame::Header(_), Frame::Header(_), Frame::Node(_), record, Frame::Node(_), Frame::End(_)] =
+            &frames[..]
+        else {
+            panic!("{frames:?}");
+        };
+        assert_eq!(*record, Frame::Record(Box::new(sample::a())));
+    }
+}
