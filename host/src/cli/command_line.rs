@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use super::{
     agent::AgentArgs,
     calibrate::CalibrateArgs,
+    collect::CollectArgs,
     compare::CompareArgs,
     completions::CompletionsArgs,
     config::ConfigArgs,
@@ -86,6 +87,17 @@ Example:
   prony export artifacts/RUN --format parquet
   prony export artifacts/RUN --format chrome-trace -o trace.json";
 
+/// What is collected, and how that ends.
+const COLLECT: &str = "\
+An agent keeps the journal of its part of each run, and `agent.json` beside it. Copy the folders of all agents of one run to \
+one machine: this command writes the journal and the report that the controller would have written. The folders stay as they are.
+
+The exit code is 0; 6 when agents are missing, were killed or left the run early, or a journal is damaged: what there is is \
+reported; and 2 when a folder is none of an agent's, or the folders are of different runs.
+
+Example:
+  prony collect from-a/RUN from-b/RUN --into collected";
+
 /// What a recording is, and how it ends.
 const RECORD: &str = "\
 Requests of the chat, completions, responses and messages APIs become steps of sessions; others are passed on and counted. \
@@ -132,6 +144,9 @@ pub(super) enum Command {
     Config(ConfigArgs),
     /// Regenerate the report of a run from its journal.
     Report(ReportArgs),
+    /// Make the report of a run on several machines from what its agents kept.
+    #[command(after_help = COLLECT)]
+    Collect(CollectArgs),
     /// List the runs of a folder with their headlines, the newest first.
     Runs(RunsArgs),
     /// Print the table of a run.

@@ -8,6 +8,7 @@ mod agent;
 mod bar;
 mod calibrate;
 mod charts;
+mod collect;
 mod command_line;
 mod compare;
 mod completions;
@@ -101,6 +102,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
             | Command::Search(_)
             | Command::Agent(_)
             | Command::Report(_)
+            | Command::Collect(_)
             | Command::Plot(_)
             | Command::Export(_)
             | Command::Compare(_)
@@ -126,6 +128,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
             None => experiment::report(&args.dir, args.shown()),
         },
         Command::Report(args) => report::run(&args),
+        Command::Collect(args) => collect::run(&args),
         Command::Plot(args) => plot::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Runs(args) => runs::list(&args),

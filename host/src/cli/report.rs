@@ -89,9 +89,14 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
         let message = format!("the run in `{}` is still going ({owner})", dir.display());
         return Err(Failure::statement(Exit::Usage, message).with_hint("report on it when it has ended"));
     }
+    of_folder(dir, &args.wanted(), args.shown())
+}
+
+/// The same of the run in a folder where nothing is going on any more.
+pub(super) fn of_folder(dir: &Path, wanted: &Wanted, shown: Shown) -> Result<Exit, Failure> {
     let screen = terminal::screen();
-    let (report, unwritten) = report::generate(dir, &args.wanted(), screen)?;
-    finish(&report, unwritten, dir, screen, args.shown())?;
+    let (report, unwritten) = report::generate(dir, wanted, screen)?;
+    finish(&report, unwritten, dir, screen, shown)?;
     if report.came_to_its_end() && report.profiling.outcomes.succeeded == 0 {
         let failure = no_success(&report);
         held(failure.exit, &report);

@@ -130,6 +130,26 @@ impl ClientReport {
         }
     }
 
+    /// The same of several nodes, from the name and the report of each. The verdict is that of the worst node, whose reasons
+    /// come first, each with its name. `self` has judged all nodes as if they were one machine; what it knows of workers and
+    /// first tokens stays.
+    pub(crate) fn of_nodes(self, nodes: &[(String, &Self)]) -> Self {
+        let mut worst_first: Vec<&(String, &Self)> = nodes.iter().collect();
+        worst_first.sort_by_key(|(_, report)| std::cmp::Reverse(report.verdict));
+        let named = |said: fn(&Self) -> &[String]| -> Vec<String> {
+            let all = worst_first.iter().flat_map(|(name, report)| {
+                said(report).iter().map(move |text| format!("agent {name}: {text}"))
+            });
+            all.collect()
+        };
+        Self {
+            verdict: worst_first.first().map_or(self.verdict, |(_, report)| report.verdict),
+            reasons: named(|report| report.reasons.as_slice()),
+            remarks: named(|report| report.remarks.as_slice()),
+            ..self
+        }
+    }
+
     /// Which clock said when answers arrived; `None` when nothing was read.
     pub(crate) fn arrival_clock(&self) -> Option<ArrivalClock> {
         let stamped: u64 = self.workers.iter().map(|usage| usage.read_delay.count).sum();
@@ -387,6 +407,16 @@ mod tests {
         let report = judge(vec![idle(), idle()]);
         assert_eq!((report.verdict, report.reasons.len()), (Verdict::Ok, 0));
         assert_eq!(report.arrival_clock(), Some(ArrivalClock::Kernel));
+    }
+
+    #[test]
+    fn of_several_nodes_the_worst_one_is_named() {
+        let busy = WorkerUsage { busy_ns: Some(950 * MS), worker: 2, ..idle() };
+        let (fine, limited) = (judge(vec![idle()]), judge(vec![busy]));
+        let nodes = [("a".to_owned(), &fine), ("b".to_owned(), &limited), ("c".to_owned(), &fine)];
+        let report = judge(vec![idle(), busy, idle()]).of_nodes(&nodes);
+        assert_eq!((report.verdict, report.workers.len()), (Verdict::Limited, 3));
+        assert_eq!(report.reasons, ["agent b: worker 2 was busy 95 % of the time"]);
     }
 
     #[test]

@@ -43,6 +43,11 @@ impl<'a> Announcement<'a> {
         Self { bus, addresses, records: RecordBatch::default(), spans: RequestSpanBatch::default() }
     }
 
+    /// Whether anybody listens.
+    pub(super) fn is_heard(&self) -> bool {
+        self.bus.has_listener(RecordBatch::TYPE) || self.bus.has_listener(RequestSpanBatch::TYPE)
+    }
+
     /// One more record, of a phase of this kind.
     pub(super) fn add(&mut self, record: &Record, kind: PhaseKind) {
         if self.bus.has_listener(RecordBatch::TYPE) {

@@ -55,6 +55,7 @@ pub(crate) fn build(finished: Finished, recipe: Recipe) -> (Record, Option<Texts
         scripted_tokens: finished.content.input_tokens.filter(|_| repeats_replies),
         repeats: finished.content.repeats,
         worker: finished.worker,
+        node: 0,
         instants: exchange.instants,
         gate_wait_ns: exchange.gate_wait_ns,
         status: exchange.status,

@@ -5,13 +5,18 @@
 
 mod announce;
 pub(crate) mod build;
+mod clock_shift;
+pub(crate) mod collect;
 mod counting;
 mod header;
 mod host_facts;
 pub(crate) mod journal;
+pub(crate) mod kept_run;
 pub(crate) mod live;
 mod mark;
 mod mask;
+pub(crate) mod merge;
+mod node_facts;
 mod open;
 mod prefixes;
 pub(crate) mod raw;
@@ -23,9 +28,11 @@ mod waiting;
 use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::clock_shift::ClockShift;
 pub(crate) use self::header::{Capabilities, PolicyRecord, RunHeader};
 pub(crate) use self::host_facts::HostFacts;
 pub(crate) use self::mark::{Mark, RESET_KV_CACHE};
+pub(crate) use self::node_facts::{NodeFacts, NodeLoss};
 pub(crate) use self::prefixes::BLOCK_TOKENS;
 use crate::plugin::UsedPlugin;
 pub(crate) use crate::{
@@ -78,8 +85,11 @@ pub(crate) struct Record {
     /// Where there are such: input tokens of all that it said beside them.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) scripted_tokens: Option<u64>,
-    /// Number of the worker that sent it.
+    /// Number of the worker that sent it, among those of all nodes.
     pub(crate) worker: u32,
+    /// Number of the node whose worker that is, where the run has several.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) node: u32,
     /// When things happened.
     pub(crate) instants: Instants,
     /// How long it waited for slots after its time had come, in nanoseconds: apart from what made it late otherwise.
@@ -356,6 +366,9 @@ pub(crate) enum Frame {
     },
     /// A command or a call around the load is over.
     Mark(Mark),
+    /// What is known of one of several nodes. It stands there twice for each: before the records of the nodes, and behind them. The
+    /// last one counts.
+    Node(Box<NodeFacts>),
     /// Last, once. Without it the run was cut short.
     End(RunEnd),
 }

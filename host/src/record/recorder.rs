@@ -28,6 +28,7 @@ use super::{
     journal::{JournalError, JournalLocation, TextStore, Writer},
     live::{Listener, Live},
     mask,
+    merge::{MergeError, Merged, NodeJournal, Target, merge},
     open::{Entry, Next, Open},
     prefixes::{Heard, Prefixes},
     raw::{self, RawFile},
@@ -77,6 +78,8 @@ enum Input {
     },
     /// Tokens of the record with this number, if they could be counted.
     Counted(u64, Option<CountedTokens>),
+    /// Take the records of these journals in, and say what became of it.
+    Merge(Vec<NodeJournal>, SyncSender<Result<Merged, MergeError>>),
     /// Say when everything before this is announced, or is not waited for any more.
     Settle(SyncSender<()>, CountingWait),
     /// The last one: nothing comes after it.
@@ -132,6 +135,15 @@ impl RecorderHandle {
     /// What the report should say about how far the recorder was behind, and about what it could not keep.
     pub(crate) fn notes(&self) -> Vec<String> {
         self.waiting.notes(&self.raw_file)
+    }
+
+    /// Takes the records of these nodes into the journal of the run, with what is known of the nodes: see [`merge`]. That is
+    /// done on the recorder's thread, behind what was handed over before. A closed channel in place of an answer: the journal
+    /// cannot be written any more, and [`Recorder::end`] says why.
+    pub(crate) fn merge(&self, journals: Vec<NodeJournal>) -> Receiver<Result<Merged, MergeError>> {
+        let (answer, merged) = sync_channel(1);
+        self.send(Input::Merge(journals, answer));
+        merged
     }
 
     /// Waits until everything handed over so far is in the journal, and the services have been sent its records. Counting is
@@ -216,6 +228,7 @@ impl Recorder {
             })
         });
         let recording = Recording {
+            run_id: header.run_id.clone(),
             texts: TextStore::new(dir, &header.run_id),
             raw: RawFile::of(dir, header),
             counters: counters.transpose().map_err(no_thread)?,
@@ -291,6 +304,7 @@ impl Drop for Alarm {
 
 /// What the thread has.
 struct Recording {
+    run_id: String,
     config: RecorderConfig,
     journal: Writer,
     texts: TextStore,
@@ -453,6 +467,14 @@ impl Recording {
                 append(&mut self.journal, &Frame::Message { service, message_type, payload })?;
                 drop(permit);
             }
+            Input::Merge(journals, answer) => {
+                let merged = match self.merge(journals) {
+                    Err(MergeError::Journal(error)) => return Err(error),
+                    merged => merged,
+                };
+                // Whoever asked may have stopped waiting.
+                let _ = answer.send(merged);
+            }
             Input::Settle(answer, wait) => self.open.settle(answer, wait, now),
             Input::End(mut frame) => {
                 if let Frame::End(end) = &mut *frame {
@@ -467,6 +489,24 @@ impl Recording {
             Input::Abandon => return Ok(Then::End),
         }
         Ok(Then::GoOn)
+    }
+
+    /// Takes records of other journals in, and tells the services of them.
+    fn merge(&mut self, journals: Vec<NodeJournal>) -> Result<Merged, MergeError> {
+        let config = &self.config;
+        let mut announcement = Announcement::new(&config.bus, &self.addresses);
+        let is_heard = announcement.is_heard();
+        let mut tell = |records: &[Record]| {
+            for record in records {
+                announcement.add(record, config.phase_kind(record.phase));
+            }
+            announcement.send();
+        };
+        let hear: Option<&mut dyn FnMut(&[Record])> = if is_heard { Some(&mut tell) } else { None };
+        let mut target = Target { journal: &mut self.journal, texts: &mut self.texts, hear };
+        let merged = merge(journals, &self.run_id, &mut target)?;
+        self.open.leave_uncounted(merged.uncounted);
+        Ok(merged)
     }
 
     fn keep_finished(&mut self, mut finished: Finished) -> Result<(), JournalError> {
@@ -545,5 +585,60 @@ fn append(journal: &mut Writer, frame: &Frame) -> Result<bool, JournalError> {
             Ok(false)
         }
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        metrics::sample,
+        record::{ClockShift, NodeFacts, RunEnd, journal::Reader},
+    };
+
+    struct Nobody;
+
+    impl Listener for Nobody {
+        fn ended(&self, _: &Record) {}
+
+        fn counted(&self, _: &Record) {}
+    }
+
+    fn config() -> RecorderConfig {
+        RecorderConfig {
+            tokenizer: None,
+            keep_outputs: false,
+            phases: vec![PhaseKind::Warmup, PhaseKind::Profiling],
+            clock: Clock::start(),
+            bus: Arc::default(),
+            live: Arc::default(),
+            listener: Arc::new(Nobody),
+            redactor: Arc::default(),
+            bodies: BodyRoom::of(false),
+        }
+    }
+
+    #[test]
+    fn records_of_other_journals_stand_before_the_end() {
+        let of_node = tempfile::tempdir().unwrap();
+        let mut journal = Writer::create(of_node.path()).unwrap();
+        journal.append(&Frame::Header(Box::new(sample::header()))).unwrap();
+        journal.append(&Frame::Record(Box::new(sample::a()))).unwrap();
+        journal.flush().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let recorder = Recorder::start(dir.path(), &sample::header(), config(), || {}).unwrap();
+        let (clock, facts) = (ClockShift::default(), NodeFacts::default());
+        let merged =
+            recorder.handle().merge(vec![NodeJournal { dir: of_node.path().to_owned(), facts, clock }]);
+        let merged = merged.recv_timeout(Duration::from_secs(60)).unwrap().unwrap();
+        assert_eq!(merged.records, 1);
+        recorder.end(Frame::End(RunEnd::default())).unwrap();
+        let frames: Vec<Frame> = Reader::open(dir.path()).unwrap().collect();
+        let [Frame::Header(_), Frame::Header(_), Frame::Node(_), record, Frame::Node(_), Frame::End(_)] =
+            &frames[..]
+        else {
+            panic!("{frames:?}");
+        };
+        assert_eq!(*record, Frame::Record(Box::new(sample::a())));
     }
 }

@@ -1,28 +1,14 @@
-//! What was measured beside the load, as tables for people: [`Shown`].
+//! What was measured beside the load, as tables for people.
 
 use prony_plugin_api::telemetry::GPU_POWER;
 
 use super::{
     beside::{Beside, Gpu, Group, field, short},
     model::Report,
+    shown::Shown,
     text,
 };
-use crate::{
-    metrics::Stats,
-    screen::{Align, Screen, Table},
-};
-
-/// A table for people.
-#[derive(Clone, Debug)]
-pub(super) struct Shown {
-    pub(super) title: &'static str,
-    pub(super) head: Vec<&'static str>,
-    /// Columns at its left side that are text.
-    pub(super) texts: usize,
-    pub(super) rows: Vec<Vec<String>>,
-    /// What stands below it.
-    pub(super) notes: Vec<String>,
-}
+use crate::{metrics::Stats, screen::Screen};
 
 /// The tables that there are.
 pub(super) fn tables(report: &Report) -> Vec<Shown> {
@@ -125,16 +111,7 @@ pub(super) fn lines(report: &Report, screen: Screen) -> Vec<String> {
         if !lines.is_empty() {
             lines.push(String::new());
         }
-        lines.push(shown.title.to_owned());
-        let columns = shown.head.iter().enumerate();
-        let mut table = columns.fold(Table::new(), |table, (at, name)| {
-            table.column(*name, if at < shown.texts { Align::Left } else { Align::Right })
-        });
-        for row in &shown.rows {
-            table.row(row.iter().map(|cell| text::one_line(cell)));
-        }
-        lines.extend(table.lines(screen.table_width()));
-        lines.extend(shown.notes.iter().map(|note| screen.paragraph("  ", note)));
+        lines.extend(shown.lines(screen));
     }
     lines
 }

@@ -80,6 +80,11 @@ impl Lens {
         }
     }
 
+    /// The run has several nodes: their requests are told apart from here on.
+    pub(super) fn tell_nodes_apart(&mut self) {
+        self.aggregator.tell_nodes_apart();
+    }
+
     /// What other tools look at records with.
     pub(super) fn tools(&self) -> &ToolLens {
         &self.tools

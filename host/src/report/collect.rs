@@ -33,12 +33,12 @@ use super::{
 };
 use crate::{
     metrics::{
-        self, Aggregator, ClientReport, PhaseResults, PhaseSpan,
+        self, Aggregator, ClientReport, NodeResults, PhaseResults, PhaseSpan,
         slices::{Slice, Slices},
     },
     plan::{Compat, ExportLevel, Exports, Role, ServerMetricsFormat},
     record::{
-        Frame, Mark, RESET_KV_CACHE, RunEnd, RunHeader,
+        Frame, Mark, NodeFacts, RESET_KV_CACHE, RunEnd, RunHeader,
         journal::{Beginning, Damage, Piece, RawRecords, Reader},
     },
     screen::agreeing,
@@ -168,8 +168,12 @@ impl Batches {
                     Work::Look(records, self.pieces, Arc::clone(&self.lens))
                 }
                 Piece::Frame(frame) => {
-                    if let Frame::PhaseStarted { index, kind, at_ns } = frame {
-                        Arc::make_mut(&mut self.lens).phase_started(index, kind, at_ns);
+                    match frame {
+                        Frame::PhaseStarted { index, kind, at_ns } => {
+                            Arc::make_mut(&mut self.lens).phase_started(index, kind, at_ns);
+                        }
+                        Frame::Node(_) => Arc::make_mut(&mut self.lens).tell_nodes_apart(),
+                        _ => {}
                     }
                     Work::Pass(frame)
                 }
@@ -212,6 +216,8 @@ struct Pass<'a, 'b> {
     flights: Flights,
     messages: Messages,
     marks: Vec<Mark>,
+    /// By their numbers.
+    nodes: BTreeMap<u32, NodeFacts>,
     end: Option<RunEnd>,
     notes: Vec<String>,
     uncounted: u64,
@@ -253,6 +259,7 @@ impl<'a, 'b> Pass<'a, 'b> {
             flights: Flights::default(),
             messages: Messages::default(),
             marks: Vec::new(),
+            nodes: BTreeMap::new(),
             end: None,
             notes: Vec::new(),
             uncounted: 0,
@@ -287,6 +294,10 @@ impl<'a, 'b> Pass<'a, 'b> {
                 }
             }
             Frame::Mark(mark) => self.marks.push(mark),
+            Frame::Node(facts) => {
+                self.aggregator.tell_nodes_apart();
+                self.nodes.insert(facts.node, *facts);
+            }
             Frame::End(end) => self.end = Some(end),
             // Only the first header counts, and it has been read. Records come in parts, with their counts.
             Frame::Header(_) | Frame::Record(_) | Frame::Uncounted(_) | Frame::Counted(_) => {}
@@ -358,8 +369,7 @@ impl<'a, 'b> Pass<'a, 'b> {
     }
 
     fn finish(mut self, damage: Damage) -> Collected {
-        let client =
-            ClientReport { process: self.end.as_ref().and_then(|end| end.usage), ..self.aggregator.client() };
+        let (client, by_node) = clients(&mut self.aggregator, self.nodes, self.end.as_ref());
         let phases: Vec<PhaseSpan> = self.aggregator.phases().collect();
         let by_url = self.aggregator.results_by_url();
         let by_class = self.aggregator.results_by_class();
@@ -412,6 +422,7 @@ impl<'a, 'b> Pass<'a, 'b> {
             by_phase: by_phase(results.phases, &self.errors),
             by_url,
             by_class,
+            by_node,
             sessions: results.sessions,
             prefix_cache: PrefixCacheReport::of(
                 &self.header,
@@ -440,6 +451,22 @@ impl<'a, 'b> Pass<'a, 'b> {
         let page = page::Ingredients { gathered: self.page, curves };
         Collected { report, outputs: self.outputs, server_metrics, page, tools, slices }
     }
+}
+
+/// What was measured of prony itself, and what each node came to, where there are several.
+fn clients(
+    aggregator: &mut Aggregator,
+    nodes: BTreeMap<u32, NodeFacts>,
+    end: Option<&RunEnd>,
+) -> (ClientReport, Vec<NodeResults>) {
+    let client = ClientReport { process: end.and_then(|end| end.usage), ..aggregator.client() };
+    if nodes.len() < 2 {
+        return (client, Vec::new());
+    }
+    let by_node = aggregator.results_by_node(nodes.into_values().collect());
+    let named: Vec<(String, &ClientReport)> =
+        by_node.iter().map(|node| (node.facts.called(), &node.client)).collect();
+    (client.of_nodes(&named), by_node)
 }
 
 /// What each phase came to, where there is more than one measured phase: with one, its numbers are those of the run.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
-    by_class, by_phase, by_url,
+    by_class, by_node, by_phase, by_url,
     errors::ErrorGroup,
     marks,
     model::Report,
@@ -142,6 +142,7 @@ fn where_there_is_any(report: &Report) -> impl Iterator<Item = (&'static str, Va
         ("marks", marks::summary(report)),
         ("slo", objectives::summary(report)),
         ("intervals", objectives::shares(report)),
+        ("agents", by_node::summary(report)),
     ];
     parts.into_iter().filter_map(|(key, value)| Some((key, value?)))
 }

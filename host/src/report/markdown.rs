@@ -3,11 +3,12 @@
 use std::io::{self, Write};
 
 use super::{
-    beside_tables,
+    beside_tables, by_node,
     console::{self, Section},
     errors::ErrorGroup,
     headline,
     model::Report,
+    shown::Shown,
     text::one_line,
     verdict::{Severity, Verdict},
 };
@@ -30,6 +31,7 @@ pub(crate) fn render(report: &Report) -> String {
         facts(report),
         metrics(&console::sections(report)),
         totals(report),
+        agents(report),
         beside(report),
         errors(&report.errors),
         findings(&verdict),
@@ -95,16 +97,17 @@ fn totals(report: &Report) -> String {
 }
 
 fn beside(report: &Report) -> String {
-    let shown = |shown: &beside_tables::Shown| {
-        let notes = shown.notes.iter().map(|note| plain(note));
-        let table = table(&shown.head, &shown.rows, shown.texts, said);
-        [format!("**{}**", plain(shown.title)), table]
-            .into_iter()
-            .chain(notes)
-            .collect::<Vec<_>>()
-            .join("\n\n")
-    };
     beside_tables::tables(report).iter().map(shown).collect::<Vec<_>>().join("\n\n")
+}
+
+fn agents(report: &Report) -> String {
+    by_node::shown(report).as_ref().map(shown).unwrap_or_default()
+}
+
+fn shown(shown: &Shown) -> String {
+    let notes = shown.notes.iter().map(|note| plain(note));
+    let table = table(&shown.head, &shown.rows, shown.texts, said);
+    [format!("**{}**", plain(shown.title)), table].into_iter().chain(notes).collect::<Vec<_>>().join("\n\n")
 }
 
 fn errors(groups: &[ErrorGroup]) -> String {

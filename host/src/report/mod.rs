@@ -8,6 +8,7 @@ pub(crate) mod artifacts;
 mod beside;
 mod beside_tables;
 mod by_class;
+mod by_node;
 mod by_phase;
 mod by_url;
 mod chunk;
@@ -39,6 +40,7 @@ mod recount;
 mod server_metrics;
 mod service_tables;
 mod sessions;
+mod shown;
 mod slices;
 pub(crate) mod speed_bench;
 #[cfg(test)]

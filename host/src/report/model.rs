@@ -13,7 +13,10 @@ use super::{
     server_metrics::{OtherClient, Speculation},
 };
 use crate::{
-    metrics::{ClassResults, ClientReport, PhaseCounts, PhaseSpan, Results, Sessions, steady::Steadiness},
+    metrics::{
+        ClassResults, ClientReport, NodeResults, PhaseCounts, PhaseSpan, Results, Sessions,
+        steady::Steadiness,
+    },
     plan::Role,
     plugin::UsedPlugin,
     record::{Mark, RunEnd, RunHeader, journal::Damage},
@@ -35,6 +38,8 @@ pub(crate) struct Report {
     pub(crate) by_url: Vec<Results>,
     /// The same for each class, by its number, where there are classes.
     pub(crate) by_class: Vec<ClassResults>,
+    /// The same for each node, in the order of their numbers, where the run had several.
+    pub(crate) by_node: Vec<NodeResults>,
     /// Metrics pages whose servers had more to do than prony gave them.
     pub(crate) strangers: Vec<OtherClient>,
     /// Sessions of several requests.

@@ -140,6 +140,9 @@ struct Metadata<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     cancellation_time_ns: Option<u64>,
     worker_id: WorkerId,
+    /// Number of its node, where that is not the first one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<u32>,
     benchmark_phase: PhaseKind,
     phase_index: u32,
     /// The name of its phase, where several are measured.
@@ -192,6 +195,7 @@ impl<'a> Metadata<'a> {
             gate_wait_ns: Some(record.gate_wait_ns).filter(|waited| *waited > 0),
             cancellation_time_ns: record.outcome.is_cancelled().then(|| wall(instants.end)),
             worker_id: WorkerId(record.worker),
+            node: Some(record.node).filter(|node| *node > 0),
             benchmark_phase: kind,
             phase_index: record.phase,
             phase_name: None,

@@ -9,12 +9,13 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use prony_plugin_api::message::PhaseKind;
 
 use super::{
-    ClassResults, Measured, PhaseResults, Results, RunResults,
+    ClassResults, Measured, NodeResults, PhaseResults, Results, RunResults,
     beside::{Beside, BesideOf},
     catalogue::{CATALOGUE, Measurable},
     client::ClientReport,
     columns::Columns,
     first_reads::FirstReads,
+    nodes::ByNode,
     objectives::{OF_CLASSES, Objectives},
     prefix_cache::PrefixCaches,
     request::{LatencyOrigin, Request, TokenCounting},
@@ -26,7 +27,7 @@ use crate::{
     clock::RunNs,
     plan::Role,
     record::{
-        Record, RunHeader, ScheduleCounts, WorkerUsage,
+        NodeFacts, Record, RunHeader, ScheduleCounts, WorkerUsage,
         settings::{PhaseSettings, REPLAY},
     },
     request::target::place_of,
@@ -71,6 +72,8 @@ pub(crate) struct Aggregator {
     by_url: Vec<Columns>,
     /// Measured requests by their class, where there are several.
     by_class: Vec<OfClass>,
+    /// Measured requests by their node, where there are several.
+    by_node: ByNode,
     objectives: Objectives,
     sessions: Sessions,
     /// How workers fared in measured phases.
@@ -105,6 +108,7 @@ impl Aggregator {
                 let none = OfClass { columns: not_measured.clone().only(&OF_CLASSES), sessions: 0 };
                 vec![none; header.settings.classes.list.len()]
             },
+            by_node: ByNode::new(not_measured.clone()),
             objectives: Objectives::of(&header.settings),
             counting: if header.settings.use_server_token_count {
                 TokenCounting::ServerOnly
@@ -153,6 +157,11 @@ impl Aggregator {
         if span.kind == PhaseKind::Profiling {
             self.workers.extend(workers);
         }
+    }
+
+    /// The run has nodes, whose requests are told apart from here on.
+    pub(crate) fn tell_nodes_apart(&mut self) {
+        self.by_node.tell_apart();
     }
 
     /// What was measured of the client in measured phases.
@@ -221,6 +230,7 @@ impl Aggregator {
             if record.outcome.is_ok() {
                 self.first_reads.record(record);
             }
+            self.by_node.record(&request, is_good, measured);
             let place = place_of(record.session_num, self.by_url.len());
             if let Some(columns) = self.by_url.get_mut(place) {
                 columns.record(&request, is_good, measured);
@@ -252,6 +262,7 @@ impl Aggregator {
         self.first_reads.merge(other.first_reads);
         self.prefix_caches.merge(other.prefix_caches);
         self.sessions.merge(other.sessions);
+        self.by_node.merge(other.by_node);
         for (columns, more) in self.by_url.iter_mut().zip(other.by_url) {
             columns.merge(more);
         }
@@ -288,6 +299,12 @@ impl Aggregator {
             sessions: class.sessions,
         };
         self.by_class.iter_mut().map(results).collect()
+    }
+
+    /// Computes the numbers of these nodes, in their order.
+    pub(crate) fn results_by_node(&mut self, nodes: Vec<NodeFacts>) -> Vec<NodeResults> {
+        let spans: Vec<PhaseSpan> = self.of_kind(PhaseKind::Profiling).collect();
+        self.by_node.results(nodes, &self.workers, &Window::of(&spans))
     }
 
     /// Computes the numbers of each phase that began, and those of all phases of a kind together. `beside` says what was measured

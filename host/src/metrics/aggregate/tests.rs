@@ -21,8 +21,12 @@ fn aggregate(header: RunHeader, records: &[Record]) -> Aggregator {
             Frame::Record(record) | Frame::Uncounted(record) => {
                 aggregator.record(&record, &mut Measured::new());
             }
-            Frame::Header(_) | Frame::Counted(_) | Frame::Message { .. } | Frame::Mark(_) | Frame::End(_) => {
-            }
+            Frame::Header(_)
+            | Frame::Counted(_)
+            | Frame::Message { .. }
+            | Frame::Mark(_)
+            | Frame::Node(_)
+            | Frame::End(_) => {}
         }
     }
     aggregator

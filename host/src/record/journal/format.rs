@@ -47,6 +47,7 @@ impl Tag {
     pub(super) const MESSAGE: Self = Self(7);
     pub(super) const END: Self = Self(8);
     pub(super) const MARK: Self = Self(9);
+    pub(super) const NODE: Self = Self(10);
     /// In `journal.texts`: the run that they are of.
     pub(super) const RUN_ID: Self = Self(16);
     /// In `journal.texts`: the texts of one record.

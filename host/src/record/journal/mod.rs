@@ -14,8 +14,8 @@
 //! | 4 | head's checksum | CRC-32 of the salt and of everything between marker and this |
 //! | length | payload | MessagePack with named fields: [`payload`] |
 //!
-//! Tags: 1 header, 2 phase started, 3 phase ended, 4 record, 5 uncounted record, 6 counts, 7 message, 8 end, 9 mark; in
-//! `journal.texts` 16 the run's identity, 17 texts.
+//! Tags: 1 header, 2 phase started, 3 phase ended, 4 record, 5 uncounted record, 6 counts, 7 message, 8 end, 9 mark, 10 node;
+//! in `journal.texts` 16 the run's identity, 17 texts.
 //!
 //! The header stands there twice, so that damage to one of them costs nothing; the first whole one counts. The end comes
 //! last, and nothing behind it counts.
@@ -39,6 +39,7 @@
 //! version a reader reads every journal, older or newer.
 
 mod damage;
+mod encoded;
 mod format;
 mod frames;
 mod location;
@@ -59,8 +60,9 @@ use super::Frame;
 use self::format::MAX_FRAME_BYTES;
 pub(crate) use self::{
     damage::Damage,
+    encoded::EncodedRecords,
     location::{JournalLocation, Misplaced},
-    pending::{Decoded, RawRecords},
+    pending::{Decoded, Parts, RawRecords},
     reader::{Beginning, Piece, Reader},
     texts::{TEXTS_FILE_NAME, TextStore},
     writer::Writer,

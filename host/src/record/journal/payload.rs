@@ -61,6 +61,7 @@ pub(super) fn encode(frame: &Frame, out: &mut Vec<u8>) -> Result<Tag, rmp_serde:
             write_named(out, &Published { service, message_type, payload }).map(|()| Tag::MESSAGE)
         }
         Frame::Mark(mark) => write_named(out, mark).map(|()| Tag::MARK),
+        Frame::Node(facts) => write_named(out, facts).map(|()| Tag::NODE),
         Frame::End(end) => write_named(out, end).map(|()| Tag::END),
     }
 }
@@ -94,6 +95,7 @@ pub(super) fn decode(tag: Tag, payload: &[u8]) -> Payload {
             })
         }
         Tag::MARK => rmp_serde::from_slice(payload).map(Frame::Mark),
+        Tag::NODE => rmp_serde::from_slice(payload).map(Frame::Node),
         Tag::END => rmp_serde::from_slice(payload).map(Frame::End),
         _ => return Payload::OfUnknownKind,
     };

@@ -35,6 +35,16 @@ pub(crate) struct Decoded {
     pub(crate) is_counted: bool,
 }
 
+/// A record, decoded, and what there is to count its tokens from.
+#[derive(Debug)]
+pub(crate) struct Parts<'a> {
+    pub(crate) record: Record,
+    /// Its tokens are counted, or nobody wanted them to be.
+    pub(crate) is_counted: bool,
+    /// What could be counted, of a record that is not.
+    pub(crate) texts: Option<&'a Texts>,
+}
+
 impl RawRecords {
     /// None yet, of a journal of version 1 or 2 or of this version.
     pub(super) fn new(are_older: bool) -> Self {
@@ -46,22 +56,34 @@ impl RawRecords {
         &self,
         count: impl Fn(&Texts) -> Option<CountedTokens>,
     ) -> impl Iterator<Item = Option<Decoded>> {
+        self.parts().map(move |parts| {
+            let Parts { mut record, is_counted, texts } = parts?;
+            let counted = texts.and_then(&count);
+            if let Some(counted) = counted {
+                record.add_count(counted);
+            }
+            Some(Decoded { record, is_counted: is_counted || counted.is_some() })
+        })
+    }
+
+    /// Decodes them, one at a time, and counts nothing; `None` for one that is not understood.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = Option<Parts<'_>>> {
         let mut added = self.added.iter().peekable();
         self.spans.iter().enumerate().map(move |(place, (start, end))| {
             let added = added.next_if(|(of, _)| *of == place).map(|(_, added)| added);
             let payload = &self.payloads[*start..*end];
             let mut record: Record =
                 if self.are_older { older::record(payload) } else { rmp_serde::from_slice(payload).ok() }?;
-            let counted = match added {
-                None => return Some(Decoded { record, is_counted: true }),
-                Some(Added::Count(counted)) => Some(*counted),
-                Some(Added::Texts(texts)) => count(texts),
-                Some(Added::Nothing) => None,
+            let (is_counted, texts) = match added {
+                None => (true, None),
+                Some(Added::Count(counted)) => {
+                    record.add_count(*counted);
+                    (true, None)
+                }
+                Some(Added::Texts(texts)) => (false, Some(texts)),
+                Some(Added::Nothing) => (false, None),
             };
-            if let Some(counted) = counted {
-                record.add_count(counted);
-            }
-            Some(Decoded { record, is_counted: counted.is_some() })
+            Some(Parts { record, is_counted, texts })
         })
     }
 

@@ -6,7 +6,7 @@ use super::{
     format::{HEAD_BYTES, Head, MARKER, OLDER_MAGICS, START_BYTES, Salt, Tag},
     *,
 };
-use crate::record::{CountedTokens, Frame, Mark, Record, RunEnd, Texts};
+use crate::record::{CountedTokens, Frame, Mark, NodeFacts, NodeLoss, Record, RunEnd, Texts};
 
 fn frames() -> Vec<Frame> {
     let record = |id: &str| Frame::Record(Box::new(Record { request_id: id.into(), ..Record::default() }));
@@ -53,6 +53,34 @@ fn a_mark_is_read_as_it_was_written() {
     let mark = Mark { name: "before_run".into(), end_ns: 5, exit_code: Some(3), ..Mark::default() };
     let (bytes, _) = written(&[Frame::Mark(mark.clone())]);
     assert_eq!(Reader::of(&bytes[..]).unwrap().next(), Some(Frame::Mark(mark)));
+}
+
+#[test]
+fn what_is_known_of_a_node_is_read_as_it_was_written_and_older_versions_pass_it_over() {
+    let lost = Some(NodeLoss { at_ns: 7, reason: "killed".into() });
+    let facts = NodeFacts { node: 2, name: "c".into(), workers: 4, lost, ..NodeFacts::default() };
+    let node = Frame::Node(Box::new(facts));
+    let (bytes, _) = written(&[node.clone(), frames()[0].clone()]);
+    assert_eq!(Reader::of(&bytes[..]).unwrap().collect::<Vec<_>>(), [node.clone(), frames()[0].clone()]);
+    // To a version that does not know nodes, their tag is one like this.
+    let (tag, _) = encoded(&node).unwrap();
+    assert!(matches!(payload::decode(Tag(tag + 1000), &[]), payload::Payload::OfUnknownKind));
+}
+
+#[test]
+fn records_that_were_encoded_before_are_read_as_others_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = Writer::create(dir.path()).unwrap();
+    let record = |id: &str| Record { request_id: id.into(), ..Record::default() };
+    let mut ready = EncodedRecords::default();
+    ready.push(&record("a")).unwrap();
+    ready.push(&Record { node: 3, ..record("b") }).unwrap();
+    writer.append_records(&ready).unwrap();
+    writer.flush().unwrap();
+    let found: Vec<Frame> = Reader::open(dir.path()).unwrap().collect();
+    let expected = [record("a"), Record { node: 3, ..record("b") }];
+    assert_eq!(found, expected.map(|record| Frame::Record(Box::new(record))));
+    assert_eq!((ready.len(), writer.next_number()), (2, 2));
 }
 
 #[test]

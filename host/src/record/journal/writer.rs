@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::{
     FILE_NAME, JournalError, JournalLocation,
+    encoded::EncodedRecords,
     format::{self, Head, MAX_FRAME_BYTES, START_BYTES, Salt, Tag},
     payload,
 };
@@ -92,15 +93,30 @@ impl Writer {
         self.next
     }
 
+    /// Appends records that are encoded already, each as a frame. They are safe from `kill -9` after the next [`Writer::flush`].
+    ///
+    /// # Errors
+    /// The disk is full, or a record is larger than any frame may be.
+    pub(crate) fn append_records(&mut self, records: &EncodedRecords) -> Result<(), JournalError> {
+        records.payloads().try_for_each(|payload| self.write_payload(Tag::RECORD, MAX_FRAME_BYTES, payload))
+    }
+
     fn write(&mut self, tag: Tag, largest: u32) -> Result<(), JournalError> {
-        let bytes = self.payload.len();
+        let payload = std::mem::take(&mut self.payload);
+        let written = self.write_payload(tag, largest, &payload);
+        self.payload = payload;
+        written
+    }
+
+    fn write_payload(&mut self, tag: Tag, largest: u32, payload: &[u8]) -> Result<(), JournalError> {
+        let bytes = payload.len();
         let length = u32::try_from(bytes).ok().filter(|length| *length <= largest);
         let length = length.ok_or(JournalError::TooLarge { bytes })?;
-        let head = Head { tag, number: self.next, length, payload_crc: crc32fast::hash(&self.payload) };
+        let head = Head { tag, number: self.next, length, payload_crc: crc32fast::hash(payload) };
         self.next += 1;
         let written = self.file.write_all(&head.to_bytes(self.salt));
         written
-            .and_then(|()| self.file.write_all(&self.payload))
+            .and_then(|()| self.file.write_all(payload))
             .map_err(|source| JournalError::Write { path: self.path.clone(), source })
     }
 

@@ -14,7 +14,7 @@ pub(super) use self::{
     table::{Section, cell, columns, marks, number, sections},
 };
 use super::{
-    beside_tables, by_class, by_phase, by_url,
+    beside_tables, by_class, by_node, by_phase, by_url,
     model::Report,
     objectives, service_tables,
     verdict::{Severity, Verdict},
@@ -35,6 +35,7 @@ pub(crate) fn render(report: &Report, screen: Screen) -> String {
         by_phase::lines(report, screen),
         by_class::lines(report, screen),
         by_url::lines(report, screen),
+        by_node::lines(report, screen),
         beside_tables::lines(report, screen),
         service_tables::lines(report, screen),
         errors("Errors", &report.errors, screen),

@@ -203,6 +203,8 @@ const FACTS: &[Column] = &[
         |seen, _| seen.record.model.as_ref().map(Cell::text)),
     fact("worker", Kind::Int, Always, "", "number of the worker that sent it",
         |seen, _| Some(Cell::int(seen.record.worker))),
+    fact("node", Kind::Int, Always, "", "number of the agent that sent it, from 0",
+        |seen, _| Some(Cell::int(seen.record.node))),
     instant("credit_issued_ns", Always, "the schedule wanted it sent; in a closed loop, a slot was free", |at| Some(at.scheduled)),
     instant("request_start_ns", Always, "work on it began", |at| Some(at.started)),
     instant("tcp_connect_start_ns", Sometimes, "opening a connection began, the look-up of the name included", |at| at.connect_start),

@@ -13,7 +13,7 @@ use crate::{
     plan::{Compat, ExportLevel},
     record::journal,
     report::{
-        beside_tables, by_phase,
+        beside_tables, by_node, by_phase,
         errors::ErrorGroup,
         file_names, headline, marks,
         model::Report,
@@ -208,10 +208,10 @@ pub(super) fn load(report: &Report) -> String {
     page::section("load", "Load", &html)
 }
 
-/// What was measured beside the load.
+/// How each agent fared, and what was measured beside the load.
 fn beside(report: &Report) -> String {
     let mut html = String::new();
-    for shown in beside_tables::tables(report) {
+    for shown in by_node::shown(report).into_iter().chain(beside_tables::tables(report)) {
         let mut table = Table::new(shown.head.iter().map(|name| (*name).to_owned()));
         shown.rows.into_iter().for_each(|row| table.row(row));
         html.push_str(&table.html(shown.title));

@@ -1,5 +1,6 @@
 //! The whole way from a hand-made journal to the files.
 
+mod agents;
 mod doubts;
 mod files;
 mod marks;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::model::Report,
-    cache, client, complete, connections, errors,
+    agents, cache, client, complete, connections, errors,
     finding::{Finding, Severity},
     load, objectives, samples, server, steady, tokens,
 };
@@ -20,6 +20,7 @@ impl Verdict {
     /// Asks everything.
     pub(crate) fn of(report: &Report) -> Self {
         let findings = complete::findings(report)
+            .chain(agents::findings(report))
             .chain(load::findings(report))
             .chain(client::findings(report))
             .chain(errors::findings(report))

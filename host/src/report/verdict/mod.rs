@@ -3,6 +3,7 @@
 //! Each file asks one question of a finished [`Report`](super::Report), and answers in [`Finding`]s: sentences with their evidence. Nothing
 //! here measures or prints anything. A report begins with the verdict, in every form that it has.
 
+mod agents;
 mod cache;
 mod client;
 mod complete;

@@ -1,0 +1,239 @@
+//! The breakdown of a run on several machines: how each agent fared, and which of them is far from the others.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    model::Report,
+    shown::Shown,
+    text,
+    values::{self, Exact},
+    verdict::carries,
+};
+use crate::{
+    metrics::{
+        Distribution, NodeResults, Results, Stats,
+        outliers::{OfOne, Outlier, outliers},
+    },
+    record::{NodeFacts, settings::PhaseSettings},
+    screen::Screen,
+};
+use prony_plugin_api::message::PhaseKind;
+
+/// How late work on requests began, which only a schedule says.
+const LATENESS: &str = "schedule_lateness";
+
+/// What agents are compared by: a metric, and what its 99th percentile is called. All are durations in milliseconds.
+const COMPARED: [(&str, &str); 3] =
+    [(LATENESS, "p99 lateness"), ("time_to_first_token", "p99 TTFT"), ("request_latency", "p99 latency")];
+
+/// An agent that is far from the others.
+pub(super) struct Far<'a> {
+    pub(super) facts: &'a NodeFacts,
+    /// Tag of the metric.
+    pub(super) metric: &'static str,
+    /// The statistic, for people.
+    pub(super) what: &'static str,
+    pub(super) outlier: Outlier,
+}
+
+impl Far<'_> {
+    /// How many times the median of all agents it is; nothing of a median of 0.
+    fn times(&self) -> Option<f64> {
+        let Outlier { value, median, .. } = self.outlier;
+        (median > 0.0).then(|| value / median)
+    }
+
+    /// In words: `agent c: 2.1 x the median p99 lateness (4.20 ms, median 2.00 ms)`.
+    pub(super) fn says(&self) -> String {
+        let Outlier { value, median, .. } = self.outlier;
+        let (value, of_all) = (text::decimal(value), text::decimal(median));
+        let (name, what) = (self.facts.called(), self.what);
+        match self.times() {
+            Some(times) => {
+                format!("agent {name}: {times:.1} x the median {what} ({value} ms, median {of_all} ms)")
+            }
+            None => format!("agent {name}: {what} is {value} ms, and its median is {of_all} ms"),
+        }
+    }
+}
+
+/// The agents that are far from the others, by one metric after the other.
+pub(super) fn far(report: &Report) -> Vec<Far<'_>> {
+    let by = move |(metric, what): (&'static str, &'static str)| {
+        let values: Vec<Option<OfOne>> = report.by_node.iter().map(|node| p99(node, metric)).collect();
+        let found = outliers(&values).into_iter();
+        found.filter_map(move |outlier| {
+            let facts = &report.by_node.get(outlier.place)?.facts;
+            Some(Far { facts, metric, what, outlier })
+        })
+    };
+    let compared = COMPARED.into_iter().filter(|(metric, _)| *metric != LATENESS || is_open(report));
+    compared.flat_map(by).collect()
+}
+
+/// A closed loop has no schedule to be late for.
+fn is_open(report: &Report) -> bool {
+    let is_open = |phase: &PhaseSettings| phase.kind == PhaseKind::Profiling && phase.is_open_loop;
+    report.header.settings.phases.iter().any(is_open)
+}
+
+fn p99(node: &NodeResults, metric: &str) -> Option<OfOne> {
+    let values = distribution(node.results.as_ref()?, metric)?;
+    let value = values.percentile("p99")?;
+    let low = values.interval("p99").map_or(f64::NEG_INFINITY, |(low, _)| low);
+    Some(OfOne { value, low })
+}
+
+fn distribution(results: &Results, metric: &str) -> Option<Distribution> {
+    match results.table.get(metric)? {
+        Stats::Distribution(values) => Some(values),
+        Stats::Scalar(_) | Stats::OverTime(_) => None,
+    }
+}
+
+/// For the summary: an object for each agent; nothing where there is only one.
+pub(super) fn summary(report: &Report) -> Option<Value> {
+    let far = far(report);
+    let one = |node: &NodeResults| {
+        let NodeResults { facts, results, client } = node;
+        let own = far.iter().filter(|far| far.facts.node == facts.node);
+        let outlier = |far: &Far<'_>| {
+            json!({
+                "metric": far.metric,
+                "statistic": "p99",
+                "value": Exact(far.outlier.value),
+                "median": Exact(far.outlier.median),
+            })
+        };
+        let mut object = Map::new();
+        let mut set = |key: &str, value: Value| object.insert(key.to_owned(), value);
+        set("node", facts.node.into());
+        set("name", facts.called().into());
+        set("labels", facts.labels.as_slice().into());
+        set("version", facts.version.as_str().into());
+        set("host", json!(facts.host));
+        set("first_worker", facts.first_worker.into());
+        set("workers", facts.workers.into());
+        set("clock_bound_ns", facts.clock_bound_ns.into());
+        set(
+            "lost",
+            facts.lost.as_ref().map_or(
+                Value::Null,
+                |lost| json!({ "at_ns": report.wall_ns(lost.at_ns), "reason": lost.reason }),
+            ),
+        );
+        set("unfinished", facts.unfinished.into());
+        set("missing_bytes", facts.missing_bytes.into());
+        set("journal_damage", facts.damage.as_deref().into());
+        set("client_verdict", json!(client.verdict));
+        set("client_reasons", client.reasons.as_slice().into());
+        set("outliers", own.map(outlier).collect());
+        let metrics = results.as_ref().map(|results| values::metrics(&results.table));
+        object.extend(metrics.unwrap_or_default());
+        Value::Object(object)
+    };
+    (!report.by_node.is_empty()).then(|| report.by_node.iter().map(one).collect())
+}
+
+/// For people: a row an agent; nothing where there is only one.
+pub(super) fn shown(report: &Report) -> Option<Shown> {
+    table(report, |_| true)
+}
+
+/// The same for a screen: one that is too narrow does without what is less important.
+pub(super) fn lines(report: &Report, screen: Screen) -> Vec<String> {
+    let Some(all) = shown(report) else { return Vec::new() };
+    let vital = || table(report, |column| column.is_vital).filter(|vital| vital.fits(screen));
+    // What becomes a list has room for all of it.
+    let table = if all.fits(screen) { all } else { vital().unwrap_or(all) };
+    table.lines(screen)
+}
+
+fn table(report: &Report, is_wanted: fn(&Column) -> bool) -> Option<Shown> {
+    if report.by_node.is_empty() {
+        return None;
+    }
+    let has_values = |column: &Column| report.by_node.iter().any(|node| !column.cell(node).is_empty());
+    let is_of_run = |column: &Column| column.tag != LATENESS || is_open(report);
+    let columns: Vec<&Column> = COLUMNS
+        .iter()
+        .filter(|column| is_wanted(column) && is_of_run(column) && has_values(column))
+        .collect();
+    let row = |node: &NodeResults| {
+        let cells = columns.iter().map(|column| column.cell(node));
+        [node.facts.called(), node.client.verdict.to_string()].into_iter().chain(cells).collect()
+    };
+    let is_starred = |node: &NodeResults| columns.iter().any(|column| column.cell(node).ends_with('*'));
+    let starred = report.by_node.iter().any(is_starred);
+    let star = starred.then(|| "* of too few requests for a p99: it is about the slowest of them".to_owned());
+    Some(Shown {
+        title: "Agents (times in ms)",
+        head: ["agent", "client"].into_iter().chain(columns.iter().map(|column| column.name)).collect(),
+        texts: 2,
+        rows: report.by_node.iter().map(row).collect(),
+        notes: [Some(clocks(report)), star].into_iter().flatten().collect(),
+    })
+}
+
+/// What is known of their clocks.
+fn clocks(report: &Report) -> String {
+    let bound_ns = largest_clock_bound(report).map_or(0, |(_, bound_ns)| bound_ns);
+    format!("instants of an agent are right to within {} ms of the run's clock", ms(bound_ns))
+}
+
+/// The agent whose clock may be off the most, and by how many nanoseconds.
+pub(super) fn largest_clock_bound(report: &Report) -> Option<(&NodeFacts, u64)> {
+    let facts = report.by_node.iter().map(|node| &node.facts);
+    facts.map(|facts| (facts, facts.clock_bound_ns)).max_by_key(|(_, bound_ns)| *bound_ns)
+}
+
+/// Milliseconds with as many decimals as a clock's error needs.
+pub(super) fn ms(ns: u64) -> String {
+    format!("{:.3}", ns as f64 / 1e6)
+}
+
+/// What the table says of each agent. A column without any value is left out.
+struct Column {
+    name: &'static str,
+    tag: &'static str,
+    value: fn(&Results, tag: &str) -> Option<String>,
+    /// It stays where there is no room for all.
+    is_vital: bool,
+}
+
+#[rustfmt::skip]
+const COLUMNS: [Column; 8] = [
+    Column { name: "requests", tag: "request_count", value: whole, is_vital: true },
+    Column { name: "errors", tag: "error_request_count", value: whole, is_vital: true },
+    Column { name: "per s", tag: "request_throughput", value: average, is_vital: true },
+    Column { name: "TTFT p50", tag: "time_to_first_token", value: median, is_vital: false },
+    Column { name: "TTFT p99", tag: "time_to_first_token", value: percentile_99, is_vital: true },
+    Column { name: "latency p50", tag: "request_latency", value: median, is_vital: false },
+    Column { name: "latency p99", tag: "request_latency", value: percentile_99, is_vital: true },
+    Column { name: "late p99", tag: LATENESS, value: percentile_99, is_vital: true },
+];
+
+impl Column {
+    fn cell(&self, node: &NodeResults) -> String {
+        node.results.as_ref().and_then(|results| (self.value)(results, self.tag)).unwrap_or_default()
+    }
+}
+
+fn whole(results: &Results, tag: &str) -> Option<String> {
+    results.table.avg(tag).map(|count| count.to_string())
+}
+
+fn average(results: &Results, tag: &str) -> Option<String> {
+    results.table.avg(tag).map(text::decimal)
+}
+
+fn median(results: &Results, tag: &str) -> Option<String> {
+    distribution(results, tag)?.percentile("p50").map(text::decimal)
+}
+
+/// Marked where the requests do not carry it.
+fn percentile_99(results: &Results, tag: &str) -> Option<String> {
+    let values = distribution(results, tag)?;
+    let mark = if carries(values.count, "p99") { "" } else { "*" };
+    values.percentile("p99").map(|value| text::decimal(value) + mark)
+}

@@ -1,0 +1,81 @@
+//! Did all agents of a run do their parts, and do their clocks agree?
+
+use prony_plugin_api::message::PhaseKind;
+
+use super::{
+    super::{by_node, model::Report},
+    finding::Finding,
+};
+use crate::{
+    record::{NodeFacts, NodeLoss},
+    screen::counted,
+};
+
+/// A clock that is off by more than this part of the gap between two requests may change the order in which they are sent.
+const CLOCK_SHARE: f64 = 0.1;
+
+pub(super) fn findings(report: &Report) -> impl Iterator<Item = Finding> {
+    let all = report.by_node.len();
+    let gone = nodes(report).filter_map(move |facts| lost(facts, all));
+    let incomplete = nodes(report).filter_map(records_missing);
+    let far = by_node::far(report).into_iter().map(|far| {
+        let says = far.says();
+        Finding::note("outlier_agent", says.clone(), says)
+    });
+    gone.chain(incomplete).chain(clocks(report)).chain(far)
+}
+
+fn nodes(report: &Report) -> impl Iterator<Item = &NodeFacts> {
+    report.by_node.iter().map(|node| &node.facts)
+}
+
+/// Nobody takes over what a lost agent had to do.
+fn lost(facts: &NodeFacts, nodes: usize) -> Option<Finding> {
+    let NodeLoss { at_ns, reason } = facts.lost.as_ref()?;
+    let (name, at_s) = (facts.called(), *at_ns as f64 / 1e9);
+    let unfinished = match facts.unfinished {
+        0 => String::new(),
+        count => format!("; of {} that it had, nothing more is known", counted(count, "request")),
+    };
+    let says = format!(
+        "agent {name} was lost at {at_s:.1} s: {reason}; 1/{nodes} of the load is missing from then on{unfinished}"
+    );
+    let advice = "Look at what is after that apart, or run it again";
+    Some(Finding::doubt("agent_lost", format!("agent {name} was lost at {at_s:.1} s"), says).advice(advice))
+}
+
+/// Not all records of an agent are in the journal.
+fn records_missing(facts: &NodeFacts) -> Option<Finding> {
+    let name = facts.called();
+    let bytes = facts.missing_bytes.filter(|bytes| *bytes > 0);
+    let why = match (bytes, &facts.damage) {
+        (Some(bytes), Some(damage)) => {
+            format!("{} of its journal did not arrive, and {damage}", counted(bytes, "byte"))
+        }
+        (Some(bytes), None) => format!("{} of its journal did not arrive", counted(bytes, "byte")),
+        (None, Some(damage)) => damage.clone(),
+        (None, None) => return None,
+    };
+    let says = format!("not all records of agent {name} are here: {why}");
+    let short = format!("records of agent {name} are missing");
+    let advice = "`prony collect` makes a whole report from the folders that agents keep, if they have more";
+    Some(Finding::doubt("agent_records_missing", short, says).advice(advice))
+}
+
+/// A schedule that several machines share is as even as their clocks agree.
+fn clocks(report: &Report) -> Option<Finding> {
+    let (facts, bound_ns) = by_node::largest_clock_bound(report)?;
+    let measured = report.header.settings.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
+    let rates = measured.filter(|phase| phase.is_open_loop).filter_map(|phase| phase.rate);
+    let rate = rates.filter(|rate| *rate > 0.0).max_by(f64::total_cmp)?;
+    let gap_ms = 1e3 / rate;
+    let bound_ms = bound_ns as f64 / 1e6;
+    let (name, bound) = (facts.called(), by_node::ms(bound_ns));
+    let says = format!(
+        "the clock of agent {name} may be off by {bound} ms, and requests were to be {gap_ms:.3} ms apart on average: gaps between \
+         requests of different agents may be other ones than were asked"
+    );
+    let short = format!("clocks of agents agree to {bound} ms only");
+    let advice = "Latencies are not affected. Use a lower rate, or agents on a network with shorter delays";
+    (bound_ms > CLOCK_SHARE * gap_ms).then(|| Finding::doubt("agent_clocks", short, says).advice(advice))
+}
