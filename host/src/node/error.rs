@@ -11,7 +11,7 @@ use crate::{
     explain::Explain,
     plan::WrittenError,
     plugin::PluginError,
-    record::journal::JournalError,
+    record::{KeptRunError, journal::JournalError},
     request::worker::WorkerError,
 };
 
@@ -42,6 +42,9 @@ pub(crate) enum NodeError {
     /// There is no journal where the workers are.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// What is known of the run cannot be kept there.
+    #[error(transparent)]
+    Kept(#[from] KeptRunError),
     /// The plan makes no sense where the workers are.
     #[error("read the plan of the run")]
     Plan(#[source] WrittenError),
@@ -125,7 +128,7 @@ impl NodeError {
             Self::Agent(error) => error.class(),
             Self::NotReady(_) => Class::Unreachable,
             Self::Remote(error) => error.class,
-            Self::Worker(_) | Self::Journal(_) | Self::Process { .. } | Self::Thread(_) => Class::Failed,
+            Self::Worker(_) | Self::Journal(_) | Self::Kept(_) | Self::Process { .. } | Self::Thread(_) => Class::Failed,
         }
     }
 }
@@ -148,6 +151,7 @@ impl Explain for NodeError {
                 "report it to the plugin's vendor; `--log-level debug` shows what the plugin says".to_owned()
             }
             Self::Journal(error) => error.hint(),
+            Self::Kept(error) => error.hint(),
             Self::Worker(_) | Self::Process { .. } | Self::Thread(_) => {
                 "raise the limits on processes, threads and open files (`ulimit -u`, `ulimit -n`)".to_owned()
             }

@@ -163,6 +163,13 @@ impl Tally {
         self.of_phase(phase).map_or(0, |tally| tally.begun.load(Ordering::Relaxed))
     }
 
+    /// The counts of a phase some of whose workers have not said what they did.
+    pub(super) fn with_lost(&self, phase: u32, mut counts: ScheduleCounts) -> ScheduleCounts {
+        counts.scheduled = counts.scheduled.max(self.begun(phase).saturating_add(counts.dropped));
+        counts.lost = self.in_flight(phase);
+        counts
+    }
+
     /// Those among them that are not over.
     pub(super) fn in_flight(&self, phase: u32) -> u64 {
         let ended = self.of_phase(phase).map_or(0, |tally| tally.ended.load(Ordering::Relaxed));

@@ -182,7 +182,7 @@ async fn conduct_in_loop(
     let end = RunEnd {
         at_ns: run.clock.now(),
         was_cancelled: ending.is_some(),
-        reason: ending.as_ref().map(Ending::reason),
+        reason: ending.as_ref().map(Ending::reason).or(end.reason),
         plugins: registry.used(&run.wanted_plugins()),
         usage: Some(usage::since(run.used_before)),
         notes: notes.chain(registry.notes()).chain(channels.recorder.notes()).collect(),
@@ -537,10 +537,7 @@ impl Conductor<'_> {
         }
         workers.sort_unstable_by_key(|usage| usage.worker);
         if is_short {
-            // Those who are missing have not said what they did.
-            let tally = &self.channels.tally;
-            counts.scheduled = counts.scheduled.max(tally.begun(index).saturating_add(counts.dropped));
-            counts.lost = tally.in_flight(index);
+            counts = self.channels.tally.with_lost(index, counts);
         }
         if !is_counted {
             self.played = self.played.saturating_add(counts.sessions);
@@ -576,8 +573,8 @@ impl Conductor<'_> {
             None => run.services.iter().map(service_reports::not_waited_for).collect(),
         };
         let (notes, is_hurried) = around.into_notes();
-        let notes = notes.into_iter().chain(merged).collect();
-        (RunEnd { services, notes, ..RunEnd::default() }, is_hurried)
+        let notes = notes.into_iter().chain(merged.notes).collect();
+        (RunEnd { services, notes, reason: merged.reason, ..RunEnd::default() }, is_hurried)
     }
 }
 

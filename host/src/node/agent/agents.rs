@@ -17,7 +17,7 @@ use super::{
     error::AgentError,
     files,
     link::{AgentNode, Numbers, SILENCE, Shared, say},
-    messages::{AgentCommand, AgentEvent, Equipment, Presence},
+    messages::{AgentCommand, AgentEvent, Beginning, Equipment, Presence},
     offset::Standing,
     state::AgentState,
     subjects,
@@ -34,6 +34,7 @@ use crate::{
     },
     plan::{AgentsPlan, NatsPlan, Plan},
     plugin::Registry,
+    record::{ClockShift, KeptRun, NodeFacts, RunHeader},
     schedule::division::Division,
 };
 
@@ -144,7 +145,8 @@ impl Agents {
         observer: &O,
     ) -> Result<Vec<Box<dyn Link>>, AgentError> {
         for agent in &self.agents {
-            agent.say(&AgentCommand::Start(Box::new(work.header.clone())))?;
+            let kept = agent.kept(work.header);
+            agent.say(&AgentCommand::Start(Box::new(Beginning { header: work.header.clone(), kept })))?;
         }
         self.until_all_answer(|event| match event {
             AgentEvent::Started(started) => Ok(started),
@@ -156,7 +158,8 @@ impl Agents {
         let first = agents.iter().filter_map(|agent| Some((agent.presence.id.clone(), agent.standing?)));
         let clocks = Clocks::follow(&bus, first.collect(), work.clock)?;
         let dir = work.dir.join(FOLDER);
-        let shared = Arc::new(Shared { bus, run, numbers, clocks, dir, _server: server });
+        let run_id = work.header.run_id.clone();
+        let shared = Arc::new(Shared { bus, run, run_id, numbers, clocks, dir, _server: server });
         let nodes: Vec<AgentNode> = agents.into_iter().filter_map(|agent| agent.started(&shared)).collect();
         let downs = nodes.iter().map(|node| Arc::clone(&node.down)).collect();
         let listeners = nodes.iter().map(|node| Listener::of(node, &downs, observer.clone())).collect();
@@ -195,7 +198,7 @@ impl Agents {
 }
 
 /// The folder of a run in which what agents have kept is brought together.
-const FOLDER: &str = "agents";
+pub(crate) const FOLDER: &str = "agents";
 
 /// How often somebody looks whether all are there.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -239,6 +242,24 @@ impl Agent {
 
     fn say(&self, command: &AgentCommand) -> Result<(), AgentError> {
         say(&self.down, command)
+    }
+
+    /// What it is to keep beside its journal, as far as it is known before the load.
+    fn kept(&self, header: &RunHeader) -> KeptRun {
+        let Presence { name, labels, version, host, workers, .. } = self.presence.clone();
+        let facts = NodeFacts {
+            node: self.division.node,
+            name,
+            labels,
+            host: Some(host),
+            version,
+            first_worker: self.division.first_worker,
+            workers,
+            clock_bound_ns: self.standing.map_or(0, |standing| standing.bound),
+            ..NodeFacts::default()
+        };
+        let (run_id, nodes) = (header.run_id.clone(), self.division.nodes);
+        KeptRun { run_id, nodes, facts, clock: ClockShift::default() }
     }
 
     fn is_silent(&self) -> bool {

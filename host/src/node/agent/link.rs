@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -18,7 +19,7 @@ use crate::{
     nats::{Bus, Outgoing, Subscription},
     node::{fleet::Link, messages::PhaseStart, part::NodePart},
     plan::Phase,
-    record::{NodeFacts, NodeJournal, NodeLoss, write_agent},
+    record::{KeptRun, NodeFacts, NodeJournal, NodeLoss},
     request::worker::Control,
     schedule::{
         division::Division,
@@ -69,6 +70,8 @@ pub(super) struct Shared {
     pub(super) bus: Bus,
     /// Under which the two sides talk.
     pub(super) run: String,
+    /// Identity of the run.
+    pub(super) run_id: String,
     pub(super) numbers: Arc<Numbers>,
     pub(super) clocks: Clocks,
     /// Where what the agents have kept is brought.
@@ -135,6 +138,7 @@ impl AgentNode {
             lost: lost.or_else(|| missing.is_none().then(never_came)),
             unfinished,
             missing_bytes: missing.filter(|missing| *missing > 0),
+            damage: None,
         }
     }
 }
@@ -201,12 +205,14 @@ impl Link for AgentNode {
         let missing = self.fetch_all();
         let facts = self.facts(missing);
         let (clock, _) = self.shared.clocks.of(self.division.node);
+        let (run_id, nodes) = (self.shared.run_id.clone(), self.division.nodes);
+        let kept = KeptRun { run_id, nodes, facts: facts.clone(), clock: clock.clone() };
         let journal = NodeJournal { dir: self.dir(), facts, clock };
-        let kept = write_agent(&journal, &self.shared.run);
-        if let Err(error) = &kept {
-            tracing::error!(agent = self.presence.name, %error, "its description cannot be written");
+        let written = fs::create_dir_all(&journal.dir).is_ok() && kept.write(&journal.dir).is_ok();
+        if !written {
+            tracing::error!(agent = self.presence.name, "what is known of it cannot be written");
         }
-        if missing == Some(0) && kept.is_ok() {
+        if missing == Some(0) && written {
             self.say(&AgentCommand::Release);
             // It waits for this word a while: nobody waits for its answer but the next run.
             self.down.settle(RELEASE_TIMEOUT);

@@ -16,7 +16,7 @@ use crate::{
         progress::Progress,
     },
     plugin::Provenance,
-    record::{HostFacts, RunHeader},
+    record::{HostFacts, KeptRun, RunHeader},
     request::{
         worker::{AllStarted, Control},
         worker_statistics::WorkerUsage,
@@ -64,8 +64,8 @@ pub(crate) enum Taken {
 pub(crate) enum AgentCommand {
     /// Everything that workers need.
     Equip(Box<Equipment>),
-    /// Start recorder and workers. The header is the one of the run.
-    Start(Box<RunHeader>),
+    /// Start recorder and workers.
+    Start(Box<Beginning>),
     /// Begin a phase.
     Phase(PhaseStart),
     /// Drain or cancel the phase with this number.
@@ -89,6 +89,15 @@ pub(crate) struct Equipment {
     pub(crate) division: Division,
     /// Files that the plan names, and where they are to be had.
     pub(crate) files: Vec<SentFile>,
+}
+
+/// What an agent writes down before the load.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Beginning {
+    /// What its journal begins with: the header of the run.
+    pub(crate) header: RunHeader,
+    /// What is known of it.
+    pub(crate) kept: KeptRun,
 }
 
 /// What an agent says.

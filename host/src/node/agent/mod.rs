@@ -16,7 +16,7 @@ pub(crate) mod offset;
 mod state;
 pub(crate) mod subjects;
 
-pub(crate) use agents::Agents;
+pub(crate) use agents::{Agents, FOLDER};
 pub(crate) use error::AgentError;
 pub(crate) use fetch::{Chunk, chunk_of};
 pub(crate) use files::SentFile;

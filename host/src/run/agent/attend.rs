@@ -18,12 +18,11 @@ use crate::{
         NodeError, RemoteError,
         agent::{
             chunk_of,
-            messages::{AgentCommand, AgentEvent, Equipment, KeptFile, PieceOf, Take},
+            messages::{AgentCommand, AgentEvent, Beginning, Equipment, KeptFile, PieceOf, Take},
             subjects,
         },
         watchdog::LOOK_EVERY,
     },
-    record::RunHeader,
     run::{channels::Signal, interrupts::Interrupts},
     schedule::pacer::Pacer,
 };
@@ -183,7 +182,7 @@ impl Run {
     fn obey(&mut self, command: AgentCommand) {
         match (command, &mut self.stage) {
             (AgentCommand::Equip(equipment), Stage::Waiting) => self.equip(*equipment),
-            (AgentCommand::Start(header), _) => self.start(&header),
+            (AgentCommand::Start(beginning), _) => self.start(&beginning),
             (AgentCommand::Phase(start), Stage::Working(working, _)) => working.announce(start),
             (AgentCommand::Control(phase, control), Stage::Working(working, _)) => {
                 working.control(phase, control);
@@ -201,9 +200,9 @@ impl Run {
         self.do_aside(move || Done::Prepared(prepare(equipment, &here).map(Box::new)));
     }
 
-    fn start(&mut self, header: &RunHeader) {
+    fn start(&mut self, beginning: &Beginning) {
         let Stage::Prepared(prepared) = std::mem::replace(&mut self.stage, Stage::Waiting) else { return };
-        match Working::start(*prepared, header, &self.here.dir, &self.voice) {
+        match Working::start(*prepared, beginning, &self.here.dir, &self.voice) {
             Ok((working, signals)) => {
                 self.has_measured = true;
                 self.stage = Stage::Working(Box::new(working), signals);

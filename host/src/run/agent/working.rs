@@ -15,22 +15,23 @@ use crate::{
     clock::{Clock, RunNs},
     node::{
         Fleet, NodeError, PhaseStart, RemoteError, Work,
-        agent::messages::{AgentEvent, KeptFile},
+        agent::messages::{AgentEvent, Beginning, KeptFile},
     },
     plan::Plan,
     plugin::Registry,
     record::{
-        Frame, ProcessUsage, RunEnd, RunHeader,
+        Frame, ProcessUsage, RunEnd,
         live::Live,
         recorder::{CountingWait, Recorder, RecorderConfig},
     },
-    request::worker::Control,
+    request::{worker::Control, worker_statistics::WorkerUsage},
     run::{
         channels::{Channels, Signal},
+        running_phase::RunningPhase,
         usage,
         watch::Watch,
     },
-    schedule::numbers::Lease,
+    schedule::{ScheduleCounts, numbers::Lease},
     service::bus,
 };
 
@@ -53,6 +54,8 @@ pub(super) struct Working {
     announced: VecDeque<PhaseStart>,
     /// Numbers of the phases that have begun.
     begun: Vec<u32>,
+    /// Those that are not over.
+    running: Vec<RunningPhase>,
     used_before: ProcessUsage,
 }
 
@@ -63,12 +66,12 @@ impl Working {
     /// There is no journal, or a worker cannot start.
     pub(super) fn start(
         prepared: Prepared,
-        header: &RunHeader,
+        beginning: &Beginning,
         dir: &Path,
         voice: &Voice,
     ) -> Result<(Self, UnboundedReceiver<Signal>), RemoteError> {
         let (signals, heard) = unbounded_channel();
-        let started = start(prepared, header, dir, signals).map_err(|error| RemoteError::of(&error))?;
+        let started = start(prepared, beginning, dir, signals).map_err(|error| RemoteError::of(&error))?;
         let (mut working, to_say) = (started, voice.clone());
         let wait = working.fleet.readiness();
         let ready = move || {
@@ -108,6 +111,10 @@ impl Working {
             voice.say(&AgentEvent::Late(phase.id, late_ns));
         }
         self.begun.push(phase.id);
+        let workers = self.fleet.active_workers(phase);
+        self.running.push(RunningPhase::begin(phase.id, start.start_ns, workers, None));
+        let (index, kind) = (phase.id, phase.role.kind());
+        self.channels.recorder.frame(Frame::PhaseStarted { index, kind, at_ns: start.start_ns });
         self.fleet.begin(start);
     }
 
@@ -152,7 +159,10 @@ impl Working {
     pub(super) fn translate(&mut self, signal: Signal) -> Option<AgentEvent> {
         Some(match signal {
             Signal::AllStarted(phase, started) => AgentEvent::AllStarted(phase, started),
-            Signal::WorkerDone(phase, counts, usage) => AgentEvent::Done(phase, counts, *usage),
+            Signal::WorkerDone(phase, counts, usage) => {
+                self.worker_is_done(phase, counts, *usage);
+                AgentEvent::Done(phase, counts, *usage)
+            }
             Signal::WantsNumbers(phase, wanted) => AgentEvent::Wants(phase, wanted),
             Signal::Hopeless(verdict) => AgentEvent::Hopeless(verdict),
             Signal::Poisoned => AgentEvent::Poisoned,
@@ -172,11 +182,21 @@ impl Working {
         })
     }
 
+    fn worker_is_done(&mut self, phase: u32, counts: ScheduleCounts, usage: WorkerUsage) {
+        let Some(at) = self.running.iter().position(|running| running.index == phase) else { return };
+        self.running[at].done(counts, usage);
+        if self.running[at].is_over() {
+            let over = self.running.remove(at);
+            end_phase(over, self.clock.now(), &self.channels);
+        }
+    }
+
     /// Ends the workers, and writes everything down. Blocks. What was kept.
     pub(super) fn end(self, dir: &Path, reason: Option<String>) -> io::Result<Vec<KeptFile>> {
-        let Self { clock, registry, fleet, recorder, channels, used_before, .. } = self;
+        let Self { clock, registry, fleet, recorder, channels, running, used_before, .. } = self;
         fleet.dismiss();
         channels.recorder.settle(CountingWait::Full);
+        running.into_iter().for_each(|phase| end_phase(phase, clock.now(), &channels));
         let end = RunEnd {
             at_ns: clock.now(),
             was_cancelled: reason.is_some(),
@@ -194,7 +214,7 @@ impl Working {
 
 fn start(
     prepared: Prepared,
-    header: &RunHeader,
+    beginning: &Beginning,
     dir: &Path,
     signals: UnboundedSender<Signal>,
 ) -> Result<Working, NodeError> {
@@ -213,6 +233,8 @@ fn start(
         bodies: target.bodies.clone(),
     };
     let lost = signals.clone();
+    let Beginning { header, kept } = beginning;
+    kept.write(dir)?;
     let recorder = Recorder::start(dir, header, config, move || drop(lost.send(Signal::JournalLost)));
     let recorder = recorder?;
     let channels = Channels::of(plan.phases.len(), recorder.handle(), signals, watch, Arc::clone(&live));
@@ -228,8 +250,20 @@ fn start(
         live,
         announced: VecDeque::new(),
         begun: Vec::new(),
+        running: Vec::new(),
         used_before: usage::of_this_process(),
     })
+}
+
+/// Writes down that a phase is over, and what has become of requests whose workers have not said it.
+fn end_phase(phase: RunningPhase, at_ns: RunNs, channels: &Channels) {
+    let is_short = phase.is_short();
+    let RunningPhase { index, mut counts, mut workers, .. } = phase;
+    workers.sort_unstable_by_key(|usage| usage.worker);
+    if is_short {
+        counts = channels.tally.with_lost(index, counts);
+    }
+    channels.recorder.frame(Frame::PhaseEnded { index, at_ns, counts, workers });
 }
 
 /// The files in the folder of a run.
