@@ -13,8 +13,9 @@ TABLES = ["EndpointVt", "ServiceVt", "RequestVt", "EventVt", "HostVt"]
 class Copy:
     """A copy of the contract, in a workspace of its own."""
 
-    def __init__(self, root: Path, folder: Path, members: list[str]):
-        self.root, self.folder, self.members = root, folder, members
+    def __init__(self, root: Path, folder: Path, members: list[str], beside: tuple[str, ...] = ()):
+        """`beside` are folders that the members read files of."""
+        self.root, self.folder, self.members, self.beside = root, folder, members, beside
         manifest = (root / "Cargo.toml").read_text()
         manifest = once(manifest, r"(?m)^members = .*$", "members = " + str(members).replace("'", '"'))
         manifest = once(manifest, r"(?m)^default-members = .*\n", "")
@@ -35,7 +36,7 @@ class Copy:
         self.change(file, re.escape(anchor), (text + anchor if before else anchor + text).replace("\\", "\\\\"))
 
     def write(self):
-        for member in self.members:
+        for member in [*self.members, *self.beside]:
             refresh(self.root / member, self.folder / member, {self.folder / file for file in self.texts})
         for name in ["Cargo.lock", "plugins.yaml"]:
             put(self.folder / name, (self.root / name).read_bytes())
