@@ -20,5 +20,5 @@ pub(crate) use access::{Access, Tls};
 pub(crate) use blobs::{BlobError, Blobs};
 pub(crate) use bus::{Bus, Subscription};
 pub(crate) use delivery::{Outgoing, receive};
-pub(crate) use error::{BusError, MOST_BYTES};
+pub(crate) use error::BusError;
 pub(crate) use server::{Server, ServerError, hold};

@@ -33,7 +33,7 @@ use crate::{
     dataset::Source,
     plan::{Phase, Plan},
     plugin::Registry,
-    record::NodeJournal,
+    record::merge::NodeJournal,
     request::{bodies::BodyRoom, worker::Control},
     schedule::numbers::Lease,
 };

@@ -11,7 +11,7 @@ use crate::{
     explain::Explain,
     plan::WrittenError,
     plugin::PluginError,
-    record::{KeptRunError, journal::JournalError},
+    record::{journal::JournalError, kept_run::KeptRunError},
     request::worker::WorkerError,
 };
 
@@ -150,7 +150,7 @@ impl Explain for NodeError {
             Self::Hangs { .. } | Self::Died { .. } => {
                 "report it to the plugin's vendor; `--log-level debug` shows what the plugin says".to_owned()
             }
-            Self::Journal(error) => error.hint(),
+            Self::Journal(_) => "look at the space on the agent's disk and at its permissions".to_owned(),
             Self::Kept(error) => error.hint(),
             Self::Worker(_) | Self::Process { .. } | Self::Thread(_) => {
                 "raise the limits on processes, threads and open files (`ulimit -u`, `ulimit -n`)".to_owned()

@@ -5,7 +5,7 @@ use std::{fmt::Debug, ops::Range, thread, time::Duration};
 use super::messages::PhaseStart;
 use crate::{
     plan::Phase,
-    record::{NodeJournal, NodeLoss},
+    record::{NodeLoss, merge::NodeJournal},
     request::worker::Control,
     schedule::numbers::Lease,
 };

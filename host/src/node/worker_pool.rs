@@ -14,7 +14,7 @@ use crate::{
     clock::{Clock, RunNs},
     dataset::{Markers, Source},
     plan::{CacheBust, Load, Phase, Plan, ReplyPolicy, Users},
-    record::NodeJournal,
+    record::merge::NodeJournal,
     request::worker::{Assignment, Control, Equipment, Sink, Worker, WorkerError},
     schedule::{
         budget::Budget,

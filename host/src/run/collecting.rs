@@ -3,7 +3,11 @@
 use std::{fs, path::Path};
 
 use super::event_source::EventSource;
-use crate::record::{Merged, NodeFacts, NodeJournal, recorder::RecorderHandle};
+use crate::record::{
+    NodeFacts,
+    merge::{Merged, NodeJournal},
+    recorder::RecorderHandle,
+};
 
 /// What became of it, for the end of the run.
 #[derive(Debug, Default)]

@@ -39,11 +39,8 @@ use crate::{
         live::Live,
         recorder::{CountingWait, Recorder, RecorderConfig, RecorderError},
     },
-    request::{
-        worker::{AllStarted, Control},
-        worker_statistics::WorkerUsage,
-    },
-    schedule::{ScheduleCounts, division::Division},
+    request::worker::{AllStarted, Control},
+    schedule::division::Division,
     service::{
         bus::Bus,
         supervisor::{ServiceContext, Supervisor},

@@ -34,7 +34,7 @@ use crate::{
     },
     plan::{AgentsPlan, NatsPlan, Plan},
     plugin::Registry,
-    record::{ClockShift, KeptRun, NodeFacts, RunHeader},
+    record::{ClockShift, NodeFacts, RunHeader, kept_run::KeptRun},
     schedule::division::Division,
 };
 
@@ -48,7 +48,7 @@ const PACE: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(crate) struct Agents {
     bus: Bus,
-    server: Option<Arc<Server>>,
+    server: Option<Server>,
     run: String,
     agents: Vec<Agent>,
     events: Receiver<Heard>,
@@ -103,7 +103,7 @@ impl Agents {
             Agent::hear(&bus, &run, presence, division, said.clone())
         });
         let agents = agents.collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { bus, server: server.map(Arc::new), run, agents, events })
+        Ok(Self { bus, server, run, agents, events })
     }
 
     /// Gives them what their workers need, and returns once the target can be measured from all of them.
@@ -159,7 +159,7 @@ impl Agents {
         let clocks = Clocks::follow(&bus, first.collect(), work.clock)?;
         let dir = work.dir.join(FOLDER);
         let run_id = work.header.run_id.clone();
-        let shared = Arc::new(Shared { bus, run, run_id, numbers, clocks, dir, _server: server });
+        let shared = Arc::new(Shared { bus, run, run_id, numbers, clocks, dir, _server: Mutex::new(server) });
         let nodes: Vec<AgentNode> = agents.into_iter().filter_map(|agent| agent.started(&shared)).collect();
         let downs = nodes.iter().map(|node| Arc::clone(&node.down)).collect();
         let listeners = nodes.iter().map(|node| Listener::of(node, &downs, observer.clone())).collect();
@@ -198,7 +198,7 @@ impl Agents {
 }
 
 /// The folder of a run in which what agents have kept is brought together.
-pub(crate) const FOLDER: &str = "agents";
+const FOLDER: &str = "agents";
 
 /// How often somebody looks whether all are there.
 const LOOK_EVERY: Duration = Duration::from_millis(100);

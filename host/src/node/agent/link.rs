@@ -16,10 +16,10 @@ use super::{
     state::AgentState,
 };
 use crate::{
-    nats::{Bus, Outgoing, Subscription},
+    nats::{Bus, Outgoing, Server, Subscription},
     node::{fleet::Link, messages::PhaseStart, part::NodePart},
     plan::Phase,
-    record::{KeptRun, NodeFacts, NodeJournal, NodeLoss},
+    record::{NodeFacts, NodeLoss, kept_run::KeptRun, merge::NodeJournal},
     request::worker::Control,
     schedule::{
         division::Division,
@@ -76,8 +76,8 @@ pub(super) struct Shared {
     pub(super) clocks: Clocks,
     /// Where what the agents have kept is brought.
     pub(super) dir: PathBuf,
-    /// A NATS server of ours, if it is one.
-    pub(super) _server: Option<Arc<crate::nats::Server>>,
+    /// A NATS server of ours, if it is one: it ends with the last agent.
+    pub(super) _server: Mutex<Option<Server>>,
 }
 
 /// An agent.

@@ -16,7 +16,7 @@ use crate::{
         progress::Progress,
     },
     plugin::Provenance,
-    record::{HostFacts, KeptRun, RunHeader},
+    record::{HostFacts, RunHeader, kept_run::KeptRun},
     request::{
         worker::{AllStarted, Control},
         worker_statistics::WorkerUsage,

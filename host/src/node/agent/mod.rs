@@ -9,14 +9,14 @@ mod call;
 mod clocks;
 mod error;
 mod fetch;
-mod files;
+pub(crate) mod files;
 mod link;
 pub(crate) mod messages;
 pub(crate) mod offset;
 mod state;
 pub(crate) mod subjects;
 
-pub(crate) use agents::{Agents, FOLDER};
+pub(crate) use agents::Agents;
 pub(crate) use error::AgentError;
-pub(crate) use fetch::{Chunk, chunk_of};
+pub(crate) use fetch::chunk_of;
 pub(crate) use files::SentFile;
