@@ -84,11 +84,6 @@ impl Anchor {
     pub(crate) fn on_machine(self, monotonic_ns: u64) -> Self {
         Self { monotonic_ns, ..self }
     }
-
-    /// What the machine's own clock said at the run's start, in nanoseconds.
-    pub(crate) fn monotonic_ns(self) -> u64 {
-        self.monotonic_ns
-    }
 }
 
 /// Places stamps of the kernel, which are wall-clock times, on a run's clock.

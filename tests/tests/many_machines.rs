@@ -26,7 +26,7 @@ impl Agents {
 }
 
 fn agent(nats: &NatsServer, name: &str) -> Tool {
-    Tool::new(["agent", "--nats", nats.url(), "--name", name, "--dir", "kept", "--workers", "1"])
+    Tool::new(["agent", "--nats", &nats.url(), "--name", name, "--dir", "kept", "--workers", "1"])
 }
 
 fn folders(of: &Path) -> Vec<PathBuf> {
@@ -37,7 +37,7 @@ fn folders(of: &Path) -> Vec<PathBuf> {
 }
 
 fn controller(nats: &NatsServer, url: &str, agents: &str) -> Tool {
-    Tool::profile_at(url).args(["--nats", nats.url(), "--agents", agents, "--no-server-metrics"])
+    Tool::profile_at(url).args(["--nats", &nats.url(), "--agents", agents, "--no-server-metrics"])
 }
 
 /// Bodies that a server has seen, in the order of their texts.

@@ -6,7 +6,7 @@
 use std::{
     fmt::Write as _,
     fs::File,
-    io::{self, Cursor, Read},
+    io::{self, Read},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -127,9 +127,10 @@ impl Blobs {
     ///
     /// # Errors
     /// The server does not keep them.
+    #[cfg(test)]
     pub(crate) fn put(&self, bytes: &[u8]) -> Result<String, BlobError> {
         let sum = Sum(Sha256::digest(bytes).into());
-        let (store, sent, data) = (self.store(), sum, Cursor::new(bytes.to_vec()));
+        let (store, sent, data) = (self.store(), sum, io::Cursor::new(bytes.to_vec()));
         // They cannot change meanwhile.
         self.bus.wait(async move { store.put(sent, data).await.map(drop) })?;
         Ok(sum.hex())

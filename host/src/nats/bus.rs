@@ -23,7 +23,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::{
     runtime::{Builder, Handle},
-    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    sync::oneshot,
     task::AbortHandle,
     time::{MissedTickBehavior, timeout},
 };
@@ -45,7 +45,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Room for the headers and numbers around a message, in bytes.
 const FRAME_BYTES: usize = 1024;
 
-/// A connection. Copies share it; it ends with the last of them, after what was published has left.
+/// A connection. Copies share it; it ends with the last of them, after what was answered has left.
 #[derive(Clone, Debug)]
 pub(crate) struct Bus {
     connection: Arc<Connection>,
@@ -58,15 +58,15 @@ struct Connection {
     url: String,
     runtime: Handle,
     thread: ThreadId,
-    /// What is to be published, in order. The thread ends when it is gone.
-    words: Option<UnboundedSender<(String, Bytes)>>,
+    /// The thread ends when it is gone.
+    open: Option<oneshot::Sender<()>>,
     /// Breaks off when the thread has ended.
     ended: Mutex<Receiver<()>>,
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.words = None;
+        self.open = None;
         // The thread itself cannot wait for its end.
         if thread::current().id() != self.thread {
             let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -90,10 +90,10 @@ impl Bus {
             within,
         };
         let (opened, answer) = mpsc::sync_channel(1);
-        let (words, to_publish) = unbounded_channel();
+        let (open, closed) = oneshot::channel();
         let (end, ended) = mpsc::channel::<()>();
         let run = move || {
-            live(opening, &opened, to_publish);
+            live(opening, &opened, closed);
             drop(end);
         };
         let thread = thread::Builder::new().name("nats".into()).spawn(run).map_err(BusError::Thread)?;
@@ -103,7 +103,7 @@ impl Bus {
             url: address.shown,
             runtime,
             thread: thread.thread().id(),
-            words: Some(words),
+            open: Some(open),
             ended: Mutex::new(ended),
         };
         Ok(Self { connection: Arc::new(connection) })
@@ -112,17 +112,6 @@ impl Bus {
     /// The server's URL, without a login.
     pub(crate) fn url(&self) -> &str {
         &self.connection.url
-    }
-
-    /// Publishes, for whoever listens now. Nobody waits: what cannot leave, because the connection is broken or the message
-    /// is too long, is lost.
-    pub(crate) fn publish(&self, subject: &str, payload: Vec<u8>) {
-        if payload.len() > MOST_BYTES {
-            tracing::warn!(subject, bytes = payload.len(), "a message is too long to be published");
-        } else if let Some(words) = self.connection.words.as_ref().filter(|_| self.is_connected()) {
-            // Without the thread there is nobody to publish it.
-            let _ = words.send((subject.to_owned(), payload.into()));
-        }
     }
 
     /// Asks whoever listens at a subject, and waits for the answer.
@@ -193,7 +182,8 @@ impl Bus {
     }
 
     /// Whether the connection stands.
-    pub(crate) fn is_connected(&self) -> bool {
+    #[cfg(test)]
+    pub(super) fn is_connected(&self) -> bool {
         is_connected(&self.connection.client)
     }
 
@@ -268,11 +258,11 @@ struct Opening {
     within: Duration,
 }
 
-/// The thread: connects, and publishes until nobody has anything to publish any more. Everything else runs beside it.
+/// The thread: connects, and lives until nobody has the bus any more. Everything else runs beside it.
 fn live(
     opening: Opening,
     opened: &SyncSender<Result<(Client, Handle), BusError>>,
-    to_publish: UnboundedReceiver<(String, Bytes)>,
+    closed: oneshot::Receiver<()>,
 ) {
     // Fails where there is one: it is the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -287,7 +277,9 @@ fn live(
         match open(opening).await {
             Ok(client) => {
                 let _ = opened.send(Ok((client.clone(), Handle::current())));
-                publish_all(&client, to_publish).await;
+                // Nothing is ever sent: what ends the wait is that the other side is gone.
+                let _ = closed.await;
+                say_the_last(&client).await;
             }
             Err(error) => {
                 let _ = opened.send(Err(error));
@@ -312,13 +304,8 @@ async fn open(opening: Opening) -> Result<Client, BusError> {
     }
 }
 
-async fn publish_all(client: &Client, mut to_publish: UnboundedReceiver<(String, Bytes)>) {
-    while let Some((subject, payload)) = to_publish.recv().await {
-        // While the connection is broken, the library keeps some messages. What waits longer is worth nothing any more.
-        if let Ok(Err(error)) = timeout(LAST_WORDS, client.publish(subject, payload)).await {
-            tracing::warn!(%error, "a message was not published");
-        }
-    }
+/// Has answers leave that wait.
+async fn say_the_last(client: &Client) {
     if is_connected(client) {
         let _ = timeout(LAST_WORDS, client.flush()).await;
     }

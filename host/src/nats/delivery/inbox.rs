@@ -57,7 +57,8 @@ mod tests {
     /// Sends `count` messages, two more before each request, and says which ones arrive, in order.
     fn sent_through(lucks: &[Luck], count: u64) -> Vec<u64> {
         let (mut outbox, mut inbox) = (Outbox::of(5), Inbox::default());
-        let (mut left, mut arrived, mut before) = (0..count, Vec::new(), None);
+        let (mut left, mut arrived) = (0..count, Vec::new());
+        let mut before: Option<Vec<u8>> = None;
         // Every link is mended in the end. A batch has one message at least.
         let then = std::iter::repeat_n(Luck::Arrives, usize::try_from(count).unwrap() + 1);
         for luck in lucks.iter().copied().chain(then) {

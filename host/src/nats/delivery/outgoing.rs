@@ -92,6 +92,7 @@ impl Outgoing {
     }
 
     /// How many messages the receiver has not acknowledged.
+    #[cfg(test)]
     pub(crate) fn unacknowledged(&self) -> u64 {
         u64::try_from(self.shared.state().outbox.len()).unwrap_or(u64::MAX)
     }

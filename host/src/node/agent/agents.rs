@@ -139,7 +139,7 @@ impl Agents {
     ///
     /// # Errors
     /// One cannot start them.
-    pub(crate) fn start<O: Observer>(
+    pub(in crate::node) fn start<O: Observer>(
         self,
         work: &Work<'_>,
         observer: &O,

@@ -57,6 +57,12 @@ impl Numbers {
         self.with(phase, |leases| (leases.grant(node, wanted), leases.end()))
     }
 
+    /// Numbers that were given in the phases before this one.
+    fn given_before(&self, phase: u32) -> u64 {
+        let leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        leases.range(..phase).map(|(_, leases)| leases.given()).sum()
+    }
+
     fn with<T>(&self, phase: u32, ask: impl FnOnce(&mut Leases) -> T) -> Option<T> {
         let planned = self.phase(phase).filter(|planned| !planned.load.is_open())?;
         let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
@@ -159,8 +165,11 @@ impl Link for AgentNode {
     }
 
     fn begin(&mut self, start: PhaseStart) {
-        let lease = self.shared.numbers.first(start.phase, self.division.node);
-        self.say(&AgentCommand::Phase(PhaseStart { lease, ..start }));
+        let numbers = &self.shared.numbers;
+        // A phase that ended by time has left out numbers that were given: they are played no more.
+        let first_script = start.first_script.max(numbers.given_before(start.phase));
+        let lease = numbers.first(start.phase, self.division.node);
+        self.say(&AgentCommand::Phase(PhaseStart { lease, first_script, ..start }));
     }
 
     fn control(&mut self, phase: u32, control: Control) {
