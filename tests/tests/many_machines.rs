@@ -138,8 +138,12 @@ fn one_report_has_a_row_for_each_agent_and_its_agents_serve_the_next_run_as_well
         let run = controller(&nats, server.url(), "2").args(load).run();
         run.succeeds();
         let summary = run.summary();
-        let names: Vec<&str> =
-            summary["agents"].as_array().unwrap().iter().map(|agent| agent["name"].as_str().unwrap()).collect();
+        let names: Vec<&str> = summary["agents"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|agent| agent["name"].as_str().unwrap())
+            .collect();
         assert_eq!(names, ["north", "south"]);
         assert!(run.stdout.contains("north") && run.stdout.contains("south"), "{}", run.stdout);
     }

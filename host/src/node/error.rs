@@ -128,7 +128,9 @@ impl NodeError {
             Self::Agent(error) => error.class(),
             Self::NotReady(_) => Class::Unreachable,
             Self::Remote(error) => error.class,
-            Self::Worker(_) | Self::Journal(_) | Self::Kept(_) | Self::Process { .. } | Self::Thread(_) => Class::Failed,
+            Self::Worker(_) | Self::Journal(_) | Self::Kept(_) | Self::Process { .. } | Self::Thread(_) => {
+                Class::Failed
+            }
         }
     }
 }

@@ -56,7 +56,8 @@ mod tests {
 
     #[test]
     fn what_came_since_is_the_difference() {
-        let before = Progress { phase: 1, begun: 10, ended: 7, succeeded: 6, failed: 1, ..Progress::default() };
+        let before =
+            Progress { phase: 1, begun: 10, ended: 7, succeeded: 6, failed: 1, ..Progress::default() };
         let now = Progress { begun: 12, ended: 12, succeeded: 10, failed: 2, ..before };
         let since = now.since(&before);
         assert_eq!((since.begun, since.ended, since.succeeded, since.failed), (2, 5, 4, 1));

@@ -51,8 +51,10 @@ pub(super) async fn merge(
 fn what_is_missing(node: &NodeFacts) -> Option<String> {
     let name = node.called();
     let lost = node.lost.as_ref().map(|loss| format!("the agent `{name}` was lost: {}", loss.reason));
-    let missing = || node.missing_bytes.map(|bytes| format!("{bytes} bytes of the agent `{name}` are missing"));
-    lost.or_else(missing).or_else(|| node.damage.as_ref().map(|damage| format!("of the agent `{name}`: {damage}")))
+    let missing =
+        || node.missing_bytes.map(|bytes| format!("{bytes} bytes of the agent `{name}` are missing"));
+    lost.or_else(missing)
+        .or_else(|| node.damage.as_ref().map(|damage| format!("of the agent `{name}`: {damage}")))
 }
 
 fn remove(folder: &Path) {

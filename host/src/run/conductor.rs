@@ -31,8 +31,8 @@ use crate::{
         Fleet, LoadedEndpoint, LostNode, NodeError, PhaseStart, Work,
         hopeless::{Failures, Verdict},
     },
-    plugin::Registry,
     plan::OnLoss,
+    plugin::Registry,
     record::{
         Frame, RunEnd,
         journal::JournalError,
@@ -118,8 +118,7 @@ async fn conduct_in_loop(
         // There is one run, and it is conducted once.
         let _ = run.journal.set(location);
     }
-    let channels =
-        Channels::of(run.plan.phases.len(), recorder.handle(), signals, watch, Arc::clone(&live));
+    let channels = Channels::of(run.plan.phases.len(), recorder.handle(), signals, watch, Arc::clone(&live));
     let work = Work {
         plan: &run.plan,
         clock: run.clock,

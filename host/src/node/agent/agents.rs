@@ -99,9 +99,10 @@ impl Agents {
             return Err(AgentError::Indivisible { nodes: taken.len(), reason });
         }
         let (said, events) = channel();
-        let agents = taken.into_iter().zip(divisions).map(|(presence, division)| {
-            Agent::hear(&bus, &run, presence, division, said.clone())
-        });
+        let agents = taken
+            .into_iter()
+            .zip(divisions)
+            .map(|(presence, division)| Agent::hear(&bus, &run, presence, division, said.clone()));
         let agents = agents.collect::<Result<Vec<_>, _>>()?;
         Ok(Self { bus, server, run, agents, events })
     }
@@ -318,7 +319,8 @@ impl<O: Observer> Listener<O> {
             }
             AgentEvent::Late(phase, late_ns) => {
                 let late_ms = late_ns as f64 / 1e6;
-                observer.remarked(format!("the agent `{}` began phase {phase} {late_ms:.1} ms late", self.name));
+                observer
+                    .remarked(format!("the agent `{}` began phase {phase} {late_ms:.1} ms late", self.name));
             }
             AgentEvent::Wants(phase, wanted) => self.lease(phase, wanted),
             AgentEvent::AllStarted(phase, started) => observer.all_started(phase, started),
@@ -365,7 +367,8 @@ fn divisions(taken: &[Presence]) -> Vec<Division> {
 
 /// Why a plan cannot be divided so, if it cannot.
 fn refused(plan: &Plan, divisions: &[Division]) -> Option<String> {
-    let mut each = plan.phases.iter().flat_map(|phase| divisions.iter().map(move |division| (phase, division)));
+    let mut each =
+        plan.phases.iter().flat_map(|phase| divisions.iter().map(move |division| (phase, division)));
     each.find_map(|(phase, division)| division.refuses(phase))
 }
 

@@ -74,10 +74,12 @@ fn choose(wanted: &[Wanted], there: &[Presence]) -> Option<Vec<Presence>> {
     let mut free: Vec<&Presence> = there.iter().filter(|agent| !agent.is_busy).collect();
     free.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
     let mut chosen = Vec::new();
-    let (labelled, any): (Vec<&Wanted>, Vec<&Wanted>) = wanted.iter().partition(|wanted| wanted.label.is_some());
+    let (labelled, any): (Vec<&Wanted>, Vec<&Wanted>) =
+        wanted.iter().partition(|wanted| wanted.label.is_some());
     for wanted in labelled.into_iter().chain(any) {
         for _ in 0..wanted.count.get() {
-            let fits = |agent: &&Presence| wanted.label.as_ref().is_none_or(|label| agent.labels.contains(label));
+            let fits =
+                |agent: &&Presence| wanted.label.as_ref().is_none_or(|label| agent.labels.contains(label));
             let at = free.iter().position(fits)?;
             chosen.push(free.remove(at).clone());
         }
@@ -171,6 +173,9 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_is_said_in_words() {
-        assert_eq!(in_words(&[wanted(3, None), wanted(1, Some("x"))]), "3 agents and 1 agent with the label `x`");
+        assert_eq!(
+            in_words(&[wanted(3, None), wanted(1, Some("x"))]),
+            "3 agents and 1 agent with the label `x`"
+        );
     }
 }

@@ -72,7 +72,11 @@ pub(super) struct Clocks {
 
 impl Clocks {
     /// Begins with where each stood before the run.
-    pub(super) fn follow(bus: &Bus, first: Vec<(String, Standing)>, clock: Clock) -> Result<Self, AgentError> {
+    pub(super) fn follow(
+        bus: &Bus,
+        first: Vec<(String, Standing)>,
+        clock: Clock,
+    ) -> Result<Self, AgentError> {
         let followed = first.into_iter().map(|(id, standing)| {
             let shift = ClockShift(vec![(standing.at, 0)]);
             Followed { id, zero: standing.zero(), seen: Mutex::new(Seen { shift, bound_ns: standing.bound }) }

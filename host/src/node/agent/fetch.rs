@@ -120,7 +120,8 @@ pub(super) fn fetch(from: &Origin<'_>, file: &KeptFile, dir: &Path) -> Result<u6
     let mut here = File::create(dir.join(&file.name)).map_err(failed)?;
     let mut offset = 0;
     while offset < file.bytes {
-        let piece = (0..ATTEMPTS).find_map(|_| ask(from, &file.name, offset)).filter(|piece| !piece.is_empty());
+        let piece =
+            (0..ATTEMPTS).find_map(|_| ask(from, &file.name, offset)).filter(|piece| !piece.is_empty());
         let Some(piece) = piece else { break };
         here.write_all(&piece).map_err(failed)?;
         offset += piece.len() as u64;

@@ -69,7 +69,10 @@ pub(crate) fn receive(
     for file in files {
         let folder = dir.join(file.role.name());
         fs::create_dir_all(&folder).map_err(failed)?;
-        let (kept, link) = (store.join(plain(&file.sha256).map_err(failed)?), folder.join(plain(&file.name).map_err(failed)?));
+        let (kept, link) = (
+            store.join(plain(&file.sha256).map_err(failed)?),
+            folder.join(plain(&file.name).map_err(failed)?),
+        );
         if !kept.exists() {
             blobs.get(&file.sha256, &kept).map_err(AgentError::File)?;
         }
@@ -124,8 +127,7 @@ fn named(plan: &Plan) -> Vec<(Role, PathBuf)> {
 
 /// The files of a folder, by name.
 fn files_of(role: Role, folder: &Path) -> Result<Vec<PathBuf>, AgentError> {
-    let failed =
-        |source| AgentError::Keep { name: format!("files of `{}`", folder.display()), source };
+    let failed = |source| AgentError::Keep { name: format!("files of `{}`", folder.display()), source };
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();

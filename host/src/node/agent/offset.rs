@@ -37,7 +37,11 @@ impl Standing {
     pub(crate) fn best(pings: &[Ping]) -> Option<Self> {
         let best = pings.iter().min_by_key(|ping| ping.took())?;
         let half = best.took() / 2;
-        Some(Self { at: best.asked.saturating_add(half), theirs: best.theirs, bound: best.took().div_ceil(2) })
+        Some(Self {
+            at: best.asked.saturating_add(half),
+            theirs: best.theirs,
+            bound: best.took().div_ceil(2),
+        })
     }
 
     /// What the other clock said when the run's clock stood at zero, if both go alike.

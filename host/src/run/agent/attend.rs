@@ -258,7 +258,8 @@ impl Run {
                 match kept {
                     Ok(kept) => self.voice.say(&AgentEvent::Ended(kept)),
                     Err(error) => {
-                        self.voice.say(&AgentEvent::Leaves(format!("it cannot read its own folder: {error}")));
+                        self.voice
+                            .say(&AgentEvent::Leaves(format!("it cannot read its own folder: {error}")));
                     }
                 }
             }

@@ -51,10 +51,7 @@ pub(crate) fn serve(config: &AgentConfig, say: &mut dyn FnMut(&str)) -> Result<S
     runtime.block_on(serve_in_loop(config, say))
 }
 
-async fn serve_in_loop(
-    config: &AgentConfig,
-    say: &mut dyn FnMut(&str),
-) -> Result<Served, ServeError> {
+async fn serve_in_loop(config: &AgentConfig, say: &mut dyn FnMut(&str)) -> Result<Served, ServeError> {
     let folder = |source: io::Error| ServeError::Folder { path: config.dir.clone(), source };
     fs::create_dir_all(&config.dir).map_err(folder)?;
     let mut interrupts = Interrupts::new().map_err(ServeError::Start)?;

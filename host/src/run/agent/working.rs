@@ -1,12 +1,6 @@
 //! The load of an agent: workers, recorder and journal, from their start to the last frame. [`Working`].
 
-use std::{
-    collections::VecDeque,
-    fs, io,
-    path::Path,
-    sync::Arc,
-    thread,
-};
+use std::{collections::VecDeque, fs, io, path::Path, sync::Arc, thread};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -218,7 +212,8 @@ fn start(
     dir: &Path,
     signals: UnboundedSender<Signal>,
 ) -> Result<Working, NodeError> {
-    let Prepared { plan, clock, division, registry, endpoint, source, target, tokenizer, redactor } = prepared;
+    let Prepared { plan, clock, division, registry, endpoint, source, target, tokenizer, redactor } =
+        prepared;
     let live = Arc::new(Live::default());
     let watch = Arc::new(Watch::new(clock, plan.target.use_server_token_count));
     let config = RecorderConfig {
