@@ -168,7 +168,7 @@ impl Agents {
         Ok(nodes.into_iter().map(|node| Box::new(node) as Box<dyn Link>).collect())
     }
 
-    /// Waits until every agent has given an answer. What else they say meanwhile says nothing but that they are there.
+    /// Waits until every agent has given an answer.
     fn until_all_answer(
         &self,
         mut answer: impl FnMut(AgentEvent) -> Result<Result<(), crate::node::error::RemoteError>, AgentEvent>,
@@ -185,6 +185,10 @@ impl Agents {
                     }
                     Err(AgentEvent::Leaves(what)) => {
                         return Err(AgentError::Silent { name: agent.presence.name.clone(), what });
+                    }
+                    // It may be ready before another one has started.
+                    Err(AgentEvent::Ready) => {
+                        agent.state.iter().for_each(|state| state.hear(|known| known.is_ready = true));
                     }
                     Err(_) => {}
                 }
