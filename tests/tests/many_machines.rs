@@ -11,12 +11,22 @@ use prony_tests::{MockServer, NatsServer, Run, Running, Script, ScriptedServer, 
 use rstest::rstest;
 use serde_json::Value;
 
+/// A server of NATS, where one is installed.
+fn nats() -> Option<NatsServer> {
+    if NatsServer::is_here() {
+        return Some(NatsServer::start());
+    }
+    eprintln!("not tested: nats-server is not installed");
+    None
+}
+
 /// Agents that wait for runs. They end with this value.
 struct Agents(Vec<Running>);
 
 impl Agents {
     fn start(nats: &NatsServer, names: &[&str]) -> Self {
-        Self(names.iter().map(|name| agent(nats, name).spawn()).collect())
+        // Machines are not alike: the parts of a run do not depend on the number of workers.
+        Self((1..).zip(names).map(|(workers, name)| agent(nats, name, workers).spawn()).collect())
     }
 
     /// All folders in which one of them has kept a run.
@@ -25,8 +35,9 @@ impl Agents {
     }
 }
 
-fn agent(nats: &NatsServer, name: &str) -> Tool {
-    Tool::new(["agent", "--nats", &nats.url(), "--name", name, "--dir", "kept", "--workers", "1"])
+fn agent(nats: &NatsServer, name: &str, workers: u32) -> Tool {
+    let words = ["agent", "--nats", &nats.url(), "--name", name, "--dir", "kept"];
+    Tool::new(words).args(["--workers", &workers.to_string()])
 }
 
 fn folders(of: &Path) -> Vec<PathBuf> {
@@ -74,7 +85,7 @@ fn session_numbers(run: &Run) -> Vec<u64> {
     numbers
 }
 
-const LENGTHS: [&str; 6] = ["--isl", "9", "--isl-stddev", "3", "--random-seed", "7"];
+const LENGTHS: [&str; 4] = ["--isl", "9", "--isl-stddev", "3"];
 
 #[rstest]
 #[case::closed(&["--concurrency", "6"], false)]
@@ -83,7 +94,7 @@ const LENGTHS: [&str; 6] = ["--isl", "9", "--isl-stddev", "3", "--random-seed", 
 #[case::constant(&["--request-rate", "300", "--arrival-pattern", "constant"], true)]
 #[case::limited(&["--request-rate", "300", "--concurrency", "6"], true)]
 fn agents_send_together_what_one_machine_sends(#[case] load: &[&str], #[case] is_open: bool) {
-    let nats = NatsServer::start();
+    let Some(nats) = nats() else { return };
     let count = ["--request-count", "60"];
     let alone = scripted();
     let one = Tool::profile_at(&alone.url())
@@ -105,7 +116,7 @@ fn agents_send_together_what_one_machine_sends(#[case] load: &[&str], #[case] is
             let (together, alone) = (wanted(&run), wanted(&one));
             assert!(together.iter().zip(&alone).all(|(one, two)| one.abs_diff(*two) <= 1), "{together:?}");
         }
-        assert_eq!(run.summary()["agents"].as_array().map_or(1, Vec::len), agents.len());
+        assert_eq!(run.summary()["agents"].as_array().map(Vec::len), Some(agents.len()));
         assert!(!run.artifact("agents").exists(), "what came is in the journal");
         drop(running);
     }
@@ -113,10 +124,11 @@ fn agents_send_together_what_one_machine_sends(#[case] load: &[&str], #[case] is
 
 #[test]
 fn conversations_with_live_replies_are_divided_whole() {
-    let nats = NatsServer::start();
+    let Some(nats) = nats() else { return };
     let _agents = Agents::start(&nats, &["a", "b"]);
     let server = MockServer::start(["--tokens", "3"]);
-    let load = ["--num-conversations", "8", "--conversation-turns", "3", "--concurrency", "4", "--osl", "3"];
+    let load =
+        ["--num-conversations", "8", "--conversation-turn-mean", "3", "--concurrency", "4", "--osl", "3"];
     let run = controller(&nats, server.url(), "2").args(load).run();
     run.succeeds();
     let records = run.records();
@@ -130,7 +142,7 @@ fn conversations_with_live_replies_are_divided_whole() {
 
 #[test]
 fn one_report_has_a_row_for_each_agent_and_its_agents_serve_the_next_run_as_well() {
-    let nats = NatsServer::start();
+    let Some(nats) = nats() else { return };
     let agents = Agents::start(&nats, &["north", "south"]);
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
     for _ in 0..2 {
@@ -151,19 +163,22 @@ fn one_report_has_a_row_for_each_agent_and_its_agents_serve_the_next_run_as_well
 }
 
 #[test]
-fn a_dataset_and_a_tokenizer_come_along() {
-    let nats = NatsServer::start();
+fn files_of_a_plan_come_along() {
+    let Some(nats) = nats() else { return };
     let _agents = Agents::start(&nats, &["a", "b"]);
     let server = scripted();
     let tool = controller(&nats, &server.url(), "2").args(["--concurrency", "2", "--request-count", "4"]);
     let lines = (0..4).map(|number| format!("{{\"text\": \"question {number}\"}}\n")).collect::<String>();
     let file = tool.file("questions.jsonl", lines);
-    let run = tool.args(["--input-file", file.to_str().unwrap()]).run();
+    let system = tool.file("system.txt", "Answer in verse.");
+    let words = ["--input-file", file.to_str().unwrap(), "--system-prompt-file", system.to_str().unwrap()];
+    let run = tool.args(words).run();
     run.succeeds();
     for number in 0..4 {
         let question = format!("question {number}");
         assert_eq!(bodies(&server).iter().filter(|body| body.contains(&question)).count(), 1);
     }
+    assert!(bodies(&server).iter().all(|body| body.contains("Answer in verse.")));
 }
 
 /// A load that lasts until somebody ends it, on two agents.
@@ -174,14 +189,14 @@ fn long_load(nats: &NatsServer, server: &MockServer, more: &[&str]) -> Running {
 
 /// The load goes on: the server has answered so many more.
 fn await_answers(run: &Running, server: &MockServer, more: u64) {
-    let answered = || server.truth()["ok"].as_u64().unwrap();
+    let answered = || server.truth()["requests_ok"].as_u64().unwrap();
     let before = answered();
     run.until("answers", || (answered() >= before + more).then_some(()));
 }
 
 #[test]
 fn an_agent_that_is_killed_ends_the_run_and_is_named() {
-    let nats = NatsServer::start();
+    let Some(nats) = nats() else { return };
     let agents = Agents::start(&nats, &["a", "b"]);
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
     let run = long_load(&nats, &server, &[]);
@@ -199,7 +214,7 @@ fn an_agent_that_is_killed_ends_the_run_and_is_named() {
 
 #[test]
 fn a_run_may_go_on_without_an_agent_and_says_what_is_missing() {
-    let nats = NatsServer::start();
+    let Some(nats) = nats() else { return };
     let agents = Agents::start(&nats, &["a", "b"]);
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
     let run = long_load(&nats, &server, &["--on-agent-loss", "continue"]);
@@ -210,12 +225,45 @@ fn a_run_may_go_on_without_an_agent_and_says_what_is_missing() {
     run.signal("INT");
     let run = run.wait();
     run.ends_with(130);
-    assert!(run.stdout.contains('b') && run.stdout.contains("lost"), "{}", run.stdout);
+    let summary = run.summary();
+    let rows = summary["agents"].as_array().unwrap();
+    assert!(rows[0]["lost"].is_null() && rows[1]["lost"].is_object(), "{rows:#?}");
+}
+
+/// Its part of the numbers is lost with it; nobody waits for its workers in the phases that begin later.
+#[test]
+fn a_run_that_loses_an_agent_in_its_warm_up_comes_to_its_end() {
+    let Some(nats) = nats() else { return };
+    let agents = Agents::start(&nats, &["a", "b"]);
+    let server = MockServer::start(["--tokens", "2", "--ttft-ms", "20"]);
+    let load = ["--concurrency", "4", "--warmup-request-count", "600", "--request-count", "40", "--osl", "2"];
+    let tool = controller(&nats, server.url(), "2").args(load).args(["--on-agent-loss", "continue"]);
+    let run = tool.spawn();
+    await_answers(&run, &server, 20);
+    agents.0[1].signal("KILL");
+    let run = run.wait();
+    run.ends_with(6);
+    assert!(run.stderr.contains("the agent `b` was lost"), "{}", run.stderr);
+    assert!(!run.records().is_empty());
+}
+
+#[test]
+fn an_agent_that_is_frozen_is_lost() {
+    let Some(nats) = nats() else { return };
+    let agents = Agents::start(&nats, &["a", "b"]);
+    let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
+    let run = long_load(&nats, &server, &[]);
+    await_answers(&run, &server, 20);
+    agents.0[1].signal("STOP");
+    let run = run.wait();
+    agents.0[1].signal("CONT");
+    run.ends_with(1);
+    assert!(run.stderr.contains("the agent `b` was lost: it has not been heard for"), "{}", run.stderr);
 }
 
 #[test]
 fn an_agent_that_is_asked_to_end_gives_what_it_has() {
-    let nats = NatsServer::start();
+    let Some(nats) = nats() else { return };
     let agents = Agents::start(&nats, &["a", "b"]);
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
     let run = long_load(&nats, &server, &[]);
@@ -223,14 +271,14 @@ fn an_agent_that_is_asked_to_end_gives_what_it_has() {
     agents.0[1].signal("TERM");
     let run = run.wait();
     run.ends_with(1);
-    let answered = server.truth()["ok"].as_u64().unwrap();
+    let answered = server.truth()["requests_ok"].as_u64().unwrap();
     let good = run.records().iter().filter(|record| record["error"].is_null()).count() as u64;
     assert_eq!(good, answered, "{}", run.stderr);
 }
 
 #[test]
 fn a_controller_that_is_killed_leaves_journals_that_can_be_collected() {
-    let nats = NatsServer::start();
+    let Some(nats) = nats() else { return };
     let agents = Agents::start(&nats, &["a", "b"]);
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
     let run = long_load(&nats, &server, &[]);
@@ -242,15 +290,16 @@ fn a_controller_that_is_killed_leaves_journals_that_can_be_collected() {
     let kept = agents.kept();
     assert_eq!(kept.len(), 2);
     let collected = Tool::new(["collect"]).args(&kept).args(["--into", "run"]).run();
-    collected.succeeds();
-    let answered = server.truth()["ok"].as_u64().unwrap();
+    collected.ends_with(6);
+    let answered = server.truth()["requests_ok"].as_u64().unwrap();
     let good = collected.records().iter().filter(|record| record["error"].is_null()).count() as u64;
-    assert_eq!(good, answered);
+    // The server may have finished what an agent no longer waited for.
+    assert!(good <= answered && answered - good <= 4, "{good} of {answered}");
 }
 
 #[test]
 fn a_network_that_is_away_for_a_while_costs_nothing() {
-    let mut nats = NatsServer::start();
+    let Some(mut nats) = nats() else { return };
     let _agents = Agents::start(&nats, &["a", "b"]);
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
     let load = ["--request-rate", "100", "--request-count", "400", "--osl", "2", "--isl", "4"];
@@ -264,7 +313,7 @@ fn a_network_that_is_away_for_a_while_costs_nothing() {
 
 #[test]
 fn who_cannot_have_its_agents_hears_why() {
-    let nats = NatsServer::start();
+    let Some(nats) = nats() else { return };
     let server = MockServer::start([]);
     let short = ["--agents-timeout", "0.5"];
     let none = controller(&nats, server.url(), "2").args(short).run();
@@ -285,7 +334,7 @@ fn who_cannot_have_its_agents_hears_why() {
 
 #[test]
 fn an_agent_works_for_one_run_at_a_time() {
-    let nats = NatsServer::start();
+    let Some(nats) = nats() else { return };
     let _agents = Agents::start(&nats, &["a", "b"]);
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
     let first = long_load(&nats, &server, &[]);
@@ -299,6 +348,9 @@ fn an_agent_works_for_one_run_at_a_time() {
 
 #[test]
 fn without_a_server_the_controller_starts_one_and_says_how_agents_find_it() {
+    if nats().is_none() {
+        return;
+    }
     let server = MockServer::start(["--tokens", "2"]);
     let load = ["--agents", "1", "--concurrency", "2", "--request-count", "10", "--osl", "2"];
     let run = Tool::profile(&server).args(load).spawn();

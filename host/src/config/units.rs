@@ -200,7 +200,7 @@ pub(crate) fn agent_word(text: &str) -> Result<String, UnitError> {
 pub(crate) const MOST_AGENT_WORD: usize = 64;
 
 /// A name is that of a folder, too.
-fn is_agent_word(text: &str) -> bool {
+pub(crate) fn is_agent_word(text: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     (1..=MOST_AGENT_WORD).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())

@@ -44,6 +44,16 @@ pub(super) trait Link: Debug + Send {
         Duration::ZERO
     }
 
+    /// How much longer than a node of this machine it may take to react.
+    fn patience(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Session numbers of a phase that agents were given, all of them together; some may not have been started.
+    fn given(&self, _phase: u32) -> u64 {
+        0
+    }
+
     /// What an agent is called; `None` for a node of this machine.
     fn name(&self) -> Option<&str> {
         None
@@ -98,12 +108,13 @@ impl Fleet {
 
     /// Workers of all nodes that take part in a phase, each of which says when its part is over.
     pub(crate) fn active_workers(&self, phase: &Phase) -> usize {
-        self.nodes.iter().map(|node| node.active_workers(phase)).sum()
+        self.there().map(|node| node.active_workers(phase)).sum()
     }
 
     /// Begins a phase on every node.
     pub(crate) fn begin(&mut self, start: PhaseStart) {
-        self.nodes.iter_mut().for_each(|node| node.begin(start));
+        let there = self.nodes.iter_mut().zip(&self.lost).filter(|(_, is_lost)| !**is_lost);
+        there.for_each(|(node, _)| node.begin(start));
     }
 
     /// Gives the node of a fleet that has only one more numbers of the phase with this number. Several nodes cannot be given the
@@ -135,7 +146,22 @@ impl Fleet {
 
     /// How long before its instant a phase must be announced.
     pub(crate) fn start_ahead(&self) -> Duration {
-        self.nodes.iter().map(|node| node.start_ahead()).max().unwrap_or_default()
+        self.there().map(|node| node.start_ahead()).max().unwrap_or_default()
+    }
+
+    /// How much longer than nodes of this machine some may take to react.
+    pub(crate) fn patience(&self) -> Duration {
+        self.there().map(|node| node.patience()).max().unwrap_or_default()
+    }
+
+    /// Session numbers of a phase that agents were given; some may not have been started.
+    pub(crate) fn given(&self, phase: u32) -> u64 {
+        self.nodes.first().map_or(0, |node| node.given(phase))
+    }
+
+    /// Whether its nodes are agents.
+    pub(crate) fn is_of_agents(&self) -> bool {
+        self.nodes.iter().any(|node| node.name().is_some())
     }
 
     /// An agent that is lost, if that was not told before.
@@ -146,6 +172,11 @@ impl Fleet {
             *is_told = true;
             Some(LostNode { node: number, name: node.name()?.to_owned(), workers: node.workers(), loss })
         })
+    }
+
+    /// Nodes of whose loss nobody was told.
+    fn there(&self) -> impl Iterator<Item = &dyn Link> {
+        self.nodes.iter().zip(&self.lost).filter(|(_, is_lost)| !**is_lost).map(|(node, _)| &**node)
     }
 
     /// Workers of one node that take part in a phase.

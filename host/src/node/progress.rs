@@ -22,6 +22,10 @@ pub(crate) struct Progress {
     pub(crate) overflowed: u64,
     /// Those that failed.
     pub(crate) failed: u64,
+    /// Those that ended by themselves, whose context was not too long.
+    pub(crate) judged: u64,
+    /// Those among them that failed: requests that were cancelled are not.
+    pub(crate) judged_failed: u64,
     /// Output tokens of those that ended well, as far as they are counted.
     pub(crate) output_tokens: u64,
 }
@@ -45,6 +49,8 @@ impl Progress {
             cancelled_on_purpose: more(self.cancelled_on_purpose, before.cancelled_on_purpose),
             overflowed: more(self.overflowed, before.overflowed),
             failed: more(self.failed, before.failed),
+            judged: more(self.judged, before.judged),
+            judged_failed: more(self.judged_failed, before.judged_failed),
             output_tokens: more(self.output_tokens, before.output_tokens),
         }
     }

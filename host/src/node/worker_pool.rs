@@ -135,10 +135,9 @@ impl Link for WorkerPool {
         let (control, watching) = watch::channel(Control::Run);
         self.begun.insert(start.phase, Begun { control, pool: Arc::clone(&pool) });
         let cancellations = Cancellations::of(phase, seed);
-        for (number, (worker, slots)) in
-            (u64::from(division.first_worker)..).zip(self.workers.iter().zip(of_workers))
-        {
-            let share_of_worker = Share { worker: number, workers: division.workers.into() };
+        let workers = of_workers.len() as u64;
+        for (number, (worker, slots)) in (0..).zip(self.workers.iter().zip(of_workers)) {
+            let share_of_worker = Share::of(number, workers, division);
             worker.assign(Assignment {
                 phase: start.phase,
                 start_ns: start.start_ns,

@@ -25,6 +25,8 @@ pub(crate) struct NodeFacts {
     pub(crate) workers: u32,
     /// The largest error that its clock may have against the run's, in nanoseconds.
     pub(crate) clock_bound_ns: u64,
+    /// By how much its clock went wrong at most since the run began, in nanoseconds: its records are put right, its load was not.
+    pub(crate) clock_drift_ns: u64,
     /// When and why it was lost, if it was.
     pub(crate) lost: Option<NodeLoss>,
     /// Numbers of sessions that it was given and did not start, and requests that were in flight when it was lost: as far as known.

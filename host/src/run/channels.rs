@@ -12,7 +12,7 @@ use prony_plugin_api::PublishError;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
-    failed_share::{FailedShare, TooManyFailed},
+    failed_share::{FailedShare, TooManyFailed, is_failure},
     hooks::Done,
     notices::Notices,
     refusals::Refusals,
@@ -109,6 +109,9 @@ struct PhaseTally {
     ended: AtomicU64,
     /// Nanoseconds that those took which are over, all together.
     took_ns: AtomicU64,
+    /// Those that failed by themselves, and those that ended by themselves otherwise.
+    failed: AtomicU64,
+    fine: AtomicU64,
 }
 
 impl Tally {
@@ -136,7 +139,11 @@ impl Tally {
         let (current, counts) = live.counts();
         let [succeeded, cancelled_on_purpose, overflowed, failed, output_tokens] =
             if current == phase { counts } else { [0; 5] };
+        let judged_failed = self.of_phase(phase).map_or(0, |tally| tally.failed.load(Ordering::Relaxed));
+        let fine = self.of_phase(phase).map_or(0, |tally| tally.fine.load(Ordering::Relaxed));
         Progress {
+            judged: fine.saturating_add(judged_failed),
+            judged_failed,
             phase,
             begun,
             ended,
@@ -193,6 +200,10 @@ impl worker::Sink for Channels {
 
     fn finished(&self, finished: Finished) {
         if let Some(tally) = self.tally.of_phase(finished.phase) {
+            if let Some(failed) = is_failure(&finished) {
+                let judged = if failed { &tally.failed } else { &tally.fine };
+                judged.fetch_add(1, Ordering::Relaxed);
+            }
             tally.ended.fetch_add(1, Ordering::Relaxed);
             let instants = &finished.exchange.instants;
             tally.took_ns.fetch_add(instants.end.saturating_sub(instants.started), Ordering::Relaxed);

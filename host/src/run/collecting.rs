@@ -1,6 +1,6 @@
 //! What agents have measured, on its way into the journal of their run.
 
-use std::{fs, path::Path};
+use std::{fs, path::PathBuf};
 
 use super::event_source::EventSource;
 use crate::record::{
@@ -16,9 +16,19 @@ pub(super) struct Collected {
     pub(super) notes: Vec<String>,
     /// Why the run is not whole, if it is not.
     pub(super) reason: Option<String>,
+    /// Folders of agents, all of which is in the journal.
+    pub(super) folders: Vec<PathBuf>,
 }
 
-/// Has what agents have measured become part of the journal. Their own journals go when all of it is there.
+impl Collected {
+    /// Somebody did not want to wait for it.
+    pub(super) fn not_waited_for(is_of_agents: bool) -> Self {
+        let note = "what agents have measured was not waited for: `prony collect` brings together what they have kept";
+        Self { notes: is_of_agents.then(|| note.to_owned()).into_iter().collect(), ..Self::default() }
+    }
+}
+
+/// Has what agents have measured become part of the journal.
 pub(super) async fn merge(
     recorder: &RecorderHandle,
     journals: Vec<NodeJournal>,
@@ -29,21 +39,18 @@ pub(super) async fn merge(
     }
     let folders: Vec<_> = journals.iter().map(|journal| journal.dir.clone()).collect();
     let merged = recorder.merge(journals);
-    let not_whole = |reason: String| Collected { notes: Vec::new(), reason: Some(reason) };
+    let not_whole = |reason: String| Collected { reason: Some(reason), ..Collected::default() };
     match events.unless_interrupted(move || merged.recv()).await {
         Some(Ok(Ok(Merged { nodes, notes, .. }))) => {
             let missing: Vec<String> = nodes.iter().filter_map(what_is_missing).collect();
-            if missing.is_empty() {
-                folders.iter().for_each(|folder| remove(folder));
-            }
-            Collected { notes, reason: (!missing.is_empty()).then(|| missing.join("; ")) }
+            let is_whole = missing.is_empty();
+            let reason = (!is_whole).then(|| missing.join("; "));
+            Collected { notes, reason, folders: if is_whole { folders } else { Vec::new() } }
         }
         Some(Ok(Err(error))) => not_whole(format!("what agents have measured is not whole: {error}")),
         // Its alarm has said why the recorder is gone.
         Some(Err(_)) => Collected::default(),
-        None => not_whole(
-            "what agents have measured was not waited for: `prony collect` brings it together".to_owned(),
-        ),
+        None => Collected::not_waited_for(true),
     }
 }
 
@@ -57,12 +64,15 @@ fn what_is_missing(node: &NodeFacts) -> Option<String> {
         .or_else(|| node.damage.as_ref().map(|damage| format!("of the agent `{name}`: {damage}")))
 }
 
-fn remove(folder: &Path) {
-    if let Err(error) = fs::remove_dir_all(folder) {
-        tracing::warn!(%error, folder = %folder.display(), "a journal that is in the run's is still there");
-    }
-    // The last one takes the folder of all along; it is not empty before.
-    if let Some(all) = folder.parent() {
-        let _ = fs::remove_dir(all);
+/// Removes folders of agents when the journal is on the disk that all of it stands in.
+pub(super) fn remove(folders: &[PathBuf]) {
+    for folder in folders {
+        if let Err(error) = fs::remove_dir_all(folder) {
+            tracing::warn!(%error, folder = %folder.display(), "a journal that is in the run's is still there");
+        }
+        // The last one takes the folder of all along; it is not empty before.
+        if let Some(all) = folder.parent() {
+            let _ = fs::remove_dir(all);
+        }
     }
 }

@@ -1,13 +1,13 @@
 //! The conductor: the one select loop of a run. It waits for events, asks [`Lifecycle`] what to do, and does it.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, path::PathBuf, sync::Arc, time::Duration};
 
 use prony_plugin_api::message::{PhaseEnded, PhaseStarted};
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::{
     channels::{Channels, Signal},
-    collecting,
+    collecting::{self, Collected},
     ending::Ending,
     event_source::{EventSource, Wakeup},
     failed_share::TooManyFailed,
@@ -138,10 +138,13 @@ async fn conduct_in_loop(
     for mark in &run.marks {
         channels.recorder.frame(Frame::Mark(mark.clone()));
     }
-    let (ending, end, is_hurried) = match events.unless_interrupted(services).await {
+    let (ending, AfterLoad { end, is_hurried, collected }) = match events.unless_interrupted(services).await {
         None => {
+            // Agents are let go, if somebody waits so long.
+            events.unless_interrupted(move || fleet.abandon()).await;
             let services = run.services.iter().map(service_reports::not_waited_for).collect();
-            (Some(events.ending()), RunEnd { services, ..RunEnd::default() }, false)
+            let end = RunEnd { services, ..RunEnd::default() };
+            (Some(events.ending()), AfterLoad { end, is_hurried: false, collected: Vec::new() })
         }
         Some(services) => {
             let mut conductor = Conductor {
@@ -164,8 +167,7 @@ async fn conduct_in_loop(
             };
             let ending = conductor.phases(&mut events).await;
             let wait = conductor.counting_wait(ending.as_ref());
-            let (end, is_hurried) = conductor.end(&mut events, wait).await;
-            (ending, end, is_hurried)
+            (ending, conductor.end(&mut events, wait).await)
         }
     };
     registry.restore_process_state();
@@ -185,7 +187,11 @@ async fn conduct_in_loop(
         services: end.services,
     };
     match events.despite_interrupts(JOURNAL_TIMEOUT, move || recorder.end(Frame::End(end))).await {
-        Some(kept) => kept.map(|()| ending).map_err(RunError::from),
+        Some(kept) => {
+            kept?;
+            collecting::remove(&collected);
+            Ok(ending)
+        }
         None => Ok(Some(events.ending())),
     }
 }
@@ -328,7 +334,7 @@ impl Conductor<'_> {
             Action::Cancel(phase) => {
                 self.requests_cancelled = true;
                 self.tell(*phase, Control::Cancel);
-                self.arm(*phase, CANCEL_TIMEOUT, Event::CancelOver(*phase));
+                self.arm(*phase, CANCEL_TIMEOUT + self.fleet.patience(), Event::CancelOver(*phase));
             }
             Action::ArmGrace(phase, grace) => self.arm(*phase, *grace, Event::GraceOver(*phase)),
             Action::Abandon => {
@@ -376,7 +382,8 @@ impl Conductor<'_> {
             // There is no gap in the load.
             Some(before) => {
                 self.observer.phase_ended();
-                self.run.clock.now().max(before.hands_over_at.unwrap_or(0))
+                let announced = self.run.clock.now().saturating_add(as_ns(self.fleet.start_ahead()));
+                announced.max(before.hands_over_at.unwrap_or(0))
             }
         };
         self.channels.recorder.frame(Frame::PhaseStarted {
@@ -500,7 +507,9 @@ impl Conductor<'_> {
         }
         self.observer.notice(&format!("the agent `{name}` was lost: {}", loss.reason));
         let goes_on = self.run.plan.agents.as_ref().is_some_and(|agents| agents.on_loss == OnLoss::Continue);
-        let ends = !goes_on || !self.fleet.is_any_left();
+        // Nobody knows how many sessions of a phase that hands over it has started.
+        let hands_over = |phase: &RunningPhase| self.run.plan.phases[phase.index as usize].hands_over;
+        let ends = !goes_on || !self.fleet.is_any_left() || self.running.iter().any(hands_over);
         ends.then_some(Event::Leave(Ending::AgentLost { name, reason: loss.reason }))
     }
 
@@ -516,7 +525,7 @@ impl Conductor<'_> {
             return None;
         }
         phase.is_counted = true;
-        self.played = self.played.saturating_add(phase.started);
+        self.played = self.played.saturating_add(phase.started.max(self.fleet.given(number)));
         Some(Event::AllStarted(number as usize))
     }
 
@@ -536,7 +545,8 @@ impl Conductor<'_> {
             counts = self.channels.tally.with_lost(index, counts);
         }
         if !is_counted {
-            self.played = self.played.saturating_add(counts.sessions);
+            // Numbers that were given and not started are not given again.
+            self.played = self.played.saturating_add(counts.sessions.max(self.fleet.given(index)));
         }
         let kind = self.run.plan.phases[index as usize].role.kind();
         let at_ns = self.run.clock.now();
@@ -549,18 +559,22 @@ impl Conductor<'_> {
         if self.requests_cancelled && ending.is_some() { CountingWait::Short } else { CountingWait::Full }
     }
 
-    /// Stops workers and services and says how the services fared, and whether the end is wanted now.
-    async fn end(self, events: &mut EventSource, wait: CountingWait) -> (RunEnd, bool) {
+    /// Stops workers and services, has what agents have measured brought here, and says how the services fared.
+    async fn end(self, events: &mut EventSource, wait: CountingWait) -> AfterLoad {
         let Self { fleet, services, abandoned, requests_cancelled, run, channels, around, .. } = self;
+        let is_of_agents = fleet.is_of_agents();
         let dismiss = move || if abandoned { fleet.abandon() } else { fleet.dismiss() };
-        let journals = events.unless_interrupted(dismiss).await.unwrap_or_default();
+        let dismissed = events.unless_interrupted(dismiss).await;
         // Services hear of every record before they are told to stop.
         let (recorder, merging) = (channels.recorder.clone(), channels.recorder);
         let wait = if events.interrupted().is_some() { CountingWait::Short } else { wait };
         if events.unless_interrupted(move || recorder.settle(wait)).await.is_none() {
             tracing::warn!("interrupted: the tokens that are not counted yet are left to `prony report`");
         }
-        let merged = collecting::merge(&merging, journals, events).await;
+        let merged = match dismissed {
+            Some(journals) => collecting::merge(&merging, journals, events).await,
+            None => Collected::not_waited_for(is_of_agents),
+        };
         let requests_cancelled = requests_cancelled || events.interrupted().is_some();
         let deadline = if requests_cancelled { SHORT_STOP_DEADLINE } else { STOP_DEADLINE };
         let stopped = events.unless_interrupted(move || services.stop(deadline)).await;
@@ -570,8 +584,19 @@ impl Conductor<'_> {
         };
         let (notes, is_hurried) = around.into_notes();
         let notes = notes.into_iter().chain(merged.notes).collect();
-        (RunEnd { services, notes, reason: merged.reason, ..RunEnd::default() }, is_hurried)
+        let end = RunEnd { services, notes, reason: merged.reason, ..RunEnd::default() };
+        AfterLoad { end, is_hurried, collected: merged.folders }
     }
+}
+
+/// What is known when the load is over, and what agents have measured is in the journal.
+struct AfterLoad {
+    /// What the journal's end says of it.
+    end: RunEnd,
+    /// The end is wanted now.
+    is_hurried: bool,
+    /// Folders of agents, all of which is in the journal.
+    collected: Vec<PathBuf>,
 }
 
 fn sources<'a>(run: &'a Run, live: &'a Live, channels: &'a Channels, bus: &'a Bus) -> Sources<'a> {

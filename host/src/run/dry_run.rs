@@ -127,7 +127,7 @@ impl Listing<'_> {
             replies: self.plan.replies,
         };
         let pool = Pool::of(&self.source.starts(), &self.source, first_script, excerpts);
-        let credits = Credits::new(phase, seed, Share { worker: 0, workers: 1 }, &Arc::new(pool));
+        let credits = Credits::new(phase, seed, Share::alone(), &Arc::new(pool));
         let (mut sessions, mut requests) = (0, phase.stop.requests().unwrap_or(u64::MAX));
         for credit in credits {
             if self.left == 0 || requests == 0 {

@@ -58,11 +58,8 @@ impl FailedShare {
         if !self.is_watched.load(Ordering::Acquire) {
             return None;
         }
-        let outcome = &finished.exchange.outcome;
-        if outcome.is_cancelled() || outcome.is_overflow() {
-            return None;
-        }
-        self.count(finished.phase, 1, u64::from(!outcome.is_ok()))
+        let failed = is_failure(finished)?;
+        self.count(finished.phase, 1, u64::from(failed))
     }
 
     /// Counts requests that are over elsewhere. Says once a phase that too many have failed.
@@ -70,7 +67,7 @@ impl FailedShare {
         if !self.is_watched.load(Ordering::Acquire) {
             return None;
         }
-        self.count(more.phase, more.succeeded.saturating_add(more.failed), more.failed)
+        self.count(more.phase, more.judged, more.judged_failed)
     }
 
     fn count(&self, phase: u32, ended: u64, failed: u64) -> Option<TooManyFailed> {
@@ -85,6 +82,12 @@ impl FailedShare {
             most: watch.most,
         })
     }
+}
+
+/// Whether a request failed that ended by itself; nothing of one that was cancelled, or whose context was too long.
+pub(super) fn is_failure(finished: &Finished) -> Option<bool> {
+    let outcome = &finished.exchange.outcome;
+    (!outcome.is_cancelled() && !outcome.is_overflow()).then(|| !outcome.is_ok())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Credits: each worker's share of a phase's schedule.
 //!
-//! In an open loop the share is fixed: of the global schedule, worker `w` of `W` takes every `W`-th request. In a
+//! In an open loop the share is fixed: of the global schedule, node `n` of `N` takes every `N`-th request, and of these worker `w` of `W`
+//! of the node every `W`-th. In a
 //! closed loop it cannot be, because nobody knows whose requests end first; there workers take numbers from a common
 //! counter, one for each free slot. A number taken ahead of its slot would wait in one worker while another is idle.
 //! Where several nodes divide a closed loop, each takes them from what it was given ([`super::leased`]).
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use super::{
     Credit,
     arrival::{Arrivals, Numbered},
+    division::Division,
     excerpt::Excerpts,
     leased::Numbers,
     numbers::Lease,
@@ -60,13 +62,31 @@ impl Pool {
     }
 }
 
-/// What a worker knows about its share among the others, of all nodes.
+/// What a worker knows about its share among the others. Nodes have equal shares, as they have of slots, and so have the workers of a
+/// node.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Share {
-    /// Its number, from 0.
-    pub(crate) worker: u64,
-    /// How many there are.
-    pub(crate) workers: u64,
+    worker: u64,
+    workers: u64,
+    node: u64,
+    nodes: u64,
+}
+
+impl Share {
+    /// That of one of so many workers of a node, by its number from 0.
+    pub(crate) fn of(worker: u64, workers: u64, division: Division) -> Self {
+        Self { worker, workers, node: division.node.into(), nodes: division.nodes.into() }
+    }
+
+    /// That of the only worker.
+    pub(crate) fn alone() -> Self {
+        Self { worker: 0, workers: 1, node: 0, nodes: 1 }
+    }
+
+    /// Whether the session with this number is among those that are dealt to the worker.
+    fn has(self, number: u64) -> bool {
+        number % self.nodes == self.node && number / self.nodes % self.workers == self.worker
+    }
 }
 
 /// One worker's credits of one phase, in the order of their due times.
@@ -179,7 +199,7 @@ impl Credits {
     }
 
     fn draw(&mut self) -> Option<Credit> {
-        let Share { worker, workers } = self.share;
+        let share = self.share;
         let within = |number: u64| self.limit.is_none_or(|limit| number < limit);
         let is_over_by_time = &mut self.is_over_by_time;
         let mut is_in_time = |due_ns: RunNs, until_ns: Option<RunNs>| {
@@ -198,7 +218,7 @@ impl Credits {
                 if !within(number) || !is_in_time(due_ns, *until_ns) {
                     return None;
                 }
-                if number % workers == worker {
+                if share.has(number) {
                     return Some(Credit { number, due_ns: Some(due_ns) });
                 }
             },
@@ -212,7 +232,7 @@ impl Credits {
                 if !is_in_time(due_ns, *until_ns) {
                     return None;
                 }
-                if number % workers == worker {
+                if share.has(number) {
                     return Some(Credit { number, due_ns: Some(due_ns) });
                 }
             },
@@ -223,7 +243,7 @@ impl Credits {
                 if !within(number) || !is_in_time(due_ns, *until_ns) {
                     return None;
                 }
-                if number % workers == worker {
+                if share.has(number) {
                     return Some(Credit { number, due_ns: Some(due_ns) });
                 }
             },
@@ -247,7 +267,7 @@ mod tests {
     use crate::{
         clock::Clock,
         plan::{Grace, Law, Limit, Load, Ramp, Replay, StopRule, TimeLimit, Users},
-        schedule::{budget::Budget, division::Division, numbers::Leases},
+        schedule::{budget::Budget, numbers::Leases},
     };
 
     fn closed() -> Load {
@@ -265,7 +285,9 @@ mod tests {
     fn shares(phase: &Phase, workers: u64) -> Vec<Credits> {
         let pool = Arc::new(Pool::default());
         (0..workers)
-            .map(|worker| Credits::new(phase, Seed::new(42), Share { worker, workers }, &pool))
+            .map(|worker| {
+                Credits::new(phase, Seed::new(42), Share::of(worker, workers, Division::whole(1)), &pool)
+            })
             .collect()
     }
 
@@ -279,11 +301,6 @@ mod tests {
         })
     }
 
-    /// The share of a worker of a node.
-    fn share(division: Division, worker: u32) -> Share {
-        Share { worker: (division.first_worker + worker).into(), workers: division.workers.into() }
-    }
-
     /// What all workers of so many nodes start of a load with instants, in the order of the numbers.
     fn started_together(phase: &Phase, nodes: u32, workers: u32, starts: &[RunNs]) -> Vec<Credit> {
         let mut started: Vec<Credit> = Vec::new();
@@ -291,7 +308,8 @@ mod tests {
             // Each node has its own.
             let pool = Arc::new(Pool { starts: starts.into(), ..Pool::default() });
             for worker in 0..workers {
-                started.extend(Credits::new(phase, Seed::new(42), share(division, worker), &pool));
+                let share = Share::of(worker.into(), workers.into(), division);
+                started.extend(Credits::new(phase, Seed::new(42), share, &pool));
             }
         }
         started.sort_by_key(|credit| credit.number);
@@ -312,7 +330,8 @@ mod tests {
         let mut shares: Vec<(usize, Credits)> = Vec::new();
         for (node, division) in divisions(nodes, workers).enumerate() {
             for worker in 0..workers {
-                let credits = Credits::new(phase, Seed::new(42), share(division, worker), &pools[node]);
+                let share = Share::of(worker.into(), workers.into(), division);
+                let credits = Credits::new(phase, Seed::new(42), share, &pools[node]);
                 shares.push((node, credits));
             }
         }

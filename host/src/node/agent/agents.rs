@@ -6,16 +6,16 @@ use std::{
         Arc, Mutex, PoisonError,
         mpsc::{Receiver, Sender, channel},
     },
+    thread,
     time::Duration,
 };
 
-use uuid::Uuid;
-
 use super::{
     call::call,
-    clocks::{Clocks, first_look},
+    clocks::{Clocks, Followed, first_look},
     error::AgentError,
     files,
+    kept::Collector,
     link::{AgentNode, Numbers, SILENCE, Shared, say},
     messages::{AgentCommand, AgentEvent, Beginning, Equipment, Presence},
     offset::Standing,
@@ -52,7 +52,23 @@ pub(crate) struct Agents {
     run: String,
     agents: Vec<Agent>,
     events: Receiver<Heard>,
+    taken: Taken,
 }
+
+/// Agents that are let go with this value, unless their workers have started.
+#[derive(Debug)]
+struct Taken(Vec<Arc<Outgoing>>);
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let told = self.0.iter().filter(|down| say(down, &AgentCommand::Release).is_ok());
+        // One that does not hear it is free by itself after a while.
+        told.for_each(|down| drop(down.settle(RELEASE_TIMEOUT)));
+    }
+}
+
+/// How long the last word to an agent may take.
+const RELEASE_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// One of them.
 #[derive(Debug)]
@@ -92,8 +108,7 @@ impl Agents {
             ));
         }
         let bus = Bus::connect(&access, "prony controller", CONNECT_TIMEOUT)?;
-        let run = Uuid::new_v4().simple().to_string();
-        let taken = call(&bus, wanted, &run)?;
+        let (run, taken) = call(&bus, wanted)?;
         let divisions = divisions(&taken);
         if let Some(reason) = refused(plan, &divisions) {
             return Err(AgentError::Indivisible { nodes: taken.len(), reason });
@@ -104,7 +119,8 @@ impl Agents {
             .zip(divisions)
             .map(|(presence, division)| Agent::hear(&bus, &run, presence, division, said.clone()));
         let agents = agents.collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { bus, server, run, agents, events })
+        let taken = Taken(agents.iter().map(|agent| Arc::clone(&agent.down)).collect());
+        Ok(Self { bus, server, run, agents, events, taken })
     }
 
     /// Gives them what their workers need, and returns once the target can be measured from all of them.
@@ -118,14 +134,23 @@ impl Agents {
         clock: Clock,
         registry: &Registry,
     ) -> Result<(), AgentError> {
-        let absolute = Plan { dataset: source.remade(&plan.dataset), agents: None, ..plan.clone() };
+        let mut absolute = Plan { dataset: source.remade(&plan.dataset), agents: None, ..plan.clone() };
+        files::include_system_prompt(&mut absolute)?;
         let files = files::send(&absolute, &self.bus.blobs())?;
-        for agent in &mut self.agents {
-            agent.follow(&self.bus, clock)?;
-            let standing = agent.standing.map_or(0, |standing| standing.zero());
+        // Before they have something to do, and all at the same time: there may be many.
+        let bus = &self.bus;
+        let looks = thread::scope(|scope| {
+            let looks: Vec<_> =
+                self.agents.iter_mut().map(|agent| scope.spawn(move || agent.follow(bus, clock))).collect();
+            // One that panics has no clock, and its panic is told.
+            looks.into_iter().map(|look| look.join().unwrap_or(Ok(()))).collect::<Result<Vec<()>, _>>()
+        });
+        looks?;
+        for agent in &self.agents {
+            let zero = agent.zero()?;
             agent.say(&AgentCommand::Equip(Box::new(Equipment {
                 plan: Exposed::of(absolute.clone()),
-                clock: clock.anchor().on_machine(standing),
+                clock: clock.anchor().on_machine(zero),
                 division: agent.division,
                 files: files.clone(),
             })))?;
@@ -153,18 +178,20 @@ impl Agents {
             AgentEvent::Started(started) => Ok(started),
             other => Err(other),
         })?;
-        let Self { bus, server, run, agents, events } = self;
+        let Self { bus, server, run, agents, events, mut taken } = self;
         let nodes = u32::try_from(agents.len()).unwrap_or(u32::MAX);
         let numbers = Arc::new(Numbers::new(work.plan.phases.clone(), nodes));
-        let first = agents.iter().filter_map(|agent| Some((agent.presence.id.clone(), agent.standing?)));
-        let clocks = Clocks::follow(&bus, first.collect(), work.clock)?;
+        let followed = agents.iter().filter_map(Agent::followed).collect();
+        let clocks = Clocks::follow(&bus, followed, work.clock)?;
         let dir = work.dir.join(FOLDER);
         let run_id = work.header.run_id.clone();
         let shared = Arc::new(Shared { bus, run, run_id, numbers, clocks, dir, _server: Mutex::new(server) });
         let nodes: Vec<AgentNode> = agents.into_iter().filter_map(|agent| agent.started(&shared)).collect();
-        let downs = nodes.iter().map(|node| Arc::clone(&node.down)).collect();
+        let downs = nodes.iter().map(|node| Arc::clone(&node.collector.down)).collect();
         let listeners = nodes.iter().map(|node| Listener::of(node, &downs, observer.clone())).collect();
         listen(listeners, events)?;
+        // From here on it is the fleet that lets them go.
+        taken.0.clear();
         Ok(nodes.into_iter().map(|node| Box::new(node) as Box<dyn Link>).collect())
     }
 
@@ -249,20 +276,23 @@ impl Agent {
         say(&self.down, command)
     }
 
+    /// What its clock said at the beginning of the run.
+    fn zero(&self) -> Result<u64, AgentError> {
+        self.standing.and_then(|standing| standing.zero()).ok_or_else(|| AgentError::Silent {
+            name: self.presence.name.clone(),
+            what: "its machine was started after this run: begin the run again".to_owned(),
+        })
+    }
+
+    fn followed(&self) -> Option<Followed> {
+        let (id, down) = (self.presence.id.clone(), Arc::clone(&self.down));
+        Some(Followed { id, first: self.standing?, down })
+    }
+
     /// What it is to keep beside its journal, as far as it is known before the load.
     fn kept(&self, header: &RunHeader) -> KeptRun {
-        let Presence { name, labels, version, host, workers, .. } = self.presence.clone();
-        let facts = NodeFacts {
-            node: self.division.node,
-            name,
-            labels,
-            host: Some(host),
-            version,
-            first_worker: self.division.first_worker,
-            workers,
-            clock_bound_ns: self.standing.map_or(0, |standing| standing.bound),
-            ..NodeFacts::default()
-        };
+        let clock_bound_ns = self.standing.map_or(0, |standing| standing.bound);
+        let facts = NodeFacts { clock_bound_ns, ..self.presence.facts(self.division) };
         let (run_id, nodes) = (header.run_id.clone(), self.division.nodes);
         KeptRun { run_id, nodes, facts, clock: ClockShift::default() }
     }
@@ -273,24 +303,22 @@ impl Agent {
 
     fn started(self, shared: &Arc<Shared>) -> Option<AgentNode> {
         let Self { presence, division, down, state, up, .. } = self;
-        Some(AgentNode { presence, division, down, state: state?, shared: Arc::clone(shared), _up: up })
+        let collector = Collector::new(presence, division, down, state?, Arc::clone(shared));
+        Some(AgentNode { collector: Arc::new(collector), is_let_go: false, _up: up })
     }
 }
 
 /// Passes on what agents say, each to its place.
 struct Listener<O> {
     observer: O,
-    name: String,
-    division: Division,
     /// The ways to all agents.
     downs: Arc<[Arc<Outgoing>]>,
-    state: Arc<AgentState>,
-    numbers: Arc<Numbers>,
+    collector: Arc<Collector>,
 }
 
 /// Hears all agents of a run, until nobody is left who could say something.
 fn listen<O: Observer>(listeners: Vec<Listener<O>>, events: Receiver<Heard>) -> Result<(), AgentError> {
-    let spawned = std::thread::Builder::new().name("agents".into()).spawn(move || {
+    let spawned = thread::Builder::new().name("agents".into()).spawn(move || {
         for (node, event) in events {
             if let Some(listener) = listeners.get(node as usize) {
                 listener.forward(event);
@@ -302,49 +330,62 @@ fn listen<O: Observer>(listeners: Vec<Listener<O>>, events: Receiver<Heard>) -> 
 
 impl<O: Observer> Listener<O> {
     fn of(node: &AgentNode, downs: &Arc<[Arc<Outgoing>]>, observer: O) -> Self {
-        Self {
-            observer,
-            name: node.presence.name.clone(),
-            division: node.division,
-            downs: Arc::clone(downs),
-            state: Arc::clone(&node.state),
-            numbers: Arc::clone(&node.shared.numbers),
-        }
+        Self { observer, downs: Arc::clone(downs), collector: Arc::clone(&node.collector) }
     }
 
     fn forward(&self, event: AgentEvent) {
         let observer = &self.observer;
+        let Collector { presence, division, state, .. } = &*self.collector;
+        let name = &presence.name;
         match event {
             AgentEvent::Alive | AgentEvent::Equipped(_) | AgentEvent::Started(_) => {}
-            AgentEvent::Ready => self.state.hear(|known| known.is_ready = true),
+            AgentEvent::Ready => state.hear(|known| known.is_ready = true),
             AgentEvent::Progress(progress) => {
-                let before = self.state.hear(|known| known.progress.insert(progress.phase, progress));
+                let before = state.hear(|known| known.progress.insert(progress.phase, progress));
                 observer.progressed(&progress.since(&before.unwrap_or_default()));
             }
             AgentEvent::Late(phase, late_ns) => {
                 let late_ms = late_ns as f64 / 1e6;
-                observer
-                    .remarked(format!("the agent `{}` began phase {phase} {late_ms:.1} ms late", self.name));
+                observer.remarked(format!("the agent `{name}` began phase {phase} {late_ms:.1} ms late"));
             }
             AgentEvent::Wants(phase, wanted) => self.lease(phase, wanted),
             AgentEvent::AllStarted(phase, started) => observer.all_started(phase, started),
             AgentEvent::Done(phase, counts, usage) => {
-                let worker = usage.worker.saturating_add(self.division.first_worker);
+                let worker = usage.worker.saturating_add(division.first_worker);
                 let usage = crate::request::worker_statistics::WorkerUsage { worker, ..usage };
                 observer.phase_done(phase, counts, usage);
             }
             AgentEvent::Hopeless(verdict) => observer.hopeless(verdict),
             AgentEvent::Poisoned => observer.poisoned(),
-            AgentEvent::Lost(what) => observer.lost(format!("of the agent `{}`: {what}", self.name)),
-            AgentEvent::Hangs(what) => observer.hangs(format!("{what}, on the agent `{}`", self.name)),
-            AgentEvent::Leaves(what) => drop(self.state.lose(what)),
-            AgentEvent::Ended(kept) => self.state.hear(|known| known.kept = Some(kept)),
+            AgentEvent::Lost(what) => observer.lost(format!("of the agent `{name}`: {what}")),
+            AgentEvent::Hangs(what) => observer.hangs(format!("{what}, on the agent `{name}`")),
+            AgentEvent::Leaves(what) => drop(state.lose(what)),
+            AgentEvent::Ended(kept) => {
+                let is_lost = state.hear(|known| {
+                    known.kept = Some(kept);
+                    known.lost.is_some()
+                });
+                if is_lost {
+                    self.collect_at_once();
+                }
+            }
+        }
+    }
+
+    /// It will not be there any more when the run is over.
+    fn collect_at_once(&self) {
+        let collector = Arc::clone(&self.collector);
+        let collecting =
+            thread::Builder::new().name("collect".into()).spawn(move || drop(collector.collect()));
+        if let Err(error) = collecting {
+            tracing::error!(%error, "what a lost agent has measured is not fetched before the end");
         }
     }
 
     fn lease(&self, phase: u32, wanted: u64) {
-        let node = self.division.node;
-        let Some((lease, end)) = self.numbers.grant(phase, node, wanted) else { return };
+        let node = self.collector.division.node;
+        let granted = self.collector.shared.numbers.grant(phase, node, wanted);
+        let Some((lease, end)) = granted else { return };
         let to_this = self.downs.get(node as usize).map(|down| (down, lease));
         // Who has no slot yet does not ask, and would wait for the end.
         let to_all = self.downs.iter().filter_map(|down| Some((down, end?)));

@@ -2,19 +2,27 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::{
     error::AgentError,
-    messages::{Presence, Take, Taken},
+    link::say,
+    messages::{AgentCommand, Presence, Take, Taken, is_id},
     subjects,
 };
 use crate::{
     clock::{Clock, as_ns},
-    nats::Bus,
+    config::units::is_agent_word,
+    nats::{Bus, Outgoing},
     plan::{AgentsPlan, Wanted},
 };
 
-/// How long answers are waited for, each time that somebody asks.
+/// How long answers are waited for at first; each time that there are too few, twice as long, up to the second.
 const ANSWERS: Duration = Duration::from_millis(150);
+const MOST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// How long the last word to an agent may take.
+const RELEASE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// How long one agent may take to say that it is taken.
 const TAKE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -22,23 +30,26 @@ const TAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// This program's version, which agents must have as well.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Takes the agents that a run asks for, by their names. `run` is under which the two sides talk.
+/// Takes the agents that a run asks for, by their names; with the id under which the two sides talk.
 ///
 /// # Errors
 /// There are too few of them, or they cannot work together.
-pub(super) fn call(bus: &Bus, plan: &AgentsPlan, run: &str) -> Result<Vec<Presence>, AgentError> {
+pub(super) fn call(bus: &Bus, plan: &AgentsPlan) -> Result<(String, Vec<Presence>), AgentError> {
     let clock = Clock::start();
     let timeout = as_ns(Duration::try_from_secs_f64(plan.timeout_s).unwrap_or(Duration::MAX));
+    let mut patience = ANSWERS;
     loop {
-        let mut there = who(bus)?;
+        let there = who(bus, patience)?;
         if let Some(mut chosen) = choose(&plan.wanted, &there) {
             check(&chosen)?;
             chosen.sort_by(|a, b| a.name.cmp(&b.name));
-            if take(bus, &chosen, run)? {
-                return Ok(chosen);
+            // Who was taken in vain by another try must not hear what this one says.
+            let run = Uuid::new_v4().simple().to_string();
+            if take(bus, &chosen, &run)? {
+                return Ok((run, chosen));
             }
-            there = who(bus)?;
         }
+        patience = (2 * patience).min(MOST_ANSWERS);
         if clock.now() >= timeout {
             return Err(AgentError::TooFew {
                 wanted: in_words(&plan.wanted),
@@ -50,23 +61,34 @@ pub(super) fn call(bus: &Bus, plan: &AgentsPlan, run: &str) -> Result<Vec<Presen
 }
 
 /// Who is there.
-fn who(bus: &Bus) -> Result<Vec<Presence>, AgentError> {
-    let answers = bus.gather(subjects::WHO, Vec::new(), ANSWERS)?;
-    // One that cannot be read is no agent of this program.
-    Ok(answers.iter().filter_map(|answer| rmp_serde::from_slice(answer).ok()).collect())
+fn who(bus: &Bus, patience: Duration) -> Result<Vec<Presence>, AgentError> {
+    let answers = bus.gather(subjects::WHO, Vec::new(), patience)?;
+    // One that cannot be read is no agent of this program; nor is one whose name is that of no folder.
+    let agents = answers.iter().filter_map(|answer| rmp_serde::from_slice::<Presence>(answer).ok());
+    Ok(agents.filter(|agent| is_id(&agent.id) && is_agent_word(&agent.name)).collect())
 }
 
-/// Takes all of these. False where one has been taken by somebody else meanwhile: those that were taken hear nothing more, and are
-/// free again after a while.
+/// Takes all of these. False where one is not to be had any more: those that were taken are let go.
 fn take(bus: &Bus, chosen: &[Presence], run: &str) -> Result<bool, AgentError> {
     for (node, agent) in (0..).zip(chosen) {
         let question = rmp_serde::to_vec_named(&Take { run: run.to_owned(), node })?;
-        let answer = bus.request(&subjects::take(&agent.id), question, TAKE_TIMEOUT)?;
-        if rmp_serde::from_slice(&answer).ok() != Some(Taken::Yes) {
+        let answer = bus.request(&subjects::take(&agent.id), question, TAKE_TIMEOUT);
+        let answer = answer.inspect_err(|error| tracing::debug!(agent = agent.name, %error, "it is gone"));
+        let taken = answer.ok().and_then(|answer| rmp_serde::from_slice(&answer).ok());
+        if taken != Some(Taken::Yes) {
+            (0..node).for_each(|node| let_go(bus, run, node));
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// Lets an agent go that was taken. One that does not hear it is free by itself after a while.
+fn let_go(bus: &Bus, run: &str, node: u32) {
+    let down = Outgoing::start(bus, subjects::down(run, node), RELEASE_TIMEOUT);
+    if say(&down, &AgentCommand::Release).is_ok() {
+        down.settle(RELEASE_TIMEOUT);
+    }
 }
 
 /// Those that are asked for, if enough are free: first by their labels, then whoever is left, each time in the order of their names.

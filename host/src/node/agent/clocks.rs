@@ -11,10 +11,16 @@ use std::{
 
 use super::{
     error::AgentError,
+    link::say,
+    messages::AgentCommand,
     offset::{Ping, Standing},
     subjects,
 };
-use crate::{clock::Clock, nats::Bus, record::ClockShift};
+use crate::{
+    clock::Clock,
+    nats::{Bus, Outgoing},
+    record::ClockShift,
+};
 
 /// Questions before a run, of which the best counts.
 const FIRST: u32 = 20;
@@ -47,69 +53,111 @@ fn look(bus: &Bus, id: &str, clock: Clock, times: u32) -> Option<Standing> {
     Standing::best(&pings)
 }
 
-/// What is known of one agent's clock.
+/// An agent whose clock is followed.
 #[derive(Debug)]
-struct Followed {
-    id: String,
-    /// What it said when the run's clock stood at zero.
-    zero: u64,
-    seen: Mutex<Seen>,
+pub(super) struct Followed {
+    pub(super) id: String,
+    /// Where its clock stood before the run.
+    pub(super) first: Standing,
+    /// The way to it.
+    pub(super) down: Arc<Outgoing>,
 }
 
-#[derive(Clone, Debug)]
+/// What is known of one agent's clock.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct ClockFacts {
+    /// What puts its instants right.
+    pub(super) shift: ClockShift,
+    /// The largest error that any look can have, in nanoseconds.
+    pub(super) bound_ns: u64,
+    /// By how much its clock went wrong at most since the run began, in nanoseconds.
+    pub(super) drift_ns: u64,
+    /// The error that the latest look can have, in nanoseconds.
+    pub(super) latest_bound_ns: u64,
+}
+
+#[derive(Debug)]
 struct Seen {
-    shift: ClockShift,
-    /// The largest error of any look.
-    bound_ns: u64,
+    latest: Standing,
+    facts: ClockFacts,
 }
 
 /// Follows the clocks of all agents of a run, on a thread of its own, which ends with this value.
 #[derive(Debug)]
 pub(super) struct Clocks {
-    agents: Arc<Vec<Followed>>,
+    seen: Arc<Vec<Mutex<Seen>>>,
     _stop: Sender<()>,
 }
 
 impl Clocks {
     /// Begins with where each stood before the run.
-    pub(super) fn follow(
-        bus: &Bus,
-        first: Vec<(String, Standing)>,
-        clock: Clock,
-    ) -> Result<Self, AgentError> {
-        let followed = first.into_iter().map(|(id, standing)| {
-            let shift = ClockShift(vec![(standing.at, 0)]);
-            Followed { id, zero: standing.zero(), seen: Mutex::new(Seen { shift, bound_ns: standing.bound }) }
-        });
-        let agents = Arc::new(followed.collect::<Vec<_>>());
+    pub(super) fn follow(bus: &Bus, agents: Vec<Followed>, clock: Clock) -> Result<Self, AgentError> {
+        let seen: Arc<Vec<Mutex<Seen>>> =
+            Arc::new(agents.iter().map(|agent| Mutex::new(Seen::first(agent.first))).collect());
         let (stop, stopped) = channel::<()>();
-        let (bus, asked) = (bus.clone(), Arc::clone(&agents));
+        let (bus, noted) = (bus.clone(), Arc::clone(&seen));
         let spawned = thread::Builder::new().name("clocks".into()).spawn(move || {
             while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
-                for agent in asked.iter() {
-                    agent.look_again(&bus, clock);
+                for (agent, seen) in agents.iter().zip(noted.iter()) {
+                    if let Some(standing) = look(&bus, &agent.id, clock, AGAIN) {
+                        agent.note(standing, &mut seen.lock().unwrap_or_else(PoisonError::into_inner));
+                    }
                 }
             }
         });
         spawned.map_err(AgentError::Thread)?;
-        Ok(Self { agents, _stop: stop })
+        Ok(Self { seen, _stop: stop })
     }
 
-    /// How instants of this node are placed on the run's clock, and how wrong that can be, in nanoseconds.
-    pub(super) fn of(&self, node: u32) -> (ClockShift, u64) {
-        let seen = self.agents.get(node as usize).map(|agent| {
-            let seen = agent.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            (seen.shift.clone(), seen.bound_ns)
-        });
-        seen.unwrap_or_default()
+    /// What is known of the clock of this node.
+    pub(super) fn of(&self, node: u32) -> ClockFacts {
+        let seen = self.seen.get(node as usize);
+        seen.map(|seen| seen.lock().unwrap_or_else(PoisonError::into_inner).facts.clone()).unwrap_or_default()
     }
 }
 
 impl Followed {
-    fn look_again(&self, bus: &Bus, clock: Clock) {
-        let Some(standing) = look(bus, &self.id, clock, AGAIN) else { return };
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.shift.0.push((standing.at, standing.correction(self.zero)));
-        seen.bound_ns = seen.bound_ns.max(standing.bound);
+    /// Takes note of where it stands, and has the agent note it as well: a journal that nobody fetches needs it.
+    fn note(&self, standing: Standing, seen: &mut Seen) {
+        let Some(zero) = self.first.zero().filter(|_| standing.tells_more_than(&seen.latest)) else { return };
+        seen.note(standing, zero);
+        let ClockFacts { shift, bound_ns, drift_ns, .. } = seen.facts.clone();
+        if let Err(error) = say(&self.down, &AgentCommand::Clock { shift, bound_ns, drift_ns }) {
+            tracing::warn!(%error, "an agent does not hear where its clock stands");
+        }
+    }
+}
+
+impl Seen {
+    fn first(standing: Standing) -> Self {
+        let facts = ClockFacts {
+            shift: ClockShift(vec![(standing.at, 0)]),
+            bound_ns: standing.bound,
+            drift_ns: 0,
+            latest_bound_ns: standing.bound,
+        };
+        Self { latest: standing, facts }
+    }
+
+    fn note(&mut self, standing: Standing, zero: u64) {
+        let correction = standing.correction(zero);
+        self.facts.shift.0.push((standing.at, correction));
+        self.facts.bound_ns = self.facts.bound_ns.max(standing.bound);
+        self.facts.drift_ns = self.facts.drift_ns.max(correction.unsigned_abs());
+        self.facts.latest_bound_ns = standing.bound;
+        self.latest = standing;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_drifts_is_put_right_and_the_drift_is_known() {
+        let mut seen = Seen::first(Standing { at: 1_000, theirs: 5_001_000, bound: 10 });
+        seen.note(Standing { at: 10_000_001_000, theirs: 10_005_051_000, bound: 40 }, 5_000_000);
+        assert_eq!(seen.facts.shift, ClockShift(vec![(1_000, 0), (10_000_001_000, -50_000)]));
+        assert_eq!((seen.facts.bound_ns, seen.facts.drift_ns, seen.facts.latest_bound_ns), (40, 50_000, 40));
     }
 }

@@ -2,7 +2,7 @@
 //! nobody says that it is in other hands.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Read, Seek, SeekFrom, Write},
     path::Path,
     time::Duration,
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     error::AgentError,
+    files::plain,
     messages::{KeptFile, PieceOf},
     subjects,
 };
@@ -110,14 +111,20 @@ pub(super) struct Origin<'a> {
     pub(super) run: &'a str,
 }
 
+impl Origin<'_> {
+    /// Something cannot be written here.
+    pub(super) fn cannot_keep(&self, source: io::Error) -> AgentError {
+        AgentError::Keep { name: self.name.to_owned(), source }
+    }
+}
+
 /// Brings a file into `dir`, and to the disk. Says how many of its bytes are missing.
 ///
 /// # Errors
 /// It cannot be written here.
 pub(super) fn fetch(from: &Origin<'_>, file: &KeptFile, dir: &Path) -> Result<u64, AgentError> {
-    let failed = |source| AgentError::Keep { name: from.name.to_owned(), source };
-    fs::create_dir_all(dir).map_err(failed)?;
-    let mut here = File::create(dir.join(&file.name)).map_err(failed)?;
+    let failed = |source| from.cannot_keep(source);
+    let mut here = File::create(dir.join(plain(&file.name).map_err(failed)?)).map_err(failed)?;
     let mut offset = 0;
     while offset < file.bytes {
         let piece =
@@ -158,7 +165,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal");
         let content: Vec<u8> = (0..PIECE + 100).map(|at| (at * at % 251) as u8).collect();
-        fs::write(&path, &content).unwrap();
+        std::fs::write(&path, &content).unwrap();
         let first = chunk_of(&path, 0).unwrap();
         let sent = rmp_serde::to_vec_named(&first).unwrap();
         assert!(sent.len() < 512 << 10, "{}", sent.len());

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::error::AgentError;
 use crate::{
     nats::Blobs,
-    plan::{DatasetConfig, Plan, TokenizerChoice},
+    plan::{DatasetConfig, Plan, SystemPrompt, TokenizerChoice},
 };
 
 /// Files of a tokenizer's folder that are looked at: the rest may be the model itself.
@@ -53,7 +53,30 @@ pub(super) fn send(plan: &Plan, blobs: &Blobs) -> Result<Vec<SentFile>, AgentErr
     Ok(sent)
 }
 
-/// Takes files in, and has the plan name them where they are now: as links below `dir` to what is kept in `store`.
+/// Puts the text of a file into a plan that names it as what all conversations begin with.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn include_system_prompt(plan: &mut Plan) -> Result<(), AgentError> {
+    if let Some(system) = system_prompt(&mut plan.dataset)
+        && let SystemPrompt::File(path) = system
+    {
+        let failed = |source| AgentError::Keep { name: path.display().to_string(), source };
+        *system = SystemPrompt::Text(fs::read_to_string(&*path).map_err(failed)?);
+    }
+    Ok(())
+}
+
+fn system_prompt(dataset: &mut DatasetConfig) -> Option<&mut SystemPrompt> {
+    match dataset {
+        DatasetConfig::Synthetic { context, .. } => context.system.as_mut(),
+        DatasetConfig::File { system, .. } => system.as_mut(),
+        DatasetConfig::Rankings { .. } | DatasetConfig::RawPayloads { .. } => None,
+    }
+}
+
+/// Takes files in, and has the plan name them where they are now: as links below `dir` to what is kept in `store`. A plan that names
+/// others is refused: a controller has no business with files of this machine.
 ///
 /// # Errors
 /// One does not come, or cannot be kept.
@@ -79,7 +102,18 @@ pub(crate) fn receive(
         std::os::unix::fs::symlink(&kept, &link).map_err(failed)?;
         file.role.put(plan, if file.in_folder { folder } else { link });
     }
-    Ok(())
+    let elsewhere = named(plan).into_iter().map(|(_, path)| path).find(|path| !path.starts_with(dir));
+    let system = match system_prompt(&mut plan.dataset) {
+        Some(SystemPrompt::File(path)) => Some(path.clone()),
+        _ => None,
+    };
+    match elsewhere.or(system) {
+        Some(path) => {
+            let what = format!("`{}` did not come along", path.display());
+            Err(failed(io::Error::new(io::ErrorKind::NotFound, what)))
+        }
+        None => Ok(()),
+    }
 }
 
 impl Role {
@@ -141,7 +175,7 @@ fn files_of(role: Role, folder: &Path) -> Result<Vec<PathBuf>, AgentError> {
 }
 
 /// A name without a way to another folder.
-fn plain(name: &str) -> io::Result<&str> {
+pub(super) fn plain(name: &str) -> io::Result<&str> {
     let mut parts = Path::new(name).components();
     match (parts.next(), parts.next()) {
         (Some(Component::Normal(_)), None) => Ok(name),

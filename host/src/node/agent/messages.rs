@@ -16,7 +16,7 @@ use crate::{
         progress::Progress,
     },
     plugin::Provenance,
-    record::{HostFacts, RunHeader, kept_run::KeptRun},
+    record::{ClockShift, HostFacts, NodeFacts, RunHeader, kept_run::KeptRun},
     request::{
         worker::{AllStarted, Control},
         worker_statistics::WorkerUsage,
@@ -40,6 +40,22 @@ pub(crate) struct Presence {
     pub(crate) workers: u32,
     /// It works for a run.
     pub(crate) is_busy: bool,
+}
+
+impl Presence {
+    /// What is known of it before a run of which it has this part.
+    pub(super) fn facts(&self, division: Division) -> NodeFacts {
+        NodeFacts {
+            node: division.node,
+            name: self.name.clone(),
+            labels: self.labels.clone(),
+            host: Some(self.host.clone()),
+            version: self.version.clone(),
+            first_worker: division.first_worker,
+            workers: self.workers,
+            ..NodeFacts::default()
+        }
+    }
 }
 
 /// A controller wants an agent for a run.
@@ -72,6 +88,9 @@ pub(crate) enum AgentCommand {
     Control(u32, Control),
     /// More session numbers of the closed loop of this phase.
     Lease(u32, Lease),
+    /// Where the agent's clock stands, for a journal that nobody fetches: what puts its instants right, by how much that can be wrong,
+    /// and how far the clock has gone wrong since the run began, in nanoseconds.
+    Clock { shift: ClockShift, bound_ns: u64, drift_ns: u64 },
     /// End the workers, and write everything down.
     End,
     /// All that was kept is in other hands.
@@ -142,6 +161,11 @@ pub(crate) struct KeptFile {
     pub(crate) name: String,
     /// Its size, in bytes.
     pub(crate) bytes: u64,
+}
+
+/// Whether this is an id of ours, as a UUID is written without lines: it becomes part of subjects and of names of folders.
+pub(crate) fn is_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// A question for a piece of a file.

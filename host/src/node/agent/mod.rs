@@ -1,7 +1,7 @@
 //! Agents: nodes on other machines, as the controller of a run sees them.
 //!
 //! [`call`] finds agents and takes them for a run; [`Agents`] equips them, and makes a [`link`] of each when the workers are to
-//! start. What an agent measures stays in its own journal until the load is over; [`fetch`] brings it here. [`offset`] says how
+//! start. What an agent measures stays in its own journal until the load is over; [`kept`] brings it here, in pieces ([`fetch`]). [`offset`] says how
 //! far an agent's clock is from the run's, and [`clocks`] asks again while the run lasts. The agent's side is `run/agent`.
 
 mod agents;
@@ -10,6 +10,7 @@ mod clocks;
 mod error;
 mod fetch;
 pub(crate) mod files;
+mod kept;
 mod link;
 pub(crate) mod messages;
 pub(crate) mod offset;

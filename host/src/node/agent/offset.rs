@@ -44,9 +44,16 @@ impl Standing {
         })
     }
 
-    /// What the other clock said when the run's clock stood at zero, if both go alike.
-    pub(crate) fn zero(&self) -> u64 {
-        self.theirs.saturating_sub(self.at)
+    /// What the other clock said when the run's clock stood at zero, if both go alike. Nothing where it did not run yet.
+    pub(crate) fn zero(&self) -> Option<u64> {
+        self.theirs.checked_sub(self.at)
+    }
+
+    /// Whether a later look says more than an earlier one: its bound is no larger than that of the earlier one has become, of two clocks
+    /// that differ by 100 parts in a million at most.
+    pub(crate) fn tells_more_than(&self, earlier: &Self) -> bool {
+        let drift = self.at.saturating_sub(earlier.at) / 10_000;
+        self.bound <= earlier.bound.saturating_add(drift)
     }
 
     /// What is to be added to instants of a clock that took `zero` for its beginning, to have them on the run's clock.
@@ -77,7 +84,7 @@ mod tests {
                 Ping { asked, answered: now, theirs: read + offset }
             }).collect();
             let standing = Standing::best(&pings).unwrap();
-            prop_assert!(standing.zero().abs_diff(offset) <= standing.bound, "{standing:?}");
+            prop_assert!(standing.zero().unwrap().abs_diff(offset) <= standing.bound, "{standing:?}");
             prop_assert!(standing.correction(offset).unsigned_abs() <= standing.bound);
         }
     }
@@ -87,6 +94,19 @@ mod tests {
         // It has gained a millisecond since its beginning was taken for 500.
         let standing = Standing { at: 10_000_000_000, theirs: 10_001_000_500, bound: 10 };
         assert_eq!(standing.correction(500), -1_000_000);
+    }
+
+    #[test]
+    fn a_machine_that_started_after_the_run_has_no_zero() {
+        assert_eq!(Standing { at: 400, theirs: 60, bound: 1 }.zero(), None);
+    }
+
+    #[test]
+    fn a_look_on_a_busy_network_does_not_replace_a_good_one() {
+        let first = Standing { at: 0, theirs: 0, bound: 1_000_000 };
+        let later = |bound| Standing { at: 10_000_000_000, theirs: 0, bound };
+        assert!(later(1_900_000).tells_more_than(&first));
+        assert!(!later(40_000_000).tells_more_than(&first));
     }
 
     #[test]

@@ -62,6 +62,11 @@ impl AgentState {
         look(&self.known())
     }
 
+    /// What the run's clock says.
+    pub(super) fn now(&self) -> RunNs {
+        self.clock.now()
+    }
+
     /// How long it has said nothing.
     pub(super) fn silent_for(&self) -> Duration {
         Duration::from_nanos(self.clock.now().saturating_sub(self.known().heard_ns))

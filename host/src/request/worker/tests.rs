@@ -203,7 +203,7 @@ fn assignment(load: Load, sessions: u64, start_ns: RunNs, control: watch::Receiv
         rules: Rules::default(),
         hands_over: false,
     };
-    let share = Share { worker: 0, workers: 1 };
+    let share = Share::alone();
     Assignment {
         phase: phase.id,
         start_ns,
@@ -314,7 +314,7 @@ impl Divided {
         let (run, control) = watch::channel(Control::Run);
         let load = Load::Closed { sessions };
         let phase = Phase::measured(load.clone(), StopRule::after_requests(NonZeroU64::new(5).unwrap()));
-        let credits = Credits::new(&phase, Seed::new(1), Share { worker: 1, workers: 2 }, &pool);
+        let credits = Credits::new(&phase, Seed::new(1), Share::alone(), &pool);
         worker.assign(Assignment { credits, ..assignment(load, 5, start_ns, control) });
         Self { worker, start_ns, pool, run, requests, wants, ends }
     }

@@ -1,6 +1,12 @@
 //! One run of an agent, from being taken to being let go: a select loop over commands, workers and time.
 
-use std::{fs, future, path::PathBuf, thread, time::Duration};
+use std::{
+    fs, future,
+    panic::{self, AssertUnwindSafe},
+    path::PathBuf,
+    thread,
+    time::Duration,
+};
 
 use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
@@ -30,8 +36,9 @@ use crate::{
 /// A controller that has acknowledged nothing for so long is gone: a network may be away for five seconds.
 const ORPHANED: Duration = Duration::from_secs(15);
 
-/// How long what was measured waits for somebody who fetches it.
-const UNCLAIMED: Duration = Duration::from_secs(60);
+/// How long what was measured waits for somebody who fetches it, when nobody is heard; and when this process is to end.
+const UNCLAIMED: Duration = Duration::from_secs(20);
+const UNCLAIMED_AT_THE_END: Duration = Duration::from_secs(10);
 
 /// How long requests in flight may take when this process is to end.
 const LEAVING: Duration = Duration::from_secs(5);
@@ -79,6 +86,8 @@ enum Stage {
 enum Done {
     Prepared(Result<Box<Prepared>, NodeError>),
     Ended(std::io::Result<Vec<KeptFile>>),
+    /// It panicked: what it was to do.
+    Failed(&'static str),
 }
 
 /// A run that is being attended.
@@ -92,6 +101,8 @@ struct Run {
     reason: Option<String>,
     /// Something was measured.
     has_measured: bool,
+    /// Looks since everything is written down.
+    ended: u32,
     is_released: bool,
     /// Times that a look has passed since somebody wanted this process to end.
     leaving: Option<u32>,
@@ -114,13 +125,14 @@ impl Attendant<'_> {
             looks: 0,
             reason: None,
             has_measured: false,
+            ended: 0,
             is_released: false,
             leaving: None,
         };
         let mut tick = interval(LOOK_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         while !run.is_over() {
-            let begin = begin(&run.stage);
+            let act = next_instant(&run.stage);
             tokio::select! {
                 biased;
                 interrupt = interrupts.next() => {
@@ -132,7 +144,7 @@ impl Attendant<'_> {
                 Some(command) = heard.recv() => run.obey(command),
                 Some(done) = done.recv() => run.done(done),
                 Some(signal) = signal(&mut run.stage) => run.pass_on(signal),
-                () = begin => run.begin(),
+                () = act => run.act(),
                 _ = tick.tick() => run.look(),
             }
         }
@@ -145,10 +157,10 @@ impl Attendant<'_> {
     }
 }
 
-/// Waits until the next phase is to begin.
-fn begin(stage: &Stage) -> impl Future<Output = ()> + use<> {
+/// Waits until something is to be done.
+fn next_instant(stage: &Stage) -> impl Future<Output = ()> + use<> {
     let next = match stage {
-        Stage::Working(working, _) => working.next_begin(),
+        Stage::Working(working, _) => working.next_instant(),
         _ => None,
     };
     async move {
@@ -170,8 +182,14 @@ async fn signal(stage: &mut Stage) -> Option<Signal> {
 impl Run {
     fn is_over(&self) -> bool {
         self.is_released && matches!(self.stage, Stage::Ended | Stage::Waiting | Stage::Prepared(_))
-            || matches!(self.stage, Stage::Ended) && self.voice.unheard_for() > UNCLAIMED
+            || matches!(self.stage, Stage::Ended) && self.is_unclaimed()
             || matches!(self.stage, Stage::Waiting | Stage::Prepared(_)) && self.is_left_alone()
+    }
+
+    /// Nobody fetches what was measured.
+    fn is_unclaimed(&self) -> bool {
+        let is_late = self.leaving.is_some() && LOOK_EVERY * self.ended > UNCLAIMED_AT_THE_END;
+        !self.has_measured || is_late || self.voice.unheard_for() > UNCLAIMED
     }
 
     /// Nobody is there any more who could say what comes next, or nobody here to do it.
@@ -185,7 +203,10 @@ impl Run {
             (AgentCommand::Start(beginning), _) => self.start(&beginning),
             (AgentCommand::Phase(start), Stage::Working(working, _)) => working.announce(start),
             (AgentCommand::Control(phase, control), Stage::Working(working, _)) => {
-                working.control(phase, control);
+                working.control(phase, control).iter().for_each(|event| self.voice.say(event));
+            }
+            (AgentCommand::Clock { shift, bound_ns, drift_ns }, Stage::Working(working, _)) => {
+                working.note_clock(shift, bound_ns, drift_ns, &self.here.dir);
             }
             (AgentCommand::Lease(phase, lease), Stage::Working(working, _)) => working.lease(phase, lease),
             (AgentCommand::End, _) => self.end(),
@@ -197,14 +218,13 @@ impl Run {
 
     fn equip(&mut self, equipment: Equipment) {
         let here = self.here.clone();
-        self.do_aside(move || Done::Prepared(prepare(equipment, &here).map(Box::new)));
+        self.do_aside("its preparation", move || Done::Prepared(prepare(equipment, &here).map(Box::new)));
     }
 
     fn start(&mut self, beginning: &Beginning) {
         let Stage::Prepared(prepared) = std::mem::replace(&mut self.stage, Stage::Waiting) else { return };
         match Working::start(*prepared, beginning, &self.here.dir, &self.voice) {
             Ok((working, signals)) => {
-                self.has_measured = true;
                 self.stage = Stage::Working(Box::new(working), signals);
                 self.voice.say(&AgentEvent::Started(Ok(())));
             }
@@ -212,21 +232,28 @@ impl Run {
         }
     }
 
-    fn begin(&mut self) {
+    fn act(&mut self) {
         if let Stage::Working(working, _) = &mut self.stage {
-            working.begin_next(&self.voice);
+            working.act(&self.voice);
+            self.has_measured |= working.has_begun();
         }
     }
 
     fn pass_on(&mut self, signal: Signal) {
         let Stage::Working(working, _) = &mut self.stage else { return };
         let is_done = matches!(signal, Signal::WorkerDone(..));
+        let is_last = matches!(signal, Signal::JournalLost | Signal::NodeGone(..));
         let Some(event) = working.translate(signal) else { return };
         if is_done {
             // What is counted goes before the word that all is counted.
             working.progress().iter().for_each(|progress| self.voice.mention(progress));
         }
         self.voice.say(&event);
+        if is_last {
+            // A load of which nothing is kept must not go on.
+            working.cancel();
+            self.end();
+        }
     }
 
     /// Ends the load, and writes everything down.
@@ -234,7 +261,7 @@ impl Run {
         match std::mem::replace(&mut self.stage, Stage::Ending) {
             Stage::Working(working, _) => {
                 let (dir, reason) = (self.here.dir.clone(), self.reason.clone());
-                self.do_aside(move || Done::Ended(working.end(&dir, reason)));
+                self.do_aside("its end", move || Done::Ended(working.end(&dir, reason)));
             }
             Stage::Waiting | Stage::Prepared(_) => {
                 self.stage = Stage::Ended;
@@ -252,6 +279,10 @@ impl Run {
             }
             Done::Prepared(Err(error)) => {
                 self.voice.say(&AgentEvent::Equipped(Err(RemoteError::of(&error))));
+            }
+            Done::Failed(what) => {
+                self.stage = Stage::Ended;
+                self.voice.say(&AgentEvent::Leaves(format!("{what} panicked")));
             }
             Done::Ended(kept) => {
                 self.stage = Stage::Ended;
@@ -278,6 +309,7 @@ impl Run {
 
     fn look(&mut self) {
         self.looks = self.looks.wrapping_add(1);
+        self.ended = self.ended.saturating_add(u32::from(matches!(self.stage, Stage::Ended)));
         let says = self.looks.is_multiple_of(LOOKS_A_WORD);
         if let Stage::Working(working, _) = &mut self.stage {
             if let Some(what) = working.look() {
@@ -306,9 +338,12 @@ impl Run {
         }
     }
 
-    fn do_aside(&mut self, work: impl FnOnce() -> Done + Send + 'static) {
+    fn do_aside(&mut self, what: &'static str, work: impl FnOnce() -> Done + Send + 'static) {
         let aside = self.aside.clone();
-        let spawned = thread::Builder::new().name("aside".into()).spawn(move || drop(aside.send(work())));
+        let spawned = thread::Builder::new().name("aside".into()).spawn(move || {
+            let done = panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or(Done::Failed(what));
+            drop(aside.send(done));
+        });
         if let Err(error) = spawned {
             self.voice.say(&AgentEvent::Leaves(format!("it has no thread left: {error}")));
         }

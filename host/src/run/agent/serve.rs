@@ -22,7 +22,7 @@ use crate::{
     clock::monotonic_ns,
     nats::{Bus, Subscription},
     node::agent::{
-        messages::{Presence, Take, Taken},
+        messages::{Presence, Take, Taken, is_id},
         subjects,
     },
     run::{Interrupt, host, interrupts::Interrupts},
@@ -54,6 +54,8 @@ pub(crate) fn serve(config: &AgentConfig, say: &mut dyn FnMut(&str)) -> Result<S
 async fn serve_in_loop(config: &AgentConfig, say: &mut dyn FnMut(&str)) -> Result<Served, ServeError> {
     let folder = |source: io::Error| ServeError::Folder { path: config.dir.clone(), source };
     fs::create_dir_all(&config.dir).map_err(folder)?;
+    // A library may change the working folder.
+    let kept = std::path::absolute(&config.dir).map_err(folder)?;
     let mut interrupts = Interrupts::new().map_err(ServeError::Start)?;
     let bus = Bus::connect(&config.access, &format!("prony agent {}", config.name), CONNECT_TIMEOUT)?;
     let mut station = Station::open(config, &bus)?;
@@ -67,11 +69,11 @@ async fn serve_in_loop(config: &AgentConfig, say: &mut dyn FnMut(&str)) -> Resul
         };
         let Some(take) = take else { break };
         say(&format!("the agent `{}` takes part in a run as node {}", config.name, take.node));
-        let dir = config.dir.join("runs").join(format!("{}-{}", take.run, take.node));
+        let dir = kept.join("runs").join(format!("{}-{}", take.run, take.node));
         fs::create_dir_all(&dir).map_err(folder)?;
         let mut leaves = false;
         let attendant = Attendant {
-            here: station.here(config, dir.clone()),
+            here: station.here(config, kept.join("files"), dir.clone()),
             id: &station.id,
             take,
             interrupts: &mut interrupts,
@@ -134,6 +136,9 @@ impl Station {
         let busy = Arc::clone(&is_busy);
         let take = bus.serve(&subjects::take(&id), move |question| {
             let take: Take = rmp_serde::from_slice(question).ok()?;
+            if !is_id(&take.run) {
+                return None;
+            }
             let answer = if busy.swap(true, Ordering::AcqRel) {
                 Taken::Busy
             } else {
@@ -146,12 +151,12 @@ impl Station {
         Ok(Self { id, bus: bus.clone(), is_busy, takes, _answers: [who, ping, take] })
     }
 
-    fn here(&self, config: &AgentConfig, dir: PathBuf) -> Here {
+    fn here(&self, config: &AgentConfig, store: PathBuf, dir: PathBuf) -> Here {
         Here {
             bus: self.bus.clone(),
             discovery: config.discovery.clone(),
             log_words: config.log_words.clone(),
-            store: config.dir.join("files"),
+            store,
             dir,
             workers: config.workers,
         }

@@ -6,7 +6,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{prepare::Prepared, voice::Voice};
 use crate::{
-    clock::{Clock, RunNs},
+    clock::{Clock, RunNs, as_ns},
     node::{
         Fleet, NodeError, PhaseStart, RemoteError, Work,
         agent::messages::{AgentEvent, Beginning, KeptFile},
@@ -14,7 +14,8 @@ use crate::{
     plan::Plan,
     plugin::Registry,
     record::{
-        Frame, ProcessUsage, RunEnd,
+        ClockShift, Frame, ProcessUsage, RunEnd,
+        kept_run::KeptRun,
         live::Live,
         recorder::{CountingWait, Recorder, RecorderConfig},
     },
@@ -44,8 +45,14 @@ pub(super) struct Working {
     recorder: Recorder,
     channels: Channels,
     live: Arc<Live>,
+    /// What is known of this agent, for a journal that nobody fetches.
+    kept: KeptRun,
     /// Phases that are announced and have not begun, in their order.
     announced: VecDeque<PhaseStart>,
+    /// Numbers of announced phases that came before these began.
+    early: Vec<(u32, Lease)>,
+    /// When the duration of a phase is over: nothing more begins, whatever the network does.
+    ends: Vec<(RunNs, u32)>,
     /// Numbers of the phases that have begun.
     begun: Vec<u32>,
     /// Those that are not over.
@@ -84,24 +91,37 @@ impl Working {
         self.announced.push_back(start);
     }
 
-    /// When the next phase is to be begun.
-    pub(super) fn next_begin(&self) -> Option<(Clock, RunNs)> {
+    /// When something is to be done: a phase begins, or its duration is over.
+    pub(super) fn next_instant(&self) -> Option<(Clock, RunNs)> {
+        let ends = self.ends.iter().map(|(at, _)| *at);
+        Some((self.clock, self.next_begin().into_iter().chain(ends).min()?))
+    }
+
+    fn next_begin(&self) -> Option<RunNs> {
         let start = self.announced.front()?;
         let is_open = self.plan.phases.iter().any(|phase| phase.id == start.phase && phase.load.is_open());
         let ahead = if is_open { BEFORE_OPEN_NS } else { 0 };
-        Some((self.clock, start.start_ns.saturating_sub(ahead)))
+        Some(start.start_ns.saturating_sub(ahead))
     }
 
-    /// Begins it.
-    pub(super) fn begin_next(&mut self, voice: &Voice) {
+    /// Does what is to be done by now.
+    pub(super) fn act(&mut self, voice: &Voice) {
+        let now = self.clock.now();
+        let (over, ends): (Vec<_>, Vec<_>) = self.ends.iter().copied().partition(|(at, _)| *at <= now);
+        self.ends = ends;
+        over.into_iter().for_each(|(_, phase)| self.fleet.control(phase, Control::Drain));
+        if self.next_begin().is_some_and(|at| at <= now) {
+            self.begin_next(voice);
+        }
+    }
+
+    fn begin_next(&mut self, voice: &Voice) {
         let Some(start) = self.announced.pop_front() else { return };
         let Some(phase) = self.plan.phases.iter().find(|phase| phase.id == start.phase) else { return };
         self.live.reset(phase.id);
         self.channels.refusals.reset(phase.load.most_in_flight());
         let late_ns = self.clock.now().saturating_sub(start.start_ns);
-        // A phase that takes over begins at an instant that has passed.
-        let takes_over = self.plan.phases.iter().any(|before| before.hands_over && before.id + 1 == phase.id);
-        if late_ns > LATE_NS && !takes_over {
+        if late_ns > LATE_NS {
             voice.say(&AgentEvent::Late(phase.id, late_ns));
         }
         self.begun.push(phase.id);
@@ -109,12 +129,52 @@ impl Working {
         self.running.push(RunningPhase::begin(phase.id, start.start_ns, workers, None));
         let (index, kind) = (phase.id, phase.role.kind());
         self.channels.recorder.frame(Frame::PhaseStarted { index, kind, at_ns: start.start_ns });
+        self.ends
+            .extend(phase.stop.duration().map(|time| (start.start_ns.saturating_add(as_ns(time)), index)));
         self.fleet.begin(start);
+        let (now, later): (Vec<_>, Vec<_>) = self.early.drain(..).partition(|(phase, _)| *phase == index);
+        self.early = later;
+        now.into_iter().for_each(|(phase, lease)| self.fleet.lease(phase, lease));
     }
 
-    pub(super) fn control(&mut self, phase: u32, control: Control) {
+    /// Drains or cancels a phase. One that has not begun does not begin any more: what its workers have to say of it.
+    pub(super) fn control(&mut self, phase: u32, control: Control) -> Vec<AgentEvent> {
+        self.ends.retain(|(_, ends)| *ends != phase);
+        let before = self.announced.len();
         self.announced.retain(|announced| announced.phase != phase);
-        self.fleet.control(phase, control);
+        if self.announced.len() == before {
+            self.fleet.control(phase, control);
+            return Vec::new();
+        }
+        let planned = self.plan.phases.iter().find(|planned| planned.id == phase);
+        let workers = planned.map_or(0, |planned| self.fleet.active_workers(planned));
+        let none = |worker| {
+            let usage = WorkerUsage { worker, ..WorkerUsage::default() };
+            AgentEvent::Done(phase, ScheduleCounts::default(), usage)
+        };
+        (0..u32::try_from(workers).unwrap_or(u32::MAX)).map(none).collect()
+    }
+
+    /// Takes note of where this machine's clock stands.
+    pub(super) fn note_clock(&mut self, shift: ClockShift, bound_ns: u64, drift_ns: u64, dir: &Path) {
+        self.kept.clock = shift;
+        self.kept.facts.clock_bound_ns = bound_ns;
+        self.kept.facts.clock_drift_ns = drift_ns;
+        let (kept, dir) = (self.kept.clone(), dir.to_owned());
+        // The disk may take long, and the workers' events do not wait for it.
+        let writing = thread::Builder::new().name("aside".into()).spawn(move || {
+            if let Err(error) = kept.write(&dir) {
+                tracing::warn!(%error, "where the clock stands is not kept");
+            }
+        });
+        if let Err(error) = writing {
+            tracing::warn!(%error, "where the clock stands is not kept");
+        }
+    }
+
+    /// Whether a phase has begun.
+    pub(super) fn has_begun(&self) -> bool {
+        !self.begun.is_empty()
     }
 
     /// Lets what is in flight come to its end, and begins nothing more.
@@ -134,7 +194,11 @@ impl Working {
     }
 
     pub(super) fn lease(&mut self, phase: u32, lease: Lease) {
-        self.fleet.lease(phase, lease);
+        if self.announced.iter().any(|announced| announced.phase == phase) {
+            self.early.push((phase, lease));
+        } else {
+            self.fleet.lease(phase, lease);
+        }
     }
 
     /// To be asked ten times a second: what is said of a worker that does not react.
@@ -243,7 +307,10 @@ fn start(
         recorder,
         channels,
         live,
+        kept: kept.clone(),
         announced: VecDeque::new(),
+        early: Vec::new(),
+        ends: Vec::new(),
         begun: Vec::new(),
         running: Vec::new(),
         used_before: usage::of_this_process(),
