@@ -311,6 +311,58 @@ fn a_network_that_is_away_for_a_while_costs_nothing() {
     assert_eq!(session_numbers(&run), (0..400).collect::<Vec<_>>());
 }
 
+/// How long after it was sent each request of an agent arrived, by the server's clock, in nanoseconds: the median. The two clocks differ by
+/// the same amount for all agents.
+fn transit(run: &Run, server: &MockServer, node: u64) -> i64 {
+    let truth = server.truth();
+    let arrived = |id: &str| {
+        let requests = truth["requests"].as_array().unwrap();
+        let request = requests.iter().find(|request| request["request_id"] == id).unwrap();
+        request["arrived_ns"].as_i64().unwrap()
+    };
+    let records = run.records();
+    let of_node = records.iter().map(|record| &record["metadata"]).filter(|metadata| {
+        let is_measured = metadata["benchmark_phase"] == "profiling";
+        is_measured && metadata["node"].as_u64().unwrap_or(0) == node
+    });
+    let mut transits: Vec<i64> = of_node
+        .map(|metadata| {
+            let id = metadata["x_request_id"].as_str().unwrap();
+            arrived(id) - metadata["request_sent_ns"].as_i64().unwrap()
+        })
+        .collect();
+    transits.sort_unstable();
+    transits[transits.len() / 2]
+}
+
+/// A machine that was started a hundred seconds later: a namespace of time, where the system lets us have one.
+const ANOTHER_CLOCK: [&str; 4] = ["unshare", "--time", "--monotonic", "100"];
+
+#[test]
+fn instants_of_a_machine_with_another_clock_are_on_the_runs_clock() {
+    let Some(nats) = nats() else { return };
+    let can = std::process::Command::new(ANOTHER_CLOCK[0]).args(&ANOTHER_CLOCK[1..]).arg("true").output();
+    if !can.is_ok_and(|output| output.status.success()) {
+        eprintln!("not tested: there are no namespaces of time");
+        return;
+    }
+    let _here = agent(&nats, "a", 1).spawn();
+    let _elsewhere = agent(&nats, "b", 1).under(&ANOTHER_CLOCK).spawn();
+    let server = MockServer::start(["--tokens", "1"]);
+    let load = ["--request-rate", "100", "--request-count", "200", "--osl", "1", "--isl", "4"];
+    let run = controller(&nats, server.url(), "2").args(load).run();
+    run.succeeds();
+    let bounds: i64 = run.summary()["agents"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|agent| agent["clock_bound_ns"].as_i64().unwrap())
+        .sum();
+    let differ = (transit(&run, &server, 0) - transit(&run, &server, 1)).abs();
+    // What a busy machine takes to read a request is a part of it.
+    assert!(differ <= bounds + 20_000_000, "{differ} ns, and the bounds are {bounds} ns");
+}
+
 #[test]
 fn who_cannot_have_its_agents_hears_why() {
     let Some(nats) = nats() else { return };
