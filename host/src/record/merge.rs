@@ -5,7 +5,7 @@
 //! journal nothing is taken over but the notes of its end: the run has frames of its own. Memory is bounded: a journal is read
 //! in pieces, which all cores decode and encode while the pieces before are written.
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
 
 use rayon::prelude::*;
 
@@ -145,7 +145,7 @@ fn one(
     let mut reader = match Reader::open(&dir) {
         Ok(reader) => reader,
         Err(error) => {
-            facts.damage = Some(format!("its journal cannot be read: {}", said(&error)));
+            facts.damage = Some(unreadable(&error));
             return Ok(facts);
         }
     };
@@ -179,6 +179,16 @@ fn one(
         facts.damage = Some(damage.to_string());
     }
     Ok(facts)
+}
+
+/// What is wrong with a journal that cannot be opened.
+fn unreadable(error: &JournalError) -> String {
+    match error {
+        JournalError::Open { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            "nothing of its journal has come".to_owned()
+        }
+        _ => format!("its journal cannot be read: {}", said(error)),
+    }
 }
 
 /// The error, and what it comes from.
@@ -399,7 +409,9 @@ mod tests {
         fs::write(empty.path().join(FILE_NAME), "").unwrap();
         let (merged, frames, _dir) = merged(vec![node(nothing.path(), 0), node(empty.path(), 1)]);
         let merged = merged.unwrap();
-        assert!(merged.nodes.iter().all(|facts| facts.damage.is_some()), "{merged:?}");
+        let damage: Vec<&str> = merged.nodes.iter().filter_map(|facts| facts.damage.as_deref()).collect();
+        assert_eq!(damage.len(), 2, "{merged:?}");
+        assert_eq!(damage[0], "nothing of its journal has come");
         assert_eq!((merged.records, frames.len()), (0, 4));
     }
 
