@@ -1,11 +1,11 @@
-//! What a journal says of the nodes of its run, where there are several: [`NodeFacts`].
+//! What a journal says of the nodes of its run, where it has agents: [`NodeFacts`].
 
 use serde::{Deserialize, Serialize};
 
 use super::host_facts::HostFacts;
 use crate::clock::RunNs;
 
-/// What a journal says of a node of its run, where there are several.
+/// What a journal says of a node of its run, where it has agents.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct NodeFacts {

@@ -68,8 +68,17 @@ fn each_agent_has_a_row_and_an_object() {
 }
 
 #[test]
-fn a_run_of_one_node_says_nothing_of_agents() {
+fn a_run_with_one_agent_names_it() {
     let dir = write(&frames_of(&[facts(0, "a")], &[sample::a()]));
+    generate(dir.path()).unwrap();
+    assert!(text(dir.path(), "profile_export_console.txt").contains("Agents (times in ms)"));
+    let agents = &summary(dir.path())["agents"];
+    assert_eq!((agents.as_array().map(Vec::len), &agents[0]["name"]), (Some(1), &Value::from("a")));
+}
+
+#[test]
+fn a_run_without_agents_says_nothing_of_them() {
+    let dir = write(&sample::journal(sample::header(), &[sample::a()]));
     generate(dir.path()).unwrap();
     assert!(!text(dir.path(), "profile_export_console.txt").contains("Agents"));
     assert_eq!(summary(dir.path()).get("agents"), None);
