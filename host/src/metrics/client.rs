@@ -47,7 +47,7 @@ pub(crate) struct ClientReport {
     pub(crate) workers: Vec<WorkerUsage>,
     /// First tokens, and those among them that may be stamped too late.
     pub(crate) first_reads: FirstReadSummary,
-    /// What the whole process used, before it wrote its report.
+    /// What the whole process used, before it wrote its report: of a run with agents, the controller.
     pub(crate) process: Option<ProcessUsage>,
 }
 

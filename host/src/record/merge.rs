@@ -2,8 +2,8 @@
 //!
 //! The records of one node stand behind those of the other, each in the order of its journal. A record gets the number of its
 //! node, the number of its worker among those of all nodes, and instants on the run's clock. Of the other frames of a node's
-//! journal nothing is taken over but the notes of its end: the run has frames of its own. Memory is bounded: a journal is read
-//! in pieces, which all cores decode and encode while the pieces before are written.
+//! journal nothing is taken over but the notes of its end and what its process used: the run has frames of its own. Memory is
+//! bounded: a journal is read in pieces, which all cores decode and encode while the pieces before are written.
 
 use std::{io, path::PathBuf};
 
@@ -173,8 +173,9 @@ fn one(
     let NodeReader { reader, end, .. } = node;
     let mut damage = reader.damage().clone();
     damage.not_understood += not_understood;
-    let notes = end.map(|end| end.notes).unwrap_or_default();
-    merged.notes.extend(notes.iter().map(|note| format!("agent {}: {note}", facts.called())));
+    let end = end.unwrap_or_default();
+    facts.usage = end.usage;
+    merged.notes.extend(end.notes.iter().map(|note| format!("agent {}: {note}", facts.called())));
     if damage.is_any() {
         facts.damage = Some(damage.to_string());
     }
@@ -290,7 +291,7 @@ mod tests {
     use super::*;
     use crate::{
         metrics::sample::{self, MS},
-        record::{CountedTokens, RunHeader, journal::FILE_NAME},
+        record::{CountedTokens, ProcessUsage, RunHeader, journal::FILE_NAME},
     };
 
     const RUN: &str = "run";
@@ -416,11 +417,14 @@ mod tests {
     }
 
     #[test]
-    fn notes_of_agents_have_their_names() {
-        let end = RunEnd { notes: vec!["it was slow".into()], ..RunEnd::default() };
+    fn notes_of_agents_have_their_names_and_each_node_what_its_process_used() {
+        let usage = Some(ProcessUsage { cpu_ns: 5 * MS, peak_memory_bytes: None });
+        let end = RunEnd { notes: vec!["it was slow".into()], usage, ..RunEnd::default() };
         let dir = folder(&[record(sample::a()), Frame::End(end)]);
         let (merged, ..) = merged(vec![node(dir.path(), 1)]);
-        assert_eq!(merged.unwrap().notes, ["agent n1: it was slow"]);
+        let merged = merged.unwrap();
+        assert_eq!(merged.notes, ["agent n1: it was slow"]);
+        assert_eq!(merged.nodes[0].usage, usage);
     }
 
     #[test]

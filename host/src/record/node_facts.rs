@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::host_facts::HostFacts;
+use super::{host_facts::HostFacts, process_usage::ProcessUsage};
 use crate::clock::RunNs;
 
 /// What a journal says of a node of its run, where it has agents.
@@ -33,6 +33,8 @@ pub(crate) struct NodeFacts {
     pub(crate) missing_bytes: Option<u64>,
     /// What is wrong with its journal, in words.
     pub(crate) damage: Option<String>,
+    /// What the process of its agent used of the machine for the run, if its journal has an end.
+    pub(crate) usage: Option<ProcessUsage>,
 }
 
 /// The end of a node before that of the run.

@@ -114,6 +114,8 @@ pub(super) fn summary(report: &Report) -> Option<Value> {
         set("host", json!(facts.host));
         set("first_worker", facts.first_worker.into());
         set("workers", facts.workers.into());
+        set("cpu_s", json!(facts.usage.map(|used| used.cpu_ns as f64 / 1e9)));
+        set("peak_memory_bytes", facts.usage.and_then(|used| used.peak_memory_bytes).into());
         set("clock_bound_ns", facts.clock_bound_ns.into());
         set(
             "lost",

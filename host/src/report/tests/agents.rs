@@ -4,7 +4,7 @@ use super::{
     super::verdict::{Severity, Verdict},
     *,
 };
-use crate::record::{NodeFacts, NodeLoss, settings::PhaseSettings};
+use crate::record::{NodeFacts, NodeLoss, ProcessUsage, settings::PhaseSettings};
 
 /// A node with one worker.
 fn facts(node: u32, name: &str) -> NodeFacts {
@@ -48,7 +48,8 @@ fn slower(number: u64, by_ms: u64) -> Record {
 
 #[test]
 fn each_agent_has_a_row_and_an_object() {
-    let nodes = [facts(0, "a"), NodeFacts { clock_bound_ns: 250_000, ..facts(1, "b") }];
+    let usage = Some(ProcessUsage { cpu_ns: 1500 * MS, peak_memory_bytes: Some(1 << 20) });
+    let nodes = [facts(0, "a"), NodeFacts { clock_bound_ns: 250_000, usage, ..facts(1, "b") }];
     let records = [on(0, sample::a()), on(1, sample::b()), on(1, sample::d())];
     let dir = write(&frames_of(&nodes, &records));
     let report = generate(dir.path()).unwrap();
@@ -61,6 +62,11 @@ fn each_agent_has_a_row_and_an_object() {
     assert_eq!([of(0, "error_request_count"), of(1, "error_request_count")], [Some(0.0), Some(1.0)]);
     assert_eq!([&agents[0]["name"], &agents[1]["name"]], ["a", "b"]);
     assert_eq!(agents[1]["clock_bound_ns"], 250_000);
+    assert_eq!(
+        (&agents[1]["cpu_s"], &agents[1]["peak_memory_bytes"]),
+        (&Value::from(1.5), &Value::from(1 << 20))
+    );
+    assert!(agents[0]["cpu_s"].is_null());
     for name in ["profile_export_prony.md", "report.html"] {
         assert!(text(dir.path(), name).contains("Agents (times in ms)"), "{name}");
     }
