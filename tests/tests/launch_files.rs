@@ -95,17 +95,23 @@ fn every_variable_of_a_file_is_one_that_an_agent_reads(
     }
 }
 
-/// Kubernetes decides by the numbers that the README explains, and makes no agent a second time within a run.
+/// The exit codes of the table that has those of an agent.
+fn codes_of_an_agent() -> BTreeSet<u64> {
+    let page = fs::read_to_string(root().join("docs/MANY_MACHINES.md")).unwrap();
+    let (_, table) = page.split_once("\n| exit code | an agent ended because |\n").unwrap();
+    let rows = table.lines().take_while(|line| line.starts_with('|'));
+    // Below the head is a line of dashes.
+    let cells = rows.skip(1).map(|row| row.split('|').nth(1).unwrap());
+    cells.flat_map(|cell| cell.split(',')).map(|code| code.trim().parse().unwrap()).collect()
+}
+
+/// Kubernetes decides by the numbers that the page explains, and makes no agent a second time within a run.
 #[test]
 fn the_job_of_kubernetes_knows_the_exit_codes() {
     let job = &yaml("agents.yaml")["spec"];
     assert_eq!(job["completionMode"].as_str(), Some("Indexed"));
     assert_eq!(job["backoffLimitPerIndex"].as_u64(), Some(0));
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let (_, table) = readme.split_once("\n## Exit codes\n").unwrap();
-    let table = table.split("\n## ").next().unwrap();
-    let codes = table.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next()?.parse().ok());
-    let documented: BTreeSet<u64> = codes.collect();
+    let documented = codes_of_an_agent();
     let rules = job["podFailurePolicy"]["rules"].as_sequence().unwrap();
     let name = job["template"]["spec"]["containers"][0]["name"].as_str();
     let mut used = 0;

@@ -15,8 +15,8 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, setr
 
 use super::{Death, SharedCount, printed::Printed};
 
-/// Variables that hold secrets: what a child needs of them travels in frames.
-const SECRETS: [&str; 2] = ["PRONY_API_KEY", "PRONY_NATS_TOKEN"];
+/// Variables that hold secrets, an address that may have a login among them: what a child needs of them travels in frames.
+const SECRETS: [&str; 3] = ["PRONY_API_KEY", "PRONY_NATS_TOKEN", "PRONY_NATS"];
 
 /// A running child. It does not outlive this value.
 #[derive(Debug)]

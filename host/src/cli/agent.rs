@@ -205,16 +205,20 @@ fn words(text: &str) -> Result<Vec<String>, UnitError> {
 
 /// The NATS server and the login.
 fn access(args: &AgentArgs, around: &Surroundings<'_>) -> Result<Access, Failure> {
-    let Some(typed) = args.nats.clone().or_else(|| around.get("PRONY_NATS")) else {
+    let Some(address) = args.nats.clone().or_else(|| around.get("PRONY_NATS")) else {
         return Err(Failure::statement(Exit::Usage, "`--nats` is missing").with_hint(
             "name the NATS server, as in `prony agent --nats nats://HOST:4222`, or in the variable `PRONY_NATS`; a `prony profile \
              --agents` that starts a server prints the line for its agents",
         ));
     };
     let wrong = |error: &dyn Explain| Failure::new(Exit::Usage, error.to_string()).with_hint(error.hint());
-    let url = nats_address(&typed).map_err(|error| wrong(&error))?;
+    let mut url = nats_address(&address).map_err(|error| wrong(&error))?;
     // A login that is typed stands in the place of one that the environment has.
-    let of_environment = args.nats_token.is_none() && args.nats_creds.is_none() && !url.contains('@');
+    let is_typed = args.nats_token.is_some() || args.nats_creds.is_some();
+    if is_typed && args.nats.is_none() {
+        url = without_login(&url);
+    }
+    let of_environment = !is_typed && !url.contains('@');
     let from = |name: &str| around.get(name).filter(|_| of_environment);
     let token = args.nats_token.clone().or_else(|| from("PRONY_NATS_TOKEN"));
     let creds = args.nats_creds.clone().or_else(|| from("PRONY_NATS_CREDS").map(PathBuf::from));
@@ -229,6 +233,14 @@ fn access(args: &AgentArgs, around: &Surroundings<'_>) -> Result<Access, Failure
         return Err(Failure::statement(Exit::Usage, message).with_hint(hint));
     }
     Ok(Access { url, token, creds, tls: tls(args, around)? })
+}
+
+/// An address of NATS, which has a host and no path, without its login.
+fn without_login(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        _ => url.to_owned(),
+    }
 }
 
 fn tls(args: &AgentArgs, around: &Surroundings<'_>) -> Result<Tls, Failure> {
@@ -337,6 +349,19 @@ mod tests {
         assert_eq!((typed.name.as_str(), typed.dir.as_path()), ("b", Path::new("e")));
         assert_eq!(typed.labels, ["x", "y"]);
         assert_eq!((typed.runs.map(NonZeroU64::get), typed.workers), (Some(5), 1));
+    }
+
+    #[rstest]
+    #[case("--nats-token a-token-1", "tls://h:4222")]
+    #[case("--nats-creds c", "tls://h:4222")]
+    #[case("", "tls://u:a-secret-1@h:4222")]
+    fn a_login_that_is_typed_stands_over_that_of_an_address_in_the_environment(
+        #[case] line: &str,
+        #[case] expected: &str,
+    ) {
+        let access = agent(line, &[("PRONY_NATS", "tls://u:a-secret-1@h:4222")]).unwrap().access;
+        assert_eq!(access.url, expected);
+        assert_eq!(access.token.is_some(), line.contains("token"));
     }
 
     #[rstest]

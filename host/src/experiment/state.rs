@@ -9,9 +9,16 @@ use serde_json::{Map, Value};
 
 use super::{design::Design, measured::Measured, order::PlannedRun, outcome::RunEnd};
 use crate::config::{
+    keys::{API_KEY_VARIABLE, variable},
     redact::{self, REDACTED},
     words::{Said, Words},
 };
+
+/// Settings with a login, which the environment may have where they are not kept.
+const LOGINS: [&str; 2] = ["nats", "nats-token"];
+
+/// The value of a variable of the environment, if it has one.
+pub(crate) type LookUp<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// Version of the file.
 pub(super) const FORMAT: u32 = 1;
@@ -136,6 +143,15 @@ impl StoredSetting {
         }
     }
 
+    /// What the environment says of a login, where that may be the one which is not kept.
+    fn of_environment(&self, look_up: LookUp<'_>) -> Option<Said> {
+        if !LOGINS.contains(&self.name.as_str()) {
+            return None;
+        }
+        let said = Said { name: self.name.clone(), values: vec![look_up(&variable(&self.name))?] };
+        self.may_be(&said).then_some(said)
+    }
+
     fn said(&self) -> Option<Said> {
         let values = self.values.as_ref()?.iter().map(OsString::from).collect();
         Some(Said { name: self.name.clone(), values })
@@ -174,8 +190,8 @@ pub(crate) enum Fit {
     Lacking(Vec<String>),
 }
 
-/// Compares what is typed with settings that are kept. A key may be in the environment as well.
-pub(super) fn fit(settings: &[StoredSetting], typed: &Words, has_key: bool) -> Fit {
+/// Compares what is typed with settings that are kept. A key and logins may be in the environment as well.
+pub(super) fn fit(settings: &[StoredSetting], typed: &Words, look_up: LookUp<'_>) -> Fit {
     let kept = |name: &str| settings.iter().find(|setting| setting.name == name);
     let is_same = |said: &Said| kept(&said.name).is_some_and(|kept| kept.may_be(said));
     let different: Vec<String> =
@@ -185,8 +201,10 @@ pub(super) fn fit(settings: &[StoredSetting], typed: &Words, has_key: bool) -> F
     }
     let said = |setting: &StoredSetting| {
         let typed = typed.iter().find(|said| said.name == setting.name).cloned();
-        setting.said().or(typed).ok_or_else(|| setting.name.clone())
+        let of_environment = || setting.of_environment(look_up);
+        setting.said().or(typed).or_else(of_environment).ok_or_else(|| setting.name.clone())
     };
+    let has_key = look_up(API_KEY_VARIABLE).is_some();
     let is_elsewhere = |setting: &&StoredSetting| setting.name == "api-key" && has_key;
     let of_flags =
         settings.iter().filter(|setting| !is_elsewhere(setting) || typed.get(&setting.name).is_some());
@@ -220,9 +238,9 @@ impl State {
         }
     }
 
-    /// Compares what is typed with what is kept. A key may be in the environment as well.
-    pub(crate) fn fit(&self, typed: &Words, has_key: bool) -> Fit {
-        fit(&self.settings, typed, has_key)
+    /// Compares what is typed with what is kept. A key and logins may be in the environment as well.
+    pub(crate) fn fit(&self, typed: &Words, look_up: LookUp<'_>) -> Fit {
+        fit(&self.settings, typed, look_up)
     }
 
     /// Its settings, as far as they are kept.
@@ -293,6 +311,11 @@ pub(super) mod tests {
         )
     }
 
+    /// An environment without variables.
+    fn nothing(_: &str) -> Option<OsString> {
+        None
+    }
+
     #[test]
     fn settings_are_kept_without_secrets() {
         let state =
@@ -307,11 +330,11 @@ pub(super) mod tests {
     fn what_is_typed_beside_an_experiment_has_to_be_the_same() {
         let all = words(&[("isl", "5"), ("concurrency", "1,2")]);
         let state = State::new(&all, &of(&["1", "2"], 1));
-        assert_eq!(state.fit(&Words::default(), false), Fit::Same(all.clone()));
-        assert_eq!(state.fit(&words(&[("concurrency", "1,2")]), false), Fit::Same(all));
+        assert_eq!(state.fit(&Words::default(), &nothing), Fit::Same(all.clone()));
+        assert_eq!(state.fit(&words(&[("concurrency", "1,2")]), &nothing), Fit::Same(all));
         let other = words(&[("concurrency", "1,4"), ("osl", "5"), ("isl", "5")]);
         assert_eq!(
-            state.fit(&other, false),
+            state.fit(&other, &nothing),
             Fit::Different(vec!["concurrency".to_owned(), "osl".to_owned()])
         );
     }
@@ -320,9 +343,30 @@ pub(super) mod tests {
     fn secrets_have_to_be_typed_again() {
         let all = words(&[("isl", "5"), ("api-key", "sk-1")]);
         let state = State::new(&all, &of(&[], 2));
-        assert_eq!(state.fit(&Words::default(), false), Fit::Lacking(vec!["api-key".to_owned()]));
-        assert_eq!(state.fit(&words(&[("api-key", "sk-1")]), false), Fit::Same(all));
-        assert_eq!(state.fit(&Words::default(), true), Fit::Same(words(&[("isl", "5")])));
+        assert_eq!(state.fit(&Words::default(), &nothing), Fit::Lacking(vec!["api-key".to_owned()]));
+        assert_eq!(state.fit(&words(&[("api-key", "sk-1")]), &nothing), Fit::Same(all));
+        let has_key = |name: &str| (name == API_KEY_VARIABLE).then(|| OsString::from("sk-1"));
+        assert_eq!(state.fit(&Words::default(), &has_key), Fit::Same(words(&[("isl", "5")])));
+    }
+
+    #[test]
+    fn a_login_of_nats_may_be_in_the_environment() {
+        let all = words(&[("nats", "nats://u:a-secret-1@h"), ("nats-token", "a-secret-2")]);
+        let state = State::new(&all, &of(&[], 2));
+        let lacking = ["nats", "nats-token"].map(str::to_owned).to_vec();
+        assert_eq!(state.fit(&Words::default(), &nothing), Fit::Lacking(lacking));
+        let variables = |name: &str| match name {
+            "PRONY_NATS" => Some(OsString::from("nats://u:a-secret-1@h")),
+            "PRONY_NATS_TOKEN" => Some(OsString::from("a-secret-2")),
+            _ => None,
+        };
+        assert_eq!(state.fit(&Words::default(), &variables), Fit::Same(all));
+        // Another server is not the one of the experiment.
+        let other = |name: &str| match name {
+            "PRONY_NATS" => Some(OsString::from("nats://u:a-secret-1@g")),
+            _ => variables(name),
+        };
+        assert_eq!(state.fit(&Words::default(), &other), Fit::Lacking(vec!["nats".to_owned()]));
     }
 
     #[rstest]
@@ -340,7 +384,7 @@ pub(super) mod tests {
         let state = State::new(&words(&[(name, begun)]), &of(&[], 2));
         let typed = words(&[(name, typed)]);
         let expected = if may_be { Fit::Same(typed.clone()) } else { Fit::Different(vec![name.to_owned()]) };
-        assert_eq!(state.fit(&typed, false), expected);
+        assert_eq!(state.fit(&typed, &nothing), expected);
     }
 
     #[rstest]

@@ -47,7 +47,7 @@ pub(crate) struct ClientReport {
     pub(crate) workers: Vec<WorkerUsage>,
     /// First tokens, and those among them that may be stamped too late.
     pub(crate) first_reads: FirstReadSummary,
-    /// What the whole process used, before it wrote its report.
+    /// What the whole process used, before it wrote its report: of a run with agents, the controller.
     pub(crate) process: Option<ProcessUsage>,
 }
 
@@ -131,7 +131,7 @@ impl ClientReport {
     }
 
     /// The same of several nodes, from the name and the report of each. The verdict is that of the worst node, whose reasons
-    /// come first, each with its name. `self` has judged all nodes as if they were one machine; what it knows of workers and
+    /// come first, each with its name; all nodes are fine only if every one of them was measured. `self` has judged all nodes as if they were one machine; what it knows of workers and
     /// first tokens stays.
     pub(crate) fn of_nodes(self, nodes: &[(String, &Self)]) -> Self {
         let mut worst_first: Vec<&(String, &Self)> = nodes.iter().collect();
@@ -142,8 +142,10 @@ impl ClientReport {
             });
             all.collect()
         };
+        let worst = worst_first.first().map_or(self.verdict, |(_, report)| report.verdict);
+        let is_unknown = nodes.iter().any(|(_, report)| report.verdict == Verdict::Unknown);
         Self {
-            verdict: worst_first.first().map_or(self.verdict, |(_, report)| report.verdict),
+            verdict: if worst == Verdict::Ok && is_unknown { Verdict::Unknown } else { worst },
             reasons: named(|report| report.reasons.as_slice()),
             remarks: named(|report| report.remarks.as_slice()),
             ..self
@@ -417,6 +419,18 @@ mod tests {
         let report = judge(vec![idle(), busy, idle()]).of_nodes(&nodes);
         assert_eq!((report.verdict, report.workers.len()), (Verdict::Limited, 3));
         assert_eq!(report.reasons, ["agent b: worker 2 was busy 95 % of the time"]);
+    }
+
+    #[rstest]
+    #[case::fine(idle(), Verdict::Unknown)]
+    #[case::at_its_limit(WorkerUsage { busy_ns: Some(950 * MS), ..idle() }, Verdict::Limited)]
+    fn a_node_that_nobody_measured_may_not_have_been_fine(
+        #[case] other: WorkerUsage,
+        #[case] expected: Verdict,
+    ) {
+        let (unknown, other) = (judge(Vec::new()), judge(vec![other]));
+        let nodes = [("a".to_owned(), &unknown), ("b".to_owned(), &other)];
+        assert_eq!(ClientReport::default().of_nodes(&nodes).verdict, expected);
     }
 
     #[test]

@@ -20,7 +20,7 @@ const OF_NODES: [&str; 8] = [
     "request_error_rate",
 ];
 
-/// Collects the measured requests of each node. Nothing is kept of a run with one node: its numbers are those of the run.
+/// Collects the measured requests of each node. Nothing is kept of a run without nodes.
 #[derive(Clone, Debug)]
 pub(super) struct ByNode {
     /// What the values of a node begin as.

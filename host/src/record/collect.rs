@@ -14,7 +14,7 @@ use super::{
     kept_run::{KeptRun, KeptRunError},
     merge::{MergeError, Merged, NodeJournal, Target, check, merge},
 };
-use crate::{clock::RunNs, explain::Explain, screen::counted};
+use crate::{clock::RunNs, explain::Explain, plugin::UsedPlugin, screen::counted};
 
 /// Why the journals of agents do not become one.
 #[derive(Debug, thiserror::Error)]
@@ -253,10 +253,16 @@ fn end(folders: &[Folder], header: &RunHeader, merged: &Merged) -> RunEnd {
         was_cancelled: ends().any(|end| end.was_cancelled),
         reason: reason(folders, &merged.nodes),
         services: Vec::new(),
-        plugins: ends().next().map_or_else(|| header.plugins.clone(), |end| end.plugins.clone()),
+        plugins: plugins(ends(), header),
         usage: None,
         notes: [collected].into_iter().chain(merged.notes.iter().cloned()).collect(),
     }
+}
+
+/// The plugins of the run. An agent may have said nothing of them at its end.
+fn plugins<'a>(ends: impl Iterator<Item = &'a RunEnd>, header: &RunHeader) -> Vec<UsedPlugin> {
+    let known = ends.map(|end| &end.plugins).find(|plugins| !plugins.is_empty());
+    known.unwrap_or(&header.plugins).clone()
 }
 
 /// Why the journal does not have all of the run, or why the run ended before its time, if so.
@@ -318,5 +324,15 @@ mod tests {
         let part = [folder(0, None), folder(2, Some(RunEnd::default()))];
         let expected = "the records of these nodes of the run are missing: 1; the journals of these agents have no end: n0";
         assert_eq!(reason(&part, &[]).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn plugins_are_those_that_an_agent_names_or_those_of_the_header() {
+        let used = |name: &str| UsedPlugin { name: name.into(), ..UsedPlugin::default() };
+        let header = RunHeader { plugins: vec![used("planned")], ..RunHeader::lost() };
+        let silent = RunEnd::default();
+        let names = RunEnd { plugins: vec![used("opened")], ..RunEnd::default() };
+        assert_eq!(plugins([&silent].into_iter(), &header), [used("planned")]);
+        assert_eq!(plugins([&silent, &names].into_iter(), &header), [used("opened")]);
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! The records of one node stand behind those of the other, each in the order of its journal. A record gets the number of its
 //! node, the number of its worker among those of all nodes, and instants on the run's clock. Of the other frames of a node's
-//! journal nothing is taken over but the notes of its end: the run has frames of its own. Memory is bounded: a journal is read
-//! in pieces, which all cores decode and encode while the pieces before are written.
+//! journal nothing is taken over but the notes of its end and what its process used: the run has frames of its own. Memory is
+//! bounded: a journal is read in pieces, which all cores decode and encode while the pieces before are written.
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
 
 use rayon::prelude::*;
 
@@ -145,7 +145,7 @@ fn one(
     let mut reader = match Reader::open(&dir) {
         Ok(reader) => reader,
         Err(error) => {
-            facts.damage = Some(format!("its journal cannot be read: {}", said(&error)));
+            facts.damage = Some(unreadable(&error));
             return Ok(facts);
         }
     };
@@ -173,12 +173,23 @@ fn one(
     let NodeReader { reader, end, .. } = node;
     let mut damage = reader.damage().clone();
     damage.not_understood += not_understood;
-    let notes = end.map(|end| end.notes).unwrap_or_default();
-    merged.notes.extend(notes.iter().map(|note| format!("agent {}: {note}", facts.called())));
+    let end = end.unwrap_or_default();
+    facts.usage = end.usage;
+    merged.notes.extend(end.notes.iter().map(|note| format!("agent {}: {note}", facts.called())));
     if damage.is_any() {
         facts.damage = Some(damage.to_string());
     }
     Ok(facts)
+}
+
+/// What is wrong with a journal that cannot be opened.
+fn unreadable(error: &JournalError) -> String {
+    match error {
+        JournalError::Open { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            "nothing of its journal has come".to_owned()
+        }
+        _ => format!("its journal cannot be read: {}", said(error)),
+    }
 }
 
 /// The error, and what it comes from.
@@ -280,7 +291,7 @@ mod tests {
     use super::*;
     use crate::{
         metrics::sample::{self, MS},
-        record::{CountedTokens, RunHeader, journal::FILE_NAME},
+        record::{CountedTokens, ProcessUsage, RunHeader, journal::FILE_NAME},
     };
 
     const RUN: &str = "run";
@@ -399,16 +410,21 @@ mod tests {
         fs::write(empty.path().join(FILE_NAME), "").unwrap();
         let (merged, frames, _dir) = merged(vec![node(nothing.path(), 0), node(empty.path(), 1)]);
         let merged = merged.unwrap();
-        assert!(merged.nodes.iter().all(|facts| facts.damage.is_some()), "{merged:?}");
+        let damage: Vec<&str> = merged.nodes.iter().filter_map(|facts| facts.damage.as_deref()).collect();
+        assert_eq!(damage.len(), 2, "{merged:?}");
+        assert_eq!(damage[0], "nothing of its journal has come");
         assert_eq!((merged.records, frames.len()), (0, 4));
     }
 
     #[test]
-    fn notes_of_agents_have_their_names() {
-        let end = RunEnd { notes: vec!["it was slow".into()], ..RunEnd::default() };
+    fn notes_of_agents_have_their_names_and_each_node_what_its_process_used() {
+        let usage = Some(ProcessUsage { cpu_ns: 5 * MS, peak_memory_bytes: None });
+        let end = RunEnd { notes: vec!["it was slow".into()], usage, ..RunEnd::default() };
         let dir = folder(&[record(sample::a()), Frame::End(end)]);
         let (merged, ..) = merged(vec![node(dir.path(), 1)]);
-        assert_eq!(merged.unwrap().notes, ["agent n1: it was slow"]);
+        let merged = merged.unwrap();
+        assert_eq!(merged.notes, ["agent n1: it was slow"]);
+        assert_eq!(merged.nodes[0].usage, usage);
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub(crate) mod merge;
 mod node_facts;
 mod open;
 mod prefixes;
+mod process_usage;
 pub(crate) mod raw;
 pub(crate) mod recorder;
 mod replies;
@@ -34,6 +35,7 @@ pub(crate) use self::host_facts::HostFacts;
 pub(crate) use self::mark::{Mark, RESET_KV_CACHE};
 pub(crate) use self::node_facts::{NodeFacts, NodeLoss};
 pub(crate) use self::prefixes::BLOCK_TOKENS;
+pub(crate) use self::process_usage::ProcessUsage;
 use crate::plugin::UsedPlugin;
 pub(crate) use crate::{
     request::{
@@ -289,16 +291,6 @@ pub(crate) struct ServiceReport {
     pub(crate) lost: u64,
     /// The most messages that waited for it at a time.
     pub(crate) most_waiting: u64,
-}
-
-/// What the tool's own process used of the machine. Children, where plugins are isolated, are not in it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct ProcessUsage {
-    /// Processor time of all its threads, from its start, in nanoseconds.
-    pub(crate) cpu_ns: u64,
-    /// The most memory that was resident at any time, in bytes, where the system tells.
-    pub(crate) peak_memory_bytes: Option<u64>,
 }
 
 /// How the run ended.

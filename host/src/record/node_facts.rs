@@ -1,11 +1,11 @@
-//! What a journal says of the nodes of its run, where there are several: [`NodeFacts`].
+//! What a journal says of the nodes of its run, where it has agents: [`NodeFacts`].
 
 use serde::{Deserialize, Serialize};
 
-use super::host_facts::HostFacts;
+use super::{host_facts::HostFacts, process_usage::ProcessUsage};
 use crate::clock::RunNs;
 
-/// What a journal says of a node of its run, where there are several.
+/// What a journal says of a node of its run, where it has agents.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct NodeFacts {
@@ -35,6 +35,8 @@ pub(crate) struct NodeFacts {
     pub(crate) missing_bytes: Option<u64>,
     /// What is wrong with its journal, in words.
     pub(crate) damage: Option<String>,
+    /// What the process of its agent used of the machine for the run, if its journal has an end.
+    pub(crate) usage: Option<ProcessUsage>,
 }
 
 /// The end of a node before that of the run.

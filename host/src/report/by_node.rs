@@ -1,4 +1,4 @@
-//! The breakdown of a run on several machines: how each agent fared, and which of them is far from the others.
+//! The breakdown of a run with agents: how each agent fared, and which of them is far from the others.
 
 use serde_json::{Map, Value, json};
 
@@ -91,7 +91,7 @@ fn distribution(results: &Results, metric: &str) -> Option<Distribution> {
     }
 }
 
-/// For the summary: an object for each agent; nothing where there is only one.
+/// For the summary: an object for each agent; nothing where there is none.
 pub(super) fn summary(report: &Report) -> Option<Value> {
     let far = far(report);
     let one = |node: &NodeResults| {
@@ -114,6 +114,8 @@ pub(super) fn summary(report: &Report) -> Option<Value> {
         set("host", json!(facts.host));
         set("first_worker", facts.first_worker.into());
         set("workers", facts.workers.into());
+        set("cpu_s", json!(facts.usage.map(|used| used.cpu_ns as f64 / 1e9)));
+        set("peak_memory_bytes", facts.usage.and_then(|used| used.peak_memory_bytes).into());
         set("clock_bound_ns", facts.clock_bound_ns.into());
         set(
             "lost",
@@ -135,7 +137,7 @@ pub(super) fn summary(report: &Report) -> Option<Value> {
     (!report.by_node.is_empty()).then(|| report.by_node.iter().map(one).collect())
 }
 
-/// For people: a row an agent; nothing where there is only one.
+/// For people: a row an agent; nothing where there is none.
 pub(super) fn shown(report: &Report) -> Option<Shown> {
     table(report, |_| true)
 }

@@ -453,14 +453,14 @@ impl<'a, 'b> Pass<'a, 'b> {
     }
 }
 
-/// What was measured of prony itself, and what each node came to, where there are several.
+/// What was measured of prony itself, and what each node came to, where there are any.
 fn clients(
     aggregator: &mut Aggregator,
     nodes: BTreeMap<u32, NodeFacts>,
     end: Option<&RunEnd>,
 ) -> (ClientReport, Vec<NodeResults>) {
     let client = ClientReport { process: end.and_then(|end| end.usage), ..aggregator.client() };
-    if nodes.len() < 2 {
+    if nodes.is_empty() {
         return (client, Vec::new());
     }
     let by_node = aggregator.results_by_node(nodes.into_values().collect());

@@ -38,7 +38,7 @@ pub(crate) struct Report {
     pub(crate) by_url: Vec<Results>,
     /// The same for each class, by its number, where there are classes.
     pub(crate) by_class: Vec<ClassResults>,
-    /// The same for each node, in the order of their numbers, where the run had several.
+    /// The same for each node, in the order of their numbers, where the run had any.
     pub(crate) by_node: Vec<NodeResults>,
     /// Metrics pages whose servers had more to do than prony gave them.
     pub(crate) strangers: Vec<OtherClient>,

@@ -9,7 +9,7 @@ use super::super::{
 use crate::{
     config::{
         flags::{ExperimentFlags, experiment_settings},
-        keys::{API_KEY_VARIABLE, Keys},
+        keys::Keys,
         words::Words,
     },
     experiment::{self, Design, DesignError, Fit, State},
@@ -90,7 +90,8 @@ impl Asked {
         }
         let flags =
             |names: &[String]| names.iter().map(|name| format!("`--{name}`")).collect::<Vec<_>>().join(", ");
-        match state.fit(&self.kept(), std::env::var_os(API_KEY_VARIABLE).is_some()) {
+        let look_up = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        match state.fit(&self.kept(), &look_up) {
             Fit::Same(kept) => {
                 let free =
                     self.base.clone().over(self.of_experiment.clone()).only(|name| FREE.contains(&name));

@@ -14,7 +14,7 @@ use super::{
     words::WordsOfAiperf,
 };
 use crate::{
-    config::keys::{API_KEY_VARIABLE, Keys},
+    config::keys::Keys,
     experiment::{ExperimentFolder, Fit, search::Kept},
 };
 
@@ -37,8 +37,8 @@ pub(super) fn prepared(args: &SearchArgs, asked: settings::Asked, dir: &Path) ->
     let kept = Kept::read(dir)?;
     let mut typed = asked.words.only(|name| !FREE.contains(&name));
     settings::make_absolute(&mut typed, &Keys::all());
-    let has_key = std::env::var_os(API_KEY_VARIABLE).is_some();
-    let base = match kept.fit(&typed, has_key) {
+    let look_up = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let base = match kept.fit(&typed, &look_up) {
         Fit::Same(base) => base,
         Fit::Different(names) => {
             let names = flags(&names);

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     bounded,
     config::words::Words,
-    experiment::state::{Fit, StoredSetting, fit},
+    experiment::state::{Fit, LookUp, StoredSetting, fit},
     explain::Explain,
 };
 
@@ -187,8 +187,8 @@ impl Kept {
     }
 
     /// Compares what is typed with the settings that are kept.
-    pub(crate) fn fit(&self, typed: &Words, has_key: bool) -> Fit {
-        fit(&self.settings, typed, has_key)
+    pub(crate) fn fit(&self, typed: &Words, look_up: LookUp<'_>) -> Fit {
+        fit(&self.settings, typed, look_up)
     }
 }
 
@@ -214,9 +214,9 @@ mod tests {
         std::fs::write(dir.path().join(FILE), &text).unwrap();
         let kept = Kept::read(dir.path()).unwrap();
         assert_eq!((&kept.plan.slos, &kept.probes[..]), (&plan.slos, &probes[..]));
-        assert_eq!(kept.fit(&Words::default(), false), Fit::Same(base.clone()));
+        assert_eq!(kept.fit(&Words::default(), &|_| None), Fit::Same(base.clone()));
         let other = Words::of([said("isl", "6")]);
-        assert_eq!(kept.fit(&other, false), Fit::Different(vec!["isl".to_owned()]));
+        assert_eq!(kept.fit(&other, &|_| None), Fit::Different(vec!["isl".to_owned()]));
         let again = self::text(Wanted { plan: &kept.plan, base: &base }, &kept.probes, None);
         assert_eq!(again, text);
     }

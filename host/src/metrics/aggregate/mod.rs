@@ -72,7 +72,7 @@ pub(crate) struct Aggregator {
     by_url: Vec<Columns>,
     /// Measured requests by their class, where there are several.
     by_class: Vec<OfClass>,
-    /// Measured requests by their node, where there are several.
+    /// Measured requests by their node, where there are any.
     by_node: ByNode,
     objectives: Objectives,
     sessions: Sessions,

@@ -9,8 +9,8 @@ pub(super) struct Lanes {
 
 impl Lanes {
     /// The number of a track that is free from `start` to `end`, in nanoseconds. Where none is, `another` gives the number of a new
-    /// one. Spans come about in the order of their ends: of several free tracks, the one that was taken last is taken again, so that
-    /// few are needed.
+    /// one. Spans come about in the order of their ends (with agents those of each agent together, each in that order): of several
+    /// free tracks, the one that was taken last is taken again, so that few are needed.
     pub(super) fn take(&mut self, start: u64, end: u64, another: impl FnOnce() -> u32) -> u32 {
         let free = self.taken.iter_mut().filter(|(until, _)| *until <= start);
         if let Some((until, number)) = free.max_by_key(|(until, _)| *until) {

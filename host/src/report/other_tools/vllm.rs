@@ -1,7 +1,7 @@
 //! `vllm_bench.json`: what `vllm bench serve --save-result --save-detailed` writes.
 //!
-//! Statistics are in milliseconds, lists in seconds with an item a request: in the order in which requests ended, where vLLM has that
-//! in which they began. `start_times` are seconds since the start of the run. What prony does not know is left out:
+//! Statistics are in milliseconds, lists in seconds with an item a request: in the order in which requests ended (with agents those of
+//! each agent together, each in that order), where vLLM has that in which they began. `start_times` are seconds since the start of the run. What prony does not know is left out:
 //! `max_output_tokens_per_s`, and the peak of concurrent requests of a run with failures, since vLLM does not count those.
 //!
 //! Source: `vllm/benchmarks/serve.py` of <https://github.com/vllm-project/vllm>, as of 2026.

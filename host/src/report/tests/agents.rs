@@ -4,7 +4,7 @@ use super::{
     super::verdict::{Severity, Verdict},
     *,
 };
-use crate::record::{NodeFacts, NodeLoss};
+use crate::record::{NodeFacts, NodeLoss, ProcessUsage, settings::PhaseSettings};
 
 /// A node with one worker.
 fn facts(node: u32, name: &str) -> NodeFacts {
@@ -48,7 +48,8 @@ fn slower(number: u64, by_ms: u64) -> Record {
 
 #[test]
 fn each_agent_has_a_row_and_an_object() {
-    let nodes = [facts(0, "a"), NodeFacts { clock_bound_ns: 250_000, ..facts(1, "b") }];
+    let usage = Some(ProcessUsage { cpu_ns: 1500 * MS, peak_memory_bytes: Some(1 << 20) });
+    let nodes = [facts(0, "a"), NodeFacts { clock_bound_ns: 250_000, usage, ..facts(1, "b") }];
     let records = [on(0, sample::a()), on(1, sample::b()), on(1, sample::d())];
     let dir = write(&frames_of(&nodes, &records));
     let report = generate(dir.path()).unwrap();
@@ -61,6 +62,11 @@ fn each_agent_has_a_row_and_an_object() {
     assert_eq!([of(0, "error_request_count"), of(1, "error_request_count")], [Some(0.0), Some(1.0)]);
     assert_eq!([&agents[0]["name"], &agents[1]["name"]], ["a", "b"]);
     assert_eq!(agents[1]["clock_bound_ns"], 250_000);
+    assert_eq!(
+        (&agents[1]["cpu_s"], &agents[1]["peak_memory_bytes"]),
+        (&Value::from(1.5), &Value::from(1 << 20))
+    );
+    assert!(agents[0]["cpu_s"].is_null());
     for name in ["profile_export_prony.md", "report.html"] {
         assert!(text(dir.path(), name).contains("Agents (times in ms)"), "{name}");
     }
@@ -68,8 +74,17 @@ fn each_agent_has_a_row_and_an_object() {
 }
 
 #[test]
-fn a_run_of_one_node_says_nothing_of_agents() {
+fn a_run_with_one_agent_names_it() {
     let dir = write(&frames_of(&[facts(0, "a")], &[sample::a()]));
+    generate(dir.path()).unwrap();
+    assert!(text(dir.path(), "profile_export_console.txt").contains("Agents (times in ms)"));
+    let agents = &summary(dir.path())["agents"];
+    assert_eq!((agents.as_array().map(Vec::len), &agents[0]["name"]), (Some(1), &Value::from("a")));
+}
+
+#[test]
+fn a_run_without_agents_says_nothing_of_them() {
+    let dir = write(&sample::journal(sample::header(), &[sample::a()]));
     generate(dir.path()).unwrap();
     assert!(!text(dir.path(), "profile_export_console.txt").contains("Agents"));
     assert_eq!(summary(dir.path()).get("agents"), None);
@@ -88,19 +103,49 @@ fn nodes_change_no_number_of_the_run() {
     assert_eq!(with_nodes, numbers(&sample::journal(sample::header(), &records)));
 }
 
+/// Three agents, of which the second one was lost at this instant.
+fn with_a_loss(at_ms: u64) -> Vec<Frame> {
+    let loss = NodeLoss { at_ns: at_ms * MS, reason: "process killed".into() };
+    let lost = NodeFacts { lost: Some(loss), unfinished: 2, missing_bytes: Some(70), ..facts(1, "b") };
+    frames_of(&[facts(0, "a"), lost, facts(2, "c")], &[sample::a()])
+}
+
+fn measured_phase(frames: &mut [Frame]) -> &mut PhaseSettings {
+    let Frame::Header(header) = &mut frames[0] else { unreachable!("it comes first") };
+    &mut header.settings.phases[1]
+}
+
 #[test]
 fn what_a_lost_agent_leaves_out_is_a_doubt() {
-    let loss = NodeLoss { at_ns: 12_300 * MS, reason: "process killed".into() };
-    let lost = NodeFacts { lost: Some(loss), unfinished: 2, missing_bytes: Some(70), ..facts(1, "b") };
-    let report = report_on(&frames_of(&[facts(0, "a"), lost, facts(2, "c")], &[sample::a()]));
+    let report = report_on(&with_a_loss(600));
     let expected = [
-        "agent b was lost at 12.3 s: process killed; 1/3 of the load is missing from then on; of 2 requests that it had, nothing \
-         more is known",
+        "agent b was lost at 0.6 s: process killed; fewer requests were in flight from then on; of 2 requests that it had, \
+         nothing more is known",
         "not all records of agent b are here: 70 bytes of its journal did not arrive",
     ];
     let found = findings(&report, &["agent_lost", "agent_records_missing"]);
     let expected = expected.map(|says| (Severity::Doubtful, says.to_owned()));
     assert_eq!(found, expected);
+}
+
+#[test]
+fn the_share_of_a_lost_agent_depends_on_how_the_load_is_divided() {
+    let says = |frames: &[Frame]| findings(&report_on(frames), &["agent_lost"])[0].1.clone();
+    let mut timed = with_a_loss(600);
+    let phase = measured_phase(&mut timed);
+    (phase.request_count, phase.duration_s) = (None, Some(1.0));
+    assert!(says(&timed).contains("; about 1/3 of the load is missing from then on;"), "{}", says(&timed));
+    let mut open = with_a_loss(600);
+    let phase = measured_phase(&mut open);
+    (phase.is_open_loop, phase.rate, phase.law) = (true, Some(10.0), POISSON.to_owned());
+    let share = "; the load of its 1 worker, of 3 in all, is missing from then on;";
+    assert!(says(&open).contains(share), "{}", says(&open));
+}
+
+#[test]
+fn an_agent_that_is_lost_after_the_load_leaves_out_none_of_it() {
+    let found = findings(&report_on(&with_a_loss(1108)), &["agent_lost"]);
+    assert_eq!(found[0].1, "agent b was lost at 1.1 s, after the end of the last phase: process killed");
 }
 
 #[test]
@@ -128,8 +173,7 @@ fn clocks_that_differ_by_more_than_a_tenth_of_a_gap_are_a_doubt(
 ) {
     let nodes = [facts(0, "a"), NodeFacts { clock_bound_ns: bound_ms * MS, ..facts(1, "b") }];
     let mut frames = frames_of(&nodes, &[sample::a()]);
-    let Frame::Header(header) = &mut frames[0] else { unreachable!("it comes first") };
-    let phase = &mut header.settings.phases[1];
+    let phase = measured_phase(&mut frames);
     (phase.is_open_loop, phase.rate, phase.law) = (true, Some(10.0), POISSON.to_owned());
     assert_eq!(findings(&report_on(&frames), &["agent_clocks"]).len(), doubts);
 }

@@ -7,7 +7,9 @@ use super::{
     finding::Finding,
 };
 use crate::{
-    record::{NodeFacts, NodeLoss},
+    clock::RunNs,
+    metrics::PhaseSpan,
+    record::{NodeFacts, NodeLoss, settings::PhaseSettings},
     screen::counted,
 };
 
@@ -15,8 +17,7 @@ use crate::{
 const CLOCK_SHARE: f64 = 0.1;
 
 pub(super) fn findings(report: &Report) -> impl Iterator<Item = Finding> {
-    let all = report.by_node.len();
-    let gone = nodes(report).filter_map(move |facts| lost(facts, all));
+    let gone = nodes(report).filter_map(move |facts| lost(report, facts));
     let incomplete = nodes(report).filter_map(records_missing);
     let far = by_node::far(report).into_iter().map(|far| {
         let says = far.says();
@@ -30,18 +31,57 @@ fn nodes(report: &Report) -> impl Iterator<Item = &NodeFacts> {
 }
 
 /// Nobody takes over what a lost agent had to do.
-fn lost(facts: &NodeFacts, nodes: usize) -> Option<Finding> {
+fn lost(report: &Report, facts: &NodeFacts) -> Option<Finding> {
     let NodeLoss { at_ns, reason } = facts.lost.as_ref()?;
-    let (name, at_s) = (facts.called(), *at_ns as f64 / 1e9);
+    let short = format!("agent {} was lost at {:.1} s", facts.called(), *at_ns as f64 / 1e9);
+    if is_over(report, *at_ns) {
+        let says = format!("{short}, after the end of the last phase: {reason}");
+        return Some(Finding::doubt("agent_lost", short, says));
+    }
+    let share = share(report, facts, *at_ns);
     let unfinished = match facts.unfinished {
         0 => String::new(),
         count => format!("; of {} that it had, nothing more is known", counted(count, "request")),
     };
-    let says = format!(
-        "agent {name} was lost at {at_s:.1} s: {reason}; 1/{nodes} of the load is missing from then on{unfinished}"
-    );
+    let says = format!("{short}: {reason}; {share} from then on{unfinished}");
     let advice = "Look at what is after that apart, or run it again";
-    Some(Finding::doubt("agent_lost", format!("agent {name} was lost at {at_s:.1} s"), says).advice(advice))
+    Some(Finding::doubt("agent_lost", short, says).advice(advice))
+}
+
+/// Whether all phases had ended by then.
+fn is_over(report: &Report, at_ns: RunNs) -> bool {
+    !report.phases.is_empty() && report.phases.iter().all(|span| has_ended(span, at_ns))
+}
+
+fn has_ended(span: &PhaseSpan, at_ns: RunNs) -> bool {
+    span.end_ns.is_some_and(|end_ns| end_ns <= at_ns)
+}
+
+/// What is missing of the load without this agent, in the measured phases that had not ended by then.
+fn share(report: &Report, facts: &NodeFacts, at_ns: RunNs) -> String {
+    let left =
+        report.phases.iter().filter(|span| span.kind == PhaseKind::Profiling && !has_ended(span, at_ns));
+    let settings = left.filter_map(|span| report.header.settings.phases.get(span.index as usize));
+    let mut shares: Vec<String> = settings.map(|phase| share_of(report, facts, phase)).collect();
+    shares.dedup();
+    match shares.pop() {
+        Some(share) if shares.is_empty() => share,
+        _ => "its part of the load is missing".to_owned(),
+    }
+}
+
+/// What is due at instants is dealt by workers. In a closed loop agents have equal parts of the slots, and what a lost one has not
+/// taken of a number of requests is done by the others.
+fn share_of(report: &Report, facts: &NodeFacts, phase: &PhaseSettings) -> String {
+    if phase.is_open_loop {
+        let all: u32 = nodes(report).map(|facts| facts.workers).sum();
+        let own = counted(u64::from(facts.workers), "worker");
+        return format!("the load of its {own}, of {all} in all, is missing");
+    }
+    if phase.request_count.is_none() && phase.duration_s.is_some() {
+        return format!("about 1/{} of the load is missing", report.by_node.len());
+    }
+    "fewer requests were in flight".to_owned()
 }
 
 /// Not all records of an agent are in the journal.
