@@ -117,6 +117,7 @@ pub(super) fn summary(report: &Report) -> Option<Value> {
         set("cpu_s", json!(facts.usage.map(|used| used.cpu_ns as f64 / 1e9)));
         set("peak_memory_bytes", facts.usage.and_then(|used| used.peak_memory_bytes).into());
         set("clock_bound_ns", facts.clock_bound_ns.into());
+        set("clock_drift_ns", facts.clock_drift_ns.into());
         set(
             "lost",
             facts.lost.as_ref().map_or(
@@ -179,14 +180,22 @@ fn table(report: &Report, is_wanted: fn(&Column) -> bool) -> Option<Shown> {
 
 /// What is known of their clocks.
 fn clocks(report: &Report) -> String {
-    let bound_ns = largest_clock_bound(report).map_or(0, |(_, bound_ns)| bound_ns);
-    format!("instants of an agent are right to within {} ms of the run's clock", ms(bound_ns))
+    let most =
+        |ns: fn(&NodeFacts) -> u64| report.by_node.iter().map(|node| ns(&node.facts)).max().unwrap_or(0);
+    let bound_ns = most(|facts| facts.clock_bound_ns);
+    let right = format!("instants of an agent are right to within {} ms of the run's clock", ms(bound_ns));
+    match most(|facts| facts.clock_drift_ns) {
+        0 => right,
+        drift_ns => format!("{right}, from which their clocks drifted by {} ms at most", ms(drift_ns)),
+    }
 }
 
-/// The agent whose clock may be off the most, and by how many nanoseconds.
-pub(super) fn largest_clock_bound(report: &Report) -> Option<(&NodeFacts, u64)> {
+/// The agent whose load may have been off the most against the run's clock, and by how many nanoseconds: what is not known of its clock,
+/// and what it drifted.
+pub(super) fn largest_clock_error(report: &Report) -> Option<(&NodeFacts, u64)> {
     let facts = report.by_node.iter().map(|node| &node.facts);
-    facts.map(|facts| (facts, facts.clock_bound_ns)).max_by_key(|(_, bound_ns)| *bound_ns)
+    let error = |facts: &NodeFacts| facts.clock_bound_ns.saturating_add(facts.clock_drift_ns);
+    facts.map(|facts| (facts, error(facts))).max_by_key(|(_, error_ns)| *error_ns)
 }
 
 /// Milliseconds with as many decimals as a clock's error needs.

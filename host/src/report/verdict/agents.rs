@@ -38,7 +38,7 @@ fn lost(report: &Report, facts: &NodeFacts) -> Option<Finding> {
         let says = format!("{short}, after the end of the last phase: {reason}");
         return Some(Finding::doubt("agent_lost", short, says));
     }
-    let share = share(report, facts, *at_ns);
+    let share = share(report, *at_ns);
     let unfinished = match facts.unfinished {
         0 => String::new(),
         count => format!("; of {} that it had, nothing more is known", counted(count, "request")),
@@ -58,11 +58,11 @@ fn has_ended(span: &PhaseSpan, at_ns: RunNs) -> bool {
 }
 
 /// What is missing of the load without this agent, in the measured phases that had not ended by then.
-fn share(report: &Report, facts: &NodeFacts, at_ns: RunNs) -> String {
+fn share(report: &Report, at_ns: RunNs) -> String {
     let left =
         report.phases.iter().filter(|span| span.kind == PhaseKind::Profiling && !has_ended(span, at_ns));
     let settings = left.filter_map(|span| report.header.settings.phases.get(span.index as usize));
-    let mut shares: Vec<String> = settings.map(|phase| share_of(report, facts, phase)).collect();
+    let mut shares: Vec<String> = settings.map(|phase| share_of(report, phase)).collect();
     shares.dedup();
     match shares.pop() {
         Some(share) if shares.is_empty() => share,
@@ -70,13 +70,11 @@ fn share(report: &Report, facts: &NodeFacts, at_ns: RunNs) -> String {
     }
 }
 
-/// What is due at instants is dealt by workers. In a closed loop agents have equal parts of the slots, and what a lost one has not
-/// taken of a number of requests is done by the others.
-fn share_of(report: &Report, facts: &NodeFacts, phase: &PhaseSettings) -> String {
+/// Agents have equal parts of what is due at instants, and of the slots of a closed loop. What a lost one has not taken of a number of
+/// requests of a closed loop is done by the others.
+fn share_of(report: &Report, phase: &PhaseSettings) -> String {
     if phase.is_open_loop {
-        let all: u32 = nodes(report).map(|facts| facts.workers).sum();
-        let own = counted(u64::from(facts.workers), "worker");
-        return format!("the load of its {own}, of {all} in all, is missing");
+        return format!("1/{} of the load is missing", report.by_node.len());
     }
     if phase.request_count.is_none() && phase.duration_s.is_some() {
         return format!("about 1/{} of the load is missing", report.by_node.len());
@@ -104,7 +102,7 @@ fn records_missing(facts: &NodeFacts) -> Option<Finding> {
 
 /// A schedule that several machines share is as even as their clocks agree.
 fn clocks(report: &Report) -> Option<Finding> {
-    let (facts, bound_ns) = by_node::largest_clock_bound(report)?;
+    let (facts, bound_ns) = by_node::largest_clock_error(report)?;
     let measured = report.header.settings.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
     let rates = measured.filter(|phase| phase.is_open_loop).filter_map(|phase| phase.rate);
     let rate = rates.filter(|rate| *rate > 0.0).max_by(f64::total_cmp)?;
