@@ -363,6 +363,35 @@ fn instants_of_a_machine_with_another_clock_are_on_the_runs_clock() {
     assert!(differ <= bounds + 20_000_000, "{differ} ns, and the bounds are {bounds} ns");
 }
 
+/// Heartbeats and counts: of a schedule of 100 requests a second, 500 requests are five seconds.
+#[test]
+fn the_bus_is_nearly_silent_while_a_phase_is_measured() {
+    let Some(nats) = nats() else { return };
+    let _agents = Agents::start(&nats, &["a", "b"]);
+    let server = MockServer::start(["--tokens", "2"]);
+    let load = ["--request-rate", "100", "--request-count", "800", "--osl", "2", "--isl", "4"];
+    let run = controller(&nats, server.url(), "2").args(load).spawn();
+    await_answers(&run, &server, 100);
+    let before = nats.bytes();
+    await_answers(&run, &server, 500);
+    let a_second_and_agent = (nats.bytes() - before) / (5 * 2);
+    run.wait().succeeds();
+    assert!(a_second_and_agent < 20_000, "{a_second_and_agent} bytes");
+}
+
+/// It says so, and goes on with no load of which nothing is kept.
+#[test]
+fn an_agent_whose_disk_is_full_ends_its_part() {
+    let Some(nats) = nats() else { return };
+    let _good = agent(&nats, "a", 1).spawn();
+    let _full = agent(&nats, "b", 1).under(&["sh", "-c", "ulimit -f 64; exec \"$@\"", "sh"]).spawn();
+    let server = MockServer::start(["--tokens", "2", "--ttft-ms", "1"]);
+    let run = long_load(&nats, &server, &[]).wait();
+    run.ends_with(1);
+    assert!(run.stderr.contains("the agent `b` was lost: it cannot write its journal"), "{}", run.stderr);
+    assert!(!run.records().is_empty(), "what the other one measured");
+}
+
 #[test]
 fn who_cannot_have_its_agents_hears_why() {
     let Some(nats) = nats() else { return };
