@@ -63,7 +63,9 @@ impl Drop for Taken {
     fn drop(&mut self) {
         let told = self.0.iter().filter(|down| say(down, &AgentCommand::Release).is_ok());
         // One that does not hear it is free by itself after a while.
-        told.for_each(|down| drop(down.settle(RELEASE_TIMEOUT)));
+        told.for_each(|down| {
+            down.settle(RELEASE_TIMEOUT);
+        });
     }
 }
 
