@@ -102,7 +102,7 @@ mod tests {
         for word in ["profile", "completions", "endpoint-type"] {
             assert!(script.contains(word), "{shell} misses {word}");
         }
-        for hidden in ["extra-verbose", "probe", "worker ", "nats-server"] {
+        for hidden in ["extra-verbose", "probe", "worker ", "Hold the `nats-server`", "nats__server"] {
             assert!(!script.contains(hidden), "{shell} shows {hidden}");
         }
     }

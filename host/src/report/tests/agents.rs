@@ -138,7 +138,7 @@ fn the_share_of_a_lost_agent_depends_on_how_the_load_is_divided() {
     let mut open = with_a_loss(600);
     let phase = measured_phase(&mut open);
     (phase.is_open_loop, phase.rate, phase.law) = (true, Some(10.0), POISSON.to_owned());
-    let share = "; the load of its 1 worker, of 3 in all, is missing from then on;";
+    let share = "; 1/3 of the load is missing from then on;";
     assert!(says(&open).contains(share), "{}", says(&open));
 }
 
