@@ -1,11 +1,12 @@
-//! Why a node cannot work, here and as it arrives from another process: the texts of an error, in the order in which they
-//! are shown.
+//! Why a node cannot work.
 
-use std::{error::Error, io};
+use std::io;
 
-use serde::{Deserialize, Serialize};
-
-use super::{agent::AgentError, readiness::ReadinessError};
+use super::{
+    agent::AgentError,
+    readiness::ReadinessError,
+    remote_error::{Class, RemoteError},
+};
 use crate::{
     dataset::{DatasetError, TokenizerError},
     explain::Explain,
@@ -69,55 +70,12 @@ pub(crate) enum NodeError {
     Thread(#[source] io::Error),
 }
 
-/// What an error says about the end of the run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Class {
-    /// The configuration is wrong.
-    Usage,
-    /// A plugin is at fault.
-    Plugin,
-    /// The target does not answer.
-    Unreachable,
-    /// Anything else.
-    Failed,
-}
-
-/// An error of another process.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[error("{text}")]
-pub(crate) struct RemoteError {
-    text: String,
-    #[source]
-    cause: Option<Box<Self>>,
-    hint: String,
-    class: Class,
-}
-
-impl RemoteError {
-    /// Tells an error and what lies behind it.
-    pub(crate) fn of(error: &NodeError) -> Self {
-        Self::chain(error, &error.hint(), error.class())
-    }
-
-    fn chain(error: &dyn Error, hint: &str, class: Class) -> Self {
-        let cause = error.source().map(|cause| Box::new(Self::chain(cause, hint, class)));
-        Self { text: error.to_string(), cause, hint: hint.to_owned(), class }
-    }
-}
-
-impl RemoteError {
-    /// What the user can do next.
-    pub(super) fn hint(&self) -> &str {
-        &self.hint
-    }
-
-    /// What it says about the end of the run.
-    pub(super) fn class(&self) -> Class {
-        self.class
-    }
-}
-
 impl NodeError {
+    /// The same for another process.
+    pub(crate) fn remote(&self) -> RemoteError {
+        RemoteError::of(self, &self.hint(), self.class())
+    }
+
     /// What it says about the end of the run.
     pub(crate) fn class(&self) -> Class {
         match self {
@@ -127,7 +85,7 @@ impl NodeError {
             Self::Plugin(_) | Self::Hangs { .. } | Self::Died { .. } => Class::Plugin,
             Self::Agent(error) => error.class(),
             Self::NotReady(_) => Class::Unreachable,
-            Self::Remote(error) => error.class,
+            Self::Remote(error) => error.class(),
             Self::Worker(_) | Self::Journal(_) | Self::Kept(_) | Self::Process { .. } | Self::Thread(_) => {
                 Class::Failed
             }
@@ -146,7 +104,7 @@ impl Explain for NodeError {
             Self::Dataset(error) => error.hint(),
             Self::Tokenizer(error) => error.hint(),
             Self::NotReady(error) => error.hint(),
-            Self::Remote(error) => error.hint.clone(),
+            Self::Remote(error) => error.hint().to_owned(),
             Self::Agent(error) => error.hint(),
             Self::Plan(_) | Self::Target(_) => "use the same version of prony everywhere".to_owned(),
             Self::Hangs { .. } | Self::Died { .. } => {
@@ -172,7 +130,7 @@ mod tests {
     fn an_error_that_crossed_says_the_same() {
         let source = io::Error::other("too many");
         let error = NodeError::Process { name: "x".to_owned(), source };
-        let bytes = rmp_serde::to_vec_named(&RemoteError::of(&error)).unwrap();
+        let bytes = rmp_serde::to_vec_named(&error.remote()).unwrap();
         let arrived = NodeError::from(rmp_serde::from_slice::<RemoteError>(&bytes).unwrap());
         assert_eq!(chain(&arrived), chain(&error));
         assert_eq!((arrived.hint(), arrived.class()), (error.hint(), error.class()));

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     batch::{DatasetBatch, LIGHT},
-    error::RemoteError,
+    remote_error::RemoteError,
 };
 use crate::{
     clock::{Anchor, RunNs},

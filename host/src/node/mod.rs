@@ -27,9 +27,11 @@ mod observer;
 mod part;
 pub(crate) mod progress;
 mod readiness;
+mod remote_error;
 mod sequence;
 pub(crate) mod serve;
 pub(crate) mod watchdog;
+mod work;
 mod worker_pool;
 
 use std::{path::Path, sync::Arc};
@@ -40,10 +42,12 @@ use self::{
 };
 pub(crate) use self::{
     endpoint::{HostedEndpoint, plan_target},
-    error::{Class, NodeError, RemoteError},
+    error::NodeError,
     fleet::{Fleet, LostNode, NodeId},
     messages::PhaseStart,
     observer::Observer,
+    remote_error::{Class, RemoteError},
+    work::Work,
     worker_pool::phase_seed,
 };
 use crate::{
@@ -163,23 +167,4 @@ impl LoadedEndpoint {
 /// It cannot be loaded.
 pub(crate) fn load_here(registry: &Arc<Registry>, plan: &Plan) -> Result<HostedEndpoint, NodeError> {
     HostedEndpoint::load(registry, &plan.target.endpoint_type, endpoint_options(plan))
-}
-
-/// What workers are started with. A child has all of it already but their part of the run.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Work<'a> {
-    /// What decides the run.
-    pub(crate) plan: &'a Plan,
-    /// The run's clock.
-    pub(crate) clock: Clock,
-    /// What all requests have in common.
-    pub(crate) target: &'a Arc<TargetPlan>,
-    /// What the requests say.
-    pub(crate) source: &'a Arc<Source>,
-    /// What the journals of agents begin with.
-    pub(crate) header: &'a RunHeader,
-    /// The folder of the run.
-    pub(crate) dir: &'a Path,
-    /// Their part of the run.
-    pub(crate) division: Division,
 }

@@ -19,7 +19,7 @@ use tokio::{
 use super::{
     batch::Unpacker,
     endpoint::{HostedEndpoint, plan_target},
-    error::{NodeError, RemoteError},
+    error::NodeError,
     fleet::Link,
     messages::{Exposed, NodeCommand, NodeEvent},
     sequence::{InOrder, Numbered, Numbering},
@@ -83,7 +83,7 @@ pub(crate) fn serve(socket: UnixStream, begun: SharedCount) -> io::Result<()> {
 fn handle(mut commands: UnboundedReceiver<NodeCommand>, uplink: Uplink) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return uplink.say(NodeEvent::Loaded(Err(RemoteError::of(&NodeError::Thread(error))))),
+        Err(error) => return uplink.say(NodeEvent::Loaded(Err(NodeError::Thread(error).remote()))),
     };
     runtime.block_on(async {
         let Some(NodeCommand::Load { name, options, discovery }) = commands.recv().await else { return };
@@ -102,7 +102,7 @@ fn handle(mut commands: UnboundedReceiver<NodeCommand>, uplink: Uplink) {
                 .handle(commands)
                 .await;
             }
-            Err(error) => uplink.say(NodeEvent::Loaded(Err(RemoteError::of(&error)))),
+            Err(error) => uplink.say(NodeEvent::Loaded(Err(error.remote()))),
         }
     });
 }
@@ -147,11 +147,11 @@ impl Serving {
                 NodeCommand::Scripts(more) => self.listed.unpack(more),
                 NodeCommand::Generate { counts } => {
                     let generated = self.generate(counts).map(|source| self.generated = Some(source));
-                    let generated = generated.map_err(|error| RemoteError::of(&error));
+                    let generated = generated.map_err(|error| error.remote());
                     self.uplink.say(NodeEvent::Generated(generated));
                 }
                 NodeCommand::Probe => {
-                    self.uplink.say(NodeEvent::Probed(self.probe().map_err(|error| RemoteError::of(&error))));
+                    self.uplink.say(NodeEvent::Probed(self.probe().map_err(|error| error.remote())));
                 }
                 NodeCommand::Start(division) => {
                     let uplink = self.uplink.clone();
@@ -162,7 +162,7 @@ impl Serving {
                             tell_when_ready(&mut pool, &uplink);
                             work(pool, commands, &uplink, &bodies.unwrap_or_default()).await;
                         }
-                        Err(error) => uplink.say(NodeEvent::Started(Err(RemoteError::of(&error)))),
+                        Err(error) => uplink.say(NodeEvent::Started(Err(error.remote()))),
                     }
                     return;
                 }

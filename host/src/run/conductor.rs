@@ -18,6 +18,7 @@ use super::{
     lifecycle::{Action, Drain, Event, Lifecycle},
     now::{PhaseAt, Sources, Teller, snapshot},
     observer::Observer,
+    recording::Hearing,
     running_phase::RunningPhase,
     saturation::Saturation,
     service_reports,
@@ -37,7 +38,7 @@ use crate::{
         Frame, RunEnd,
         journal::JournalError,
         live::Live,
-        recorder::{CountingWait, Recorder, RecorderConfig, RecorderError},
+        recorder::{CountingWait, Recorder, RecorderError},
     },
     request::worker::{AllStarted, Control},
     schedule::division::Division,
@@ -110,7 +111,9 @@ async fn conduct_in_loop(
     let (bus, live) = (Arc::new(Bus::default()), Arc::new(Live::default()));
     let lost = signals.clone();
     let watch = Arc::new(Watch::new(run.clock, run.plan.target.use_server_token_count));
-    let recorder_config = recorder_config(run, &bus, &live, &watch);
+    let heard = Hearing { bus: Arc::clone(&bus), live: Arc::clone(&live), watch: Arc::clone(&watch) };
+    let tokenizer = run.tokenizer.clone();
+    let recorder_config = heard.config(&run.plan, &run.target, tokenizer, &run.redactor, run.clock);
     let mut recorder = Recorder::start(&run.dir, &run.header, recorder_config, move || {
         drop(lost.send(Signal::JournalLost));
     })?;
@@ -193,20 +196,6 @@ async fn conduct_in_loop(
             Ok(ending)
         }
         None => Ok(Some(events.ending())),
-    }
-}
-
-fn recorder_config(run: &Run, bus: &Arc<Bus>, live: &Arc<Live>, watch: &Arc<Watch>) -> RecorderConfig {
-    RecorderConfig {
-        redactor: Arc::clone(&run.redactor),
-        tokenizer: run.tokenizer.clone(),
-        keep_outputs: run.plan.export_outputs,
-        phases: run.plan.phases.iter().map(|phase| phase.role.kind()).collect(),
-        clock: run.clock,
-        bus: Arc::clone(bus),
-        live: Arc::clone(live),
-        listener: Arc::<Watch>::clone(watch),
-        bodies: run.target.bodies.clone(),
     }
 }
 

@@ -30,6 +30,7 @@ mod notices;
 mod now;
 mod observer;
 mod plain_request;
+mod recording;
 mod refusals;
 mod running_phase;
 mod saturation;

@@ -13,12 +13,14 @@ use std::{
 use super::{
     call::call,
     clocks::{Clocks, Followed, first_look},
+    command::say,
     error::AgentError,
     files,
     kept::Collector,
-    link::{AgentNode, Numbers, SILENCE, Shared, say},
+    link::{AgentNode, SILENCE},
     messages::{AgentCommand, AgentEvent, Beginning, Equipment, Presence},
     offset::Standing,
+    shared::{Numbers, Shared},
     state::AgentState,
     subjects,
 };
@@ -27,10 +29,11 @@ use crate::{
     dataset::Source,
     nats::{Access, Bus, Outgoing, Server, Subscription, Tls, receive},
     node::{
-        Work,
         fleet::{Link, NodeId},
         messages::Exposed,
         observer::Observer,
+        remote_error::RemoteError,
+        work::Work,
     },
     plan::{AgentsPlan, NatsPlan, Plan},
     plugin::Registry,
@@ -61,9 +64,9 @@ struct Taken(Vec<Arc<Outgoing>>);
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        let told = self.0.iter().filter(|down| say(down, &AgentCommand::Release).is_ok());
+        let free = self.0.iter().filter(|down| say(down, &AgentCommand::Release).is_ok());
         // One that does not hear it is free by itself after a while.
-        told.for_each(|down| {
+        free.for_each(|down| {
             down.settle(RELEASE_TIMEOUT);
         });
     }
@@ -200,7 +203,7 @@ impl Agents {
     /// Waits until every agent has given an answer.
     fn until_all_answer(
         &self,
-        mut answer: impl FnMut(AgentEvent) -> Result<Result<(), crate::node::error::RemoteError>, AgentEvent>,
+        mut answer: impl FnMut(AgentEvent) -> Result<Result<(), RemoteError>, AgentEvent>,
     ) -> Result<(), AgentError> {
         let mut missing: Vec<bool> = vec![true; self.agents.len()];
         while missing.contains(&true) {

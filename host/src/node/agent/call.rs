@@ -5,8 +5,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::{
+    command::say,
     error::AgentError,
-    link::say,
     messages::{AgentCommand, Presence, Take, Taken, is_id},
     subjects,
 };

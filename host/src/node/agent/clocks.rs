@@ -10,8 +10,8 @@ use std::{
 };
 
 use super::{
+    command::say,
     error::AgentError,
-    link::say,
     messages::AgentCommand,
     offset::{Ping, Standing},
     subjects,

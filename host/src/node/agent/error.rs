@@ -3,7 +3,7 @@
 use crate::{
     explain::Explain,
     nats::{BlobError, BusError, ServerError},
-    node::error::{Class, RemoteError},
+    node::remote_error::{Class, RemoteError},
 };
 
 /// Why a run cannot have its agents, or not go on with them.

@@ -9,9 +9,10 @@ use std::{
 
 use super::{
     clocks::ClockFacts,
+    command::say,
     fetch::{Origin, fetch},
-    link::{Shared, say},
     messages::{AgentCommand, Presence},
+    shared::Shared,
     state::AgentState,
 };
 use crate::{

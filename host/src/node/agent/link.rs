@@ -1,20 +1,15 @@
 //! One agent whose workers are started, as the run sees it.
 
-use std::{
-    collections::BTreeMap,
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use super::{clocks::Clocks, error::AgentError, kept::Collector, messages::AgentCommand};
+use super::{command::say, kept::Collector, messages::AgentCommand};
 use crate::{
-    nats::{Bus, Outgoing, Server, Subscription},
+    nats::Subscription,
     node::{fleet::Link, messages::PhaseStart, part::NodePart},
     plan::Phase,
     record::{NodeLoss, merge::NodeJournal},
     request::worker::Control,
-    schedule::numbers::{Lease, Leases},
+    schedule::numbers::Lease,
 };
 
 /// An agent that has said nothing for so long is lost: five seconds without a network are not the end of a run.
@@ -25,61 +20,6 @@ const AGREED_AHEAD: Duration = Duration::from_millis(100);
 
 /// And at most: a network on which a word takes longer is not waited for.
 const MOST_AHEAD: Duration = Duration::from_secs(2);
-
-/// Session numbers of closed loops, of all agents of a run.
-#[derive(Debug)]
-pub(super) struct Numbers {
-    phases: Vec<Phase>,
-    nodes: u32,
-    leases: Mutex<BTreeMap<u32, Leases>>,
-}
-
-impl Numbers {
-    pub(super) fn new(phases: Vec<Phase>, nodes: u32) -> Self {
-        Self { phases, nodes, leases: Mutex::default() }
-    }
-
-    /// What a node begins a phase with; nothing where numbers are not dealt out.
-    fn first(&self, phase: u32, node: u32) -> Option<Lease> {
-        self.with(phase, |leases| leases.first(node))
-    }
-
-    /// More numbers of a phase for a node, and what all nodes are to hear when these were the last.
-    pub(super) fn grant(&self, phase: u32, node: u32, wanted: u64) -> Option<(Lease, Option<Lease>)> {
-        self.with(phase, |leases| (leases.grant(node, wanted), leases.end()))
-    }
-
-    /// Numbers of a phase that were given.
-    fn given(&self, phase: u32) -> u64 {
-        let leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
-        leases.get(&phase).map_or(0, Leases::given)
-    }
-
-    fn with<T>(&self, phase: u32, ask: impl FnOnce(&mut Leases) -> T) -> Option<T> {
-        let planned = self.phases.iter().find(|planned| planned.id == phase)?;
-        if planned.load.is_open() {
-            return None;
-        }
-        let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(ask(leases.entry(phase).or_insert_with(|| Leases::of(planned, self.nodes))))
-    }
-}
-
-/// What all agents of a run have in common.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) bus: Bus,
-    /// Under which the two sides talk.
-    pub(super) run: String,
-    /// Identity of the run.
-    pub(super) run_id: String,
-    pub(super) numbers: Arc<Numbers>,
-    pub(super) clocks: Clocks,
-    /// Where what the agents have kept is brought.
-    pub(super) dir: PathBuf,
-    /// A NATS server of ours, if it is one: it ends with the last agent.
-    pub(super) _server: Mutex<Option<Server>>,
-}
 
 /// An agent.
 #[derive(Debug)]
@@ -175,12 +115,4 @@ impl Link for AgentNode {
         self.collector.state.wait_until(SILENCE, |known| known.kept.is_some());
         Some(self.collector.collect())
     }
-}
-
-/// Says something to an agent, at once.
-///
-/// # Errors
-/// It is no message, or too long for one.
-pub(super) fn say(down: &Outgoing, command: &AgentCommand) -> Result<(), AgentError> {
-    Ok(down.send_now(rmp_serde::to_vec_named(command)?)?)
 }

@@ -10,10 +10,10 @@ use super::SentFile;
 use crate::{
     clock::Anchor,
     node::{
-        error::RemoteError,
         hopeless::Verdict,
         messages::{Exposed, PhaseStart},
         progress::Progress,
+        remote_error::RemoteError,
     },
     plugin::Provenance,
     record::{ClockShift, HostFacts, NodeFacts, RunHeader, kept_run::KeptRun},

@@ -7,6 +7,7 @@
 mod agents;
 mod call;
 mod clocks;
+mod command;
 mod error;
 mod fetch;
 pub(crate) mod files;
@@ -14,6 +15,7 @@ mod kept;
 mod link;
 pub(crate) mod messages;
 pub(crate) mod offset;
+mod shared;
 mod state;
 pub(crate) mod subjects;
 

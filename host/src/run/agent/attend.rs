@@ -278,7 +278,7 @@ impl Run {
                 self.stage = Stage::Prepared(prepared);
             }
             Done::Prepared(Err(error)) => {
-                self.voice.say(&AgentEvent::Equipped(Err(RemoteError::of(&error))));
+                self.voice.say(&AgentEvent::Equipped(Err(error.remote())));
             }
             Done::Failed(what) => {
                 self.stage = Stage::Ended;

@@ -17,17 +17,18 @@ use crate::{
         ClockShift, Frame, ProcessUsage, RunEnd,
         kept_run::KeptRun,
         live::Live,
-        recorder::{CountingWait, Recorder, RecorderConfig},
+        recorder::{CountingWait, Recorder},
     },
     request::{worker::Control, worker_statistics::WorkerUsage},
     run::{
         channels::{Channels, Signal},
+        recording::Hearing,
         running_phase::RunningPhase,
         usage,
         watch::Watch,
     },
     schedule::{ScheduleCounts, numbers::Lease},
-    service::bus,
+    service::bus::Bus,
 };
 
 /// Workers of a phase with a schedule are told of it so long before its first instant: what is due then is formatted by then.
@@ -72,7 +73,7 @@ impl Working {
         voice: &Voice,
     ) -> Result<(Self, UnboundedReceiver<Signal>), RemoteError> {
         let (signals, heard) = unbounded_channel();
-        let started = start(prepared, beginning, dir, signals).map_err(|error| RemoteError::of(&error))?;
+        let started = start(prepared, beginning, dir, signals).map_err(|error| error.remote())?;
         let (mut working, to_say) = (started, voice.clone());
         let wait = working.fleet.readiness();
         let ready = move || {
@@ -280,17 +281,9 @@ fn start(
         prepared;
     let live = Arc::new(Live::default());
     let watch = Arc::new(Watch::new(clock, plan.target.use_server_token_count));
-    let config = RecorderConfig {
-        redactor,
-        tokenizer,
-        keep_outputs: plan.export_outputs,
-        phases: plan.phases.iter().map(|phase| phase.role.kind()).collect(),
-        clock,
-        bus: Arc::new(bus::Bus::default()),
-        live: Arc::clone(&live),
-        listener: Arc::<Watch>::clone(&watch),
-        bodies: target.bodies.clone(),
-    };
+    let bus = Arc::new(Bus::default());
+    let heard = Hearing { bus, live: Arc::clone(&live), watch: Arc::clone(&watch) };
+    let config = heard.config(&plan, &target, tokenizer, &redactor, clock);
     let lost = signals.clone();
     let Beginning { header, kept } = beginning;
     kept.write(dir)?;
