@@ -34,7 +34,7 @@ pub(crate) mod watchdog;
 mod work;
 mod worker_pool;
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use self::{
     agent::Agents, child::ChildNode, endpoint::endpoint_options, fleet::Link, part::NodePart,
@@ -55,9 +55,7 @@ use crate::{
     dataset::Source,
     plan::Plan,
     plugin::{Category, Isolation, Key, Registry},
-    record::RunHeader,
     request::{target::TargetPlan, worker::Equipment},
-    schedule::division::Division,
 };
 
 /// The one node that a run has.

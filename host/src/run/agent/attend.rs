@@ -21,7 +21,7 @@ use super::{
 use crate::{
     nats::{Bus, Subscription, receive},
     node::{
-        NodeError, RemoteError,
+        NodeError,
         agent::{
             chunk_of,
             messages::{AgentCommand, AgentEvent, Beginning, Equipment, KeptFile, PieceOf, Take},
