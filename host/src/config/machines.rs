@@ -9,7 +9,7 @@ use super::{
     redact,
     spec::{Origin, RunSpec},
 };
-use crate::plan::{AgentsPlan, ExportLevel, Load, MOST_AGENTS, NatsPlan, Phase, Secret, Wanted};
+use crate::plan::{AgentsPlan, ExportLevel, Load, MOST_AGENTS, NatsPlan, Phase, Ramp, Secret, Wanted};
 
 /// How long agents are waited for unless the user says otherwise, in seconds.
 const TIMEOUT_S: f64 = 60.0;
@@ -40,9 +40,9 @@ pub(super) fn agents(spec: &RunSpec, phases: &[Phase], problems: &mut Problems) 
     if count > u64::from(MOST_AGENTS) {
         problems.push(MachinesError::TooMany { by, count });
     } else {
-        phases
-            .iter()
-            .for_each(|phase| problems.note_some(few_places(phase, plan.count(), by).map(Into::into)));
+        for phase in phases {
+            problems.note_some(few_places(phase, plan.count(), by).map(Into::into));
+        }
     }
     Some(plan)
 }
@@ -138,7 +138,7 @@ fn few_places(phase: &Phase, agents: u32, by: Origin) -> Option<MachinesError> {
         Load::Closed { sessions } => (None, sessions.most().min(agents)),
         Load::Open { .. } | Load::Replay { .. } | Load::Users { .. } => (limit, agents),
     };
-    let prefill = phase.rules.prefill.as_ref().and_then(|prefill| prefill.as_constant());
+    let prefill = phase.rules.prefill.as_ref().and_then(Ramp::as_constant);
     let limits = [("requests in flight", limit), ("requests that wait for their first token", prefill)];
     limits.into_iter().find_map(|(places, most)| {
         let most = most.filter(|most| *most < active)?;

@@ -64,11 +64,11 @@ impl ByNode {
         if !self.is_wanted {
             return;
         }
-        let none = || OfNode { columns: self.none.clone(), first_reads: FirstReads::default() };
-        let node = self.nodes.entry(request.record.node).or_insert_with(none);
-        node.columns.record(request, is_good, measured);
+        let nothing = || OfNode { columns: self.none.clone(), first_reads: FirstReads::default() };
+        let of_node = self.nodes.entry(request.record.node).or_insert_with(nothing);
+        of_node.columns.record(request, is_good, measured);
         if request.record.outcome.is_ok() {
-            node.first_reads.record(request.record);
+            of_node.first_reads.record(request.record);
         }
     }
 

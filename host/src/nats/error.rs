@@ -105,7 +105,7 @@ impl BusError {
 /// A failed handshake of TLS arrives as an error of I/O, with TLS's own inside.
 fn is_of_tls(error: &ConnectError) -> bool {
     let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
-    io.and_then(io::Error::get_ref).is_some_and(|inner| inner.is::<rustls::Error>())
+    io.and_then(io::Error::get_ref).is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>)
 }
 
 impl Explain for BusError {

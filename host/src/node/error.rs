@@ -80,8 +80,7 @@ impl NodeError {
     pub(crate) fn class(&self) -> Class {
         match self {
             Self::Plugin(error) if error.is_usage() => Class::Usage,
-            Self::Dataset(_) | Self::Tokenizer(_) => Class::Usage,
-            Self::Plan(_) | Self::Target(_) => Class::Usage,
+            Self::Dataset(_) | Self::Tokenizer(_) | Self::Plan(_) | Self::Target(_) => Class::Usage,
             Self::Plugin(_) | Self::Hangs { .. } | Self::Died { .. } => Class::Plugin,
             Self::Agent(error) => error.class(),
             Self::NotReady(_) => Class::Unreachable,

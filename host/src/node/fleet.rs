@@ -146,12 +146,12 @@ impl Fleet {
 
     /// How long before its instant a phase must be announced.
     pub(crate) fn start_ahead(&self) -> Duration {
-        self.there().map(|node| node.start_ahead()).max().unwrap_or_default()
+        self.there().map(Link::start_ahead).max().unwrap_or_default()
     }
 
     /// How much longer than nodes of this machine some may take to react.
     pub(crate) fn patience(&self) -> Duration {
-        self.there().map(|node| node.patience()).max().unwrap_or_default()
+        self.there().map(Link::patience).max().unwrap_or_default()
     }
 
     /// Session numbers of a phase that agents were given; some may not have been started.

@@ -23,17 +23,15 @@ impl NodePart {
     pub(super) fn slots(self, phase: &Phase) -> Vec<Slots> {
         let Self { workers, division } = self;
         match &phase.load {
-            Load::Closed { sessions } => match sessions.as_constant().filter(|_| !phase.hands_over) {
-                Some(all) => {
+            Load::Closed { sessions } => {
+                if let Some(all) = sessions.as_constant().filter(|_| !phase.hands_over) {
                     let all = self.part(all);
                     let active = all.min(workers);
-                    (0..active).map(|worker| Slots::fixed(share(all, worker, active))).collect()
+                    return (0..active).map(|worker| Slots::fixed(share(all, worker, active))).collect();
                 }
-                None => {
-                    let active = self.part(sessions.most()).min(workers);
-                    vec![Slots::following(sessions.clone(), division); active]
-                }
-            },
+                let active = self.part(sessions.most()).min(workers);
+                vec![Slots::following(sessions.clone(), division); active]
+            }
             Load::Open { limit, .. } | Load::Replay { limit, .. } | Load::Users { limit, .. } => {
                 let following = |limit| Slots::following(limit, division);
                 vec![limit.in_flight().map_or_else(|| Slots::fixed(usize::MAX), following); workers]

@@ -85,8 +85,11 @@ pub(super) struct Target<'a> {
     /// Takes the texts of records whose tokens are not counted.
     pub(super) texts: &'a mut TextStore,
     /// Hears of the records that are in the journal, if anybody does.
-    pub(super) hear: Option<&'a mut dyn FnMut(&[Record])>,
+    pub(super) hear: Option<Hear<'a>>,
 }
+
+/// Hears of records.
+pub(super) type Hear<'a> = &'a mut dyn FnMut(&[Record]);
 
 /// Appends the records of all nodes to the journal of the run with this identity, and what is known of the nodes before and
 /// behind them. A journal that is missing, cut or damaged gives what it has, and the facts of its node say so.

@@ -28,7 +28,7 @@ use super::{
     journal::{JournalError, JournalLocation, TextStore, Writer},
     live::{Listener, Live},
     mask,
-    merge::{MergeError, Merged, NodeJournal, Target, merge},
+    merge::{Hear, MergeError, Merged, NodeJournal, Target, merge},
     open::{Entry, Next, Open},
     prefixes::{Heard, Prefixes},
     raw::{self, RawFile},
@@ -502,7 +502,7 @@ impl Recording {
             }
             announcement.send();
         };
-        let hear: Option<&mut dyn FnMut(&[Record])> = if is_heard { Some(&mut tell) } else { None };
+        let hear: Option<Hear<'_>> = if is_heard { Some(&mut tell) } else { None };
         let mut target = Target { journal: &mut self.journal, texts: &mut self.texts, hear };
         let merged = merge(journals, &self.run_id, &mut target)?;
         self.open.leave_uncounted(merged.uncounted);

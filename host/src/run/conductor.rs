@@ -38,7 +38,7 @@ use crate::{
         Frame, RunEnd,
         journal::JournalError,
         live::Live,
-        recorder::{CountingWait, Recorder, RecorderError},
+        recorder::{CountingWait, RecorderError},
     },
     request::worker::{AllStarted, Control},
     schedule::division::Division,
@@ -105,22 +105,13 @@ async fn conduct_in_loop(
     registry: &Arc<Registry>,
     observer: &mut dyn Observer,
 ) -> Result<Option<Ending>, RunError> {
-    let (signals, heard) = unbounded_channel();
-    let mut events = EventSource::new(run.clock, heard).map_err(RunError::EventLoop)?;
+    let (signals, said) = unbounded_channel();
+    let mut events = EventSource::new(run.clock, said).map_err(RunError::EventLoop)?;
     registry.note_signal_handlers();
     let (bus, live) = (Arc::new(Bus::default()), Arc::new(Live::default()));
-    let lost = signals.clone();
     let watch = Arc::new(Watch::new(run.clock, run.plan.target.use_server_token_count));
     let heard = Hearing { bus: Arc::clone(&bus), live: Arc::clone(&live), watch: Arc::clone(&watch) };
-    let tokenizer = run.tokenizer.clone();
-    let recorder_config = heard.config(&run.plan, &run.target, tokenizer, &run.redactor, run.clock);
-    let mut recorder = Recorder::start(&run.dir, &run.header, recorder_config, move || {
-        drop(lost.send(Signal::JournalLost));
-    })?;
-    if let Some(location) = recorder.take_location() {
-        // There is one run, and it is conducted once.
-        let _ = run.journal.set(location);
-    }
+    let recorder = heard.start(run, signals.clone())?;
     let channels = Channels::of(run.plan.phases.len(), recorder.handle(), signals, watch, Arc::clone(&live));
     let work = Work {
         plan: &run.plan,

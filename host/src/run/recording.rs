@@ -2,13 +2,19 @@
 
 use std::sync::Arc;
 
-use super::watch::Watch;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{channels::Signal, setup::Run, watch::Watch};
 use crate::{
     clock::Clock,
     config::redact::Redactor,
     dataset::Tokenizer,
     plan::Plan,
-    record::{live::Live, recorder::RecorderConfig},
+    record::{
+        journal::JournalError,
+        live::Live,
+        recorder::{Recorder, RecorderConfig},
+    },
     request::target::TargetPlan,
     service::bus::Bus,
 };
@@ -21,6 +27,21 @@ pub(super) struct Hearing {
 }
 
 impl Hearing {
+    /// Starts the recorder of a run.
+    ///
+    /// # Errors
+    /// There is no journal, or no thread left.
+    pub(super) fn start(self, run: &Run, signals: UnboundedSender<Signal>) -> Result<Recorder, JournalError> {
+        let config = self.config(&run.plan, &run.target, run.tokenizer.clone(), &run.redactor, run.clock);
+        let lost = move || drop(signals.send(Signal::JournalLost));
+        let mut recorder = Recorder::start(&run.dir, &run.header, config, lost)?;
+        if let Some(location) = recorder.take_location() {
+            // There is one run, and it is conducted once.
+            let _ = run.journal.set(location);
+        }
+        Ok(recorder)
+    }
+
     /// What the recorder of a plan needs to make and keep records.
     pub(super) fn config(
         self,

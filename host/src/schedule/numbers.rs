@@ -69,7 +69,7 @@ impl Leases {
     /// What every node is to hear once all numbers are given out: one that has no slot yet does not ask, and would wait for it.
     /// To say it twice changes nothing.
     pub(crate) fn end(&self) -> Option<Lease> {
-        (self.limit == Some(self.next)).then(|| Lease { from: self.next, to: self.next, is_last: true })
+        (self.limit == Some(self.next)).then_some(Lease { from: self.next, to: self.next, is_last: true })
     }
 
     /// How many were given out.

@@ -53,7 +53,7 @@ pub(crate) struct Agents {
     bus: Bus,
     server: Option<Server>,
     run: String,
-    agents: Vec<Agent>,
+    members: Vec<Agent>,
     events: Receiver<Heard>,
     taken: Taken,
 }
@@ -125,7 +125,7 @@ impl Agents {
             .map(|(presence, division)| Agent::hear(&bus, &run, presence, division, said.clone()));
         let agents = agents.collect::<Result<Vec<_>, _>>()?;
         let taken = Taken(agents.iter().map(|agent| Arc::clone(&agent.down)).collect());
-        Ok(Self { bus, server, run, agents, events, taken })
+        Ok(Self { bus, server, run, members: agents, events, taken })
     }
 
     /// Gives them what their workers need, and returns once the target can be measured from all of them.
@@ -146,12 +146,12 @@ impl Agents {
         let bus = &self.bus;
         let looks = thread::scope(|scope| {
             let looks: Vec<_> =
-                self.agents.iter_mut().map(|agent| scope.spawn(move || agent.follow(bus, clock))).collect();
+                self.members.iter_mut().map(|agent| scope.spawn(move || agent.follow(bus, clock))).collect();
             // One that panics has no clock, and its panic is told.
             looks.into_iter().map(|look| look.join().unwrap_or(Ok(()))).collect::<Result<Vec<()>, _>>()
         });
         looks?;
-        for agent in &self.agents {
+        for agent in &self.members {
             let zero = agent.zero()?;
             agent.say(&AgentCommand::Equip(Box::new(Equipment {
                 plan: Exposed::of(absolute.clone()),
@@ -161,8 +161,8 @@ impl Agents {
             })))?;
         }
         self.until_all_answer(|event| match event {
-            AgentEvent::Equipped(equipped) => Ok(equipped.map(|provenance| registry.add(provenance))),
-            other => Err(other),
+            AgentEvent::Equipped(equipped) => Some(equipped.map(|provenance| registry.add(provenance))),
+            _ => None,
         })
     }
 
@@ -175,15 +175,15 @@ impl Agents {
         work: &Work<'_>,
         observer: &O,
     ) -> Result<Vec<Box<dyn Link>>, AgentError> {
-        for agent in &self.agents {
+        for agent in &self.members {
             let kept = agent.kept(work.header);
             agent.say(&AgentCommand::Start(Box::new(Beginning { header: work.header.clone(), kept })))?;
         }
         self.until_all_answer(|event| match event {
-            AgentEvent::Started(started) => Ok(started),
-            other => Err(other),
+            AgentEvent::Started(started) => Some(started),
+            _ => None,
         })?;
-        let Self { bus, server, run, agents, events, mut taken } = self;
+        let Self { bus, server, run, members: agents, events, mut taken } = self;
         let nodes = u32::try_from(agents.len()).unwrap_or(u32::MAX);
         let numbers = Arc::new(Numbers::new(work.plan.phases.clone(), nodes));
         let followed = agents.iter().filter_map(Agent::followed).collect();
@@ -203,29 +203,28 @@ impl Agents {
     /// Waits until every agent has given an answer.
     fn until_all_answer(
         &self,
-        mut answer: impl FnMut(AgentEvent) -> Result<Result<(), RemoteError>, AgentEvent>,
+        mut answer: impl FnMut(AgentEvent) -> Option<Result<(), RemoteError>>,
     ) -> Result<(), AgentError> {
-        let mut missing: Vec<bool> = vec![true; self.agents.len()];
+        let mut missing: Vec<bool> = vec![true; self.members.len()];
         while missing.contains(&true) {
             if let Ok((node, event)) = self.events.recv_timeout(LOOK_EVERY) {
                 let at = usize::try_from(node).unwrap_or(usize::MAX);
-                let Some(agent) = self.agents.get(at) else { continue };
-                match answer(event) {
-                    Ok(Ok(())) => missing[at] = false,
-                    Ok(Err(source)) => {
-                        return Err(AgentError::Refused { name: agent.presence.name.clone(), source });
-                    }
-                    Err(AgentEvent::Leaves(what)) => {
-                        return Err(AgentError::Silent { name: agent.presence.name.clone(), what });
-                    }
+                let Some(agent) = self.members.get(at) else { continue };
+                let name = || agent.presence.name.clone();
+                match event {
+                    AgentEvent::Leaves(what) => return Err(AgentError::Silent { name: name(), what }),
                     // It may be ready before another one has started.
-                    Err(AgentEvent::Ready) => {
+                    AgentEvent::Ready => {
                         agent.state.iter().for_each(|state| state.hear(|known| known.is_ready = true));
                     }
-                    Err(_) => {}
+                    other => match answer(other) {
+                        Some(Ok(())) => missing[at] = false,
+                        Some(Err(source)) => return Err(AgentError::Refused { name: name(), source }),
+                        None => {}
+                    },
                 }
             }
-            if let Some(silent) = self.agents.iter().find(|agent| agent.is_silent()) {
+            if let Some(silent) = self.members.iter().find(|agent| agent.is_silent()) {
                 let what = format!("it has not been heard for {} s", SILENCE.as_secs());
                 return Err(AgentError::Silent { name: silent.presence.name.clone(), what });
             }
@@ -350,8 +349,8 @@ impl<O: Observer> Listener<O> {
                 observer.progressed(&progress.since(&before.unwrap_or_default()));
             }
             AgentEvent::Late(phase, late_ns) => {
-                let late_ms = late_ns as f64 / 1e6;
-                observer.remarked(format!("the agent `{name}` began phase {phase} {late_ms:.1} ms late"));
+                let by_ms = late_ns as f64 / 1e6;
+                observer.remarked(format!("the agent `{name}` began phase {phase} {by_ms:.1} ms late"));
             }
             AgentEvent::Wants(phase, wanted) => self.lease(phase, wanted),
             AgentEvent::AllStarted(phase, started) => observer.all_started(phase, started),

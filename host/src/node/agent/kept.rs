@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     nats::Outgoing,
+    node::progress::Progress,
     record::{NodeFacts, NodeLoss, kept_run::KeptRun, merge::NodeJournal},
     schedule::division::Division,
 };
@@ -90,9 +91,9 @@ impl Collector {
     }
 
     fn facts(&self, missing: Option<u64>, clock: &ClockFacts) -> NodeFacts {
-        let (lost, unfinished) = self.state.look(|known| {
-            (known.lost.clone(), known.progress.values().map(|progress| progress.in_flight()).sum())
-        });
+        let (lost, unfinished) = self
+            .state
+            .look(|known| (known.lost.clone(), known.progress.values().map(Progress::in_flight).sum()));
         let never_came =
             || NodeLoss { at_ns: self.state.now(), reason: "what it measured did not come".to_owned() };
         NodeFacts {

@@ -105,8 +105,8 @@ fn nodes_change_no_number_of_the_run() {
 
 /// Three agents, of which the second one was lost at this instant.
 fn with_a_loss(at_ms: u64) -> Vec<Frame> {
-    let loss = NodeLoss { at_ns: at_ms * MS, reason: "process killed".into() };
-    let lost = NodeFacts { lost: Some(loss), unfinished: 2, missing_bytes: Some(70), ..facts(1, "b") };
+    let end = NodeLoss { at_ns: at_ms * MS, reason: "process killed".into() };
+    let lost = NodeFacts { lost: Some(end), unfinished: 2, missing_bytes: Some(70), ..facts(1, "b") };
     frames_of(&[facts(0, "a"), lost, facts(2, "c")], &[sample::a()])
 }
 

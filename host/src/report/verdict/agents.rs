@@ -102,18 +102,18 @@ fn records_missing(facts: &NodeFacts) -> Option<Finding> {
 
 /// A schedule that several machines share is as even as their clocks agree.
 fn clocks(report: &Report) -> Option<Finding> {
-    let (facts, bound_ns) = by_node::largest_clock_error(report)?;
+    let (facts, error_ns) = by_node::largest_clock_error(report)?;
     let measured = report.header.settings.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
     let rates = measured.filter(|phase| phase.is_open_loop).filter_map(|phase| phase.rate);
     let rate = rates.filter(|rate| *rate > 0.0).max_by(f64::total_cmp)?;
     let gap_ms = 1e3 / rate;
-    let bound_ms = bound_ns as f64 / 1e6;
-    let (name, bound) = (facts.called(), by_node::ms(bound_ns));
+    let most_ms = error_ns as f64 / 1e6;
+    let (name, bound) = (facts.called(), by_node::ms(error_ns));
     let says = format!(
         "the clock of agent {name} may be off by {bound} ms, and requests were to be {gap_ms:.3} ms apart on average: gaps between \
          requests of different agents may be other ones than were asked"
     );
     let short = format!("clocks of agents agree to {bound} ms only");
     let advice = "Latencies are not affected. Use a lower rate, or agents on a network with shorter delays";
-    (bound_ms > CLOCK_SHARE * gap_ms).then(|| Finding::doubt("agent_clocks", short, says).advice(advice))
+    (most_ms > CLOCK_SHARE * gap_ms).then(|| Finding::doubt("agent_clocks", short, says).advice(advice))
 }

@@ -69,7 +69,9 @@ pub(super) fn prepare(equipment: Equipment, here: &Here) -> Result<Prepared, Nod
     let loading = Loading { registry: &registry, log_words: here.log_words.clone() };
     let mut endpoint = LoadedEndpoint::load(&loading, &plan)?;
     let (source, warnings) = open_dataset(&mut plan, &metadata, tokenizer.as_ref())?;
-    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    for warning in &warnings {
+        tracing::warn!("{warning}");
+    }
     let redactor = redact::learn(source.secrets());
     let target = node::plan_target(&plan, &metadata).map_err(|error| NodeError::Target(error.message))?;
     let counts = tokenizer.is_some();

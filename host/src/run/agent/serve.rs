@@ -2,6 +2,7 @@
 
 use std::{
     fs, io,
+    num::NonZeroU64,
     path::PathBuf,
     sync::{
         Arc,
@@ -60,7 +61,7 @@ async fn serve_in_loop(config: &AgentConfig, say: &mut dyn FnMut(&str)) -> Resul
     let bus = Bus::connect(&config.access, &format!("prony agent {}", config.name), CONNECT_TIMEOUT)?;
     let mut station = Station::open(config, &bus)?;
     say(&format!("the agent `{}` waits for runs", config.name));
-    let mut left = config.runs.map(|runs| runs.get());
+    let mut left = config.runs.map(NonZeroU64::get);
     while left != Some(0) {
         let take = tokio::select! {
             biased;
@@ -132,7 +133,7 @@ impl Station {
             rmp_serde::to_vec_named(&Presence { is_busy, ..presence.clone() }).ok()
         })?;
         let ping = bus.serve(&subjects::ping(&id), |_| Some(monotonic_ns().to_le_bytes().to_vec()))?;
-        let (taken, takes) = unbounded_channel();
+        let (to_take, takes) = unbounded_channel();
         let busy = Arc::clone(&is_busy);
         let take = bus.serve(&subjects::take(&id), move |question| {
             let take: Take = rmp_serde::from_slice(question).ok()?;
@@ -143,7 +144,7 @@ impl Station {
                 Taken::Busy
             } else {
                 // Without anybody who waits for runs the process is about to end.
-                taken.send(take).ok()?;
+                to_take.send(take).ok()?;
                 Taken::Yes
             };
             rmp_serde::to_vec_named(&answer).ok()

@@ -110,7 +110,9 @@ impl Working {
         let now = self.clock.now();
         let (over, ends): (Vec<_>, Vec<_>) = self.ends.iter().copied().partition(|(at, _)| *at <= now);
         self.ends = ends;
-        over.into_iter().for_each(|(_, phase)| self.fleet.control(phase, Control::Drain));
+        for (_, phase) in over {
+            self.fleet.control(phase, Control::Drain);
+        }
         if self.next_begin().is_some_and(|at| at <= now) {
             self.begin_next(voice);
         }
@@ -135,7 +137,9 @@ impl Working {
         self.fleet.begin(start);
         let (now, later): (Vec<_>, Vec<_>) = self.early.drain(..).partition(|(phase, _)| *phase == index);
         self.early = later;
-        now.into_iter().for_each(|(phase, lease)| self.fleet.lease(phase, lease));
+        for (phase, lease) in now {
+            self.fleet.lease(phase, lease);
+        }
     }
 
     /// Drains or cancels a phase. One that has not begun does not begin any more: what its workers have to say of it.
@@ -255,7 +259,9 @@ impl Working {
         let Self { clock, registry, fleet, recorder, channels, running, used_before, .. } = self;
         fleet.dismiss();
         channels.recorder.settle(CountingWait::Full);
-        running.into_iter().for_each(|phase| end_phase(phase, clock.now(), &channels));
+        for phase in running {
+            end_phase(phase, clock.now(), &channels);
+        }
         let end = RunEnd {
             at_ns: clock.now(),
             was_cancelled: reason.is_some(),

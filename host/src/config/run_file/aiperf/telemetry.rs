@@ -69,7 +69,7 @@ pub(super) fn gpu_telemetry(entry: Entry) -> Vec<Part> {
                 content => sources.push(Node { spot: part.value.spot, content }),
             },
             "mode" => {
-                said.push(Part::Foreign(part, "leave it out; `ui: dashboard` shows a run as it goes on"))
+                said.push(Part::Foreign(part, "leave it out; `ui: dashboard` shows a run as it goes on"));
             }
             "metrics-file" => {
                 said.push(Part::Foreign(part, "leave it out: prony takes all that it knows of a page"));
