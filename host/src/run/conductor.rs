@@ -113,16 +113,7 @@ async fn conduct_in_loop(
     let heard = Hearing { bus: Arc::clone(&bus), live: Arc::clone(&live), watch: Arc::clone(&watch) };
     let recorder = heard.start(run, signals.clone())?;
     let channels = Channels::of(run.plan.phases.len(), recorder.handle(), signals, watch, Arc::clone(&live));
-    let work = Work {
-        plan: &run.plan,
-        clock: run.clock,
-        target: &run.target,
-        source: &run.source,
-        division: Division::whole(u32::try_from(run.plan.workers).unwrap_or(u32::MAX)),
-        header: &run.header,
-        dir: &run.dir,
-    };
-    let mut fleet = endpoint.start(&work, &channels)?;
+    let mut fleet = endpoint.start(&work(run), &channels)?;
     let (services, wait_until_ready) = (start_services(run, registry, &bus, &channels), fleet.readiness());
     let services = move || {
         let started = services();
@@ -187,6 +178,18 @@ async fn conduct_in_loop(
             Ok(ending)
         }
         None => Ok(Some(events.ending())),
+    }
+}
+
+fn work(run: &Run) -> Work<'_> {
+    Work {
+        plan: &run.plan,
+        clock: run.clock,
+        target: &run.target,
+        source: &run.source,
+        division: Division::whole(u32::try_from(run.plan.workers).unwrap_or(u32::MAX)),
+        header: &run.header,
+        dir: &run.dir,
     }
 }
 

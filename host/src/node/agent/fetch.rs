@@ -164,7 +164,7 @@ mod tests {
     fn a_piece_arrives_as_it_was() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal");
-        let content: Vec<u8> = (0..PIECE + 100).map(|at| (at * at % 251) as u8).collect();
+        let content: Vec<u8> = (0..PIECE + 100).map(|at| u8::try_from(at * at % 251).unwrap()).collect();
         std::fs::write(&path, &content).unwrap();
         let first = chunk_of(&path, 0).unwrap();
         let sent = rmp_serde::to_vec_named(&first).unwrap();
