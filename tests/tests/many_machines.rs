@@ -164,6 +164,18 @@ fn one_report_has_a_row_for_each_agent_and_its_agents_serve_the_next_run_as_well
 }
 
 #[test]
+fn the_runs_of_an_experiment_have_the_same_agents() {
+    let Some(nats) = nats() else { return };
+    let agents = Agents::start(&nats, &["a", "b"]);
+    let server = MockServer::start(["--tokens", "2"]);
+    let load = ["--concurrency", "2,4", "--request-count", "20", "--osl", "2"];
+    let run = controller(&nats, server.url(), "2").args(load).run();
+    run.succeeds();
+    assert_eq!(server.truth()["requests_ok"], 40);
+    assert_eq!(agents.kept(), [] as [PathBuf; 0]);
+}
+
+#[test]
 fn files_of_a_plan_come_along() {
     let Some(nats) = nats() else { return };
     let _agents = Agents::start(&nats, &["a", "b"]);

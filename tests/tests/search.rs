@@ -220,3 +220,11 @@ fn runs_that_end_early_tell_nothing() {
     run.ends_with(6);
     assert!(run.stdout.contains("it cannot be told which concurrency"), "{}", run.stdout);
 }
+
+#[test]
+fn agents_of_a_search_need_a_server_that_stays() {
+    let server = one_at_a_time();
+    let run = search(&server, &["--slo", "request_latency p99 < 170ms", "--range", "1..4", "--agents", "2"]);
+    run.ends_with(2);
+    assert!(run.stderr.contains("name one that stays, with `--nats`"), "{}", run.stderr);
+}

@@ -79,6 +79,7 @@ fn begun(args: &SearchArgs, asked: settings::Asked) -> Result<Prepared, Failure>
     let plan = asked::plan(args, meant.as_ref(), &asked, over, &mut mistakes);
     mistakes.finish()?;
     check_is_reached(&asked.flags, &plan)?;
+    check_agents(&asked.flags)?;
     let mut base = asked::base(&asked, &meaning, over);
     // It may go on in another working directory.
     settings::make_absolute(&mut base, &Keys::all());
@@ -166,6 +167,16 @@ fn unkept(error: FolderError, folder: &ExperimentFolder) -> Failure {
 /// What was found does not reach the user. The exit code is none that answers the question.
 fn untold(failure: Failure) -> Failure {
     Failure { exit: Exit::Incomplete, ..failure }
+}
+
+/// Agents are the same from one run of a search to the next.
+fn check_agents(flags: &ProfileFlags) -> Result<(), Failure> {
+    if flags.machines.agents.is_empty() || flags.machines.nats.is_some() {
+        return Ok(());
+    }
+    let what =
+        "use `--agents` in a search: each run would start a NATS server of its own, which no agent knows";
+    Err(Failure::new(Exit::Usage, what).with_hint("name one that stays, with `--nats`"))
 }
 
 /// A closed loop with fewer requests than it may have in flight never has as many.
