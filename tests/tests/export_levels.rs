@@ -85,28 +85,26 @@ fn a_report_leaves_raw_lines_as_they_are() {
     assert_eq!(run.read("profile_export_raw.jsonl"), first);
 }
 
-/// What cannot be written is not copied either, in this process or in that of the endpoint. A folder in place of the file stands in
-/// for a full disk.
+/// What cannot be written is not copied either, in this process or in that of the endpoint. The file of bodies is the only one that
+/// reaches the size that the system allows here.
 #[rstest]
 fn bodies_are_not_copied_any_more_where_they_cannot_be_written(
     #[values(&[], &["--isolate", "chat"])] place: &[&str],
 ) {
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "50"]);
-    let tool = Tool::profile(&server);
-    let blocked = tool.dir().join("run/profile_export_raw.jsonl");
-    let run = tool
-        .args(["--request-count", "40", "--osl", "2", "--no-server-metrics", "--export-level", "raw"])
-        .arg("--before-run")
-        .arg(format!("mkdir {}", blocked.display()))
-        .args(["--log-level", "debug"])
+    let run = Tool::profile(&server)
+        .args(["--request-count", "80", "--isl", "2000", "--osl", "2", "--no-server-metrics"])
+        .args(["--export-level", "raw", "--log-level", "debug"])
         .args(place)
+        .under(&["sh", "-c", "ulimit -f 560; exec \"$@\"", "sh"])
         .run();
     run.succeeds();
     assert!(run.stderr.contains("bodies are not written any more"), "{}", run.stderr);
     let is_passed_on = run.stderr.contains("bodies are not copied any more");
     assert_eq!(is_passed_on, !place.is_empty(), "{}", run.stderr);
     let notes = run.summary()["notes"].to_string();
-    assert!(notes.contains("40"), "{notes}");
+    assert!(notes.contains("profile_export_raw.jsonl"), "{notes}");
+    assert_eq!(run.records().len(), 80);
 }
 
 /// Prony finds its own files whatever they are called, and removes them with the run that wrote them.
