@@ -113,9 +113,12 @@ impl NatsServer {
             assert!(!process.has_ended(), "the NATS server does not come up: {}", process.stderr());
             self.ports(process.id())
         });
-        let listens = |kind: &str| ports[kind][0].as_str().and_then(|url| url.split_once("://"));
-        self.address = listens("nats").expect("an address").1.to_owned();
-        self.monitor = listens("monitoring").expect("an address").1.to_owned();
+        let listens = |kind: &str| {
+            let (_, address) = ports[kind][0].as_str()?.split_once("://")?;
+            Some(address.to_owned())
+        };
+        self.address = listens("nats").expect("an address");
+        self.monitor = listens("monitoring").expect("an address");
         self.process = Some(process);
     }
 
