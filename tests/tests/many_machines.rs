@@ -1,6 +1,7 @@
 //! One run on several machines: a controller and its agents, over a real NATS server. What they do together is what one machine
 //! does; who is lost is named, and nothing is lost that somebody's disk has.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+#![expect(clippy::print_stderr, reason = "a test that cannot be made says why")]
 
 use std::{
     collections::BTreeSet,
@@ -181,8 +182,8 @@ fn files_of_a_plan_come_along() {
     let _agents = Agents::start(&nats, &["a", "b"]);
     let server = scripted();
     let tool = controller(&nats, &server.url(), "2").args(["--concurrency", "2", "--request-count", "4"]);
-    let lines = (0..4).map(|number| format!("{{\"text\": \"question {number}\"}}\n")).collect::<String>();
-    let file = tool.file("questions.jsonl", lines);
+    let lines: Vec<String> = (0..4).map(|number| format!("{{\"text\": \"question {number}\"}}")).collect();
+    let file = tool.file("questions.jsonl", lines.join("\n"));
     let system = tool.file("system.txt", "Answer in verse.");
     let words = ["--input-file", file.to_str().unwrap(), "--system-prompt-file", system.to_str().unwrap()];
     let run = tool.args(words).run();
