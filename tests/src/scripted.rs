@@ -151,6 +151,17 @@ pub struct SeenRequest {
     pub bytes: Vec<u8>,
 }
 
+impl SeenRequest {
+    /// The text of its body.
+    ///
+    /// # Panics
+    /// When it is no text, or has no end of its head.
+    pub fn body(&self) -> String {
+        let text = std::str::from_utf8(&self.bytes).expect("a request of text");
+        text.split_once("\r\n\r\n").expect("the end of its head").1.to_owned()
+    }
+}
+
 /// A server that follows scripts. It lives as long as the test's process.
 #[derive(Debug)]
 pub struct ScriptedServer {

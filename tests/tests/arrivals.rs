@@ -1,7 +1,7 @@
 //! When requests arrive, as the server knows it: laws of gaps, and rates and numbers that change with time.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
-use prony_tests::{MockServer, Run, Script, ScriptedServer, Tool, follows_gamma_law};
+use prony_tests::{MockServer, Run, Script, ScriptedServer, SeenRequest, Tool, follows_gamma_law};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -51,14 +51,7 @@ fn sent(workers: &str, law: &[&str]) -> (Vec<u64>, Vec<String>) {
     let mut due: Vec<u64> =
         records.iter().map(|record| record["metadata"]["credit_issued_ns"].as_u64().unwrap()).collect();
     due.sort_unstable();
-    let mut bodies: Vec<String> = server
-        .requests()
-        .iter()
-        .map(|request| {
-            let text = String::from_utf8_lossy(&request.bytes).into_owned();
-            text.split_once("\r\n\r\n").unwrap().1.to_owned()
-        })
-        .collect();
+    let mut bodies: Vec<String> = server.requests().iter().map(SeenRequest::body).collect();
     // Requests that are due next to each other may overtake each other on their way.
     bodies.sort_unstable();
     (due.iter().map(|at| at - due[0]).collect(), bodies)

@@ -9,7 +9,7 @@ use std::{
     process::Command,
 };
 
-use prony_tests::{MockServer, NatsServer, Run, Running, Script, ScriptedServer, Tool, finish};
+use prony_tests::{MockServer, NatsServer, Run, Running, Script, ScriptedServer, SeenRequest, Tool, finish};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -55,14 +55,7 @@ fn controller(nats: &NatsServer, url: &str, agents: &str) -> Tool {
 
 /// Bodies that a server has seen, in the order of their texts.
 fn bodies(server: &ScriptedServer) -> Vec<String> {
-    let mut bodies: Vec<String> = server
-        .requests()
-        .iter()
-        .map(|request| {
-            let text = String::from_utf8_lossy(&request.bytes).into_owned();
-            text.split_once("\r\n\r\n").unwrap().1.to_owned()
-        })
-        .collect();
+    let mut bodies: Vec<String> = server.requests().iter().map(SeenRequest::body).collect();
     bodies.sort_unstable();
     bodies
 }

@@ -99,11 +99,6 @@ fn every_built_in_endpoint_measures(#[case] endpoint: &str, #[case] flags: &[&st
     assert_eq!(summary.get("output_sequence_length").is_some(), generates);
 }
 
-fn body(request: &SeenRequest) -> String {
-    let text = String::from_utf8(request.bytes.clone()).unwrap();
-    text.split_once("\r\n\r\n").unwrap().1.to_owned()
-}
-
 /// Ten million prompts are too many to be kept: they are made as they are needed, by whoever sends them.
 #[rstest]
 fn the_same_seed_sends_the_same_requests(
@@ -129,7 +124,7 @@ fn bodies(seed: &str, workers: u32, more: &[&str]) -> Vec<String> {
         .args(more.iter().copied())
         .run();
     run.succeeds();
-    let mut bodies: Vec<String> = server.requests().iter().map(body).collect();
+    let mut bodies: Vec<String> = server.requests().iter().map(SeenRequest::body).collect();
     bodies.sort();
     bodies
 }

@@ -13,7 +13,7 @@ use std::{
 use super::{
     call::call,
     clocks::{Clocks, Followed, first_look},
-    command::say,
+    command::{release, say},
     error::AgentError,
     files,
     kept::Collector,
@@ -38,6 +38,7 @@ use crate::{
     plan::{AgentsPlan, NatsPlan, Plan},
     plugin::Registry,
     record::{ClockShift, NodeFacts, RunHeader, kept_run::KeptRun},
+    request::worker_statistics::WorkerUsage,
     schedule::division::Division,
 };
 
@@ -64,16 +65,9 @@ struct Taken(Vec<Arc<Outgoing>>);
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        let free = self.0.iter().filter(|down| say(down, &AgentCommand::Release).is_ok());
-        // One that does not hear it is free by itself after a while.
-        free.for_each(|down| {
-            down.settle(RELEASE_TIMEOUT);
-        });
+        self.0.iter().for_each(|down| release(down));
     }
 }
-
-/// How long the last word to an agent may take.
-const RELEASE_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// One of them.
 #[derive(Debug)]
@@ -356,7 +350,7 @@ impl<O: Observer> Listener<O> {
             AgentEvent::AllStarted(phase, started) => observer.all_started(phase, started),
             AgentEvent::Done(phase, counts, usage) => {
                 let worker = usage.worker.saturating_add(division.first_worker);
-                let usage = crate::request::worker_statistics::WorkerUsage { worker, ..usage };
+                let usage = WorkerUsage { worker, ..usage };
                 observer.phase_done(phase, counts, usage);
             }
             AgentEvent::Hopeless(verdict) => observer.hopeless(verdict),

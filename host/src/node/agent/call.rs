@@ -5,9 +5,9 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::{
-    command::say,
+    command::release,
     error::AgentError,
-    messages::{AgentCommand, Presence, Take, Taken, is_id},
+    messages::{Presence, Take, Taken, is_id},
     subjects,
 };
 use crate::{
@@ -21,8 +21,8 @@ use crate::{
 const ANSWERS: Duration = Duration::from_millis(150);
 const MOST_ANSWERS: Duration = Duration::from_secs(2);
 
-/// How long the last word to an agent may take.
-const RELEASE_TIMEOUT: Duration = Duration::from_millis(500);
+/// What can wait goes so often: the one word to an agent that was taken in vain goes at once.
+const PACE: Duration = Duration::from_millis(500);
 
 /// How long one agent may take to say that it is taken.
 const TAKE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -76,19 +76,11 @@ fn take(bus: &Bus, chosen: &[Presence], run: &str) -> Result<bool, AgentError> {
         let answer = answer.inspect_err(|error| tracing::debug!(agent = agent.name, %error, "it is gone"));
         let taken = answer.ok().and_then(|answer| rmp_serde::from_slice(&answer).ok());
         if taken != Some(Taken::Yes) {
-            (0..node).for_each(|node| let_go(bus, run, node));
+            (0..node).for_each(|node| release(&Outgoing::start(bus, subjects::down(run, node), PACE)));
             return Ok(false);
         }
     }
     Ok(true)
-}
-
-/// Lets an agent go that was taken. One that does not hear it is free by itself after a while.
-fn let_go(bus: &Bus, run: &str, node: u32) {
-    let down = Outgoing::start(bus, subjects::down(run, node), RELEASE_TIMEOUT);
-    if say(&down, &AgentCommand::Release).is_ok() {
-        down.settle(RELEASE_TIMEOUT);
-    }
 }
 
 /// Those that are asked for, if enough are free: first by their labels, then whoever is left, each time in the order of their names.

@@ -1,5 +1,7 @@
 //! Why a run cannot have its agents.
 
+use std::path::PathBuf;
+
 use crate::{
     explain::Explain,
     nats::{BlobError, BusError, ServerError},
@@ -36,6 +38,12 @@ pub(crate) enum AgentError {
     /// A file that a plan names cannot be sent.
     #[error("send a file to the agents")]
     File(#[source] BlobError),
+    /// Nor can it be read.
+    #[error("read `{}` for the agents", .path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    /// It does not come to the agent, or cannot be kept there.
+    #[error("take in the files of the run")]
+    Receive(#[source] std::io::Error),
     /// One cannot do its part.
     #[error("use the agent `{name}`")]
     Refused { name: String, source: RemoteError },
@@ -62,11 +70,16 @@ impl AgentError {
     pub(crate) fn class(&self) -> Class {
         match self {
             Self::Refused { source, .. } => source.class(),
-            Self::Version { .. } | Self::SameName(_) | Self::Indivisible { .. } => Class::Usage,
-            Self::Server(_) | Self::Bus(_) | Self::TooFew { .. } => Class::Unreachable,
-            Self::File(_) | Self::Silent { .. } | Self::Message(_) | Self::Thread(_) | Self::Keep { .. } => {
-                Class::Failed
+            Self::Version { .. } | Self::SameName(_) | Self::Indivisible { .. } | Self::Read { .. } => {
+                Class::Usage
             }
+            Self::Server(_) | Self::Bus(_) | Self::TooFew { .. } => Class::Unreachable,
+            Self::File(_)
+            | Self::Receive(_)
+            | Self::Silent { .. }
+            | Self::Message(_)
+            | Self::Thread(_)
+            | Self::Keep { .. } => Class::Failed,
         }
     }
 }
@@ -83,6 +96,8 @@ impl Explain for AgentError {
             Self::Version { .. } => "use the same version everywhere".to_owned(),
             Self::SameName(_) => "give each its own name with `prony agent --name`".to_owned(),
             Self::Indivisible { .. } => "ask for fewer agents, or for a larger limit".to_owned(),
+            Self::Read { .. } => "name a file that exists and may be read".to_owned(),
+            Self::Receive(_) => "look at the space on the agent's disk and at its permissions".to_owned(),
             Self::Refused { source, .. } => source.hint().to_owned(),
             Self::Silent { .. } => "look at what the agent says on its own machine".to_owned(),
             Self::Message(_) => "report this as a fault of prony".to_owned(),

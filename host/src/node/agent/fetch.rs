@@ -17,7 +17,7 @@ use super::{
     messages::{KeptFile, PieceOf},
     subjects,
 };
-use crate::nats::Bus;
+use crate::{nats::Bus, record::serde_bytes_vec};
 
 /// Bytes of a file that are sent at once, before they are made smaller: what cannot be made smaller must fit as well.
 const PIECE: usize = 448 << 10;
@@ -32,44 +32,10 @@ const ATTEMPTS: u32 = 3;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Chunk {
     /// Its bytes, by DEFLATE.
-    #[serde(with = "bytes")]
+    #[serde(with = "serde_bytes_vec")]
     deflated: Vec<u8>,
     /// CRC-32 of the bytes.
     crc: u32,
-}
-
-/// Bytes as MessagePack binary rather than as a list of numbers.
-mod bytes {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(bytes)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        ByteBuf::deserialize(deserializer).map(|ByteBuf(bytes)| bytes)
-    }
-
-    struct ByteBuf(Vec<u8>);
-
-    impl<'de> Deserialize<'de> for ByteBuf {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            struct Visitor;
-            impl serde::de::Visitor<'_> for Visitor {
-                type Value = ByteBuf;
-                fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                    f.write_str("bytes")
-                }
-                fn visit_bytes<E>(self, bytes: &[u8]) -> Result<ByteBuf, E> {
-                    Ok(ByteBuf(bytes.to_vec()))
-                }
-                fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<ByteBuf, E> {
-                    Ok(ByteBuf(bytes))
-                }
-            }
-            deserializer.deserialize_byte_buf(Visitor)
-        }
-    }
 }
 
 impl Chunk {

@@ -61,7 +61,7 @@ pub(super) fn include_system_prompt(plan: &mut Plan) -> Result<(), AgentError> {
     if let Some(system) = system_prompt(&mut plan.dataset)
         && let SystemPrompt::File(path) = system
     {
-        let failed = |source| AgentError::Keep { name: path.display().to_string(), source };
+        let failed = |source| AgentError::Read { path: path.clone(), source };
         *system = SystemPrompt::Text(fs::read_to_string(&*path).map_err(failed)?);
     }
     Ok(())
@@ -87,7 +87,7 @@ pub(crate) fn receive(
     store: &Path,
     dir: &Path,
 ) -> Result<(), AgentError> {
-    let failed = |source| AgentError::Keep { name: "files of the run".to_owned(), source };
+    let failed = AgentError::Receive;
     fs::create_dir_all(store).map_err(failed)?;
     for file in files {
         let folder = dir.join(file.role.name());
@@ -161,7 +161,7 @@ fn named(plan: &Plan) -> Vec<(Role, PathBuf)> {
 
 /// The files of a folder, by name.
 fn files_of(role: Role, folder: &Path) -> Result<Vec<PathBuf>, AgentError> {
-    let failed = |source| AgentError::Keep { name: format!("files of `{}`", folder.display()), source };
+    let failed = |source| AgentError::Read { path: folder.to_owned(), source };
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
@@ -175,7 +175,10 @@ fn files_of(role: Role, folder: &Path) -> Result<Vec<PathBuf>, AgentError> {
 }
 
 /// A name without a way to another folder.
-pub(super) fn plain(name: &str) -> io::Result<&str> {
+///
+/// # Errors
+/// It leads to one.
+pub(crate) fn plain(name: &str) -> io::Result<&str> {
     let mut parts = Path::new(name).components();
     match (parts.next(), parts.next()) {
         (Some(Component::Normal(_)), None) => Ok(name),

@@ -4,14 +4,13 @@ use std::{
     fs,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use super::{
     clocks::ClockFacts,
-    command::say,
+    command::release,
     fetch::{Origin, fetch},
-    messages::{AgentCommand, Presence},
+    messages::Presence,
     shared::Shared,
     state::AgentState,
 };
@@ -21,9 +20,6 @@ use crate::{
     record::{NodeFacts, NodeLoss, kept_run::KeptRun, merge::NodeJournal},
     schedule::division::Division,
 };
-
-/// How long the last word to an agent may take.
-const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Brings here what an agent has kept, once.
 #[derive(Debug)]
@@ -62,9 +58,8 @@ impl Collector {
         let (run_id, nodes) = (self.shared.run_id.clone(), self.division.nodes);
         let kept = KeptRun { run_id, nodes, facts: facts.clone(), clock: clock.shift.clone() };
         let is_kept = missing.is_some() && kept.write(&dir).is_ok();
-        if missing == Some(0) && is_kept && say(&self.down, &AgentCommand::Release).is_ok() {
-            // It waits for this word a while: nobody waits for its answer but the next run.
-            self.down.settle(RELEASE_TIMEOUT);
+        if missing == Some(0) && is_kept {
+            release(&self.down);
         }
         NodeJournal { dir, facts, clock: clock.shift }
     }

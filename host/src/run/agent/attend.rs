@@ -19,11 +19,12 @@ use super::{
     working::Working,
 };
 use crate::{
-    nats::{Bus, Subscription, receive},
+    nats::{Bus, BusError, Subscription, receive},
     node::{
         NodeError,
         agent::{
             chunk_of,
+            files::plain,
             messages::{AgentCommand, AgentEvent, Beginning, Equipment, KeptFile, PieceOf, Take},
             subjects,
         },
@@ -110,7 +111,7 @@ struct Run {
 
 impl Attendant<'_> {
     /// Does this agent's part of the run.
-    pub(super) async fn attend(self) -> Result<Attended, crate::nats::BusError> {
+    pub(super) async fn attend(self) -> Result<Attended, BusError> {
         let Self { here, id, take, interrupts, leaves } = self;
         let (commands, mut heard) = commands(&here.bus, &take)?;
         let _pieces = serve_pieces(&here, id, &take)?;
@@ -352,7 +353,7 @@ impl Run {
 
 type Commands = (Subscription, UnboundedReceiver<AgentCommand>);
 
-fn commands(bus: &Bus, take: &Take) -> Result<Commands, crate::nats::BusError> {
+fn commands(bus: &Bus, take: &Take) -> Result<Commands, BusError> {
     let (said, heard) = unbounded_channel();
     let subscription = receive(bus, &subjects::down(&take.run, take.node), move |message| {
         match rmp_serde::from_slice(&message) {
@@ -365,16 +366,13 @@ fn commands(bus: &Bus, take: &Take) -> Result<Commands, crate::nats::BusError> {
 }
 
 /// Answers for the pieces of what is kept of this run.
-fn serve_pieces(here: &Here, id: &str, take: &Take) -> Result<Subscription, crate::nats::BusError> {
+fn serve_pieces(here: &Here, id: &str, take: &Take) -> Result<Subscription, BusError> {
     let (dir, run) = (here.dir.clone(), take.run.clone());
     here.bus.serve(&subjects::piece(id), move |question| {
         let piece: PieceOf = rmp_serde::from_slice(question).ok()?;
-        let is_a_name = !piece.name.contains(['/', '\\']) && piece.name != "..";
-        if piece.run != run || !is_a_name {
-            return None;
-        }
-        let chunk = chunk_of(&dir.join(&piece.name), piece.offset);
-        chunk.ok().and_then(|chunk| rmp_serde::to_vec_named(&chunk).ok())
+        let name = plain(&piece.name).ok().filter(|_| piece.run == run)?;
+        let chunk = chunk_of(&dir.join(name), piece.offset).ok()?;
+        rmp_serde::to_vec_named(&chunk).ok()
     })
 }
 
