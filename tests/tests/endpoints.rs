@@ -269,21 +269,30 @@ fn an_endpoint_that_does_not_start_is_explained(
     assert_eq!(server.truth()["requests_total"], 0);
 }
 
-/// Its initialisers hold the linker's lock, which the usual end of a process needs as well.
-#[rstest]
-fn a_library_that_does_not_finish_to_open_is_left_behind(
-    #[values(&[], &["--isolate", "acme"])] isolate: &[&str],
-) {
+/// Its initialisers hold the linker's lock, which new threads and the usual end of a process need as well.
+#[test]
+fn a_library_that_does_not_finish_to_open_ends_the_run() {
+    let run = never_opened(&[]);
+    let copy = "libbad_start.so`: its initialisers have not returned within 8 s\n";
+    assert!(run.stderr.starts_with("error: failed to open the library `"), "{}", run.stderr);
+    assert!(run.stderr.contains(copy), "{}", run.stderr);
+}
+
+#[test]
+fn a_library_that_does_not_finish_to_open_in_its_own_process_is_explained() {
+    let run = never_opened(&["--isolate", "acme"]);
+    let explanation = "error: failed to use the endpoint `acme`: it has not started within 10 s\n";
+    assert!(run.stderr.starts_with(explanation), "{}", run.stderr);
+}
+
+/// The end of a run with an endpoint whose library does not finish to open.
+fn never_opened(isolate: &[&str]) -> Run {
     let server = MockServer::start([]);
     let pack = mock_plugin("acme", "bad_start:LateEndpoint", "bad-start");
     let run = profile(&pack, &server, "nowhere-nothing", &["--streaming"]).args(isolate).run();
     run.ends_with(3);
-    assert!(
-        run.stderr.starts_with("error: failed to use the endpoint `acme`: it has not started within 10 s\n"),
-        "{}",
-        run.stderr
-    );
     assert_eq!(server.truth()["requests_total"], 0);
+    run
 }
 
 /// What isolation is for: in process a crash is the host's own. What was in the journal by then is still reported.

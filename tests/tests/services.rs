@@ -9,10 +9,14 @@ use serde_json::Value;
 
 /// A pack with the services of the fixture. `extra` is added to each entry.
 fn pack(entries: &[(&str, &str, &str)]) -> MockPlugin {
-    let pack = MockPlugin::empty();
-    let library = library("bad-service");
-    std::fs::copy(&library, pack.dir().join(library.file_name().unwrap())).unwrap();
     let entries: String = entries.iter().map(|(name, class, extra)| entry(name, class, extra)).collect();
+    pack_of("bad-service", &entries)
+}
+
+fn pack_of(package: &str, entries: &str) -> MockPlugin {
+    let pack = MockPlugin::empty();
+    let library = library(package);
+    std::fs::copy(&library, pack.dir().join(library.file_name().unwrap())).unwrap();
     pack.manifest(&format!("schema_version: \"1.0\"\nservice:\n{entries}"));
     pack
 }
@@ -104,6 +108,37 @@ fn a_required_service_that_fails_at_the_end_fails_the_run(
     run.ends_with(1);
     assert!(run.stderr.contains("the required service `bad` failed"), "{}", run.stderr);
     assert_eq!(run.summary()["request_count"]["avg"], 5);
+}
+
+/// A pack with a service whose library does not finish to open.
+fn never_opens() -> MockPlugin {
+    pack_of(
+        "bad-start",
+        &format!("  late:\n    class: bad_start:LateService\n    description: Late.\n    {OPTIONAL}\n"),
+    )
+}
+
+/// It holds the linker's lock, without which no thread of the run begins: optional or not, there is no run.
+#[test]
+fn a_library_that_does_not_finish_to_open_ends_the_run() {
+    let (server, pack) = (MockServer::start([]), never_opens());
+    let run = Tool::profile(&server).args(["--request-count", "5", "--plugins"]).arg(pack.path()).run();
+    run.ends_with(3);
+    assert!(
+        run.stderr.contains("libbad_start.so`: its initialisers have not returned within"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("--isolate"), "{}", run.stderr);
+}
+
+#[test]
+fn a_library_that_does_not_finish_to_open_harms_nothing_in_a_process_of_its_own() {
+    let (server, pack) = (MockServer::start([]), never_opens());
+    let tool = Tool::profile(&server).args(["--request-count", "5", "--plugins"]).arg(pack.path());
+    let run = tool.args(["--isolate", "late"]).run();
+    is_untouched(&run);
+    assert!(complaint(&run, "late").starts_with("`new` did not return within"), "{}", run.stderr);
 }
 
 /// The service had stopped, or goes on: only its log knows.

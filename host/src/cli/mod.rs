@@ -48,7 +48,7 @@ mod terminal;
 mod view;
 mod worker;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, path::Path, process::ExitCode, time::Duration};
 
 use clap::FromArgMatches;
 
@@ -110,6 +110,17 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
             | Command::Worker
     ) {
         limits::start_shared_threads()?;
+    }
+    // Not in a child: its parent has an eye on how long it takes.
+    if matches!(
+        cli.command,
+        Command::Profile(_)
+            | Command::Search(_)
+            | Command::Agent(_)
+            | Command::Compare(_)
+            | Command::Calibrate(_)
+    ) {
+        plugin::when_one_hangs(opening_hangs);
     }
     match cli.command {
         Command::Profile(flags) => {
@@ -176,6 +187,7 @@ fn run_with_lists(Typed { settings, log, purpose }: Typed) -> Result<Exit, Failu
         return config::show_with_lists(settings, is_json);
     }
     limits::start_shared_threads()?;
+    plugin::when_one_hangs(opening_hangs);
     terminal::be_quiet_if(settings.get("quiet").is_some());
     profile_or_experiment(&settings::of_words(settings)?, &log)
 }
@@ -185,6 +197,21 @@ fn prepare() -> Result<(), Failure> {
     limits::allow_many_files()?;
     survive_size_limit()
         .map_err(|error| Failure::new(Exit::Failed, "prepare for a limit of file sizes").caused_by(&error))
+}
+
+/// Says what a library does to this process that does not finish to open, and gives the code with which the process ends.
+fn opening_hangs(library: &Path, longest: Duration) -> u8 {
+    let what = format!(
+        "failed to open the library `{}`: its initialisers have not returned within {} s",
+        library.display(),
+        longest.as_secs()
+    );
+    let failure = Failure::statement(Exit::Plugin, what).with_hint(
+        "report it to the plugin's vendor; with `--isolate NAME` it has a process of its own, which can be ended",
+    );
+    terminal::explain(&failure);
+    stderr::flush();
+    failure.exit as u8
 }
 
 /// One run, or the several that lists of values and some flags ask for.

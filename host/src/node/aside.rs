@@ -1,8 +1,11 @@
 //! Work of a plugin's that may never end, done aside, so that nobody waits for it for ever.
+//!
+//! Whoever waits does so on a condition and not on a channel: a thread's first wait on a channel needs the linker's lock, and
+//! a library whose initialisers hang holds it.
 
 use std::{
-    io,
-    sync::mpsc::{Receiver, RecvTimeoutError, sync_channel},
+    io, mem,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
 };
@@ -18,7 +21,7 @@ pub(super) fn within<T: Send + 'static>(
     timeout: Duration,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<Option<T>> {
-    Ok(start(work)?.recv_timeout(timeout).ok())
+    Ok(start(work)?.wait(timeout).ok())
 }
 
 /// Does `work` on a thread of its own for as long as its calls into the plugin return, as `active_call` says. `None` when
@@ -32,10 +35,10 @@ pub(super) fn watched<T: Send + 'static>(
 ) -> io::Result<Result<Option<T>, Hang>> {
     let (done, mut watchdog) = (start(work)?, Watchdog::default());
     loop {
-        match done.recv_timeout(LOOK_EVERY) {
+        match done.wait(LOOK_EVERY) {
             Ok(result) => return Ok(Ok(Some(result))),
-            Err(RecvTimeoutError::Disconnected) => return Ok(Ok(None)),
-            Err(RecvTimeoutError::Timeout) => {}
+            Err(NoResult::Panicked) => return Ok(Ok(None)),
+            Err(NoResult::NotYet) => {}
         }
         if let Some(hang) = watchdog.look([active_call]) {
             return Ok(Err(hang));
@@ -43,8 +46,68 @@ pub(super) fn watched<T: Send + 'static>(
     }
 }
 
-fn start<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<Receiver<T>> {
-    let (done, result) = sync_channel(1);
-    thread::Builder::new().name("aside".into()).spawn(move || drop(done.send(work())))?;
-    Ok(result)
+fn start<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<Arc<Aside<T>>> {
+    let aside = Arc::new(Aside { progress: Mutex::new(Progress::UnderWay), changed: Condvar::new() });
+    let doing = Doing(Arc::clone(&aside));
+    thread::Builder::new().name("aside".into()).spawn(move || {
+        let result = work();
+        doing.0.set(Progress::Done(result));
+    })?;
+    Ok(aside)
+}
+
+/// Work on a thread of its own, as those who wait for it see it.
+struct Aside<T> {
+    progress: Mutex<Progress<T>>,
+    changed: Condvar,
+}
+
+enum Progress<T> {
+    UnderWay,
+    Done(T),
+    /// It panicked, or its result was taken.
+    Over,
+}
+
+/// Why there is no result.
+enum NoResult {
+    NotYet,
+    Panicked,
+}
+
+impl<T> Aside<T> {
+    fn wait(&self, timeout: Duration) -> Result<T, NoResult> {
+        let waited = self
+            .changed
+            .wait_timeout_while(self.lock(), timeout, |progress| matches!(progress, Progress::UnderWay));
+        let (mut progress, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        match mem::replace(&mut *progress, Progress::Over) {
+            Progress::Done(result) => Ok(result),
+            Progress::Over => Err(NoResult::Panicked),
+            Progress::UnderWay => {
+                *progress = Progress::UnderWay;
+                Err(NoResult::NotYet)
+            }
+        }
+    }
+
+    fn set(&self, progress: Progress<T>) {
+        *self.lock() = progress;
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Progress<T>> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The thread's own handle: dropped by a panic, it says so.
+struct Doing<T>(Arc<Aside<T>>);
+
+impl<T> Drop for Doing<T> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.set(Progress::Over);
+        }
+    }
 }

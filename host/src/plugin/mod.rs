@@ -54,7 +54,7 @@ pub(crate) use entry::{Category, Isolation, Key, Tier};
 pub(crate) use error::{A_BUG, AN_OPTION, PluginError, chain};
 pub(crate) use inspection::{Inspection, Inspections, Messages};
 pub(crate) use listing::{EntryState, Listed, ListedEntry};
-pub(crate) use loader::end;
+pub(crate) use loader::{end, when_one_hangs};
 pub(crate) use log::{LOG_LINE, PluginLog};
 pub(crate) use options::{OptionError, OptionSchema};
 pub(crate) use registry::Registry;

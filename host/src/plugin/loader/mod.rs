@@ -7,6 +7,7 @@
 //! thread of its initialisers for the one that lasts longest (mimalloc 3.3 crashes in another when it has ended).
 #![expect(unsafe_code, reason = "opening a library runs its code, and its symbols have no types")]
 
+mod opening;
 pub(super) mod signals;
 
 use std::{
@@ -61,11 +62,14 @@ const RTLD_NODELETE: c_int = if cfg!(target_vendor = "apple") {
 /// Libraries whose initialisers run.
 static OPENING: AtomicUsize = AtomicUsize::new(0);
 
+pub(crate) use opening::when_one_hangs;
+
 /// Opens a library and runs its start, on a thread that stays. If it is `pinned`, nothing but the checked bytes will do.
 pub(super) fn open(path: &Path, checked: &Checked, pinned: bool) -> Result<PluginRoot, Fault> {
     let (done, result) = sync_channel(1);
     // What it needs was looked for beside the file itself, and so must the linker.
     let path = path.canonicalize().map_err(Fault::Unreadable)?;
+    let _watched = opening::watch(&path).map_err(Fault::Thread)?;
     let copy = checked.clone();
     let home = thread::Builder::new().name("library".to_owned());
     let opened = home.spawn(move || {
@@ -86,10 +90,15 @@ pub(crate) fn end(code: u8) -> ExitCode {
     if OPENING.load(SeqCst) > 0 {
         // Nobody is left to tell of an output that does not take the rest.
         let _ = std::io::stdout().flush();
-        // SAFETY: it ends the process, and runs no code of ours or anybody else's.
-        unsafe { _exit(code.into()) }
+        end_now(code)
     }
     code.into()
+}
+
+/// Ends the process without a finaliser.
+fn end_now(code: u8) -> ! {
+    // SAFETY: it ends the process, and runs no code of ours or anybody else's.
+    unsafe { _exit(code.into()) }
 }
 
 unsafe extern "C" {
