@@ -15,16 +15,21 @@ const FIRST_BYTES: usize = 4 << 10;
 /// Room that is not exceeded, unless a head or a line needs it.
 const MOST_BYTES: usize = 64 << 10;
 
+/// Reads in a row that fill the room before there is more of it. A stream that waited for its turn fills it once or twice; what
+/// is large fills it again and again.
+const FULL_READS: u32 = 3;
+
 /// Bytes that wait for whoever reads.
 #[derive(Debug)]
 pub(super) struct Buffer {
     bytes: Vec<u8>,
     waiting: Range<usize>,
+    full_reads: u32,
 }
 
 impl Default for Buffer {
     fn default() -> Self {
-        Self { bytes: vec![0; FIRST_BYTES], waiting: 0..0 }
+        Self { bytes: vec![0; FIRST_BYTES], waiting: 0..0, full_reads: 0 }
     }
 }
 
@@ -57,9 +62,10 @@ impl Buffer {
         ready!(Pin::new(source).poll_read(context, &mut room))?;
         let (count, is_full) = (room.filled().len(), room.remaining() == 0);
         self.waiting.end += count;
-        if is_full && self.bytes.len() < MOST_BYTES {
-            // More than fits comes at a time: the next read may be larger.
+        self.full_reads = if is_full { self.full_reads + 1 } else { 0 };
+        if self.full_reads == FULL_READS && self.bytes.len() < MOST_BYTES {
             self.bytes.resize(self.bytes.len() * 2, 0);
+            self.full_reads = 0;
         }
         Poll::Ready(Ok(count))
     }
@@ -103,6 +109,18 @@ mod tests {
         for piece in [1, 7, 4096, 5000, 200_000] {
             assert!(pass(&source, piece).await == source, "pieces of {piece}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_waited_for_its_turn_keeps_its_room() {
+        let (source, mut buffer) = (vec![1; 2 * FIRST_BYTES + 1], Buffer::default());
+        for _ in 0..8 {
+            let mut source = &source[..];
+            while poll_fn(|context| buffer.poll_fill(&mut source, context)).await.unwrap() > 0 {
+                buffer.take(buffer.waiting().len());
+            }
+        }
+        assert_eq!(buffer.bytes.len(), FIRST_BYTES);
     }
 
     #[tokio::test]
