@@ -97,7 +97,7 @@ pub(crate) fn receive(
             folder.join(plain(&file.name).map_err(failed)?),
         );
         if !kept.exists() {
-            blobs.get(&file.sha256, &kept).map_err(AgentError::File)?;
+            blobs.get(&file.sha256, &kept).map_err(AgentError::Fetch)?;
         }
         std::os::unix::fs::symlink(&kept, &link).map_err(failed)?;
         file.role.put(plan, if file.in_folder { folder } else { link });
