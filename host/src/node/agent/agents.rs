@@ -16,6 +16,7 @@ use super::{
     command::{release, say},
     error::AgentError,
     files,
+    identity::Identity,
     kept::Collector,
     link::{AgentNode, SILENCE},
     messages::{AgentCommand, AgentEvent, Beginning, Equipment, Presence},
@@ -137,7 +138,8 @@ impl Agents {
     ) -> Result<(), AgentError> {
         let mut absolute = Plan { dataset: source.remade(&plan.dataset), agents: None, ..plan.clone() };
         files::include_system_prompt(&mut absolute)?;
-        let files = files::send(&absolute, &self.bus.blobs())?;
+        let files = files::send(&absolute, source, &self.bus.blobs())?;
+        let identity = Identity::of(&absolute)?;
         self.library = offered(registry, &plan.target.endpoint_type);
         let library = self.library.as_ref().map(|offered| &offered.offer);
         // Before they have something to do, and all at the same time: there may be many.
@@ -156,6 +158,7 @@ impl Agents {
                 clock: clock.anchor().on_machine(zero),
                 division: agent.division,
                 files: files.clone(),
+                identity: identity.clone(),
                 library: library.cloned(),
             })))?;
         }

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::SentFile;
+use super::{Identity, SentFile};
 use crate::{
     clock::Anchor,
     node::{
@@ -111,6 +111,8 @@ pub(crate) struct Equipment {
     pub(crate) division: Division,
     /// Files that the plan names, and where they are to be had.
     pub(crate) files: Vec<SentFile>,
+    /// The certificate that is shown to the target, if there is one, and its private key.
+    pub(crate) identity: Option<Identity>,
     /// The library of the endpoint, for an agent that lacks it; nothing where the controller has none that can be used.
     pub(crate) library: Option<Offer>,
 }

@@ -24,3 +24,10 @@ pub(super) struct Here {
     /// Threads that requests are sent from.
     pub(super) workers: usize,
 }
+
+impl Here {
+    /// Where the files of the run are.
+    pub(super) fn files(&self) -> PathBuf {
+        self.dir.join("files")
+    }
+}

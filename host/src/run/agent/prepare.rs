@@ -1,6 +1,6 @@
 //! Everything that workers need on an agent, made before the load: [`Prepared`].
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     here::Here,
@@ -12,7 +12,7 @@ use crate::{
     dataset::{Source, Tokenizer},
     node::{
         self, LoadedEndpoint, Loading, NodeError,
-        agent::{AgentError, files, messages::Equipment},
+        agent::{AgentError, files, identity, messages::Equipment},
     },
     plan::Plan,
     plugin::Registry,
@@ -40,13 +40,14 @@ pub(super) struct Prepared {
 /// # Errors
 /// The endpoint, the dataset, the tokenizer or the target cannot be used here.
 pub(super) fn prepare(equipment: Equipment, here: &Here, asking: &Asking) -> Result<Prepared, NodeError> {
-    let Equipment { plan, clock, division, files: sent, library } = equipment;
+    let Equipment { plan, clock, division, files: sent, identity, library } = equipment;
     let clock = Clock::at(clock);
     let mut plan = plan.plan().map_err(NodeError::Plan)?;
     plan.workers = here.workers;
     redact::learn(redact::of_config(&plan));
     redact::learn(redact::of_environment());
     take_files(&sent, &mut plan, here)?;
+    identity::place(identity, &mut plan, &here.files())?;
     let registry = Arc::new(library::registry(library.as_ref(), here, asking)?);
     let metadata = registry.endpoint(&plan.target.endpoint_type)?.metadata.clone();
     let tokenizer = load_tokenizer(&plan, &metadata)?;
@@ -66,6 +67,5 @@ pub(super) fn prepare(equipment: Equipment, here: &Here, asking: &Asking) -> Res
 }
 
 fn take_files(sent: &[files::SentFile], plan: &mut Plan, here: &Here) -> Result<(), AgentError> {
-    let folder: &Path = &here.dir.join("files");
-    files::receive(sent, plan, &here.bus.blobs(), &here.store, folder)
+    files::receive(sent, plan, &here.bus.blobs(), &here.store, &here.files())
 }
