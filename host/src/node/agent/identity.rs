@@ -47,18 +47,22 @@ impl Identity {
 /// # Errors
 /// It cannot be written.
 pub(crate) fn place(identity: Option<Identity>, plan: &mut Plan, dir: &Path) -> Result<(), AgentError> {
-    let tls = &mut plan.target.tls;
-    (tls.client_cert, tls.client_key) = match identity {
-        None => (None, None),
-        Some(Identity { certificate, key }) => {
-            let failed = AgentError::Receive;
-            let folder = folder(dir);
-            DirBuilder::new().recursive(true).mode(OUR_FOLDER).create(&folder).map_err(failed)?;
-            let write = |name: &str, text: String| written(folder.join(name), &text).map_err(failed);
-            (Some(write("certificate.pem", certificate)?), key.map(|key| write("key.pem", key)).transpose()?)
-        }
-    };
+    let (certificate, key) = written_to(identity, dir).map_err(AgentError::Receive)?;
+    plan.target.tls.client_cert = certificate;
+    plan.target.tls.client_key = key;
     Ok(())
+}
+
+/// Where certificate and key are.
+type Places = (Option<PathBuf>, Option<PathBuf>);
+
+fn written_to(identity: Option<Identity>, dir: &Path) -> io::Result<Places> {
+    let Some(Identity { certificate, key }) = identity else { return Ok((None, None)) };
+    let folder = folder(dir);
+    DirBuilder::new().recursive(true).mode(OUR_FOLDER).create(&folder)?;
+    let certificate = written(folder.join("certificate.pem"), &certificate)?;
+    let key = key.map(|key| written(folder.join("key.pem"), &key)).transpose()?;
+    Ok((Some(certificate), key))
 }
 
 /// Removes what was written: everybody who needs it has read it.
@@ -78,4 +82,34 @@ fn written(path: PathBuf, text: &str) -> io::Result<PathBuf> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(OUR_FILE).open(&path)?;
     file.write_all(text.as_bytes())?;
     Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_ours_alone_and_gone_when_it_is_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let identity = Identity { certificate: "cert".to_owned(), key: Some("key".to_owned()) };
+        let (certificate, key) = written_to(Some(identity), dir.path()).unwrap();
+        let (certificate, key) = (certificate.unwrap(), key.unwrap());
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&key), mode(key.parent().unwrap())), (OUR_FILE, OUR_FOLDER));
+        assert_eq!(
+            (fs::read_to_string(&certificate).unwrap(), fs::read_to_string(&key).unwrap()),
+            ("cert".into(), "key".into())
+        );
+        forget(dir.path());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        forget(dir.path());
+    }
+
+    #[test]
+    fn without_a_certificate_none_of_this_machine_is_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(written_to(None, dir.path()).unwrap(), (None, None));
+    }
 }
