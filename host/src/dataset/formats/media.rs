@@ -95,9 +95,12 @@ impl MediaFiles {
     /// The bytes of the file at `path`, wherever it is.
     fn read(&self, called: &Path, path: &Path) -> io::Result<Vec<u8>> {
         let Some(place) = &self.place else { return bounded::read(path, MOST_MEGABYTES) };
-        bounded::read(&place.join(name_of(called)), MOST_MEGABYTES).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => io::Error::new(error.kind(), "it did not come along with the run"),
-            _ => error,
+        bounded::read(&place.join(name_of(called)), MOST_MEGABYTES).map_err(|error| {
+            let missing = io::ErrorKind::NotFound;
+            if error.kind() != missing {
+                return error;
+            }
+            io::Error::new(missing, "it did not come along with the run")
         })
     }
 }
