@@ -22,6 +22,7 @@ use crate::{
         machines::nats_address,
         redact,
         units::{self, UnitError},
+        variables,
     },
     explain::Explain,
     nats::{Access, BusError, Tls},
@@ -92,6 +93,13 @@ pub(super) struct AgentArgs {
     /// there are two or fewer].
     #[arg(long, value_name = "N", value_parser = units::positive::<usize>)]
     workers: Option<usize>,
+
+    /// Run the library of a run's endpoint that the controller has and this agent lacks: code from the network, of whoever may
+    /// log in to the NATS server [default: that of `PRONY_AGENT_ACCEPT_PLUGINS`, else no].
+    ///
+    /// A `--plugin-policy` other than `any` forbids it.
+    #[arg(long)]
+    accept_plugins: bool,
 
     #[command(flatten)]
     search: SearchArgs,
@@ -185,6 +193,8 @@ fn config(
         None => around.read("PRONY_WORKERS", units::positive::<usize>)?,
         workers => workers,
     };
+    let accepts_plugins =
+        args.accept_plugins || around.read("PRONY_AGENT_ACCEPT_PLUGINS", yes_or_no)?.unwrap_or(false);
     let by_cores = if around.cores > 2 { around.cores - 1 } else { around.cores.max(1) };
     Ok(AgentConfig {
         name: name?.unwrap_or_else(|| name_of(around)),
@@ -194,8 +204,14 @@ fn config(
         runs,
         workers: workers.unwrap_or(by_cores),
         discovery,
+        accepts_plugins,
         log_words,
     })
+}
+
+/// What the variable of a switch says.
+fn yes_or_no(text: &str) -> Result<bool, UnitError> {
+    variables::is_on(text).ok_or(UnitError::Number { expected: "`true` or `false`" })
 }
 
 /// Labels that stand in one text.
@@ -320,6 +336,7 @@ mod tests {
         assert_eq!(agent.dir, Path::new("/home/me/.local/state/prony/agent"));
         assert_eq!((agent.labels.len(), agent.runs, agent.workers), (0, None, 7));
         assert!(agent.access.token.is_none() && agent.access.creds.is_none());
+        assert!(!agent.accepts_plugins, "code from the network is asked for");
     }
 
     #[test]
@@ -333,6 +350,7 @@ mod tests {
             ("PRONY_AGENT_DIR", "/d"),
             ("PRONY_AGENT_RUNS", "2"),
             ("PRONY_WORKERS", "3"),
+            ("PRONY_AGENT_ACCEPT_PLUGINS", "yes"),
         ];
         let from_variables = agent("", &variables).unwrap();
         assert_eq!(from_variables.access.url, "tls://h");
@@ -341,6 +359,7 @@ mod tests {
         assert_eq!((from_variables.name.as_str(), from_variables.dir.as_path()), ("a", Path::new("/d")));
         assert_eq!(from_variables.labels, ["site-a", "gpu"]);
         assert_eq!((from_variables.runs.map(NonZeroU64::get), from_variables.workers), (Some(2), 3));
+        assert!(from_variables.accepts_plugins);
 
         let typed =
             agent("--nats g --nats-creds c --name b --labels x,y --dir e --runs 5 --workers 1", &variables)
@@ -395,6 +414,7 @@ mod tests {
     #[case("--nats h --nats-token=", &[], "the token for NATS is empty")]
     #[case("--nats h --nats-tls-key k", &[], "`--nats-tls-key` requires `--nats-tls-cert`")]
     #[case("--nats h", &[("PRONY_AGENT_NAME", "a b")], "use the variable `PRONY_AGENT_NAME`, which is `a b`: it must be a word")]
+    #[case("--nats h", &[("PRONY_AGENT_ACCEPT_PLUGINS", "2")], "use the variable `PRONY_AGENT_ACCEPT_PLUGINS`, which is `2`: it must be")]
     #[case("--nats h", &[("PRONY_AGENT_RUNS", "0")], "use the variable `PRONY_AGENT_RUNS`, which is `0`: it must be")]
     fn what_cannot_be_meant_is_refused(
         #[case] line: &str,

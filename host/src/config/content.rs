@@ -68,7 +68,18 @@ pub(super) fn dataset(spec: &RunSpec, phases: &[Phase], problems: &mut Problems)
     let pool_requests = self::entries(spec, phases);
     let entries = if format == FileFormat::RandomPool { pool_requests } else { entries };
     let (delay_ratio, system) = (dialogues::delay_ratio(spec), dialogues::context(spec, problems).system);
-    DatasetConfig::File { path, entries, pool_requests, osl, format, delay_ratio, timing, reshaping, system }
+    DatasetConfig::File {
+        path,
+        entries,
+        pool_requests,
+        osl,
+        format,
+        delay_ratio,
+        timing,
+        reshaping,
+        system,
+        media: None,
+    }
 }
 
 /// Settings that say how long generated texts are, and how many are in a request; those that are given.

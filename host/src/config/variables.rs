@@ -70,7 +70,7 @@ impl Variables {
             return;
         };
         let values = match key.shape {
-            Shape::Switch => match is_on(&value) {
+            Shape::Switch => match value.to_str().and_then(is_on) {
                 Some(true) => Vec::new(),
                 Some(false) => return,
                 None => {
@@ -93,8 +93,9 @@ impl Variables {
     }
 }
 
-fn is_on(value: &OsString) -> Option<bool> {
-    match value.to_str()?.trim().to_ascii_lowercase().as_str() {
+/// What the value of a switch says: yes or no.
+pub(crate) fn is_on(value: &str) -> Option<bool> {
+    match value.trim().to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Some(true),
         "false" | "0" | "no" | "off" => Some(false),
         _ => None,

@@ -46,6 +46,12 @@ pub(super) fn data_url((media_type, bytes): (&str, Vec<u8>)) -> Arc<str> {
     url.into()
 }
 
+/// What a data URL of ours holds; nothing if it is none.
+pub(super) fn bytes_of(url: &str) -> Option<Vec<u8>> {
+    let (_, encoded) = url.split_once(";base64,")?;
+    STANDARD.decode(encoded).ok()
+}
+
 /// The media type of a file by its extension; nothing if that is of no medium of this kind.
 pub(super) fn media_type(kind: PartKind, path: &Path) -> Option<&'static str> {
     let extension = path.extension()?.to_str()?.to_ascii_lowercase();

@@ -36,6 +36,7 @@ pub(super) struct FileContent<'a> {
     timing: RecordedTiming,
     reshaping: Reshaping,
     system: Option<&'a SystemPrompt>,
+    media: Option<&'a Path>,
 }
 
 impl<'a> FileContent<'a> {
@@ -52,6 +53,7 @@ impl<'a> FileContent<'a> {
                 timing,
                 reshaping,
                 system,
+                media,
             } => Some(Self {
                 path,
                 entries: *entries,
@@ -62,6 +64,7 @@ impl<'a> FileContent<'a> {
                 timing: *timing,
                 reshaping: *reshaping,
                 system: system.as_ref(),
+                media: media.as_deref(),
             }),
             DatasetConfig::RawPayloads { path, entries } => Some(Self {
                 path,
@@ -73,6 +76,7 @@ impl<'a> FileContent<'a> {
                 timing: RecordedTiming::default(),
                 reshaping: Reshaping::default(),
                 system: None,
+                media: None,
             }),
             DatasetConfig::Synthetic { .. } | DatasetConfig::Rankings { .. } => None,
         }
@@ -94,7 +98,7 @@ impl<'a> FileContent<'a> {
         }
         let replay = order.replay();
         let order = Order::of(order.sampling(), seed);
-        let mut file = StoredFile::of(self.path)?;
+        let mut file = StoredFile::of(self.path)?.with_media_in(self.media);
         file.wanted = self.entries;
         let preparation = Preparation {
             delay_ratio: self.delay_ratio,

@@ -246,6 +246,7 @@ pub(super) mod tests {
             timing: RecordedTiming::default(),
             reshaping,
             system: None,
+            media: None,
         })
     }
 
@@ -403,6 +404,7 @@ pub(super) mod tests {
                 timing: RecordedTiming::default(),
                 reshaping: Reshaping::default(),
                 system: None,
+                media: None,
             })
             .len()
         };
@@ -414,7 +416,7 @@ pub(super) mod tests {
     #[case::no_rankings(rankings(0), "make a dataset of 0 prompts")]
     #[case::no_texts(synthetic(1, 0, None), "make prompts of 0 texts")]
     #[case::no_rows(
-        DatasetConfig::File { path: "d.jsonl".into(), entries: Some(0), pool_requests: None, osl: None, format: FileFormat::default(), delay_ratio: 1.0, timing: RecordedTiming::default(), reshaping: Reshaping::default(), system: None },
+        DatasetConfig::File { path: "d.jsonl".into(), entries: Some(0), pool_requests: None, osl: None, format: FileFormat::default(), delay_ratio: 1.0, timing: RecordedTiming::default(), reshaping: Reshaping::default(), system: None, media: None },
         "make a dataset of 0 prompts"
     )]
     fn a_dataset_of_nothing_is_refused(#[case] config: DatasetConfig, #[case] error: &str) {

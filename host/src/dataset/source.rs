@@ -3,8 +3,14 @@
 use std::sync::Arc;
 
 use super::{
-    Script, ahead::Ahead, categories::Categories, classes::Dealer, formats::StoredFile, inspect::hit_rate,
-    sampling::Order, script::secrets,
+    Script,
+    ahead::Ahead,
+    categories::Categories,
+    classes::Dealer,
+    formats::{NamedFile, StoredFile},
+    inspect::hit_rate,
+    sampling::Order,
+    script::secrets,
 };
 use crate::{
     plan::{ClassKind, Classes, DatasetConfig, Sampling},
@@ -114,6 +120,12 @@ impl Source {
         let Some(file) = &self.file else { return dataset.absolute() };
         let moved = file.copy_path().map_or_else(|| dataset.absolute(), |copy| dataset.at(copy));
         moved.with_entries(file.wanted)
+    }
+
+    /// The files that lines of a dataset have named, as they were read, each once, under the names by which a dataset
+    /// [`with_media_in`](DatasetConfig::with_media_in) a folder finds them there.
+    pub(crate) fn media(&self) -> Vec<NamedFile> {
+        self.file.as_ref().map(StoredFile::media).unwrap_or_default()
     }
 
     /// How many different scripts there are; `None` where there is no end to them.

@@ -127,7 +127,6 @@ impl Blobs {
     ///
     /// # Errors
     /// The server does not keep them.
-    #[cfg(test)]
     pub(crate) fn put(&self, bytes: &[u8]) -> Result<String, BlobError> {
         let sum = Sum(Sha256::digest(bytes).into());
         let (store, sent, data) = (self.store(), sum, io::Cursor::new(bytes.to_vec()));

@@ -79,6 +79,10 @@ pub(crate) enum DatasetConfig {
         /// System message of all conversations, before their own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         system: Option<SystemPrompt>,
+        /// On an agent: the folder with the files that lines name, each under a name made of what lines call it. Elsewhere they are
+        /// where lines say.
+        #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "lossy::optional")]
+        media: Option<PathBuf>,
     },
     /// A JSONL file, one whole body a line.
     RawPayloads {
@@ -228,6 +232,7 @@ impl DatasetConfig {
             timing: RecordedTiming::default(),
             reshaping: Reshaping::default(),
             system: None,
+            media: None,
         }
     }
 }
@@ -275,6 +280,14 @@ impl DatasetConfig {
             *path = file;
         }
         moved
+    }
+
+    /// The same, whose lines name files that are in this folder.
+    pub(crate) fn with_media_in(mut self, folder: PathBuf) -> Self {
+        if let Self::File { media, .. } = &mut self {
+            *media = Some(folder);
+        }
+        self
     }
 
     /// Notes how many entries a file has.

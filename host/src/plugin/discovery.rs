@@ -1,5 +1,5 @@
 //! Where manifests are. From low to high: beside the program, system and user data folders (XDG Base Directory
-//! Specification), `$PRONY_PLUGIN_PATH`, `--plugins`. Never the working directory.
+//! Specification), `$PRONY_PLUGIN_PATH`, `--plugins`, and on an agent what its controller has sent. Never the working directory.
 //!
 //! A bad pack is reported and skipped: it does not take the rest down. Only a file that the user named must be good.
 
@@ -40,6 +40,8 @@ pub(crate) struct DiscoveryOptions {
     pub(crate) plugin_path: Vec<PathBuf>,
     /// Manifests that the user named.
     pub(crate) manifests: Vec<PathBuf>,
+    /// The manifest of what a controller has sent.
+    pub(crate) received: Option<PathBuf>,
     /// What decides which of all these may be used.
     pub(crate) policy: PolicyWishes,
 }
@@ -59,6 +61,7 @@ impl DiscoveryOptions {
                 .or_else(|| home.map(|home| home.join(".local/share"))),
             plugin_path: paths(&env::var_os("PRONY_PLUGIN_PATH").unwrap_or_default()),
             manifests,
+            received: None,
             policy: PolicyWishes::from_env(),
         }
     }
@@ -218,7 +221,8 @@ pub(super) fn discover(options: &DiscoveryOptions, policy: &PolicyInForce) -> Re
             // Reached before in another way: then its first place counts.
             Ok(entries) if seen.insert(origin.manifest.clone()) => found.manifests.push((origin, entries)),
             Ok(_) => {}
-            Err(error) if place.tier == Tier::CommandLine => return Err(error),
+            // Somebody waits for just this one.
+            Err(error) if matches!(place.tier, Tier::CommandLine | Tier::Controller) => return Err(error),
             Err(error) => found.problems.push(error.into()),
         }
     }
@@ -276,6 +280,8 @@ pub(super) fn places(options: &DiscoveryOptions) -> (Vec<SearchLocation>, Vec<Di
     }
     let named = options.manifests.iter().cloned();
     places.extend(named.map(|manifest| SearchLocation { manifest, tier: Tier::CommandLine, packs: None }));
+    let received = options.received.iter().cloned();
+    places.extend(received.map(|manifest| SearchLocation { manifest, tier: Tier::Controller, packs: None }));
     (places, problems)
 }
 
@@ -382,12 +388,14 @@ mod tests {
         world.pack("pack", "a_pack");
         world.pack("packs/one", "one_of_many");
         let named = world.pack("elsewhere", "named");
+        let received = world.pack("libraries/0", "sent");
         let found = discover(&DiscoveryOptions {
             program_dir: Some(world.path("bin")),
             system_data_dirs: vec![world.path("usr/local/share"), world.path("usr/share")],
             user_data_dir: Some(world.path("home")),
             plugin_path: vec![world.path("pack"), world.path("packs")],
             manifests: vec![named],
+            received: Some(received),
             policy: PolicyWishes::default(),
         })
         .unwrap();
@@ -402,6 +410,7 @@ mod tests {
                 "one_of_many (plugin path)",
                 "a_pack (plugin path)",
                 "named (command line)",
+                "sent (controller)",
             ]
         );
         assert!(found.problems.is_empty());

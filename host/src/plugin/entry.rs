@@ -128,6 +128,8 @@ pub(crate) enum Tier {
     PluginPath,
     /// Named by `--plugins`.
     CommandLine,
+    /// Sent by the controller of a run, to an agent that takes plugins.
+    Controller,
 }
 
 impl fmt::Display for Tier {
@@ -138,6 +140,7 @@ impl fmt::Display for Tier {
             Self::User => "user",
             Self::PluginPath => "plugin path",
             Self::CommandLine => "command line",
+            Self::Controller => "controller",
         })
     }
 }

@@ -16,6 +16,11 @@ impl Digest {
     pub(super) fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
+
+    /// Its hexadecimal digits alone, as `sha256sum` prints them.
+    pub(super) fn hex(&self) -> String {
+        self.to_string().split_off(PREFIX.len())
+    }
 }
 
 impl TryFrom<String> for Digest {

@@ -47,7 +47,7 @@ use crate::{
 pub(super) const FILE_NAME: &str = "plugins.yaml";
 
 /// The format's version.
-const SCHEMA_VERSION: &str = "1.0";
+pub(super) const SCHEMA_VERSION: &str = "1.0";
 
 /// Why a manifest cannot be used.
 #[derive(Debug, thiserror::Error)]

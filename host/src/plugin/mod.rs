@@ -13,6 +13,7 @@
 //! - `check`: a library tried against everything that may be done to it, in a child process;
 //! - `libraries`, `listing`: what is open, and what there is to be shown;
 //! - `inspection`, `options`: what a library says about itself, and which options it takes;
+//! - `offer`, `received`: a library of a controller that its agents may take;
 //! - `registry`: all of it together, behind one lock;
 //! - `internals`: ways around it, for fuzz targets and benches.
 //!
@@ -37,10 +38,12 @@ mod log;
 mod manifest;
 mod needs;
 mod object_file;
+mod offer;
 mod options;
 mod outline;
 mod policy;
 mod process_state;
+mod received;
 mod registry;
 mod sealed;
 #[cfg(test)]
@@ -56,6 +59,8 @@ pub(crate) use inspection::{Inspection, Inspections, Messages};
 pub(crate) use listing::{EntryState, Listed, ListedEntry};
 pub(crate) use loader::{end, when_one_hangs};
 pub(crate) use log::{LOG_LINE, PluginLog};
+pub(crate) use offer::{Choice, Offer, OfferRefusal, Offered};
 pub(crate) use options::{OptionError, OptionSchema};
+pub(crate) use received::{ReceiveError, Received};
 pub(crate) use registry::Registry;
 pub(crate) use used::{Provenance, UsedPlugin};

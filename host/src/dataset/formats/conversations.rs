@@ -32,8 +32,7 @@ const ROW_KEYS: &[&str] = &["turns", "session_id", "type"];
 /// Reads a file's scripts, at most so many, in the file's order. Texts are not counted yet.
 pub(in crate::dataset) fn read(input: &Input<'_>, format: FileFormat) -> Result<Vec<Script>, FileError> {
     let folder = input.path.parent().unwrap_or(Path::new(""));
-    let (mut number, mut album) =
-        (input.first_number(), Album::new(folder, input.part().map(|rows| rows.media)));
+    let (mut number, mut album) = (input.first_number(), Album::new(folder, input.media()));
     lines::read(input, |line| {
         let mut row = Row::parse(line)?;
         let is_conversation = match format {

@@ -20,7 +20,6 @@ use super::{
     input::{Input, Rows},
     layout::Layout,
     lines::too_long,
-    media::MediaFiles,
     offsets::Offsets,
     session_key,
     stored::TextFile,
@@ -52,7 +51,6 @@ pub(in crate::dataset) struct Index {
     rows: Offsets,
     /// Whose rows are whose, where a session has several.
     sessions: Option<Sessions>,
-    media: MediaFiles,
 }
 
 /// The rows of each session, sessions in the order of their first rows.
@@ -97,9 +95,8 @@ impl Index {
         look: &(impl Fn(Place, Script) -> Result<D, E> + Sync),
         take: &mut impl FnMut(Place, D) -> Result<(), E>,
     ) -> Result<Self, NoIndex<E>> {
-        let (head, media, rows) = (Vec::new(), MediaFiles::default(), Offsets::default());
-        let mut index =
-            Self { path, text, read, head, begins: 0, first_line: 1, rows, sessions: None, media };
+        let (head, rows) = (Vec::new(), Offsets::default());
+        let mut index = Self { path, text, read, head, begins: 0, first_line: 1, rows, sessions: None };
         index.begin(layout)?;
         index.sessions = index.group(layout)?;
         let mut left = most.unwrap_or(usize::MAX);
@@ -138,7 +135,7 @@ impl Index {
     }
 
     fn scripts(&self, text: &[u8], number: u64) -> Result<Vec<Script>, FileError> {
-        (self.read)(&Input::rows(&self.path, Rows { text, number, media: &self.media }))
+        (self.read)(&Input::rows(&self.path, Rows { text, number }).with_media(&self.text.media))
     }
 
     fn unreadable(&self, source: std::io::Error) -> FileError {

@@ -32,6 +32,8 @@ pub(in crate::dataset) struct Input<'a> {
     block_size: Option<NonZeroU32>,
     /// Which rows are wanted, where rows have categories.
     speed_bench_rows: SpeedBenchRows,
+    /// Files that rows have named, where somebody keeps them.
+    media: Option<&'a MediaFiles>,
 }
 
 /// Where the bytes are.
@@ -52,8 +54,6 @@ pub(super) struct Rows<'a> {
     pub(super) text: &'a [u8],
     /// Number of their session in the file, from 0.
     pub(super) number: u64,
-    /// Media that the file's rows have named.
-    pub(super) media: &'a MediaFiles,
 }
 
 impl<'a> Input<'a> {
@@ -68,7 +68,18 @@ impl<'a> Input<'a> {
             seed: Seed::new(0),
             block_size: None,
             speed_bench_rows: SpeedBenchRows::All,
+            media: None,
         }
+    }
+
+    /// The same, the files of whose rows are kept there.
+    pub(super) fn with_media(self, media: &'a MediaFiles) -> Self {
+        Self { media: Some(media), ..self }
+    }
+
+    /// Where files that rows name are kept.
+    pub(super) fn media(&self) -> Option<&'a MediaFiles> {
+        self.media
     }
 
     /// The same, of which is drawn by this seed.
@@ -139,8 +150,9 @@ impl<'a> Input<'a> {
     where
         'a: 'b,
     {
-        let Self { errors, seed, block_size, speed_bench_rows, .. } = *self;
-        Input { path, most: None, draws: None, errors, text: Text::Path, seed, block_size, speed_bench_rows }
+        let Self { errors, seed, block_size, speed_bench_rows, media, .. } = *self;
+        let (most, draws, text) = (None, None, Text::Path);
+        Input { path, most, draws, errors, text, seed, block_size, speed_bench_rows, media }
     }
 
     /// What is drawn at random depends on this.

@@ -51,6 +51,7 @@ pub(crate) use self::{
     bodies::{Asked, BodyFormat, Replied, asked, replied},
     door::ReadFile,
     error::FileError,
+    media::NamedFile,
     raw_payload::prompt_texts,
     row::RowError,
 };

@@ -9,9 +9,15 @@ use std::{
         unix::fs::{FileExt, FileTypeExt},
     },
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use super::{FileError, input::Input, lines::Opened};
+use super::{
+    FileError,
+    input::Input,
+    lines::Opened,
+    media::{MediaFiles, NamedFile},
+};
 use crate::bounded::MEGABYTE;
 
 /// The path that means standard input.
@@ -36,6 +42,8 @@ pub(in crate::dataset) struct StoredFile {
     pub(in crate::dataset) wanted: Option<usize>,
     /// Bytes of a file that is just not large, unpacked and packed.
     small: (u64, u64),
+    /// Files that its rows have named.
+    media: Arc<MediaFiles>,
 }
 
 impl StoredFile {
@@ -60,7 +68,19 @@ impl StoredFile {
         if copy.as_ref().is_some_and(is_empty) && path == Path::new(STDIN) {
             return Err(FileError::NothingPiped);
         }
-        Ok(Self { path: path.into(), copy, wanted: None, small: (LARGE_BYTES, LARGE_PACKED_BYTES) })
+        let media = Arc::new(MediaFiles::of(path, None));
+        Ok(Self { path: path.into(), copy, wanted: None, small: (LARGE_BYTES, LARGE_PACKED_BYTES), media })
+    }
+
+    /// The same, whose rows name files that are in this folder, if it is one.
+    pub(in crate::dataset) fn with_media_in(self, folder: Option<&Path>) -> Self {
+        let media = Arc::new(MediaFiles::of(&self.path, folder));
+        Self { media, ..self }
+    }
+
+    /// The files that its rows have named so far, each once, under the names by which [`StoredFile::with_media_in`] finds them.
+    pub(in crate::dataset) fn media(&self) -> Vec<NamedFile> {
+        self.media.all()
     }
 
     /// The same, whose content is large however little it is.
@@ -71,10 +91,11 @@ impl StoredFile {
 
     /// The file, of which at most so many rows are wanted.
     pub(in crate::dataset) fn input(&self, most: Option<usize>) -> Input<'_> {
-        match &self.copy {
+        let input = match &self.copy {
             Some(copy) => Input::copied(&self.path, copy, most),
             None => Input::new(&self.path, most),
-        }
+        };
+        input.with_media(&self.media)
     }
 
     /// Where another process finds what came through a pipe, as long as this one has it open.
@@ -100,7 +121,8 @@ impl StoredFile {
             file = copied(&self.path, opened)?;
         }
         let bytes = file.metadata().map_err(unreadable)?.len();
-        Ok((bytes > self.small.0).then_some(TextFile { file, bytes }))
+        let media = Arc::clone(&self.media);
+        Ok((bytes > self.small.0).then_some(TextFile { file, bytes, media }))
     }
 }
 
@@ -109,6 +131,8 @@ impl StoredFile {
 pub(super) struct TextFile {
     file: File,
     pub(super) bytes: u64,
+    /// Files that its rows have named.
+    pub(super) media: Arc<MediaFiles>,
 }
 
 impl TextFile {

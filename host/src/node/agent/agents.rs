@@ -16,6 +16,7 @@ use super::{
     command::{release, say},
     error::AgentError,
     files,
+    identity::Identity,
     kept::Collector,
     link::{AgentNode, SILENCE},
     messages::{AgentCommand, AgentEvent, Beginning, Equipment, Presence},
@@ -36,7 +37,7 @@ use crate::{
         work::Work,
     },
     plan::{AgentsPlan, NatsPlan, Plan},
-    plugin::Registry,
+    plugin::{Offered, Registry, chain},
     record::{ClockShift, NodeFacts, RunHeader, kept_run::KeptRun},
     request::worker_statistics::WorkerUsage,
     schedule::division::Division,
@@ -57,6 +58,8 @@ pub(crate) struct Agents {
     members: Vec<Agent>,
     events: Receiver<Heard>,
     taken: Taken,
+    /// The library of the endpoint, for those who lack it.
+    library: Option<Offered>,
 }
 
 /// Agents that are let go with this value, unless their workers have started.
@@ -119,7 +122,7 @@ impl Agents {
             .map(|(presence, division)| Agent::hear(&bus, &run, presence, division, said.clone()));
         let agents = agents.collect::<Result<Vec<_>, _>>()?;
         let taken = Taken(agents.iter().map(|agent| Arc::clone(&agent.down)).collect());
-        Ok(Self { bus, server, run, members: agents, events, taken })
+        Ok(Self { bus, server, run, members: agents, events, taken, library: None })
     }
 
     /// Gives them what their workers need, and returns once the target can be measured from all of them.
@@ -135,7 +138,10 @@ impl Agents {
     ) -> Result<(), AgentError> {
         let mut absolute = Plan { dataset: source.remade(&plan.dataset), agents: None, ..plan.clone() };
         files::include_system_prompt(&mut absolute)?;
-        let files = files::send(&absolute, &self.bus.blobs())?;
+        let files = files::send(&absolute, source, &self.bus.blobs())?;
+        let identity = Identity::of(&absolute)?;
+        self.library = offered(registry, &plan.target.endpoint_type);
+        let library = self.library.as_ref().map(|offered| &offered.offer);
         // Before they have something to do, and all at the same time: there may be many.
         let bus = &self.bus;
         let looks = thread::scope(|scope| {
@@ -152,6 +158,8 @@ impl Agents {
                 clock: clock.anchor().on_machine(zero),
                 division: agent.division,
                 files: files.clone(),
+                identity: identity.clone(),
+                library: library.cloned(),
             })))?;
         }
         self.until_all_answer(|event| match event {
@@ -177,7 +185,7 @@ impl Agents {
             AgentEvent::Started(started) => Some(started),
             _ => None,
         })?;
-        let Self { bus, server, run, members: agents, events, mut taken } = self;
+        let Self { bus, server, run, members: agents, events, mut taken, .. } = self;
         let nodes = u32::try_from(agents.len()).unwrap_or(u32::MAX);
         let numbers = Arc::new(Numbers::new(work.plan.phases.clone(), nodes));
         let followed = agents.iter().filter_map(Agent::followed).collect();
@@ -207,6 +215,7 @@ impl Agents {
                 let name = || agent.presence.name.clone();
                 match event {
                     AgentEvent::Leaves(what) => return Err(AgentError::Silent { name: name(), what }),
+                    AgentEvent::WantsLibrary => self.give_library(agent)?,
                     // It may be ready before another one has started.
                     AgentEvent::Ready => {
                         agent.state.iter().for_each(|state| state.hear(|known| known.is_ready = true));
@@ -225,6 +234,19 @@ impl Agents {
         }
         Ok(())
     }
+
+    /// Puts the library where an agent finds it. What is there already is not sent again.
+    fn give_library(&self, to: &Agent) -> Result<(), AgentError> {
+        let Some(library) = &self.library else { return Ok(()) };
+        self.bus.blobs().put(&library.bytes).map_err(AgentError::File)?;
+        to.say(&AgentCommand::Library)
+    }
+}
+
+/// The library of an endpoint for agents that lack it. One that cannot be used here is not offered: agents may have another.
+fn offered(registry: &Registry, endpoint: &str) -> Option<Offered> {
+    let offered = registry.offer(endpoint);
+    offered.inspect_err(|error| tracing::warn!("agents are not offered a library: {}", chain(error))).ok()
 }
 
 /// The folder of a run in which what agents have kept is brought together.
@@ -336,7 +358,10 @@ impl<O: Observer> Listener<O> {
         let Collector { presence, division, state, .. } = &*self.collector;
         let name = &presence.name;
         match event {
-            AgentEvent::Alive | AgentEvent::Equipped(_) | AgentEvent::Started(_) => {}
+            AgentEvent::Alive
+            | AgentEvent::WantsLibrary
+            | AgentEvent::Equipped(_)
+            | AgentEvent::Started(_) => {}
             AgentEvent::Ready => state.hear(|known| known.is_ready = true),
             AgentEvent::Progress(progress) => {
                 let before = state.hear(|known| known.progress.insert(progress.phase, progress));

@@ -6,6 +6,7 @@ use crate::{
     explain::Explain,
     nats::{BlobError, BusError, ServerError},
     node::remote_error::{Class, RemoteError},
+    plugin::{OfferRefusal, ReceiveError},
 };
 
 /// Why a run cannot have its agents, or not go on with them.
@@ -41,9 +42,21 @@ pub(crate) enum AgentError {
     /// Nor can it be read.
     #[error("read `{}` for the agents", .path.display())]
     Read { path: PathBuf, source: std::io::Error },
-    /// It does not come to the agent, or cannot be kept there.
+    /// It does not come to the agent.
+    #[error("fetch a file of the run")]
+    Fetch(#[source] BlobError),
+    /// It cannot be kept there.
     #[error("take in the files of the run")]
     Receive(#[source] std::io::Error),
+    /// An agent does not take the library of the endpoint, and has none.
+    #[error(transparent)]
+    Library(#[from] OfferRefusal),
+    /// It cannot take it in.
+    #[error(transparent)]
+    Received(#[from] ReceiveError),
+    /// The controller is gone that was asked for it.
+    #[error("hear of the library that the controller was asked for")]
+    Unanswered,
     /// One cannot do its part.
     #[error("use the agent `{name}`")]
     Refused { name: String, source: RemoteError },
@@ -73,9 +86,13 @@ impl AgentError {
             Self::Version { .. } | Self::SameName(_) | Self::Indivisible { .. } | Self::Read { .. } => {
                 Class::Usage
             }
+            Self::Library(_) => Class::Plugin,
             Self::Server(_) | Self::Bus(_) | Self::TooFew { .. } => Class::Unreachable,
             Self::File(_)
+            | Self::Fetch(_)
             | Self::Receive(_)
+            | Self::Received(_)
+            | Self::Unanswered
             | Self::Silent { .. }
             | Self::Message(_)
             | Self::Thread(_)
@@ -89,7 +106,10 @@ impl Explain for AgentError {
         match self {
             Self::Server(error) => error.hint(),
             Self::Bus(error) => error.hint(),
-            Self::File(error) => error.hint(),
+            Self::File(error) | Self::Fetch(error) => error.hint(),
+            Self::Library(refusal) => refusal.hint(),
+            Self::Received(error) => error.hint(),
+            Self::Unanswered => "look at what the controller says".to_owned(),
             Self::TooFew { .. } => {
                 "start more with `prony agent --nats URL`, or ask for fewer with `--agents`".to_owned()
             }

@@ -1,4 +1,5 @@
-//! Files that a plan names, on their way to agents: by what is in them, through the object store. An agent that has a file has it once.
+//! Files that a plan and the lines of its dataset name, on their way to agents: by what is in them, through the object store. An agent
+//! that has a file has it once.
 
 use std::{
     fs, io,
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::AgentError;
 use crate::{
+    dataset::Source,
     nats::Blobs,
     plan::{DatasetConfig, Plan, SystemPrompt, TokenizerChoice},
 };
@@ -16,12 +18,24 @@ use crate::{
 /// Files of a tokenizer's folder that are looked at: the rest may be the model itself.
 const OF_TOKENIZER: [&str; 2] = ["json", "jinja"];
 
+/// So many files are named in a message; a list of more is a file itself.
+const MOST_NAMED: usize = 500;
+
+/// So deep are the folders of a dataset that are looked into: a link may lead back to where it is.
+const DEEPEST: usize = 16;
+
 /// What a file is to the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Role {
     Dataset,
+    /// Lines of the dataset name it.
+    Media,
     Pictures,
     Tokenizer,
+    /// Certificates of authorities that are trusted in the target.
+    Authorities,
+    /// It has the names of all others in it.
+    List,
 }
 
 /// A file that was sent.
@@ -30,25 +44,36 @@ pub(crate) struct SentFile {
     role: Role,
     /// The plan names a folder, and the file is in it.
     in_folder: bool,
-    /// Its name.
+    /// Its name, with those of the folders in between where the plan names a folder.
     name: String,
     /// Of what is in it, in hexadecimal.
     sha256: String,
 }
 
-/// Sends the files that a plan names.
+/// Sends the files that a plan names, and those that lines of its dataset name, as they were read.
 ///
 /// # Errors
 /// One cannot be read, or the object store does not take it.
-pub(super) fn send(plan: &Plan, blobs: &Blobs) -> Result<Vec<SentFile>, AgentError> {
+pub(super) fn send(plan: &Plan, source: &Source, blobs: &Blobs) -> Result<Vec<SentFile>, AgentError> {
     let mut sent = Vec::new();
     for (role, path) in named(plan) {
         let in_folder = path.is_dir();
+        let folder = if in_folder { Some(&*path) } else { path.parent() };
         for file in if in_folder { files_of(role, &path)? } else { vec![path.clone()] } {
-            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = folder.and_then(|folder| file.strip_prefix(folder).ok()).unwrap_or(&file);
+            let name = name.to_string_lossy().into_owned();
             let sha256 = blobs.put_file(&file).map_err(AgentError::File)?;
             sent.push(SentFile { role, in_folder, name, sha256 });
         }
+    }
+    for file in source.media() {
+        let sha256 = blobs.put(&file.bytes()).map_err(AgentError::File)?;
+        sent.push(SentFile { role: Role::Media, in_folder: true, name: file.name, sha256 });
+    }
+    if sent.len() > MOST_NAMED {
+        let sha256 = blobs.put(&rmp_serde::to_vec_named(&sent)?).map_err(AgentError::File)?;
+        let name = Role::List.name().to_owned();
+        sent = vec![SentFile { role: Role::List, in_folder: false, name, sha256 }];
     }
     Ok(sent)
 }
@@ -89,19 +114,16 @@ pub(crate) fn receive(
 ) -> Result<(), AgentError> {
     let failed = AgentError::Receive;
     fs::create_dir_all(store).map_err(failed)?;
-    for file in files {
+    for file in listed(files, blobs, store)? {
         let folder = dir.join(file.role.name());
-        fs::create_dir_all(&folder).map_err(failed)?;
-        let (kept, link) = (
-            store.join(plain(&file.sha256).map_err(failed)?),
-            folder.join(plain(&file.name).map_err(failed)?),
-        );
-        if !kept.exists() {
-            blobs.get(&file.sha256, &kept).map_err(AgentError::File)?;
-        }
+        let link = folder.join(within(&file.name).map_err(failed)?);
+        fs::create_dir_all(link.parent().unwrap_or(&folder)).map_err(failed)?;
+        let kept = fetch(&file.sha256, blobs, store)?;
         std::os::unix::fs::symlink(&kept, &link).map_err(failed)?;
         file.role.put(plan, if file.in_folder { folder } else { link });
     }
+    // Lines that name a file which did not come along must not find one of this machine.
+    plan.dataset = plan.dataset.clone().with_media_in(dir.join(Role::Media.name()));
     let elsewhere = named(plan).into_iter().map(|(_, path)| path).find(|path| !path.starts_with(dir));
     let system = match system_prompt(&mut plan.dataset) {
         Some(SystemPrompt::File(path)) => Some(path.clone()),
@@ -116,12 +138,34 @@ pub(crate) fn receive(
     }
 }
 
+/// All files that were sent, where a file lists them, too.
+fn listed(files: &[SentFile], blobs: &Blobs, store: &Path) -> Result<Vec<SentFile>, AgentError> {
+    let [SentFile { role: Role::List, sha256, .. }] = files else { return Ok(files.to_vec()) };
+    let list = fs::read(fetch(sha256, blobs, store)?).map_err(AgentError::Receive)?;
+    let nonsense = |error: rmp_serde::decode::Error| {
+        AgentError::Receive(io::Error::new(io::ErrorKind::InvalidData, error))
+    };
+    rmp_serde::from_slice(&list).map_err(nonsense)
+}
+
+/// Where a file is kept, once it has come.
+fn fetch(sha256: &str, blobs: &Blobs, store: &Path) -> Result<PathBuf, AgentError> {
+    let kept = store.join(plain(sha256).map_err(AgentError::Receive)?);
+    if !kept.exists() {
+        blobs.get(sha256, &kept).map_err(AgentError::Fetch)?;
+    }
+    Ok(kept)
+}
+
 impl Role {
     fn name(self) -> &'static str {
         match self {
             Self::Dataset => "dataset",
+            Self::Media => "media",
             Self::Pictures => "pictures",
             Self::Tokenizer => "tokenizer",
+            Self::Authorities => "authorities",
+            Self::List => "list",
         }
     }
 
@@ -137,6 +181,9 @@ impl Role {
                 }
             }
             Self::Tokenizer => plan.tokenizer = TokenizerChoice::Local(path),
+            Self::Authorities => plan.target.tls.ca_cert = Some(path),
+            // The dataset is given the folder in any case.
+            Self::Media | Self::List => {}
         }
     }
 }
@@ -156,22 +203,51 @@ fn named(plan: &Plan) -> Vec<(Role, PathBuf)> {
     if let TokenizerChoice::Local(path) = &plan.tokenizer {
         named.push((Role::Tokenizer, path.clone()));
     }
+    named.extend(plan.target.tls.ca_cert.iter().map(|path| (Role::Authorities, path.clone())));
     named
 }
 
-/// The files of a folder, by name.
+/// The files of a folder, in the order of their paths: of a dataset, those of the folders in it, too. Hidden ones are no part of one.
 fn files_of(role: Role, folder: &Path) -> Result<Vec<PathBuf>, AgentError> {
-    let failed = |source| AgentError::Read { path: folder.to_owned(), source };
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        if path.is_file() && (role != Role::Tokenizer || OF_TOKENIZER.contains(&extension)) {
-            files.push(path);
-        }
-    }
+    gather(role, folder, DEEPEST, &mut files)?;
     files.sort();
     Ok(files)
+}
+
+fn gather(role: Role, folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), AgentError> {
+    let failed = |source| AgentError::Read { path: folder.to_owned(), source };
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        let is_part = match role {
+            Role::Dataset => !name.starts_with('.'),
+            Role::Tokenizer => OF_TOKENIZER.contains(&extension),
+            Role::Media | Role::Pictures | Role::Authorities | Role::List => true,
+        };
+        if is_part && path.is_file() {
+            files.push(path);
+        } else if is_part && role == Role::Dataset && path.is_dir() && depth > 0 {
+            gather(role, &path, depth - 1, files)?;
+        }
+    }
+    Ok(())
+}
+
+/// A path that stays within the folder where it begins.
+///
+/// # Errors
+/// It leads out of it, or nowhere.
+fn within(path: &str) -> io::Result<&Path> {
+    let is_plain = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+    if is_plain && !path.is_empty() {
+        return Ok(Path::new(path));
+    }
+    Err(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        format!("`{path}` is not the path of a file in a folder"),
+    ))
 }
 
 /// A name without a way to another folder.
@@ -201,5 +277,22 @@ mod tests {
     #[case("", false)]
     fn a_name_leads_nowhere_else(#[case] name: &str, #[case] is_plain: bool) {
         assert_eq!(plain(name).is_ok(), is_plain);
+        assert_eq!(within(name).is_ok(), is_plain || name == "a/b");
+    }
+
+    #[test]
+    fn a_dataset_is_all_that_is_below_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("day/deep")).unwrap();
+        for name in ["a.jsonl", ".hidden", "day/b.jsonl", "day/deep/c.jsonl"] {
+            fs::write(folder.path().join(name), "{}").unwrap();
+        }
+        let names = |role| -> Vec<String> {
+            let files = files_of(role, folder.path()).unwrap();
+            let name = |file: &PathBuf| file.strip_prefix(folder.path()).unwrap().display().to_string();
+            files.iter().map(name).collect()
+        };
+        assert_eq!(names(Role::Dataset), ["a.jsonl", "day/b.jsonl", "day/deep/c.jsonl"]);
+        assert_eq!(names(Role::Pictures), [".hidden", "a.jsonl"]);
     }
 }

@@ -1,12 +1,13 @@
 //! What a controller and an agent say to each other. Both are the same version of this program, or the agent is not taken.
 //!
-//! In this order: `Take`, answered by `Taken`; `Equip`, answered by `Equipped`; `Start`, answered by `Started`, and `Ready` follows.
+//! In this order: `Take`, answered by `Taken`; `Equip`, answered by `Equipped`, perhaps after `WantsLibrary`, which is answered by
+//! `Library`; `Start`, answered by `Started`, and `Ready` follows.
 //! Then phases, controls and leases go down, and what becomes of the load comes up, until `End`, answered by `Ended`. The controller
 //! fetches what the agent has kept, and lets it go with `Release`. A refusal is an answer, too.
 
 use serde::{Deserialize, Serialize};
 
-use super::SentFile;
+use super::{Identity, SentFile};
 use crate::{
     clock::Anchor,
     node::{
@@ -15,7 +16,7 @@ use crate::{
         progress::Progress,
         remote_error::RemoteError,
     },
-    plugin::Provenance,
+    plugin::{Offer, Provenance},
     record::{ClockShift, HostFacts, NodeFacts, RunHeader, kept_run::KeptRun},
     request::{
         worker::{AllStarted, Control},
@@ -80,6 +81,8 @@ pub(crate) enum Taken {
 pub(crate) enum AgentCommand {
     /// Everything that workers need.
     Equip(Box<Equipment>),
+    /// The library that was offered is in the object store.
+    Library,
     /// Start recorder and workers.
     Start(Box<Beginning>),
     /// Begin a phase.
@@ -108,6 +111,10 @@ pub(crate) struct Equipment {
     pub(crate) division: Division,
     /// Files that the plan names, and where they are to be had.
     pub(crate) files: Vec<SentFile>,
+    /// The certificate that is shown to the target, if there is one, and its private key.
+    pub(crate) identity: Option<Identity>,
+    /// The library of the endpoint, for an agent that lacks it; nothing where the controller has none that can be used.
+    pub(crate) library: Option<Offer>,
 }
 
 /// What an agent writes down before the load.
@@ -124,6 +131,8 @@ pub(crate) struct Beginning {
 pub(crate) enum AgentEvent {
     /// Nothing is wrong, and there may be nothing else to say.
     Alive,
+    /// It takes the library that was offered.
+    WantsLibrary,
     /// The endpoint is loaded, the dataset is open, the target answers; with what the report should say about the plugins.
     Equipped(Result<Provenance, RemoteError>),
     /// The workers are there.

@@ -1,6 +1,6 @@
 //! Agents: nodes on other machines, as the controller of a run sees them.
 //!
-//! [`call`] finds agents and takes them for a run; [`Agents`] equips them, and makes a [`link`] of each when the workers are to
+//! [`call`] finds agents and takes them for a run; [`Agents`] equips them, with the [`files`] of the run and its [`identity`], and makes a [`link`] of each when the workers are to
 //! start. What an agent measures stays in its own journal until the load is over; [`kept`] brings it here, in pieces ([`fetch`]). [`offset`] says how
 //! far an agent's clock is from the run's, and [`clocks`] asks again while the run lasts. The agent's side is `run/agent`.
 
@@ -11,6 +11,7 @@ mod command;
 mod error;
 mod fetch;
 pub(crate) mod files;
+pub(crate) mod identity;
 mod kept;
 mod link;
 pub(crate) mod messages;
@@ -23,3 +24,4 @@ pub(crate) use agents::Agents;
 pub(crate) use error::AgentError;
 pub(crate) use fetch::chunk_of;
 pub(crate) use files::SentFile;
+pub(crate) use identity::Identity;

@@ -170,6 +170,11 @@ impl Registry {
         if names.is_empty() { "a library that is being opened".to_owned() } else { names.join(" or ") }
     }
 
+    /// Notes something that the report should say: a sentence without a final stop.
+    pub(crate) fn remark(&self, text: String) {
+        self.note(Some(text));
+    }
+
     fn known(&self) -> Vec<UsedPlugin> {
         self.used.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -4,6 +4,7 @@ use std::{
     fs, future,
     panic::{self, AssertUnwindSafe},
     path::PathBuf,
+    sync::mpsc,
     thread,
     time::Duration,
 };
@@ -14,7 +15,9 @@ use tokio::{
 };
 
 use super::{
-    prepare::{Here, Prepared, prepare},
+    here::Here,
+    library::Asking,
+    prepare::{Prepared, prepare},
     voice::Voice,
     working::Working,
 };
@@ -25,6 +28,7 @@ use crate::{
         agent::{
             chunk_of,
             files::plain,
+            identity,
             messages::{AgentCommand, AgentEvent, Beginning, Equipment, KeptFile, PieceOf, Take},
             subjects,
         },
@@ -97,6 +101,8 @@ struct Run {
     voice: Voice,
     stage: Stage,
     aside: UnboundedSender<Done>,
+    /// Who prepares the run waits here for the library that was asked for.
+    library: Option<mpsc::Sender<()>>,
     looks: u32,
     /// Why it ended before the controller said so.
     reason: Option<String>,
@@ -123,6 +129,7 @@ impl Attendant<'_> {
             voice,
             stage: Stage::Waiting,
             aside,
+            library: None,
             looks: 0,
             reason: None,
             has_measured: false,
@@ -201,6 +208,7 @@ impl Run {
     fn obey(&mut self, command: AgentCommand) {
         match (command, &mut self.stage) {
             (AgentCommand::Equip(equipment), Stage::Waiting) => self.equip(*equipment),
+            (AgentCommand::Library, _) => self.give_library(),
             (AgentCommand::Start(beginning), _) => self.start(&beginning),
             (AgentCommand::Phase(start), Stage::Working(working, _)) => working.announce(start),
             (AgentCommand::Control(phase, control), Stage::Working(working, _)) => {
@@ -219,12 +227,28 @@ impl Run {
 
     fn equip(&mut self, equipment: Equipment) {
         let here = self.here.clone();
-        self.do_aside("its preparation", move || Done::Prepared(prepare(equipment, &here).map(Box::new)));
+        let (given, wanted) = mpsc::channel();
+        self.library = Some(given);
+        let asking = Asking { voice: self.voice.clone(), given: wanted };
+        self.do_aside("its preparation", move || {
+            Done::Prepared(prepare(equipment, &here, &asking).map(Box::new))
+        });
+    }
+
+    /// The library that was asked for can be fetched.
+    fn give_library(&self) {
+        if let Some(asked) = &self.library
+            && asked.send(()).is_err()
+        {
+            tracing::debug!("a library that nobody waits for any more is there");
+        }
     }
 
     fn start(&mut self, beginning: &Beginning) {
         let Stage::Prepared(prepared) = std::mem::replace(&mut self.stage, Stage::Waiting) else { return };
-        match Working::start(*prepared, beginning, &self.here.dir, &self.voice) {
+        let started = Working::start(*prepared, beginning, &self.here.dir, &self.voice);
+        identity::forget(&self.here.files());
+        match started {
             Ok((working, signals)) => {
                 self.stage = Stage::Working(Box::new(working), signals);
                 self.voice.say(&AgentEvent::Started(Ok(())));

@@ -20,6 +20,8 @@ pub(crate) struct AgentConfig {
     pub(crate) workers: usize,
     /// Where plugins are looked for, and which of them may be used.
     pub(crate) discovery: DiscoveryOptions,
+    /// It runs libraries that controllers send.
+    pub(crate) accepts_plugins: bool,
     /// What a child process is told about its log, on its command line.
     pub(crate) log_words: Vec<&'static str>,
 }

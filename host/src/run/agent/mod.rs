@@ -1,12 +1,14 @@
 //! An agent: the process of `prony agent`, which waits for runs of a controller and does its part of each.
 //!
 //! [`serve()`] connects, answers who it is, and takes one run after the other. [`attend`] is one run, from being taken to being let go:
-//! a select loop over commands, workers and time. [`prepare`] makes what the workers need, on a thread of its own, and [`working`] is
-//! the load itself: workers, recorder and journal, as in a run on one machine. The controller's side is `node/agent`.
+//! a select loop over commands, workers and time. [`prepare`] makes what the workers need, on a thread of its own, with the
+//! [`library`] of the endpoint, and [`working`] is the load itself: workers, recorder and journal, as in a run on one machine. The controller's side is `node/agent`.
 
 mod attend;
 mod config;
 mod error;
+mod here;
+mod library;
 mod prepare;
 mod serve;
 mod voice;

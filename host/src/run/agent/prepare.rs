@@ -1,21 +1,21 @@
 //! Everything that workers need on an agent, made before the load: [`Prepared`].
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::sync::Arc;
 
+use super::{
+    here::Here,
+    library::{self, Asking},
+};
 use crate::{
     clock::Clock,
     config::redact::{self, Redactor},
     dataset::{Source, Tokenizer},
-    nats::Bus,
     node::{
         self, LoadedEndpoint, Loading, NodeError,
-        agent::{AgentError, files, messages::Equipment},
+        agent::{AgentError, files, identity, messages::Equipment},
     },
     plan::Plan,
-    plugin::{DiscoveryOptions, Registry},
+    plugin::Registry,
     request::target::TargetPlan,
     run::execute::{load_tokenizer, open_dataset, price_markers},
     schedule::division::Division,
@@ -35,34 +35,20 @@ pub(super) struct Prepared {
     pub(super) redactor: Arc<Redactor>,
 }
 
-/// Where things of this machine are.
-#[derive(Clone, Debug)]
-pub(super) struct Here {
-    pub(super) bus: Bus,
-    pub(super) discovery: DiscoveryOptions,
-    /// What a child process is told about its log.
-    pub(super) log_words: Vec<&'static str>,
-    /// Where files are kept that were sent.
-    pub(super) store: PathBuf,
-    /// The folder of the run.
-    pub(super) dir: PathBuf,
-    /// Threads that requests are sent from.
-    pub(super) workers: usize,
-}
-
 /// Makes it. Returns when the target answers from here.
 ///
 /// # Errors
 /// The endpoint, the dataset, the tokenizer or the target cannot be used here.
-pub(super) fn prepare(equipment: Equipment, here: &Here) -> Result<Prepared, NodeError> {
-    let Equipment { plan, clock, division, files: sent } = equipment;
+pub(super) fn prepare(equipment: Equipment, here: &Here, asking: &Asking) -> Result<Prepared, NodeError> {
+    let Equipment { plan, clock, division, files: sent, identity, library } = equipment;
     let clock = Clock::at(clock);
     let mut plan = plan.plan().map_err(NodeError::Plan)?;
     plan.workers = here.workers;
     redact::learn(redact::of_config(&plan));
     redact::learn(redact::of_environment());
     take_files(&sent, &mut plan, here)?;
-    let registry = Arc::new(Registry::discover(&here.discovery)?);
+    identity::place(identity, &mut plan, &here.files())?;
+    let registry = Arc::new(library::registry(library.as_ref(), here, asking)?);
     let metadata = registry.endpoint(&plan.target.endpoint_type)?.metadata.clone();
     let tokenizer = load_tokenizer(&plan, &metadata)?;
     price_markers(&mut plan, tokenizer.as_deref());
@@ -81,6 +67,5 @@ pub(super) fn prepare(equipment: Equipment, here: &Here) -> Result<Prepared, Nod
 }
 
 fn take_files(sent: &[files::SentFile], plan: &mut Plan, here: &Here) -> Result<(), AgentError> {
-    let folder: &Path = &here.dir.join("files");
-    files::receive(sent, plan, &here.bus.blobs(), &here.store, folder)
+    files::receive(sent, plan, &here.bus.blobs(), &here.store, &here.files())
 }

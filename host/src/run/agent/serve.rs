@@ -3,7 +3,7 @@
 use std::{
     fs, io,
     num::NonZeroU64,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::{
     AgentConfig, ServeError,
     attend::{Attendant, Attended, forget},
-    prepare::Here,
+    here::Here,
 };
 use crate::{
     clock::monotonic_ns,
@@ -74,7 +74,7 @@ async fn serve_in_loop(config: &AgentConfig, say: &mut dyn FnMut(&str)) -> Resul
         fs::create_dir_all(&dir).map_err(folder)?;
         let mut leaves = false;
         let attendant = Attendant {
-            here: station.here(config, kept.join("files"), dir.clone()),
+            here: station.here(config, &kept, dir.clone()),
             id: &station.id,
             take,
             interrupts: &mut interrupts,
@@ -152,12 +152,15 @@ impl Station {
         Ok(Self { id, bus: bus.clone(), is_busy, takes, _answers: [who, ping, take] })
     }
 
-    fn here(&self, config: &AgentConfig, store: PathBuf, dir: PathBuf) -> Here {
+    fn here(&self, config: &AgentConfig, kept: &Path, dir: PathBuf) -> Here {
         Here {
             bus: self.bus.clone(),
+            name: config.name.clone(),
             discovery: config.discovery.clone(),
+            accepts_plugins: config.accepts_plugins,
+            libraries: kept.join("libraries"),
             log_words: config.log_words.clone(),
-            store,
+            store: kept.join("files"),
             dir,
             workers: config.workers,
         }

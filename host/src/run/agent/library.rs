@@ -1,0 +1,56 @@
+//! Which library an agent's endpoint comes from: its own, or the controller's, which it asks for and keeps.
+
+use std::{path::PathBuf, sync::mpsc::Receiver};
+
+use super::{here::Here, voice::Voice};
+use crate::{
+    node::{
+        NodeError,
+        agent::{AgentError, messages::AgentEvent},
+    },
+    plugin::{Choice, DiscoveryOptions, Offer, Received, Registry},
+};
+
+/// The way to ask a controller for the library that it has offered.
+pub(super) struct Asking {
+    pub(super) voice: Voice,
+    /// Says that it is in the object store.
+    pub(super) given: Receiver<()>,
+}
+
+impl Asking {
+    /// Returns once the library is in the object store.
+    fn ask(&self) -> Result<(), AgentError> {
+        self.voice.say(&AgentEvent::WantsLibrary);
+        self.given.recv().map_err(|_| AgentError::Unanswered)
+    }
+}
+
+/// The plugins of a run: those of this machine, and the library that is offered if it is lacking here and may be taken.
+///
+/// # Errors
+/// The library may not be taken, or does not come; or a manifest of this machine is bad.
+pub(super) fn registry(offer: Option<&Offer>, here: &Here, asking: &Asking) -> Result<Registry, NodeError> {
+    let own = Registry::discover(&here.discovery)?;
+    let Some(offer) = offer else { return Ok(own) };
+    match own.choose(offer, here.accepts_plugins).map_err(AgentError::from)? {
+        Choice::Own(remark) => {
+            remark.into_iter().for_each(|remark| own.remark(format!("the agent `{}` {remark}", here.name)));
+            Ok(own)
+        }
+        Choice::Controllers => {
+            let received = Some(receive(offer, here, asking)?);
+            Ok(Registry::discover(&DiscoveryOptions { received, ..here.discovery.clone() })?)
+        }
+    }
+}
+
+/// Takes the library in, unless it came before. Gives its manifest.
+fn receive(offer: &Offer, here: &Here, asking: &Asking) -> Result<PathBuf, AgentError> {
+    let place = Received::place(offer, &here.libraries)?;
+    if !place.is_there() {
+        asking.ask()?;
+        here.bus.blobs().get(&place.sha256(), place.library()).map_err(AgentError::Fetch)?;
+    }
+    Ok(place.write_manifest()?)
+}
