@@ -134,6 +134,55 @@ fn the_report_is_that_of_the_run() {
     }
 }
 
+/// The summary without what is said of agents by name.
+fn of_all(run: &Run) -> Value {
+    let mut summary = run.summary();
+    for key in ["agents", "notes"] {
+        assert!(summary[key].is_array(), "{key}");
+        summary.as_object_mut().unwrap().remove(key);
+    }
+    summary
+}
+
+/// The lines of requests, without the number of an agent.
+fn lines(run: &Run) -> Vec<Value> {
+    let mut lines = run.records();
+    for line in &mut lines {
+        line["metadata"].as_object_mut().unwrap().remove("node");
+    }
+    lines
+}
+
+/// The journals of two agents, the second one behind the first one, are one journal: whoever reads them apart must come to the same.
+#[test]
+fn the_report_is_that_of_their_journals_in_one_byte_for_byte() {
+    let whole = journal_of_run();
+    let places: Vec<usize> = (0..)
+        .zip(journal::frames(&whole))
+        .filter(|(_, frame)| is_record(frame))
+        .map(|(place, _)| place)
+        .collect();
+    let middle = places[REQUESTS / 2];
+    let first = only(&whole, |frame, place| !is_record(frame) || place < middle);
+    let second = only(
+        &whole,
+        |frame, place| if is_record(frame) { place >= middle } else { frame.tag != tag::PHASE_ENDED },
+    );
+    let apart = collecting();
+    keep(&apart, "a", &first, &about(0, "a", 0));
+    // Workers have their numbers from the one journal.
+    keep(&apart, "b", &second, &about(1, "b", 0));
+    let in_one = Tool::new(["collect", "one", "--into", "run"]);
+    let mut alone = about(0, "one", 0);
+    alone["nodes"] = json!(1);
+    keep(&in_one, "one", &whole, &alone);
+    let (apart, in_one) = (apart.run(), in_one.run());
+    let table = |run: &Run| run.read("profile_export_prony.csv");
+    assert_eq!(table(apart.succeeds()), table(in_one.succeeds()));
+    assert_eq!(of_all(&apart), of_all(&in_one));
+    assert_eq!(lines(&apart), lines(&in_one));
+}
+
 #[test]
 fn each_agent_has_its_part() {
     let collected = whole().run();
