@@ -13,6 +13,7 @@ use super::{
     messages::Presence,
     shared::Shared,
     state::AgentState,
+    subjects,
 };
 use crate::{
     nats::Outgoing,
@@ -69,7 +70,7 @@ impl Collector {
         let kept = self.state.look(|known| known.kept.clone())?;
         let from = Origin {
             bus: &self.shared.bus,
-            id: &self.presence.id,
+            subject: subjects::piece(&self.presence.id),
             name: &self.presence.name,
             run: &self.shared.run,
         };
