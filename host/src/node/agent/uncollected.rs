@@ -218,6 +218,6 @@ mod tests {
     #[test]
     fn who_has_no_address_is_nobody() {
         let stranger = Keeps { id: "a.>".to_owned(), ..agent('a', &[folder("r", 0, 5)]) };
-        assert_eq!(by_run(vec![stranger]), []);
+        assert!(by_run(vec![stranger]).is_empty());
     }
 }
