@@ -185,7 +185,7 @@ mod tests {
         relay.stop();
         client.write_all(b"away").unwrap();
         seen.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
-        assert!(seen.read(&mut four).is_err());
+        assert!(seen.read_exact(&mut four).is_err());
         relay.resume();
         seen.set_read_timeout(None).unwrap();
         seen.read_exact(&mut four).unwrap();

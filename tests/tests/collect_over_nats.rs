@@ -114,9 +114,9 @@ fn what_cannot_be_collected_is_said() {
 fn what_is_missing_on_the_command_line_is_named() {
     for (words, says) in [
         (&["collect"][..], "where to collect from is missing"),
-        (&["collect", "a"], "`--into` is missing"),
-        (&["collect", "--into", "run"], "what becomes the run in `--into` is missing"),
-        (&["collect", "a", "--nats", "h", "--into", "run"], "--nats"),
+        (&["collect", "a"][..], "`--into` is missing"),
+        (&["collect", "--into", "run"][..], "what becomes the run in `--into` is missing"),
+        (&["collect", "a", "--nats", "h", "--into", "run"][..], "--nats"),
     ] {
         let run = Tool::new(words).run();
         run.ends_with(2);

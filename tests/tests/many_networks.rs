@@ -3,10 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 #![expect(clippy::print_stderr, reason = "a test that cannot be made says why")]
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use prony_tests::{MockServer, NatsServer, Relay, Run, Running, Tool};
 use rstest::rstest;
@@ -114,8 +111,8 @@ fn an_agent_that_is_cut_off_for_good_is_named_and_its_journal_is_collected_later
     assert!(good <= answered && answered - good <= 8, "{good} of {answered}");
 }
 
-fn collect(folders: &[impl AsRef<Path>]) -> Run {
-    Tool::new(["collect"]).args(folders.iter().map(AsRef::as_ref)).args(["--into", "run"]).run()
+fn collect(folders: &[PathBuf]) -> Run {
+    Tool::new(["collect"]).args(folders).args(["--into", "run"]).run()
 }
 
 /// From when the quickest request of an agent was sent, by the run's clock, to when it arrived, by the server's clock: nanoseconds. The two

@@ -163,9 +163,11 @@ fn table(runs: &[UncollectedRun]) -> Table {
     let mut table = table.column("parts", Align::Left).column("kept by", Align::Left);
     for run in runs {
         let written = timestamp(run.written_s.saturating_mul(1_000_000_000)).unwrap_or_default();
-        let agents = run.agents().map(|(name, bytes)| format!("{name} ({:.1} MB)", bytes as f64 / 1e6));
+        let agents = run
+            .agents()
+            .map(|(name, bytes)| format!("{} ({:.1} MB)", terminal::printable(name), bytes as f64 / 1e6));
         table.row([
-            run.run_id.clone(),
+            terminal::printable(&run.run_id),
             written.get(..16).unwrap_or_default().replace('T', " "),
             format!("{} of {}", run.agents().len(), run.nodes),
             agents.collect::<Vec<_>>().join(", "),
