@@ -68,6 +68,7 @@ impl Collector {
     /// Bytes that are missing; nothing where nothing came.
     fn fetch_all(&self, dir: &PathBuf) -> Option<u64> {
         let kept = self.state.look(|known| known.kept.clone())?;
+        let _turn = self.shared.fetching.wait();
         let from = Origin {
             bus: &self.shared.bus,
             subject: subjects::piece(&self.presence.id),

@@ -19,6 +19,7 @@ pub(crate) mod offset;
 mod shared;
 mod state;
 pub(crate) mod subjects;
+mod turns;
 mod uncollected;
 
 pub(crate) use agents::Agents;
