@@ -28,6 +28,7 @@ use std::{
     process::{Child, Command, ExitCode, Stdio},
 };
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use prony::internals::{Seen, Stage, StandIns};
 
 use self::{nats::Nats, process::Spent};
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let plan = plan();
+    allow_many_files();
     let prony = plan.program.clone().unwrap_or_else(|| {
         built::release(&["prony", "endpoint-openai", "service-server-metrics"]).join("prony")
     });
@@ -73,6 +75,12 @@ fn main() -> ExitCode {
     let spent = control(&prony, &target, &nats, &plan, work.path());
     let bytes = nats.bytes() - before;
     if print(&plan, &stand_ins, spent, bytes) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Each agent has a connection and a runtime of its own, which are some open files: more in all than most users have to begin with.
+fn allow_many_files() {
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("the system has a limit");
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("a process may go up to its own limit");
 }
 
 fn plan() -> Plan {
