@@ -134,6 +134,62 @@ fn the_report_is_that_of_the_run() {
     }
 }
 
+/// The summary without what is said of agents by name.
+fn of_all(run: &Run) -> Value {
+    let mut summary = run.summary();
+    for key in ["agents", "notes", "client", "verdict"] {
+        assert!(!summary[key].is_null(), "{key}");
+        summary.as_object_mut().unwrap().remove(key);
+    }
+    summary
+}
+
+/// The lines of requests, without the number of an agent.
+fn lines(run: &Run) -> Vec<Value> {
+    let mut lines = run.records();
+    for line in &mut lines {
+        line["metadata"].as_object_mut().unwrap().remove("node");
+    }
+    lines
+}
+
+/// The journals of two agents, the second one behind the first one, are one journal: whoever reads them apart must come to the same. Tokens
+/// are those of the server, so that records stand in the order in which they are read.
+#[test]
+fn the_report_is_that_of_their_journals_in_one_byte_for_byte() {
+    let server = MockServer::start(["--error-every", "7"]);
+    let run = Tool::profile(&server)
+        .args(["--request-count", &REQUESTS.to_string(), "--concurrency", "4", "--workers", "2"])
+        .arg("--use-server-token-count")
+        .run();
+    let run_id = run.succeeds().summary()["run_id"].clone();
+    let whole = fs::read(run.artifact("journal.prony")).unwrap();
+    let frames = journal::frames(&whole).into_iter().enumerate();
+    let places: Vec<usize> = frames.filter(|(_, frame)| is_record(frame)).map(|(place, _)| place).collect();
+    let middle = places[REQUESTS / 2];
+    let first = only(&whole, |frame, place| !is_record(frame) || place < middle);
+    let second = only(
+        &whole,
+        |frame, place| if is_record(frame) { place >= middle } else { frame.tag != tag::PHASE_ENDED },
+    );
+    // Workers have their numbers from the one journal.
+    let about = |node: u32, name: &str, nodes: u32| {
+        let mut about = about(node, name, 0);
+        (about["run_id"], about["nodes"]) = (run_id.clone(), json!(nodes));
+        about
+    };
+    let apart = collecting();
+    keep(&apart, "a", &first, &about(0, "a", 2));
+    keep(&apart, "b", &second, &about(1, "b", 2));
+    let in_one = Tool::new(["collect", "one", "--into", "run"]);
+    keep(&in_one, "one", &whole, &about(0, "one", 1));
+    let (apart, in_one) = (apart.run(), in_one.run());
+    let table = |run: &Run| run.read("profile_export_prony.csv");
+    assert_eq!(table(apart.succeeds()), table(in_one.succeeds()));
+    assert_eq!(of_all(&apart), of_all(&in_one));
+    assert_eq!(lines(&apart), lines(&in_one));
+}
+
 #[test]
 fn each_agent_has_its_part() {
     let collected = whole().run();

@@ -14,18 +14,17 @@ use super::{
     exit::{Exit, Failure, HasExit},
     limits,
     logging::LogFlags,
+    nats_access::{NatsArgs, exit_of, hide_login},
     plugins::SearchArgs,
     profile::cores,
 };
 use crate::{
     config::{
-        machines::nats_address,
         redact,
         units::{self, UnitError},
         variables,
     },
-    explain::Explain,
-    nats::{Access, BusError, Tls},
+    nats::Access,
     plugin::DiscoveryOptions,
     run::agent::{AgentConfig, ServeError, Served, serve},
     stderr,
@@ -43,9 +42,8 @@ const NAMELESS: &str = "agent";
 /// Where it waits for work, and as whom.
 #[derive(Args, Debug)]
 pub(super) struct AgentArgs {
-    /// NATS server at which it waits, as `nats://HOST:4222` or `tls://HOST:4222` [default: that of `PRONY_NATS`].
-    #[arg(long, value_name = "URL")]
-    nats: Option<String>,
+    #[command(flatten)]
+    nats: NatsArgs,
 
     /// Name of this agent, which no other one has [default: that of `PRONY_AGENT_NAME`, else the machine's with the rank].
     ///
@@ -58,27 +56,6 @@ pub(super) struct AgentArgs {
     /// [default: those of `PRONY_AGENT_LABELS`].
     #[arg(long, value_name = "WORD", value_delimiter = ',', value_parser = units::agent_word)]
     labels: Vec<String>,
-
-    /// Token that the NATS server asks for [default: that of `PRONY_NATS_TOKEN`].
-    #[arg(long, value_name = "TOKEN")]
-    nats_token: Option<String>,
-
-    /// Credentials for the NATS server, a file as `nsc` writes it [default: that of `PRONY_NATS_CREDS`].
-    #[arg(long, value_name = "FILE")]
-    nats_creds: Option<PathBuf>,
-
-    /// Certificates of authorities to trust in the NATS server as well as the system's, a PEM file
-    /// [default: that of `PRONY_NATS_TLS_CA`].
-    #[arg(long, value_name = "FILE")]
-    nats_tls_ca: Option<PathBuf>,
-
-    /// Certificate to show to the NATS server, a PEM file [default: that of `PRONY_NATS_TLS_CERT`].
-    #[arg(long, value_name = "FILE")]
-    nats_tls_cert: Option<PathBuf>,
-
-    /// Private key of --nats-tls-cert, a PEM file [default: that of `PRONY_NATS_TLS_KEY`, else in the same file].
-    #[arg(long, value_name = "FILE")]
-    nats_tls_key: Option<PathBuf>,
 
     /// Folder in which the journals of its runs are kept [default: that of `PRONY_AGENT_DIR`, else `prony/agent` in
     /// `XDG_STATE_HOME` or `~/.local/state`].
@@ -111,9 +88,7 @@ pub(super) fn run(args: &AgentArgs, log: &LogFlags) -> Result<Exit, Failure> {
     let variable = |name: &str| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
     let surroundings = Surroundings { variable: &variable, host: &host_name(&variable), cores: cores() };
     let config = config(args, &surroundings, args.search.options(), log.words())?;
-    let Access { url, token, .. } = &config.access;
-    redact::learn(redact::of_nats(Some(url), token.as_deref()));
-    redact::learn(redact::of_environment());
+    hide_login(&config.access);
     let mut say = |sentence: &str| stderr::write(format!("{}\n", redact::shown(sentence)));
     Ok(match serve(&config, &mut say)? {
         Served::AllRuns => Exit::Success,
@@ -124,13 +99,8 @@ pub(super) fn run(args: &AgentArgs, log: &LogFlags) -> Result<Exit, Failure> {
 impl HasExit for ServeError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Bus(BusError::Url { .. } | BusError::File { .. } | BusError::HalfCertificate) => {
-                Exit::Usage
-            }
-            Self::Bus(BusError::Thread(_) | BusError::Gone) | Self::Folder { .. } | Self::Start(_) => {
-                Exit::Failed
-            }
-            Self::Bus(_) => Exit::Unreachable,
+            Self::Bus(error) => exit_of(error),
+            Self::Folder { .. } | Self::Start(_) => Exit::Failed,
         }
     }
 }
@@ -221,53 +191,12 @@ fn words(text: &str) -> Result<Vec<String>, UnitError> {
 
 /// The NATS server and the login.
 fn access(args: &AgentArgs, around: &Surroundings<'_>) -> Result<Access, Failure> {
-    let Some(address) = args.nats.clone().or_else(|| around.get("PRONY_NATS")) else {
-        return Err(Failure::statement(Exit::Usage, "`--nats` is missing").with_hint(
+    args.nats.access(&|name: &str| around.get(name))?.ok_or_else(|| {
+        Failure::statement(Exit::Usage, "`--nats` is missing").with_hint(
             "name the NATS server, as in `prony agent --nats nats://HOST:4222`, or in the variable `PRONY_NATS`; a `prony profile \
              --agents` that starts a server prints the line for its agents",
-        ));
-    };
-    let wrong = |error: &dyn Explain| Failure::new(Exit::Usage, error.to_string()).with_hint(error.hint());
-    let mut url = nats_address(&address).map_err(|error| wrong(&error))?;
-    // A login that is typed stands in the place of one that the environment has.
-    let is_typed = args.nats_token.is_some() || args.nats_creds.is_some();
-    if is_typed && args.nats.is_none() {
-        url = without_login(&url);
-    }
-    let of_environment = !is_typed && !url.contains('@');
-    let from = |name: &str| around.get(name).filter(|_| of_environment);
-    let token = args.nats_token.clone().or_else(|| from("PRONY_NATS_TOKEN"));
-    let creds = args.nats_creds.clone().or_else(|| from("PRONY_NATS_CREDS").map(PathBuf::from));
-    let logins = [token.is_some(), creds.is_some(), url.contains('@')];
-    if logins.into_iter().filter(|is_one| *is_one).count() > 1 {
-        let message = "log in to the NATS server twice: a token, credentials and a login in the address exclude each other";
-        return Err(Failure::new(Exit::Usage, message).with_hint("leave out all but one of them"));
-    }
-    if token.as_deref() == Some("") {
-        let message = "the token for NATS is empty: `--nats-token` is set to nothing";
-        let hint = "give the token that the server takes, or leave out `--nats-token`";
-        return Err(Failure::statement(Exit::Usage, message).with_hint(hint));
-    }
-    Ok(Access { url, token, creds, tls: tls(args, around)? })
-}
-
-/// An address of NATS, which has a host and no path, without its login.
-fn without_login(url: &str) -> String {
-    match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
-        _ => url.to_owned(),
-    }
-}
-
-fn tls(args: &AgentArgs, around: &Surroundings<'_>) -> Result<Tls, Failure> {
-    let cert = around.path(args.nats_tls_cert.as_ref(), "PRONY_NATS_TLS_CERT");
-    let key = around.path(args.nats_tls_key.as_ref(), "PRONY_NATS_TLS_KEY");
-    if key.is_some() && cert.is_none() {
-        return Err(Failure::statement(Exit::Usage, "`--nats-tls-key` requires `--nats-tls-cert`")
-            .with_hint("add `--nats-tls-cert`, or leave out `--nats-tls-key`"));
-    }
-    let ca = around.path(args.nats_tls_ca.as_ref(), "PRONY_NATS_TLS_CA");
-    Ok(Tls { ca, key: key.or_else(|| cert.clone()), cert })
+        )
+    })
 }
 
 /// Where its journals are: state that survives a program and is no configuration (XDG Base Directory Specification 0.8).

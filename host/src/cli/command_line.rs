@@ -89,14 +89,18 @@ Example:
 
 /// What is collected, and how that ends.
 const COLLECT: &str = "\
-An agent keeps the journal of its part of each run, and `agent.json` beside it. Copy the folders of all agents of one run to \
-one machine: this command writes the journal and the report that the controller would have written. The folders stay as they are.
+An agent keeps the journal of its part of each run, and `agent.json` beside it, until the controller has all of it. This command \
+writes the journal and the report that the controller would have written: from folders that were copied to this machine, or from the \
+agents that wait at a NATS server. The agents keep what they have.
 
 The exit code is 0; 6 when agents are missing, were killed or left the run early, or a journal is damaged: what there is is \
-reported; and 2 when a folder is none of an agent's, or the folders are of different runs.
+reported; 2 when a folder is none of an agent's, the folders are of different runs, or no agent keeps anything of the run; and 4 when \
+the NATS server does not answer, or no agent does.
 
-Example:
-  prony collect from-a/RUN from-b/RUN --into collected";
+Examples:
+  prony collect from-a/RUN from-b/RUN --into collected
+  prony collect --nats nats://HOST:4222
+  prony collect --nats nats://HOST:4222 --run 3f2a --into collected";
 
 /// What a recording is, and how it ends.
 const RECORD: &str = "\
@@ -146,7 +150,7 @@ pub(super) enum Command {
     Report(ReportArgs),
     /// Make the report of a run on several machines from what its agents kept.
     #[command(after_help = COLLECT)]
-    Collect(CollectArgs),
+    Collect(Box<CollectArgs>),
     /// List the runs of a folder with their headlines, the newest first.
     Runs(RunsArgs),
     /// Print the table of a run.

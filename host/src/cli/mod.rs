@@ -27,6 +27,7 @@ mod logging;
 mod metrics;
 mod mock_server;
 mod names;
+mod nats_access;
 mod nats_server;
 mod option_rows;
 mod outcome;

@@ -32,7 +32,7 @@ impl ClockShift {
     }
 
     /// Moves all instants of a request by one correction, that of the moment at which work on it began: so no duration changes.
-    pub(super) fn move_instants(&self, instants: &mut Instants) {
+    pub(crate) fn move_instants(&self, instants: &mut Instants) {
         let earliest = i64::try_from(instants.scheduled.min(instants.started)).unwrap_or(i64::MAX);
         // Nothing is before the start of the run.
         let by = self.at(instants.started).max(-earliest);

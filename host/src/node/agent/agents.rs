@@ -24,6 +24,7 @@ use super::{
     shared::{Numbers, Shared},
     state::AgentState,
     subjects,
+    turns::Turns,
 };
 use crate::{
     clock::Clock,
@@ -192,7 +193,8 @@ impl Agents {
         let clocks = Clocks::follow(&bus, followed, work.clock)?;
         let dir = work.dir.join(FOLDER);
         let run_id = work.header.run_id.clone();
-        let shared = Arc::new(Shared { bus, run, run_id, numbers, clocks, dir, _server: Mutex::new(server) });
+        let (fetching, server) = (Turns::of(FETCHED_AT_ONCE), Mutex::new(server));
+        let shared = Arc::new(Shared { bus, run, run_id, numbers, clocks, dir, fetching, _server: server });
         let nodes: Vec<AgentNode> = agents.into_iter().filter_map(|agent| agent.started(&shared)).collect();
         let downs = nodes.iter().map(|node| Arc::clone(&node.collector.down)).collect();
         let listeners = nodes.iter().map(|node| Listener::of(node, &downs, observer.clone())).collect();
@@ -251,6 +253,10 @@ fn offered(registry: &Registry, endpoint: &str) -> Option<Offered> {
 
 /// The folder of a run in which what agents have kept is brought together.
 const FOLDER: &str = "agents";
+
+/// So many agents are asked for what they have kept at the same time: each piece that is on its way takes memory here, and more of them
+/// at once come no sooner.
+const FETCHED_AT_ONCE: usize = 16;
 
 /// How often somebody looks whether all are there.
 const LOOK_EVERY: Duration = Duration::from_millis(100);

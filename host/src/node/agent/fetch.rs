@@ -15,7 +15,6 @@ use super::{
     error::AgentError,
     files::plain,
     messages::{KeptFile, PieceOf},
-    subjects,
 };
 use crate::{nats::Bus, record::serde_bytes_vec};
 
@@ -70,10 +69,11 @@ pub(crate) fn chunk_of(path: &Path, offset: u64) -> io::Result<Chunk> {
 /// Whose files are fetched.
 pub(super) struct Origin<'a> {
     pub(super) bus: &'a Bus,
-    /// The agent's address and name.
-    pub(super) id: &'a str,
+    /// Where the agent is asked.
+    pub(super) subject: String,
+    /// Its name.
     pub(super) name: &'a str,
-    /// Under which the two talk.
+    /// What it has the files of: see [`PieceOf`].
     pub(super) run: &'a str,
 }
 
@@ -107,7 +107,7 @@ pub(super) fn fetch(from: &Origin<'_>, file: &KeptFile, dir: &Path) -> Result<u6
 fn ask(from: &Origin<'_>, name: &str, offset: u64) -> Option<Vec<u8>> {
     let question = PieceOf { run: from.run.to_owned(), name: name.to_owned(), offset };
     let question = rmp_serde::to_vec_named(&question).ok()?;
-    let answer = from.bus.request(&subjects::piece(from.id), question, PIECE_TIMEOUT);
+    let answer = from.bus.request(&from.subject, question, PIECE_TIMEOUT);
     let chunk = answer.map(|answer| rmp_serde::from_slice::<Chunk>(&answer));
     match chunk {
         Ok(Ok(chunk)) => chunk.bytes().ok(),

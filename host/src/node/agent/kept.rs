@@ -13,6 +13,7 @@ use super::{
     messages::Presence,
     shared::Shared,
     state::AgentState,
+    subjects,
 };
 use crate::{
     nats::Outgoing,
@@ -67,9 +68,10 @@ impl Collector {
     /// Bytes that are missing; nothing where nothing came.
     fn fetch_all(&self, dir: &PathBuf) -> Option<u64> {
         let kept = self.state.look(|known| known.kept.clone())?;
+        let _turn = self.shared.fetching.wait();
         let from = Origin {
             bus: &self.shared.bus,
-            id: &self.presence.id,
+            subject: subjects::piece(&self.presence.id),
             name: &self.presence.name,
             run: &self.shared.run,
         };

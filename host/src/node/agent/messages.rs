@@ -172,6 +172,31 @@ pub(crate) struct KeptFile {
     pub(crate) bytes: u64,
 }
 
+/// What an agent still keeps of runs that are over for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Keeps {
+    /// The agent's address.
+    pub(crate) id: String,
+    pub(crate) folders: Vec<KeptFolder>,
+}
+
+/// An agent's folder of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeptFolder {
+    /// Its name, among the agent's folders of runs.
+    pub(crate) folder: String,
+    /// Identity of the run.
+    pub(crate) run_id: String,
+    /// Which node of the run the agent was, and how many there were.
+    pub(crate) node: u32,
+    pub(crate) nodes: u32,
+    /// What the agent was called in the run.
+    pub(crate) name: String,
+    /// When its journal was written to last, by the agent's machine: seconds since the Unix epoch.
+    pub(crate) written_s: u64,
+    pub(crate) files: Vec<KeptFile>,
+}
+
 /// Whether this is an id of ours, as a UUID is written without lines: it becomes part of subjects and of names of folders.
 pub(crate) fn is_id(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
@@ -180,6 +205,7 @@ pub(crate) fn is_id(text: &str) -> bool {
 /// A question for a piece of a file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct PieceOf {
+    /// Under which the two talk; for what is kept of a run that is over, the name of the agent's folder of it.
     pub(crate) run: String,
     pub(crate) name: String,
     /// Where it begins, in bytes.

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::clocks::Clocks;
+use super::{clocks::Clocks, turns::Turns};
 use crate::{
     nats::{Bus, Server},
     plan::Phase,
@@ -64,6 +64,8 @@ pub(super) struct Shared {
     pub(super) clocks: Clocks,
     /// Where what the agents have kept is brought.
     pub(super) dir: PathBuf,
+    /// Of those who bring it.
+    pub(super) fetching: Turns,
     /// A NATS server of ours, if it is one: it ends with the last agent.
     pub(super) _server: Mutex<Option<Server>>,
 }

@@ -18,6 +18,14 @@ pub(crate) fn piece(id: &str) -> String {
     format!("prony.v1.agent.{id}.piece")
 }
 
+/// Somebody asks all agents of which runs they still keep something.
+pub(crate) const KEEPS: &str = "prony.v1.keeps";
+
+/// Somebody asks for a piece of what the agent with this id keeps of a run that is over for it.
+pub(crate) fn kept_piece(id: &str) -> String {
+    format!("prony.v1.agent.{id}.kept")
+}
+
 /// Commands to a node of a run.
 pub(crate) fn down(run: &str, node: u32) -> String {
     format!("prony.v1.run.{run}.{node}.down")

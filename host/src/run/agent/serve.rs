@@ -18,6 +18,7 @@ use super::{
     AgentConfig, ServeError,
     attend::{Attendant, Attended, forget},
     here::Here,
+    keeping::{Current, Keeper, serve_kept},
 };
 use crate::{
     clock::monotonic_ns,
@@ -59,7 +60,7 @@ async fn serve_in_loop(config: &AgentConfig, say: &mut dyn FnMut(&str)) -> Resul
     let kept = std::path::absolute(&config.dir).map_err(folder)?;
     let mut interrupts = Interrupts::new().map_err(ServeError::Start)?;
     let bus = Bus::connect(&config.access, &format!("prony agent {}", config.name), CONNECT_TIMEOUT)?;
-    let mut station = Station::open(config, &bus)?;
+    let mut station = Station::open(config, &bus, kept.join("runs"))?;
     say(&format!("the agent `{}` waits for runs", config.name));
     let mut left = config.runs.map(NonZeroU64::get);
     while left != Some(0) {
@@ -70,7 +71,9 @@ async fn serve_in_loop(config: &AgentConfig, say: &mut dyn FnMut(&str)) -> Resul
         };
         let Some(take) = take else { break };
         say(&format!("the agent `{}` takes part in a run as node {}", config.name, take.node));
-        let dir = kept.join("runs").join(format!("{}-{}", take.run, take.node));
+        let folder_name = format!("{}-{}", take.run, take.node);
+        let dir = kept.join("runs").join(&folder_name);
+        station.current.set(Some(folder_name));
         fs::create_dir_all(&dir).map_err(folder)?;
         let mut leaves = false;
         let attendant = Attendant {
@@ -81,10 +84,11 @@ async fn serve_in_loop(config: &AgentConfig, say: &mut dyn FnMut(&str)) -> Resul
             leaves: &mut leaves,
         };
         let attended = attendant.attend().await?;
-        tell(&attended, say);
         if matches!(attended, Attended::Released | Attended::Nothing) {
             forget(&dir);
         }
+        station.current.set(None);
+        tell(&attended, say);
         station.is_busy.store(false, Ordering::Release);
         if leaves {
             return Ok(Served::Interrupted(Interrupt::Terminated));
@@ -111,11 +115,14 @@ struct Station {
     bus: Bus,
     is_busy: Arc<AtomicBool>,
     takes: UnboundedReceiver<Take>,
+    /// The folder of the run that goes on.
+    current: Current,
     _answers: [Subscription; 3],
+    _keeps: [Subscription; 2],
 }
 
 impl Station {
-    fn open(config: &AgentConfig, bus: &Bus) -> Result<Self, ServeError> {
+    fn open(config: &AgentConfig, bus: &Bus, runs: PathBuf) -> Result<Self, ServeError> {
         let id = Uuid::new_v4().simple().to_string();
         let is_busy = Arc::new(AtomicBool::new(false));
         let presence = Presence {
@@ -149,7 +156,10 @@ impl Station {
             };
             rmp_serde::to_vec_named(&answer).ok()
         })?;
-        Ok(Self { id, bus: bus.clone(), is_busy, takes, _answers: [who, ping, take] })
+        let current = Current::default();
+        let keeps = serve_kept(bus, Keeper { id: id.clone(), runs, current: current.clone() })?;
+        let answers = [who, ping, take];
+        Ok(Self { id, bus: bus.clone(), is_busy, takes, current, _answers: answers, _keeps: keeps })
     }
 
     fn here(&self, config: &AgentConfig, kept: &Path, dir: PathBuf) -> Here {

@@ -273,7 +273,7 @@ impl Working {
         if let Err(error) = recorder.end(Frame::End(end)) {
             tracing::error!(%error, "the journal is not whole");
         }
-        kept(dir)
+        kept_files(dir)
     }
 }
 
@@ -328,7 +328,7 @@ fn end_phase(phase: RunningPhase, at_ns: RunNs, channels: &Channels) {
 }
 
 /// The files in the folder of a run.
-fn kept(dir: &Path) -> io::Result<Vec<KeptFile>> {
+pub(super) fn kept_files(dir: &Path) -> io::Result<Vec<KeptFile>> {
     let mut kept = Vec::new();
     for entry in fs::read_dir(dir)? {
         let entry = entry?;

@@ -3,6 +3,9 @@
 //! **Not an API**: anything here changes whenever the code behind it does. Every function leads to the very code that a
 //! run uses, and adds nothing but plain types.
 
+mod agents;
+mod journals;
+
 use std::{io, path::Path, sync::Arc};
 
 use prony_plugin_api::{
@@ -32,6 +35,10 @@ use crate::{
     },
 };
 
+pub use self::{
+    agents::{Seen, Stage, StandIns},
+    journals::{AgentJournals, write_agent_facts, write_agent_journal},
+};
 pub use crate::request::transport::HttpAnswer;
 
 /// Splits the reads of a response into server-sent events: name and data. `None` when one is too large.
