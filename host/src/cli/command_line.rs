@@ -10,6 +10,7 @@ use super::{
     completions::CompletionsArgs,
     config::ConfigArgs,
     dataset::DatasetArgs,
+    doctor::DoctorArgs,
     export::ExportArgs,
     logging::LogFlags,
     metrics::MetricsArgs,
@@ -111,6 +112,17 @@ Example:
   prony dataset inspect day.jsonl
   prony profile --url http://localhost:8000 --input-file day.jsonl --fixed-schedule";
 
+/// What is looked at, and how that ends.
+const DOCTOR: &str = "\
+Processors, memory, clocks, network, files and the installation are looked at; nothing is sent, changed or run, and no special \
+rights are needed. Each line has a word: `ok`; `note` for what cannot be found out here or matters to some runs only; `warn` where \
+numbers may be worse than they could be; `fail` where runs of that size do not work. docs/DOCTOR.md lists all of them.
+
+The exit code is 0 when nothing fails, and 1 otherwise.
+
+Example:
+  prony doctor --concurrency 4000 --tokenizer org/Name";
+
 /// How a time is typed.
 const TIMES: &str = "\
 TIME is a number of seconds, or has a unit: 500ms, 60s, 1m, 1h.";
@@ -174,6 +186,9 @@ pub(super) enum Command {
     Plugins(PluginsArgs),
     /// Measure up to which load results are accurate on this machine.
     Calibrate(CalibrateArgs),
+    /// Look at what would spoil a measurement on this machine, and say what to do about it.
+    #[command(after_help = DOCTOR)]
+    Doctor(DoctorArgs),
     /// Run a mock LLM server whose latencies are known.
     MockServer(Box<MockServerArgs>),
     /// Describe a service: `prony service NAME --help`.

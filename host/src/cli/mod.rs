@@ -15,6 +15,7 @@ mod completions;
 mod config;
 mod dashboard;
 mod dataset;
+mod doctor;
 mod dry_run;
 mod exit;
 mod exit_codes;
@@ -144,6 +145,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         Command::Plugins(args) => plugins::run(&args),
         Command::Record(args) => record::run(&args),
         Command::Calibrate(args) => calibrate::run(&args, &cli.log),
+        Command::Doctor(args) => doctor::run(&args),
         Command::MockServer(args) => mock_server::run(*args),
         Command::Service(args) => service::run(&args, &cli.log, command),
         Command::Worker => worker::run(),
