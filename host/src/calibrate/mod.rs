@@ -6,6 +6,7 @@
 //! reaches further.
 
 mod compare;
+pub(crate) mod evidence;
 mod results;
 mod rung;
 mod store;
@@ -13,6 +14,7 @@ mod store;
 use std::fmt;
 
 pub(crate) use self::{
+    compare::compare,
     results::{BOUND_MS, Calibration, Limits, Load, Rung},
     rung::{CalibrateError, Instruments},
     store::{StoreError, load, save},

@@ -123,6 +123,14 @@ The exit code is 0 when nothing fails, and 1 otherwise.
 Example:
   prony doctor --concurrency 4000 --tokenizer org/Name";
 
+/// What is tried, and how that ends.
+const SELFTEST: &str = "\
+All plugins that came with the program are opened, and short runs are made against the embedded mock server: a streamed chat, another \
+API format, an endpoint in a process of its own, and, where `nats-server` is installed, a run whose load an agent sends. What they \
+report is compared with what the server did. Everything is written into a temporary folder, which is removed.
+
+The exit code is 0 when no check fails, and 1 otherwise.";
+
 /// How a time is typed.
 const TIMES: &str = "\
 TIME is a number of seconds, or has a unit: 500ms, 60s, 1m, 1h.";
@@ -189,6 +197,9 @@ pub(super) enum Command {
     /// Look at what would spoil a measurement on this machine, and say what to do about it.
     #[command(after_help = DOCTOR)]
     Doctor(DoctorArgs),
+    /// Try whether the installation works, in some seconds.
+    #[command(after_help = SELFTEST)]
+    Selftest,
     /// Run a mock LLM server whose latencies are known.
     MockServer(Box<MockServerArgs>),
     /// Describe a service: `prony service NAME --help`.

@@ -42,6 +42,7 @@ mod report;
 mod runs;
 mod schema;
 mod search;
+mod selftest;
 mod service;
 mod settings;
 mod speed_bench_report;
@@ -146,6 +147,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         Command::Record(args) => record::run(&args),
         Command::Calibrate(args) => calibrate::run(&args, &cli.log),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Selftest => selftest::run(),
         Command::MockServer(args) => mock_server::run(*args),
         Command::Service(args) => service::run(&args, &cli.log, command),
         Command::Worker => worker::run(),
