@@ -24,6 +24,8 @@ mod export;
 mod help;
 mod limits;
 mod lists;
+mod log_file;
+mod log_line;
 mod logging;
 mod metrics;
 mod mock_server;
@@ -67,10 +69,13 @@ pub fn main() -> ExitCode {
     stderr::start();
     // Else what is said of a panic on this thread may be behind the end of the process.
     let _flushed = stderr::FlushedAtEnd;
+    let _logged = log_file::FlushedAtEnd;
     let exit = run(std::env::args_os()).unwrap_or_else(|failure| {
         terminal::explain(&failure);
         failure.exit
     });
+    // First, as it may have to say that it cannot be written.
+    log_file::flush();
     stderr::flush();
     plugin::end(exit as u8)
 }
