@@ -13,6 +13,7 @@ use super::{
     doctor::DoctorArgs,
     export::ExportArgs,
     logging::LogFlags,
+    man::ManArgs,
     metrics::MetricsArgs,
     mock_server::MockServerArgs,
     plot::PlotArgs,
@@ -212,4 +213,6 @@ pub(super) enum Command {
     NatsServer,
     /// Print a completion script for a shell.
     Completions(CompletionsArgs),
+    /// Write a man page for each command.
+    Man(ManArgs),
 }

@@ -27,6 +27,7 @@ mod lists;
 mod log_file;
 mod log_line;
 mod logging;
+mod man;
 mod metrics;
 mod mock_server;
 mod names;
@@ -158,6 +159,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         Command::Worker => worker::run(),
         Command::NatsServer => nats_server::run(),
         Command::Completions(args) => completions::run(&args, &help::command()),
+        Command::Man(args) => man::run(&args, help::command()),
     }
 }
 
