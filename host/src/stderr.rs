@@ -115,36 +115,29 @@ impl Write for Stderr {
 /// The queue of this process; `None` when there was no thread left for it.
 fn queue() -> Option<&'static Arc<LineQueue>> {
     static QUEUE: OnceLock<Option<Arc<LineQueue>>> = OnceLock::new();
-    QUEUE.get_or_init(|| LineQueue::start("stderr", io::stderr(), LossNote::Text).ok()).as_ref()
+    QUEUE.get_or_init(|| LineQueue::start("stderr", io::stderr(), loss_in_words).ok()).as_ref()
 }
 
-/// How a writer hears of lines that were dropped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum LossNote {
-    /// In a line of text.
-    #[default]
-    Text,
-    /// In an object of JSON, with the keys that each line of such a log has.
-    Json,
-}
+/// The line that a writer gets in the place of so many that were dropped.
+pub(crate) type LossNote = fn(u64) -> String;
 
-impl LossNote {
-    fn line(self, lost: u64) -> Vec<u8> {
-        let text = format!("{lost} lines could not be written in time");
-        let line = match self {
-            Self::Text => format!("({text})\n"),
-            Self::Json => format!("{{\"level\":\"WARN\",\"target\":\"prony\",\"message\":\"{text}\"}}\n"),
-        };
-        line.into_bytes()
-    }
+/// It, in a text.
+pub(crate) fn loss_in_words(lost: u64) -> String {
+    format!("({lost} lines could not be written in time)\n")
 }
 
 /// Lines on their way to one writer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct LineQueue {
     state: Mutex<State>,
     changed: Condvar,
     note: LossNote,
+}
+
+impl Default for LineQueue {
+    fn default() -> Self {
+        Self { state: Mutex::default(), changed: Condvar::default(), note: loss_in_words }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -274,7 +267,7 @@ impl LineQueue {
         state.written += 1;
         let lost = std::mem::take(&mut state.lost);
         if lost > 0 {
-            state.waiting.push_back(self.note.line(lost));
+            state.waiting.push_back((self.note)(lost).into_bytes());
         }
         self.changed.notify_all();
     }

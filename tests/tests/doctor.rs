@@ -1,5 +1,5 @@
 //! `prony doctor`: what it says of this machine depends on the machine; that it says all of it, and how it ends, does not.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::{collections::BTreeSet, fs};
 

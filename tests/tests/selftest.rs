@@ -1,5 +1,5 @@
 //! `prony selftest`: it finds that the installation of the tests works, and what is wrong with one that does not.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::{fs, path::Path, process::Command};
 

@@ -104,13 +104,14 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::stderr::loss_in_words;
 
     #[test]
     fn what_is_in_the_file_stays() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.log");
         fs::write(&path, "before\n").unwrap();
-        let mut log = open(&path, LossNote::Text).unwrap();
+        let mut log = open(&path, loss_in_words).unwrap();
         log.write_all(b"line\n").unwrap();
         log.0.wait_until_empty();
         assert_eq!(fs::read_to_string(&path).unwrap(), "before\nline\n");
@@ -118,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_is_not_there_is_told() {
-        let failure = open(Path::new("/nowhere/run.log"), LossNote::Text).unwrap_err();
+        let failure = open(Path::new("/nowhere/run.log"), loss_in_words).unwrap_err();
         assert_eq!(
             (failure.exit, failure.message.as_str()),
             (Exit::Usage, "open the log file `/nowhere/run.log`")

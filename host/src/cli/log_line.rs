@@ -36,13 +36,24 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut timestamp = String::new();
-        SystemTime.format_time(&mut Writer::new(&mut timestamp))?;
         let mut fields = Fields::default();
         event.record(&mut fields);
         let metadata = event.metadata();
-        writeln!(writer, "{}", object(&timestamp, metadata.level().as_str(), metadata.target(), fields.0))
+        writeln!(writer, "{}", object(&now()?, metadata.level().as_str(), metadata.target(), fields.0))
     }
+}
+
+/// The line in the place of so many that were dropped.
+pub(super) fn loss_as_json(lost: u64) -> String {
+    let text = format!("{lost} lines could not be written in time");
+    let fields = Map::from_iter([(MESSAGE.to_owned(), Value::from(text))]);
+    format!("{}\n", object(&now().unwrap_or_default(), "WARN", "prony", fields))
+}
+
+fn now() -> Result<String, fmt::Error> {
+    let mut timestamp = String::new();
+    SystemTime.format_time(&mut Writer::new(&mut timestamp))?;
+    Ok(timestamp)
 }
 
 fn object(timestamp: &str, level: &str, target: &str, mut fields: Map<String, Value>) -> Value {
@@ -93,6 +104,14 @@ impl Visit for Fields {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lost_lines_are_told_in_an_object_as_well() {
+        let line = loss_as_json(3);
+        let object: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(object["message"], "3 lines could not be written in time");
+        assert!(object["timestamp"].as_str().unwrap().ends_with('Z') && line.ends_with("}\n"), "{line}");
+    }
 
     #[test]
     fn a_line_is_one_object_with_its_text_in_front() {

@@ -21,7 +21,7 @@ use tracing_subscriber::{
 use super::{
     exit::{Exit, Failure},
     log_file,
-    log_line::AsJson,
+    log_line::{AsJson, loss_as_json},
 };
 use crate::{
     config::{
@@ -30,7 +30,7 @@ use crate::{
         units::{self, Choice},
     },
     plugin,
-    stderr::{LossNote, Stderr},
+    stderr::{LossNote, Stderr, loss_in_words},
 };
 
 /// Filter directives that hold when no flag is given, in the syntax of `tracing_subscriber::EnvFilter`.
@@ -297,9 +297,9 @@ fn lines<S>(to: &Destination) -> Result<Box<dyn Layer<S> + Send + Sync>, Failure
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    let note = match to.format {
-        Format::Text => LossNote::Text,
-        Format::Json => LossNote::Json,
+    let note: LossNote = match to.format {
+        Format::Text => loss_in_words,
+        Format::Json => loss_as_json,
     };
     let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let (writer, has_colours) = match &to.file {
