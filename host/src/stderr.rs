@@ -121,7 +121,7 @@ fn queue() -> Option<&'static Arc<LineQueue>> {
 /// The line that a writer gets in the place of so many that were dropped.
 pub(crate) type LossNote = fn(u64) -> String;
 
-/// It, in a text.
+/// The usual one, in words.
 pub(crate) fn loss_in_words(lost: u64) -> String {
     format!("({lost} lines could not be written in time)\n")
 }

@@ -46,7 +46,8 @@ fn clone() -> tempfile::TempDir {
     fs::create_dir_all(&built).unwrap();
     symlink(program(), built.join("prony")).unwrap();
     let installed = program().parent().unwrap().with_file_name("lib").join("prony");
-    for file in fs::read_dir(installed).unwrap().map(|entry| entry.unwrap()) {
+    for file in fs::read_dir(installed).unwrap() {
+        let file = file.unwrap();
         if file.path().extension().is_some_and(|extension| extension == "so") {
             symlink(file.path(), built.join(file.file_name())).unwrap();
         }

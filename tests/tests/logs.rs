@@ -66,7 +66,7 @@ fn objects_stand_on_standard_error_without_a_file() {
     let run = verbose(&server).args(["--log-format", "json", "--ui", "none"]).run();
     run.succeeds();
     let objects: String =
-        run.stderr.lines().filter(|line| line.starts_with('{')).map(|line| format!("{line}\n")).collect();
+        run.stderr.lines().filter(|line| line.starts_with('{')).map(|line| line.to_owned() + "\n").collect();
     assert!(are_objects(&objects), "{}", run.stderr);
     assert!(!run.stderr.lines().any(is_of_the_log), "{}", run.stderr);
 }

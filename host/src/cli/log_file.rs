@@ -140,7 +140,7 @@ mod tests {
             }
         }
         let mut file = Outspoken { file: Full, path: "run.log".into(), has_failed: false };
-        assert!(file.write(b"line\n").is_err() && file.has_failed);
-        assert_eq!(file.write(b"line\n").unwrap_err().kind(), ErrorKind::StorageFull);
+        assert!(file.write_all(b"line\n").is_err() && file.has_failed);
+        assert_eq!(file.write_all(b"line\n").unwrap_err().kind(), ErrorKind::StorageFull);
     }
 }

@@ -46,7 +46,7 @@ where
 /// The line in the place of so many that were dropped.
 pub(super) fn loss_as_json(lost: u64) -> String {
     let text = format!("{lost} lines could not be written in time");
-    let fields = Map::from_iter([(MESSAGE.to_owned(), Value::from(text))]);
+    let fields: Map<String, Value> = [(MESSAGE.to_owned(), Value::from(text))].into_iter().collect();
     format!("{}\n", object(&now().unwrap_or_default(), "WARN", "prony", fields))
 }
 
