@@ -115,6 +115,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
             | Command::Export(_)
             | Command::Compare(_)
             | Command::Calibrate(_)
+            | Command::Selftest
             | Command::Worker
     ) {
         limits::start_shared_threads()?;
