@@ -25,7 +25,9 @@ pub(in crate::cli) struct Opened {
 /// # Errors
 /// The plugin policy cannot be read.
 pub(in crate::cli) fn open_built_in() -> Result<Opened, PluginError> {
-    let options = DiscoveryOptions::from_env(Vec::new()).with_policy(Some(PluginPolicy::Builtin));
+    // What the user has besides is none of it.
+    let around = DiscoveryOptions { plugin_path: Vec::new(), ..DiscoveryOptions::from_env(Vec::new()) };
+    let options = around.with_policy(Some(PluginPolicy::Builtin));
     let validation = validate::validate(&options, &[])?;
     let entries = validation.targets.len();
     // Most of it is waiting for processes to start.
