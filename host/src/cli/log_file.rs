@@ -42,7 +42,7 @@ pub(super) fn open(path: &Path, note: LossNote) -> Result<LogFile, Failure> {
             .with_hint("name a file in a folder that there is, and that you may write to")
     };
     let file = OpenOptions::new().create(true).append(true).open(path).map_err(|error| failed(&error))?;
-    let file = Outspoken { file, path: path.to_owned(), has_failed: false };
+    let file = Reporting { file, path: path.to_owned(), has_failed: false };
     let queue = LineQueue::start("log", file, note).map_err(|error| {
         Failure::new(Exit::Failed, "start the thread that writes the log")
             .caused_by(&error)
@@ -72,13 +72,13 @@ impl Drop for FlushedAtEnd {
 
 /// A file that says on standard error that it cannot be written, once. The lines are lost, and the run goes on.
 #[derive(Debug)]
-struct Outspoken<W> {
+struct Reporting<W> {
     file: W,
     path: PathBuf,
     has_failed: bool,
 }
 
-impl<W: Write> Write for Outspoken<W> {
+impl<W: Write> Write for Reporting<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         match self.file.write(line) {
             Err(error) if !matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {
@@ -139,7 +139,7 @@ mod tests {
                 Ok(())
             }
         }
-        let mut file = Outspoken { file: Full, path: "run.log".into(), has_failed: false };
+        let mut file = Reporting { file: Full, path: "run.log".into(), has_failed: false };
         assert!(file.write_all(b"line\n").is_err() && file.has_failed);
         assert_eq!(file.write_all(b"line\n").unwrap_err().kind(), ErrorKind::StorageFull);
     }
