@@ -5,7 +5,8 @@
 //! `config` → `plan` → `dataset` → `schedule` → `session` → `request` → `record` → `metrics` → `report`. Beside them stand
 //! `plugin` (the registry and the only place that opens libraries) and `service` (the bus and its supervisor). `nats` is the
 //! bus between machines, `node` is where workers run, `run` executes a plan, `experiment` several of them, `cli` is the way in,
-//! `mock_server` is a target that knows its own truth, and `capture` a proxy that records what passes.
+//! `mock_server` is a target that knows its own truth, `capture` a proxy that records what passes, and `doctor` looks at what would
+//! spoil a measurement on this machine.
 //! `ARCHITECTURE.md` has the reasons.
 
 mod bounded;
@@ -17,6 +18,7 @@ pub mod cli;
 mod clock;
 mod config;
 mod dataset;
+mod doctor;
 mod experiment;
 mod explain;
 #[doc(hidden)]

@@ -5,6 +5,8 @@
 //! [`TIMEOUT`], lines are dropped and counted until it does. What cannot be written at all is dropped: there is nobody to
 //! tell.
 //!
+//! The [`LineQueue`] in front of it also stands in front of a log file: a disk may be as slow as a reader.
+//!
 //! A drawing that fills the terminal would be spoilt by lines in between. Whoever makes one has lines held back meanwhile:
 //! [`hold`] and [`release`].
 
@@ -113,20 +115,29 @@ impl Write for Stderr {
 /// The queue of this process; `None` when there was no thread left for it.
 fn queue() -> Option<&'static Arc<LineQueue>> {
     static QUEUE: OnceLock<Option<Arc<LineQueue>>> = OnceLock::new();
-    let start = || {
-        let queue = Arc::new(LineQueue::default());
-        let writer = Arc::clone(&queue);
-        let thread = thread::Builder::new().name("stderr".into());
-        thread.spawn(move || writer.write_to(&mut io::stderr())).ok().map(|_| queue)
-    };
-    QUEUE.get_or_init(start).as_ref()
+    QUEUE.get_or_init(|| LineQueue::start("stderr", io::stderr(), loss_in_words).ok()).as_ref()
+}
+
+/// The line that a writer gets in the place of so many that were dropped.
+pub(crate) type LossNote = fn(u64) -> String;
+
+/// The usual one, in words.
+pub(crate) fn loss_in_words(lost: u64) -> String {
+    format!("({lost} lines could not be written in time)\n")
 }
 
 /// Lines on their way to one writer.
-#[derive(Debug, Default)]
-struct LineQueue {
+#[derive(Debug)]
+pub(crate) struct LineQueue {
     state: Mutex<State>,
     changed: Condvar,
+    note: LossNote,
+}
+
+impl Default for LineQueue {
+    fn default() -> Self {
+        Self { state: Mutex::default(), changed: Condvar::default(), note: loss_in_words }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -172,6 +183,21 @@ impl State {
 }
 
 impl LineQueue {
+    /// One with a thread of its own that writes.
+    ///
+    /// # Errors
+    /// There is no thread left.
+    pub(crate) fn start(
+        name: &str,
+        mut out: impl Write + Send + 'static,
+        note: LossNote,
+    ) -> io::Result<Arc<Self>> {
+        let queue = Arc::new(Self { note, ..Self::default() });
+        let writer = Arc::clone(&queue);
+        thread::Builder::new().name(name.into()).spawn(move || writer.write_to(&mut out))?;
+        Ok(queue)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -185,7 +211,8 @@ impl LineQueue {
         state
     }
 
-    fn leave(&self, text: Vec<u8>) {
+    /// Leaves a text to be written soon.
+    pub(crate) fn leave(&self, text: Vec<u8>) {
         if let Some(held) = &mut self.state().held {
             held.keep(text);
             return;
@@ -204,7 +231,8 @@ impl LineQueue {
         }
     }
 
-    fn wait_until_empty(&self) {
+    /// Waits until everything is written, or nobody takes it.
+    pub(crate) fn wait_until_empty(&self) {
         // A second for each line, and not for all of them: a slow reader reads on.
         loop {
             let before = self.state().written;
@@ -239,7 +267,7 @@ impl LineQueue {
         state.written += 1;
         let lost = std::mem::take(&mut state.lost);
         if lost > 0 {
-            state.waiting.push_back(format!("({lost} lines could not be written in time)\n").into_bytes());
+            state.waiting.push_back((self.note)(lost).into_bytes());
         }
         self.changed.notify_all();
     }

@@ -83,11 +83,6 @@ fn a_mistake_in_the_environment_is_told_with_the_variable() {
 #[case::guidellm("--max-seconds 60", "unknown flag `--max-seconds`", "use `--benchmark-duration`")]
 #[case::sampling("--temperature 0", "unknown flag `--temperature`", "use `--extra-inputs temperature:VALUE`")]
 #[case::timeout("--timeout 60", "unknown flag `--timeout`", "use `--request-timeout-seconds`")]
-#[case::log_file(
-    "--log-file x.log",
-    "unknown flag `--log-file`",
-    "the log goes to standard error: write `2> FILE`"
-)]
 #[case::backend("--backend vllm", "unknown flag `--backend`", "use `--endpoint-type`")]
 #[case::vllm_bench("--max-concurrency 8", "unknown flag `--max-concurrency`", "use `--concurrency`")]
 #[case::near("--concurency 8", "unknown flag `--concurency`", "did you mean `--concurrency`?")]

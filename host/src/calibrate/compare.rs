@@ -28,7 +28,7 @@ impl Errors {
 }
 
 /// Joins the records of a run with what the server says, by request id. `None` when nothing can be joined.
-pub(super) fn compare(records: &[Value], truth: &Value, send_ms: f64) -> Option<Errors> {
+pub(crate) fn compare(records: &[Value], truth: &Value, send_ms: f64) -> Option<Errors> {
     let start = truth["wall_start_ns"].as_i64()?;
     let by_id = |request| Some((text(request, "request_id")?, request));
     let requests: BTreeMap<&str, &Value> = truth["requests"].as_array()?.iter().filter_map(by_id).collect();

@@ -6,6 +6,7 @@
 //! reaches further.
 
 mod compare;
+pub(crate) mod evidence;
 mod results;
 mod rung;
 mod store;
@@ -13,6 +14,7 @@ mod store;
 use std::fmt;
 
 pub(crate) use self::{
+    compare::compare,
     results::{BOUND_MS, Calibration, Limits, Load, Rung},
     rung::{CalibrateError, Instruments},
     store::{StoreError, load, save},
@@ -64,9 +66,14 @@ impl Calibration {
         })
     }
 
+    /// Whether it was made by this version, with as many cores.
+    pub(crate) fn is_of_this_machine(&self, cores: usize) -> bool {
+        self.version == env!("CARGO_PKG_VERSION") && self.cores == cores
+    }
+
     /// Why a load is beyond what was calibrated, if it is.
     pub(crate) fn doubts(&self, cores: usize, streams: Option<u64>, rate: Option<f64>) -> Option<String> {
-        if self.version != env!("CARGO_PKG_VERSION") || self.cores != cores {
+        if !self.is_of_this_machine(cores) {
             return None;
         }
         let beyond = |asked: f64, limit: Option<f64>| asked > limit.unwrap_or(0.0);

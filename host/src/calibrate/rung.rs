@@ -1,9 +1,7 @@
 //! One load: a mock server in a process of its own, a run against it in this one, and what the two say of each other.
 
 use std::{
-    fs,
-    io::{self, Read, Write},
-    net::TcpStream,
+    io,
     num::{NonZeroU32, NonZeroU64},
     path::Path,
     sync::Arc,
@@ -13,6 +11,7 @@ use serde_json::Value;
 
 use super::{
     compare::compare,
+    evidence::{json, lines, truth},
     results::{Load, Rung},
 };
 use crate::{
@@ -226,26 +225,4 @@ fn plan(load: Load, instruments: &Instruments, url: &str, dir: &Path) -> Result<
         Ok(Resolved { plan, .. }) => Ok(plan),
         Err(source) => Err(CalibrateError::Config { load, source }),
     }
-}
-
-fn json(path: &Path) -> io::Result<Value> {
-    Ok(serde_json::from_slice(&fs::read(path)?)?)
-}
-
-fn lines(path: &Path) -> io::Result<Vec<Value>> {
-    let text = fs::read_to_string(path)?;
-    text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
-}
-
-/// What the server knows of the requests that it saw.
-fn truth(url: &str) -> io::Result<Value> {
-    let address = url.trim_start_matches("http://");
-    let mut stream = TcpStream::connect(address)?;
-    write!(stream, "GET /truth HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    let end = answer.windows(4).position(|window| window == b"\r\n\r\n");
-    let body = end.filter(|_| answer.starts_with(b"HTTP/1.1 200 ")).map(|end| &answer[end + 4..]);
-    let refused = || io::Error::other("the mock server does not tell its truth");
-    Ok(serde_json::from_slice(body.ok_or_else(refused)?)?)
 }

@@ -10,8 +10,10 @@ use super::{
     completions::CompletionsArgs,
     config::ConfigArgs,
     dataset::DatasetArgs,
+    doctor::DoctorArgs,
     export::ExportArgs,
     logging::LogFlags,
+    man::ManArgs,
     metrics::MetricsArgs,
     mock_server::MockServerArgs,
     plot::PlotArgs,
@@ -115,6 +117,25 @@ Example:
   prony dataset inspect day.jsonl
   prony profile --url http://localhost:8000 --input-file day.jsonl --fixed-schedule";
 
+/// What is looked at, and how that ends.
+const DOCTOR: &str = "\
+Processors, memory, clocks, network, files and the installation are looked at; nothing is sent, changed or run, and no special \
+rights are needed. Each line has a word: `ok`; `note` for what cannot be found out here or matters to some runs only; `warn` where \
+numbers may be worse than they could be; `fail` where runs of that size do not work. docs/DOCTOR.md lists all of them.
+
+The exit code is 0 when nothing fails, and 1 otherwise.
+
+Example:
+  prony doctor --concurrency 4000 --tokenizer org/Name";
+
+/// What is tried, and how that ends.
+const SELFTEST: &str = "\
+All plugins that came with the program are opened, and short runs are made against the embedded mock server: a streamed chat, another \
+API format, an endpoint in a process of its own, and, where `nats-server` is installed, a run whose load an agent sends. What they \
+report is compared with what the server did. Everything is written into a temporary folder, which is removed.
+
+The exit code is 0 when no check fails, and 1 otherwise.";
+
 /// How a time is typed.
 const TIMES: &str = "\
 TIME is a number of seconds, or has a unit: 500ms, 60s, 1m, 1h.";
@@ -178,6 +199,12 @@ pub(super) enum Command {
     Plugins(PluginsArgs),
     /// Measure up to which load results are accurate on this machine.
     Calibrate(CalibrateArgs),
+    /// Look at what would spoil a measurement on this machine, and say what to do about it.
+    #[command(after_help = DOCTOR)]
+    Doctor(DoctorArgs),
+    /// Try whether the installation works, in some seconds.
+    #[command(after_help = SELFTEST)]
+    Selftest,
     /// Run a mock LLM server whose latencies are known.
     MockServer(Box<MockServerArgs>),
     /// Describe a service: `prony service NAME --help`.
@@ -190,4 +217,6 @@ pub(super) enum Command {
     NatsServer,
     /// Print a completion script for a shell.
     Completions(CompletionsArgs),
+    /// Write a man page for each command.
+    Man(ManArgs),
 }

@@ -1,34 +1,62 @@
-//! The log: lines on stderr about what the program itself does. Results and errors do not go through it.
+//! The log: lines about what the program itself does, on stderr or in a file. Results, errors and warnings do not go through it.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    env,
+    ffi::OsString,
+    io::{self, IsTerminal, Write},
+    path::{self, PathBuf},
+};
 
 use clap::{ArgAction, Args};
-use tracing::Metadata;
+use tracing::{Metadata, Subscriber};
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
     filter::{LevelFilter, filter_fn},
-    fmt,
-    layer::SubscriberExt,
+    fmt::{self, writer::BoxMakeWriter},
+    layer::{Layered, SubscriberExt},
+    registry::LookupSpan,
     util::SubscriberInitExt,
 };
 
-use super::exit::{Exit, Failure};
+use super::{
+    exit::{Exit, Failure},
+    log_file,
+    log_line::{AsJson, loss_as_json},
+};
 use crate::{
-    config::{flags::ChoiceParser, redact, units::Choice},
+    config::{
+        flags::ChoiceParser,
+        redact,
+        units::{self, Choice},
+    },
     plugin,
-    stderr::Stderr,
+    stderr::{LossNote, Stderr, loss_in_words},
 };
 
 /// Filter directives that hold when no flag is given, in the syntax of `tracing_subscriber::EnvFilter`.
 const VARIABLE: &str = "PRONY_LOG";
 
+/// The file, where no flag names one.
+const FILE_VARIABLE: &str = "PRONY_LOG_FILE";
+
+/// The form of lines, where no flag says it.
+const FORMAT_VARIABLE: &str = "PRONY_LOG_FORMAT";
+
 /// How much to log. Valid before and after the name of a command.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Logging")]
 pub(super) struct LogFlags {
-    /// What to log on stderr; `PRONY_LOG` sets it by module [default: warn].
+    /// What to log; `PRONY_LOG` sets it by module [default: warn].
     #[arg(long, global = true, hide_short_help = true, value_name = "LEVEL", value_parser = ChoiceParser::<Level>::new())]
     log_level: Option<Level>,
+
+    /// Add the log to the end of this file, in place of stderr [default: that of `PRONY_LOG_FILE`].
+    #[arg(long, global = true, hide_short_help = true, value_name = "FILE")]
+    log_file: Option<PathBuf>,
+
+    /// What a line of the log is: text, or an object of JSON [default: that of `PRONY_LOG_FORMAT`, else text].
+    #[arg(long, global = true, hide_short_help = true, value_name = "FORMAT", value_parser = ChoiceParser::<Format>::new())]
+    log_format: Option<Format>,
 
     /// Log more: -v for debug, -vv for trace.
     #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "log_level")]
@@ -90,6 +118,26 @@ impl Level {
     }
 }
 
+/// What a line is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+impl Choice for Format {
+    const NAMES: &'static [(&'static str, Self)] = &[("text", Self::Text), ("json", Self::Json)];
+}
+
+/// Where lines go, and as what.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Destination {
+    /// Standard error without one.
+    file: Option<PathBuf>,
+    format: Format,
+}
+
 impl LogFlags {
     fn level(&self) -> Option<Level> {
         match self.verbose {
@@ -100,9 +148,41 @@ impl LogFlags {
         }
     }
 
-    /// The same wish on the command line of a child. What the variable says, a child hears by itself.
+    /// The same wish on the command line of a child. What variables say, a child hears by itself. Leaks the name of the file: once
+    /// a command.
     pub(super) fn words(&self) -> Vec<&'static str> {
-        self.level().map_or_else(Vec::new, |level| vec!["--log-level", level.name()])
+        let level = self.level().map(|level| ["--log-level", level.name()]);
+        let format = self.log_format.map(|format| ["--log-format", units::name(format)]);
+        let file = self
+            .log_file
+            .as_ref()
+            .and_then(|file| path::absolute(file).ok()?.into_os_string().into_string().ok());
+        let file = file.map(|file| {
+            let file: &'static str = file.leak();
+            ["--log-file", file]
+        });
+        [level, format, file].into_iter().flatten().flatten().collect()
+    }
+
+    /// A flag stands before its variable.
+    fn destination(&self, variable: impl Fn(&str) -> Option<OsString>) -> Result<Destination, Failure> {
+        let variable = |name| variable(name).filter(|value| !value.is_empty());
+        let format = match (self.log_format, variable(FORMAT_VARIABLE)) {
+            (Some(format), _) => format,
+            (None, None) => Format::default(),
+            (None, Some(text)) => {
+                let text = text.to_string_lossy();
+                units::choice(text.trim()).map_err(|error| {
+                    Failure::new(
+                        Exit::Usage,
+                        format!("use the variable `{FORMAT_VARIABLE}`, which is `{text}`: {error}"),
+                    )
+                    .with_hint("correct the variable, or remove it")
+                })?
+            }
+        };
+        let file = self.log_file.clone().or_else(|| variable(FILE_VARIABLE).map(PathBuf::from));
+        Ok(Destination { file, format })
     }
 
     /// What decides: a flag before the variable, the variable before the default.
@@ -167,20 +247,25 @@ fn is_said_twice(line: &Metadata<'_>) -> bool {
 
 /// Starts the log of this process.
 pub(super) fn init(flags: &LogFlags) -> Result<(), Failure> {
-    match flags.wish(std::env::var(VARIABLE).ok())? {
+    let wish = flags.wish(env::var(VARIABLE).ok())?;
+    let destination = flags.destination(|name| env::var_os(name))?;
+    match wish {
         Wish::Level(level) => {
             let most = level.filter();
             let passes = move |line: &Metadata<'_>| {
                 let is_of_note = *line.level() <= LevelFilter::WARN && !is_said_twice(line);
                 *line.level() <= most && (is_own(line) || is_of_note)
             };
-            write(filter_fn(passes).with_max_level_hint(most));
+            start(filter_fn(passes).with_max_level_hint(most), &destination)?;
         }
-        Wish::Directives(directives) => write(EnvFilter::try_new(&directives).map_err(|error| {
-            Failure::statement(Exit::Usage, format!("invalid `{VARIABLE}`: `{directives}`"))
-                .caused_by(&error)
-                .with_hint(EXAMPLE)
-        })?),
+        Wish::Directives(directives) => {
+            let filter = EnvFilter::try_new(&directives).map_err(|error| {
+                Failure::statement(Exit::Usage, format!("invalid `{VARIABLE}`: `{directives}`"))
+                    .caused_by(&error)
+                    .with_hint(EXAMPLE)
+            })?;
+            start(filter, &destination)?;
+        }
     }
     Ok(())
 }
@@ -199,12 +284,36 @@ impl<W: Write> Write for Masked<W> {
     }
 }
 
-/// Writes what passes a filter to standard error, from now on.
-fn write(filter: impl Layer<Registry> + Send + Sync) {
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let lines = fmt::layer().with_writer(|| Masked(Stderr)).with_ansi(!plain && io::stderr().is_terminal());
+/// Writes what passes a filter to where it belongs, from now on.
+fn start<F: Layer<Registry> + Send + Sync>(filter: F, to: &Destination) -> Result<(), Failure> {
+    let lines = lines::<Layered<F, Registry>>(to)?;
     // Fails only where a log already runs, as in a test: that one is as good.
     let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
+    Ok(())
+}
+
+/// What makes lines and writes them.
+fn lines<S>(to: &Destination) -> Result<Box<dyn Layer<S> + Send + Sync>, Failure>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let note: LossNote = match to.format {
+        Format::Text => loss_in_words,
+        Format::Json => loss_as_json,
+    };
+    let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let (writer, has_colours) = match &to.file {
+        None => (BoxMakeWriter::new(|| Masked(Stderr)), !plain && io::stderr().is_terminal()),
+        Some(path) => {
+            let file = log_file::open(path, note)?;
+            (BoxMakeWriter::new(move || Masked(file.clone())), false)
+        }
+    };
+    let layer = fmt::layer().with_writer(writer).with_ansi(has_colours);
+    Ok(match to.format {
+        Format::Text => layer.boxed(),
+        Format::Json => layer.event_format(AsJson).boxed(),
+    })
 }
 
 #[cfg(test)]
@@ -251,9 +360,51 @@ mod tests {
     #[case::nothing("", "")]
     #[case::verbose("-v", "--log-level debug")]
     #[case::a_synonym("--log-level WARNING", "--log-level warn")]
+    #[case::a_file("--log-file /a/b.log", "--log-file /a/b.log")]
+    #[case::all(
+        "-vv --log-format JSON --log-file /b.log",
+        "--log-level trace --log-format json --log-file /b.log"
+    )]
     fn a_child_logs_as_much_as_its_parent(#[case] line: &str, #[case] expected: &str) {
         let words = Words::parse_from(["prony"].into_iter().chain(line.split_whitespace()));
         assert_eq!(words.log.words().join(" "), expected);
+    }
+
+    #[rstest]
+    #[case::nothing("", &[], None, Format::Text)]
+    #[case::flags("--log-file a --log-format json", &[], Some("a"), Format::Json)]
+    #[case::variables("", &[("PRONY_LOG_FILE", "b"), ("PRONY_LOG_FORMAT", "JSON")], Some("b"), Format::Json)]
+    #[case::flags_first(
+        "--log-file a --log-format text",
+        &[("PRONY_LOG_FILE", "b"), ("PRONY_LOG_FORMAT", "json")],
+        Some("a"),
+        Format::Text
+    )]
+    #[case::empty_variables("", &[("PRONY_LOG_FILE", ""), ("PRONY_LOG_FORMAT", "")], None, Format::Text)]
+    fn a_flag_stands_before_its_variable(
+        #[case] line: &str,
+        #[case] variables: &[(&str, &str)],
+        #[case] file: Option<&str>,
+        #[case] format: Format,
+    ) {
+        let words = Words::parse_from(["prony"].into_iter().chain(line.split_whitespace()));
+        let of = |wanted: &str| {
+            let found = variables.iter().find(|(name, _)| *name == wanted);
+            found.map(|(_, value)| OsString::from(value))
+        };
+        let expected = Destination { file: file.map(PathBuf::from), format };
+        assert_eq!(words.log.destination(of), Ok(expected));
+    }
+
+    #[test]
+    fn a_variable_that_names_no_format_is_refused() {
+        let words = Words::parse_from(["prony"]);
+        let of = |name: &str| (name == FORMAT_VARIABLE).then(|| OsString::from("xml"));
+        let failure = words.log.destination(of).unwrap_err();
+        assert!(
+            failure.message.starts_with("use the variable `PRONY_LOG_FORMAT`, which is `xml`"),
+            "{failure:?}"
+        );
     }
 
     #[test]

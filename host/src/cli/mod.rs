@@ -15,6 +15,7 @@ mod completions;
 mod config;
 mod dashboard;
 mod dataset;
+mod doctor;
 mod dry_run;
 mod exit;
 mod exit_codes;
@@ -23,7 +24,10 @@ mod export;
 mod help;
 mod limits;
 mod lists;
+mod log_file;
+mod log_line;
 mod logging;
+mod man;
 mod metrics;
 mod mock_server;
 mod names;
@@ -42,6 +46,7 @@ mod report;
 mod runs;
 mod schema;
 mod search;
+mod selftest;
 mod service;
 mod settings;
 mod speed_bench_report;
@@ -66,10 +71,13 @@ pub fn main() -> ExitCode {
     stderr::start();
     // Else what is said of a panic on this thread may be behind the end of the process.
     let _flushed = stderr::FlushedAtEnd;
+    let _logged = log_file::FlushedAtEnd;
     let exit = run(std::env::args_os()).unwrap_or_else(|failure| {
         terminal::explain(&failure);
         failure.exit
     });
+    // First, as it may have to say that it cannot be written.
+    log_file::flush();
     stderr::flush();
     plugin::end(exit as u8)
 }
@@ -108,6 +116,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
             | Command::Export(_)
             | Command::Compare(_)
             | Command::Calibrate(_)
+            | Command::Selftest
             | Command::Worker
     ) {
         limits::start_shared_threads()?;
@@ -156,11 +165,14 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         Command::Plugins(args) => plugins::run(&args),
         Command::Record(args) => record::run(&args),
         Command::Calibrate(args) => calibrate::run(&args, &cli.log),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Selftest => selftest::run(),
         Command::MockServer(args) => mock_server::run(*args),
         Command::Service(args) => service::run(&args, &cli.log, command),
         Command::Worker => worker::run(),
         Command::NatsServer => nats_server::run(),
         Command::Completions(args) => completions::run(&args, &help::command()),
+        Command::Man(args) => man::run(&args, help::command()),
     }
 }
 

@@ -10,7 +10,14 @@ use super::{
 use crate::explain::Explain;
 
 /// Variables that others read: the log, plugins, and the key, which nobody shows.
-const OF_OTHERS: [&str; 4] = ["PRONY_LOG", "PRONY_PLUGIN_PATH", "PRONY_PLUGIN_POLICY", API_KEY_VARIABLE];
+const OF_OTHERS: [&str; 6] = [
+    "PRONY_LOG",
+    "PRONY_LOG_FILE",
+    "PRONY_LOG_FORMAT",
+    "PRONY_PLUGIN_PATH",
+    "PRONY_PLUGIN_POLICY",
+    API_KEY_VARIABLE,
+];
 
 /// How variables begin that a run gives to its own commands (`--before-run` and the like), in which prony may run again.
 const OF_A_RUN: &str = "PRONY_RUN_";
@@ -130,6 +137,8 @@ mod tests {
             ("PRONY_HEADER", "A: 1\nB: 2\n"),
             ("PRONY_ISL", ""),
             ("PRONY_LOG", "debug"),
+            ("PRONY_LOG_FILE", "run.log"),
+            ("PRONY_LOG_FORMAT", "json"),
             ("PRONY_API_KEY", "k"),
             ("PRONY_PLUGIN_POLICY", "any"),
             ("PRONY_AGENT_NAME", "a"),

@@ -21,4 +21,4 @@ pub(crate) use blobs::{BlobError, Blobs};
 pub(crate) use bus::{Bus, Subscription};
 pub(crate) use delivery::{Outgoing, receive};
 pub(crate) use error::BusError;
-pub(crate) use server::{Server, ServerError, hold};
+pub(crate) use server::{Server, ServerError, hold, installed};

@@ -178,6 +178,14 @@ pub(super) fn configuration(token: &str) -> String {
     )
 }
 
+/// The program that [`Server::start`] takes without a path.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn installed() -> Result<PathBuf, ServerError> {
+    find(None)
+}
+
 /// The program, as a path that holds in any folder.
 pub(super) fn find(given: Option<&Path>) -> Result<PathBuf, ServerError> {
     if let Some(path) = given {

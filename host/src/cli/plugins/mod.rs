@@ -8,6 +8,7 @@ mod list;
 mod listing;
 mod loading;
 mod new;
+mod opened;
 mod remove;
 mod search;
 mod show;
@@ -15,7 +16,7 @@ mod validate;
 
 use clap::{Args, Subcommand};
 
-pub(in crate::cli) use self::search::SearchArgs;
+pub(in crate::cli) use self::{opened::open_built_in, search::SearchArgs};
 use super::exit::{Exit, Failure};
 
 /// Lists plugin packages, endpoints and services, or does something about them.

@@ -73,7 +73,6 @@ const FLAGS: &[(&[&str], &str)] = &[
         "leave it out: the report has every percentile of every metric",
     ),
     (&["--disable-tqdm", "--disable-progress"], "use `--ui none`"),
-    (&["--log-file"], "the log goes to standard error: write `2> FILE` at the end of the command"),
     (&["--server-metrics-url"], "use `--server-metrics`"),
 ];
 

@@ -27,6 +27,7 @@ pub(crate) use self::{
     error::TransportError,
     failure::Failure,
     stamps::AttemptStamps,
+    timed::probe::has_kernel_stamps,
     timed::whole::read as read_whole,
 };
 use self::{encoding::Decoder, opening::Opening, portable::Portable, timed::Timed};

@@ -6,6 +6,7 @@ mod connection;
 mod framing;
 mod head;
 mod local;
+pub(super) mod probe;
 mod socket;
 mod tunnel;
 pub(super) mod whole;

@@ -126,7 +126,7 @@ pub(super) fn stamp_arrivals(_socket: &impl AsFd) -> nix::Result<()> {
 }
 
 /// The stamp of a read, in nanoseconds of the wall clock.
-fn stamp<S>(message: &RecvMsg<'_, '_, S>) -> Option<u64> {
+pub(super) fn stamp<S>(message: &RecvMsg<'_, '_, S>) -> Option<u64> {
     message.cmsgs().ok()?.find_map(|control| match control {
         #[cfg(target_os = "linux")]
         ControlMessageOwned::ScmTimestampsns(stamps) => {
