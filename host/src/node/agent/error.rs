@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::ssh::SshError;
 use crate::{
     explain::Explain,
     nats::{BlobError, BusError, ServerError},
@@ -17,6 +18,9 @@ pub(crate) enum AgentError {
     /// The NATS server cannot be used.
     #[error(transparent)]
     Bus(#[from] BusError),
+    /// Those that the run starts by itself do not start.
+    #[error(transparent)]
+    Ssh(#[from] SshError),
     /// There are too few.
     #[error("find {wanted} within {timeout_s} s (`--agents-timeout`): {found}")]
     TooFew {
@@ -73,6 +77,7 @@ impl AgentError {
             Self::Version { .. } | Self::SameName(_) | Self::Indivisible { .. } | Self::Read { .. } => {
                 Class::Usage
             }
+            Self::Ssh(error) => error.class(),
             Self::Server(_) | Self::Bus(_) | Self::TooFew { .. } => Class::Unreachable,
             Self::File(_)
             | Self::Receive(_)
@@ -89,6 +94,7 @@ impl Explain for AgentError {
         match self {
             Self::Server(error) => error.hint(),
             Self::Bus(error) => error.hint(),
+            Self::Ssh(error) => error.hint(),
             Self::File(error) => error.hint(),
             Self::TooFew { .. } => {
                 "start more with `prony agent --nats URL`, or ask for fewer with `--agents`".to_owned()

@@ -163,6 +163,9 @@ pub(crate) struct KeptFile {
     pub(crate) bytes: u64,
 }
 
+/// The label of an agent that a controller has started by ssh. It is there for the run of that controller, and no other takes it.
+pub(crate) const BY_SSH: &str = "ssh";
+
 /// Whether this is an id of ours, as a UUID is written without lines: it becomes part of subjects and of names of folders.
 pub(crate) fn is_id(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())

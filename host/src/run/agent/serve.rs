@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::{
     AgentConfig, ServeError,
     attend::{Attendant, Attended, forget},
+    input_end::end_with_input,
     prepare::Here,
 };
 use crate::{
@@ -58,6 +59,10 @@ async fn serve_in_loop(config: &AgentConfig, say: &mut dyn FnMut(&str)) -> Resul
     // A library may change the working folder.
     let kept = std::path::absolute(&config.dir).map_err(folder)?;
     let mut interrupts = Interrupts::new().map_err(ServeError::Start)?;
+    if config.started_by_ssh.is_some() {
+        // Whatever comes of it: the signal by which it ends is heard from here on.
+        end_with_input().map_err(ServeError::Start)?;
+    }
     let bus = Bus::connect(&config.access, &format!("prony agent {}", config.name), CONNECT_TIMEOUT)?;
     let mut station = Station::open(config, &bus)?;
     say(&format!("the agent `{}` waits for runs", config.name));
@@ -116,7 +121,8 @@ struct Station {
 
 impl Station {
     fn open(config: &AgentConfig, bus: &Bus) -> Result<Self, ServeError> {
-        let id = Uuid::new_v4().simple().to_string();
+        let new = || Uuid::new_v4().simple().to_string();
+        let id = config.started_by_ssh.clone().unwrap_or_else(new);
         let is_busy = Arc::new(AtomicBool::new(false));
         let presence = Presence {
             id: id.clone(),
