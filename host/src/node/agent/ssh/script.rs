@@ -68,19 +68,21 @@ pub(super) fn start(start: &Start<'_>) -> String {
 }
 
 /// Reads an archive from standard input into a folder of this `id`, tries it, and gives it the name of the copy: what is cut never has
-/// that name. Folders that an earlier day has left behind half written are removed.
+/// that name. A broken copy is removed before, and a whole one left alone, which somebody else may have made meanwhile. Folders that an
+/// earlier day has left behind half written are removed.
 pub(super) fn copy(digest: &str, id: &str) -> String {
     let places = places(digest);
     in_sh(&format!(
         "{places}umask 022; fresh=\"$cache/.copying-{id}\"; gone() {{ rm -rf \"$fresh\"; }}; \
+         if [ -e \"$copy\" ]; then if whole \"$copy\"; then exit 0; fi; rm -rf \"$copy\"; fi; \
          trap gone EXIT; trap \"exit 1\" HUP INT TERM; \
          mkdir -p \"$fresh\" || exit {NOT_WRITTEN}; \
          find \"$cache\" -path \"$cache/.copying-*\" -prune -mtime +0 -exec rm -rf {{}} + 2> /dev/null; \
          ( cd \"$fresh\" && tar -xof - ) || exit {NOT_WRITTEN}; \
          whole \"$fresh\" || exit {NOT_WHOLE}; \
          \"$fresh/bin/prony\" --version > /dev/null || exit {NOT_RUNNING}; \
-         if whole \"$copy\"; then exit 0; fi; \
-         rm -rf \"$copy\"; mv \"$fresh\" \"$copy\" || exit {NOT_WRITTEN}; \
+         if [ -e \"$copy\" ]; then whole \"$copy\" || exit {NOT_WHOLE}; exit 0; fi; \
+         mv \"$fresh\" \"$copy\" || exit {NOT_WRITTEN}; \
          command -v sha256sum > /dev/null || echo prony-by-size"
     ))
 }
