@@ -72,13 +72,6 @@ impl SshHost {
 /// Longest name of an agent, in characters.
 const MOST_NAME: usize = 64;
 
-/// As it is typed: `ssh:user@host`.
-impl fmt::Display for SshHost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ssh:{}", self.0)
-    }
-}
-
 /// A number of agents that are alike.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Wanted {
