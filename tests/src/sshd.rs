@@ -94,6 +94,9 @@ impl SshServer {
     }
 
     /// Processes of agents on its machines, with their command lines.
+    ///
+    /// # Panics
+    /// When the system does not list processes.
     pub fn agents(&self) -> Vec<(u32, String)> {
         let of_ours = self.folder.path().to_string_lossy().into_owned();
         let text = |process: u32, what: &str| {

@@ -203,17 +203,17 @@ fn silent(what: &'static str, within: Duration, session: &Session) -> Problem {
 /// own environment says of NATS is of other agents. Files are at the same path on each machine.
 fn variables(access: &Access, port: Option<u16>) -> String {
     let url = port.map_or_else(|| access.url.clone(), |port| format!("nats://127.0.0.1:{port}"));
-    let path = |path: &Option<PathBuf>| {
-        let path = path.as_ref().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
+    let path = |path: Option<&PathBuf>| {
+        let path = path.map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
         path.map(|path| path.display().to_string()).unwrap_or_default()
     };
     let variables = [
         ("PRONY_NATS", url),
         ("PRONY_NATS_TOKEN", access.token.clone().unwrap_or_default()),
-        ("PRONY_NATS_CREDS", path(&access.creds)),
-        ("PRONY_NATS_TLS_CA", path(&access.tls.ca)),
-        ("PRONY_NATS_TLS_CERT", path(&access.tls.cert)),
-        ("PRONY_NATS_TLS_KEY", path(&access.tls.key)),
+        ("PRONY_NATS_CREDS", path(access.creds.as_ref())),
+        ("PRONY_NATS_TLS_CA", path(access.tls.ca.as_ref())),
+        ("PRONY_NATS_TLS_CERT", path(access.tls.cert.as_ref())),
+        ("PRONY_NATS_TLS_KEY", path(access.tls.key.as_ref())),
     ];
     let mut text = String::new();
     for (name, value) in variables {
