@@ -149,7 +149,7 @@ impl OnHost {
             ),
             Problem::Foreign { .. } => format!("install prony {} there, on the `PATH`", env!("CARGO_PKG_VERSION")),
             Problem::NotWritten { .. } | Problem::NotWhole { .. } => format!(
-                "look at the space on the disk of `{host}`, at the permissions of `~/.cache/prony` there, and whether it has `tar`"
+                "look at the space on the disk of `{host}`, at the permissions of `~/.cache/prony` there, and whether it has `tar`, and try again"
             ),
             Problem::NotRunning { .. } => format!(
                 "build prony for the system of `{host}`, and install it there, on the `PATH`; a folder from which nothing may be run is \
