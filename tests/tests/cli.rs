@@ -42,7 +42,9 @@ fn a_flag_of_aiperf_that_is_not_built_is_refused_by_name(#[case] words: &[&str],
 #[case::ftp(&["--model", "m", "--url", "ftp://h"], "ftp")]
 #[case::bad_header(&["--model", "m", "-H", "no colon"], "--header")]
 #[case::no_agent(&["--model", "m", "--agents", "0"], "use `--agents 0`: it must be a number of agents from 1 to 1000")]
-#[case::agents_by_ssh(&["--model", "m", "--agents", "ssh:h"], "prony starts no agents by ssh yet")]
+#[case::no_machine(&["--model", "m", "--agents", "ssh:-h"], "use `--agents ssh:-h`: it must be `ssh:` and a machine")]
+#[case::no_ssh(&["--model", "m", "--agents", "h"], "use `h` of `--agents`: no `ssh:` stands in front of it")]
+#[case::ssh_alone(&["--model", "m", "--agents", "2", "--ssh", "ssh -p 2"], "`--ssh` requires a machine in `--agents`")]
 #[case::nats_alone(&["--model", "m", "--nats", "h"], "`--nats` requires `--agents`")]
 #[case::no_address_of_nats(&["--model", "m", "--agents", "2", "--nats", "http://h"], "nats://")]
 fn a_usage_error_says_what_and_where(#[case] words: &[&str], #[case] named: &str) {
@@ -67,7 +69,8 @@ fn an_agent_that_cannot_be_meant_is_refused(#[case] words: &[&str], #[case] text
 #[case::agents(&["--agents", "3"])]
 fn a_variable_that_names_nats_is_no_mistake(#[case] words: &[&str]) {
     let tool = Tool::new(["profile", "--model", "m", "--dry-run", "1"]).args(words);
-    let run = tool.env("PRONY_NATS", "nats://nats.example.org:4222").env("PRONY_AGENT_NAME", "a").run();
+    let run = tool.env("PRONY_NATS", "nats://nats.example.org:4222").env("PRONY_AGENT_NAME", "a");
+    let run = run.env("PRONY_SSH", "ssh -p 2222").run();
     run.succeeds();
     assert!(!run.stderr.contains("PRONY_"), "{}", run.stderr);
 }

@@ -25,6 +25,7 @@ use crate::{
         variables,
     },
     nats::Access,
+    node::agent::messages::{BY_SSH, is_id},
     plugin::DiscoveryOptions,
     run::agent::{AgentConfig, ServeError, Served, serve},
     stderr,
@@ -77,6 +78,9 @@ pub(super) struct AgentArgs {
     /// A `--plugin-policy` other than `any` forbids it.
     #[arg(long)]
     accept_plugins: bool,
+    /// Address of this agent on NATS; `prony profile --agents ssh:HOST` says it, whose agent ends with its standard input.
+    #[arg(long, value_name = "ID", hide = true)]
+    started_by_ssh: Option<String>,
 
     #[command(flatten)]
     search: SearchArgs,
@@ -165,9 +169,11 @@ fn config(
     };
     let accepts_plugins =
         args.accept_plugins || around.read("PRONY_AGENT_ACCEPT_PLUGINS", yes_or_no)?.unwrap_or(false);
+    check_start(args.started_by_ssh.as_deref(), &labels)?;
     let by_cores = if around.cores > 2 { around.cores - 1 } else { around.cores.max(1) };
     Ok(AgentConfig {
         name: name?.unwrap_or_else(|| name_of(around)),
+        started_by_ssh: args.started_by_ssh.clone(),
         labels,
         access: access(args, around)?,
         dir: dir(args.dir.as_ref(), around)?,
@@ -183,6 +189,23 @@ fn config(
 fn yes_or_no(text: &str) -> Result<bool, UnitError> {
     variables::is_on(text).ok_or(UnitError::Number { expected: "`true` or `false`" })
 }
+
+/// Only an agent that a controller has started has the label of these, and an address by which it is found.
+fn check_start(id: Option<&str>, labels: &[String]) -> Result<(), Failure> {
+    if id.is_some_and(|id| !is_id(id)) {
+        let message = "use `--started-by-ssh`: it is no address of an agent";
+        return Err(Failure::new(Exit::Usage, message).with_hint(STARTS_ITSELF));
+    }
+    if id.is_none() && labels.iter().any(|label| label == BY_SSH) {
+        let message =
+            format!("use the label `{BY_SSH}`: it is that of agents which a run has started for itself");
+        return Err(Failure::new(Exit::Usage, message).with_hint("give the agent another label"));
+    }
+    Ok(())
+}
+
+/// What to do in place of a flag that nobody types.
+const STARTS_ITSELF: &str = "leave it out: `prony profile --agents ssh:HOST` starts such agents by itself";
 
 /// Labels that stand in one text.
 fn words(text: &str) -> Result<Vec<String>, UnitError> {
@@ -269,6 +292,13 @@ mod tests {
     }
 
     #[test]
+    fn one_that_a_run_has_started_has_an_address() {
+        let id = "0123456789abcdef0123456789abcdef";
+        let agent = agent(&format!("--nats h --labels ssh,h --started-by-ssh {id}"), &[]).unwrap();
+        assert_eq!((agent.started_by_ssh.as_deref(), agent.labels.len()), (Some(id), 2));
+    }
+
+    #[test]
     fn the_environment_says_what_is_not_typed() {
         let variables = [
             ("PRONY_NATS", "tls://h"),
@@ -339,6 +369,8 @@ mod tests {
     #[rstest]
     #[case("", &[], "`--nats` is missing")]
     #[case("--nats http://u:a-secret@h", &[], "reach NATS at `http://<redacted>@h`: it begins neither with")]
+    #[case("--nats h --labels a,ssh", &[], "use the label `ssh`")]
+    #[case("--nats h --started-by-ssh a", &[], "use `--started-by-ssh`: it is no address")]
     #[case("--nats t@h --nats-creds c", &[], "log in to the NATS server twice")]
     #[case("--nats h --nats-token=", &[], "the token for NATS is empty")]
     #[case("--nats h --nats-tls-key k", &[], "`--nats-tls-key` requires `--nats-tls-cert`")]

@@ -166,7 +166,7 @@ fn says_nothing(name: &str, settings: [&Words; 2]) -> bool {
         let mut lists = ["sweep", "variant"].into_iter().filter_map(|name| words.get(name)).flatten();
         words.get("agents").is_some() || lists.any(|text| text.to_string_lossy().contains("agents"))
     };
-    (name == "nats" || name.starts_with("nats-")) && !settings.into_iter().any(has_agents)
+    (matches!(name, "nats" | "ssh") || name.starts_with("nats-")) && !settings.into_iter().any(has_agents)
 }
 
 /// Reads settings as the command line is read.

@@ -7,6 +7,7 @@
 use prony_plugin_api::metadata::EndpointMetadata;
 
 use super::{
+    agents_word::AgentsWord,
     content, size,
     spec::{Origin, RunSpec},
 };
@@ -280,11 +281,12 @@ fn repeated_markers(run: &Situation<'_>) -> Option<String> {
     })
 }
 
-/// The mock server is not where agents are that are reached by a server of another machine.
+/// The mock server is not where agents are that are reached by a server of another machine, or by ssh.
 fn distant_mock(spec: &RunSpec) -> Option<String> {
-    let (mock, agents, nats) = (spec.mock.origin()?, spec.agents.origin()?, spec.nats.get()?);
-    let is_here = ["localhost", "127.0.0.1", "[::1]"].iter().any(|own| nats.contains(own));
-    (!is_here).then(|| {
+    let (mock, (words, agents)) = (spec.mock.origin()?, spec.agents.given()?);
+    let is_here = |nats: &String| ["localhost", "127.0.0.1", "[::1]"].iter().any(|own| nats.contains(own));
+    let is_by_ssh = words.iter().any(|word| matches!(word, AgentsWord::Ssh(_)));
+    (is_by_ssh || spec.nats.get().is_some_and(|nats| !is_here(nats))).then(|| {
         format!(
             "`{mock}` is reached from this machine only: those of `{agents}` that are elsewhere get no answer"
         )
@@ -364,6 +366,11 @@ mod tests {
     )]
     #[case::agents_elsewhere(
         "--mock --agents 2 --nats nats.example.org",
+        TEXT,
+        "`--mock` is reached from this machine only: those of `--agents` that are elsewhere get no answer"
+    )]
+    #[case::agents_by_ssh(
+        "--mock --agents ssh:a,b",
         TEXT,
         "`--mock` is reached from this machine only: those of `--agents` that are elsewhere get no answer"
     )]

@@ -3,23 +3,29 @@
 use url::Url;
 
 use super::{
+    agents_list,
     error::{ConfigError, Said},
     machines_error::{AddressError, MachinesError},
     problems::Problems,
     redact,
     spec::{Origin, RunSpec},
 };
-use crate::plan::{AgentsPlan, ExportLevel, Load, MOST_AGENTS, NatsPlan, Phase, Ramp, Secret, Wanted};
+use crate::plan::{
+    AgentsPlan, ExportLevel, Load, MOST_AGENTS, NatsPlan, Phase, Ramp, Secret, SshHost, SshPlan, Wanted,
+};
 
 /// How long agents are waited for unless the user says otherwise, in seconds.
 const TIMEOUT_S: f64 = 60.0;
+
+/// What starts agents on other machines unless the user says otherwise.
+const SSH: &str = "ssh";
 
 /// What the addresses of NATS servers begin with.
 const SCHEMES: [&str; 2] = ["nats", "tls"];
 
 /// Those that are asked for, for a run with these phases.
 pub(super) fn agents(spec: &RunSpec, phases: &[Phase], problems: &mut Problems) -> Option<AgentsPlan> {
-    let Some((wanted, by)) = spec.agents.given() else {
+    let Some((words, by)) = spec.agents.given() else {
         for flag in without_agents(spec) {
             problems.push(ConfigError::Needs { flag, needs: spec.agents.flag() });
         }
@@ -30,13 +36,16 @@ pub(super) fn agents(spec: &RunSpec, phases: &[Phase], problems: &mut Problems) 
         let reason = "the bodies of requests and responses would stay with the agents";
         problems.push(ConfigError::Clash { flag: Said::with_value(level, "raw"), with: by.into(), reason });
     }
+    let (wanted, hosts) = problems.note(agents_list::wanted(words, by))?;
     let plan = AgentsPlan {
-        wanted: wanted.clone(),
+        ssh: ssh(spec, hosts, problems),
+        wanted,
         timeout_s: spec.agents_timeout.value().unwrap_or(TIMEOUT_S),
         on_loss: spec.on_agent_loss.value().unwrap_or_default(),
         nats: nats(spec, problems),
     };
-    let count: u64 = wanted.iter().map(|wanted: &Wanted| u64::from(wanted.count.get())).sum();
+    let there = plan.wanted.iter().map(|wanted: &Wanted| u64::from(wanted.count.get()));
+    let count: u64 = there.chain(plan.ssh.iter().map(|ssh| ssh.hosts.len() as u64)).sum();
     if count > u64::from(MOST_AGENTS) {
         problems.push(MachinesError::TooMany { by, count });
     } else {
@@ -52,6 +61,7 @@ fn without_agents(spec: &RunSpec) -> impl Iterator<Item = Origin> + use<> {
     let settings = [
         spec.agents_timeout.origin(),
         spec.on_agent_loss.origin(),
+        spec.ssh.origin(),
         spec.nats.origin(),
         spec.nats_server.origin(),
         spec.nats_token.origin(),
@@ -61,6 +71,17 @@ fn without_agents(spec: &RunSpec) -> impl Iterator<Item = Origin> + use<> {
         spec.nats_tls_key.origin(),
     ];
     settings.into_iter().flatten()
+}
+
+/// The machines on which the run starts agents, if it starts any.
+fn ssh(spec: &RunSpec, hosts: Vec<SshHost>, problems: &mut Problems) -> Option<SshPlan> {
+    let command = spec.ssh.get().cloned().unwrap_or_else(|| SSH.to_owned());
+    // The environment of a machine may name it, whatever is run there.
+    let is_of_this_run = |by: &Origin| !matches!(by, Origin::Own(_));
+    if let Some(by) = spec.ssh.origin().filter(is_of_this_run).filter(|_| hosts.is_empty()) {
+        problems.push(MachinesError::SshAlone { by });
+    }
+    (!hosts.is_empty()).then_some(SshPlan { hosts, command })
 }
 
 /// What goes together of the settings about NATS.
@@ -152,7 +173,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        config::{load, spec::tests::spec},
+        config::{
+            load,
+            spec::tests::{spec, spec_of},
+        },
         plan::OnLoss,
     };
 
@@ -189,6 +213,17 @@ mod tests {
         assert_eq!((plan.nats.tls_cert, plan.nats.tls_key), (Some("me.pem".into()), Some("me.pem".into())));
     }
 
+    #[test]
+    fn machines_that_ssh_reaches_are_agents_as_well() {
+        let plan = read("--agents 2,ssh:a,me@b --concurrency 4").unwrap().unwrap();
+        let ssh = plan.ssh.clone().unwrap();
+        let hosts: Vec<&str> = ssh.hosts.iter().map(SshHost::address).collect();
+        assert_eq!((plan.count(), hosts, ssh.command.as_str()), (4, vec!["a", "me@b"], "ssh"));
+        let spec = spec_of(&["--agents", "ssh:a", "--ssh", "ssh -p 2222"]);
+        let ssh = agents(&spec, &[], &mut Problems::default()).unwrap().ssh.unwrap();
+        assert_eq!(ssh.command, "ssh -p 2222");
+    }
+
     #[rstest]
     #[case("localhost:4222", Ok("nats://localhost:4222"))]
     #[case(" nats://a-token-1@h:4222 ", Ok("nats://a-token-1@h:4222"))]
@@ -208,6 +243,9 @@ mod tests {
     #[case("--nats h", "`--nats` requires `--agents`")]
     #[case("--agents-timeout 5", "`--agents-timeout` requires `--agents`")]
     #[case("--on-agent-loss continue", "`--on-agent-loss` requires `--agents`")]
+    #[case("--ssh s", "`--ssh` requires `--agents`")]
+    #[case("--agents 2 --ssh s", "`--ssh` requires a machine in `--agents`")]
+    #[case("--agents a,b", "use `a` of `--agents`: no `ssh:` stands in front of it")]
     #[case("--agents 2 --nats-token t", "`--nats-token` requires `--nats`")]
     #[case("--agents 2 --nats h --nats-tls-key k", "`--nats-tls-key` requires `--nats-tls-cert`")]
     #[case(

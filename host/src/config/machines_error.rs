@@ -38,6 +38,17 @@ pub(crate) enum MachinesError {
         most: u32,
         agents: u32,
     },
+    /// A word that would be a machine, had `ssh:` stood in front of it.
+    #[error("use `{word}` of `{by}`: no `ssh:` stands in front of it")]
+    NoSsh { by: Origin, word: String },
+    /// Agents on two machines would have one name.
+    #[error(
+        "tell the agents of `{first}` and `{second}` apart, which `{by}` asks for: both would be named `{name}`"
+    )]
+    SameHost { by: Origin, first: String, second: String, name: String },
+    /// An ssh program for no machine.
+    #[error("`{by}` requires a machine in `--agents`")]
+    SshAlone { by: Origin },
     /// Not the address of a NATS server.
     #[error("{error}")]
     Address { by: Origin, error: AddressError },
@@ -52,6 +63,9 @@ impl MachinesError {
         match self {
             Self::TooMany { by, .. }
             | Self::FewPlaces { by, .. }
+            | Self::NoSsh { by, .. }
+            | Self::SameHost { by, .. }
+            | Self::SshAlone { by }
             | Self::Address { by, .. }
             | Self::EmptyToken { by } => *by,
         }
@@ -67,6 +81,19 @@ impl Explain for MachinesError {
                     "each agent needs a place of its own: take fewer agents, or raise the limit to {agents} at least"
                 )
             }
+            Self::NoSsh { word, .. } => {
+                format!(
+                    "write `ssh:{word}` for a machine on which the run starts an agent, `label={word}` for an agent with a label, or a \
+                     number for agents that are there"
+                )
+            }
+            Self::SameHost { .. } => {
+                "a run has one agent on a machine: name another machine, or give the machine another name in ssh's configuration"
+                    .to_owned()
+            }
+            Self::SshAlone { by } => {
+                format!("name the machine, as in `--agents ssh:host1`, or leave out `{by}`")
+            }
             Self::Address { error, .. } => error.hint(),
             Self::EmptyToken { by } => {
                 format!(
@@ -77,6 +104,6 @@ impl Explain for MachinesError {
     }
 
     fn is_statement(&self) -> bool {
-        matches!(self, Self::EmptyToken { .. })
+        matches!(self, Self::EmptyToken { .. } | Self::SshAlone { .. })
     }
 }

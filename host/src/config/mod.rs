@@ -4,6 +4,8 @@
 //! everything after the command line works from that.
 
 mod agents;
+mod agents_list;
+pub(crate) mod agents_word;
 mod arrival;
 mod class;
 mod classes;

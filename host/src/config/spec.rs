@@ -11,6 +11,7 @@ use std::{
 };
 
 use super::{
+    agents_word::AgentsWord,
     flags::{
         ArrivalPattern, ImageSource, ModelStrategy, PhaseRole, PhaseText, ProfileFlags, ReportFormat,
         UrlStrategy,
@@ -23,7 +24,7 @@ use super::{
 };
 use crate::plan::{
     CacheBustTarget, Compat, ConnectionReuse, ExportLevel, Grace, OnLoss, OverflowPolicy, PromptCorpus,
-    ReplyPolicy, SequenceLaw, ServerMetricsFormat, Smoothness, TransportKind, Wanted,
+    ReplyPolicy, SequenceLaw, ServerMetricsFormat, Smoothness, TransportKind,
     media::{AudioFormat, ImageFormat, PictureSampling, VideoContent, VideoFormat},
 };
 
@@ -451,9 +452,10 @@ run_spec! {
     api_port: u16 = "--api-port" in live.api_port;
     api_host: IpAddr = "--api-host" in live.api_host;
     isolate: Vec<String> = "--isolate" in isolate;
-    agents: Vec<Wanted> = "--agents" in machines.agents;
+    agents: Vec<AgentsWord> = "--agents" in machines.agents;
     agents_timeout: f64 = "--agents-timeout" in machines.agents_timeout;
     on_agent_loss: OnLoss = "--on-agent-loss" in machines.on_agent_loss;
+    ssh: String = "--ssh" in machines.ssh;
     nats: String = "--nats" in machines.nats;
     nats_server: PathBuf = "--nats-server" in machines.nats_server;
     nats_token: String = "--nats-token" in machines.nats_token;

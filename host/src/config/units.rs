@@ -169,17 +169,13 @@ pub(crate) fn own_address(text: &str) -> Result<IpAddr, UnitError> {
     }
 }
 
-/// Agents of a run: a number of any, or of those with a label.
+/// Agents of a run that are there: a number of any, or of those with a label.
 pub(crate) fn wanted_agents(text: &str) -> Result<Wanted, UnitError> {
-    const COUNT: &str =
-        "a number of agents from 1 to 1000, such as `3`, or agents with a label, such as `label=site-a:2`";
+    const COUNT: &str = "a number of agents from 1 to 1000, such as `3`, agents with a label, such as `label=site-a:2`, or machines that \
+                         ssh reaches, such as `ssh:host1,host2`";
     const LABEL: &str = "`label=` and a word, perhaps with a number of agents from 1 to 1000 behind it, such as `label=site-a:2`";
-    const SSH: &str = "a number of agents that are there, such as `3`: prony starts no agents by ssh yet";
     let is_possible = |count: &NonZeroU32| count.get() <= MOST_AGENTS;
     let text = text.trim();
-    if text.starts_with("ssh:") {
-        return Err(UnitError::Number { expected: SSH });
-    }
     let Some(label) = text.strip_prefix("label=") else {
         return Ok(Wanted { label: None, count: number(text, COUNT, is_possible)? });
     };

@@ -128,6 +128,11 @@ impl Server {
         &self.url
     }
 
+    /// The port at which it listens.
+    pub(crate) fn port(&self) -> Option<u16> {
+        self.url.rsplit(':').next()?.parse().ok()
+    }
+
     /// What it wants of whoever connects.
     pub(crate) fn token(&self) -> &str {
         &self.token

@@ -99,9 +99,13 @@ impl LoadedEndpoint {
     ///
     /// # Errors
     /// There are not enough of them.
-    pub(crate) fn of_agents(plan: &Plan, notice: &mut dyn FnMut(&str)) -> Result<Option<Self>, NodeError> {
+    pub(crate) fn of_agents(
+        plan: &Plan,
+        registry: &Registry,
+        notice: &mut dyn FnMut(&str),
+    ) -> Result<Option<Self>, NodeError> {
         let Some(wanted) = &plan.agents else { return Ok(None) };
-        Ok(Some(Self::Agents(Box::new(Agents::call(plan, wanted, notice)?))))
+        Ok(Some(Self::Agents(Box::new(Agents::call(plan, wanted, registry, notice)?))))
     }
 
     /// Returns once the target can be measured. `counts` says whether the run's tokenizer counts the source's texts.

@@ -12,8 +12,11 @@ pub(crate) const MOST_AGENTS: u32 = 1000;
 /// Which agents a run has, and how it reaches them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct AgentsPlan {
-    /// Who is waited for; never empty, and [`MOST_AGENTS`] together at most.
+    /// Who is waited for; with those of `ssh` at least one agent, and [`MOST_AGENTS`] at most.
     pub(crate) wanted: Vec<Wanted>,
+    /// Those that the run starts by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ssh: Option<SshPlan>,
     /// How long they are waited for, in seconds.
     pub(crate) timeout_s: f64,
     /// What becomes of the run when one of them is lost.
@@ -25,9 +28,49 @@ pub(crate) struct AgentsPlan {
 impl AgentsPlan {
     /// How many they are together.
     pub(crate) fn count(&self) -> u32 {
-        self.wanted.iter().fold(0, |sum: u32, wanted| sum.saturating_add(wanted.count.get()))
+        let started = self.ssh.as_ref().map_or(0, |ssh| ssh.hosts.len());
+        let started = u32::try_from(started).unwrap_or(u32::MAX);
+        self.wanted.iter().fold(started, |sum: u32, wanted| sum.saturating_add(wanted.count.get()))
     }
 }
+
+/// Machines on which a run starts agents of its own, by ssh.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SshPlan {
+    /// The machines, with one agent each; never empty, and no two of one name.
+    pub(crate) hosts: Vec<SshHost>,
+    /// The ssh program and its first words, as a shell reads them.
+    pub(crate) command: String,
+}
+
+/// A machine as ssh is given it: `host`, an alias of ssh's configuration, or `user@host`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct SshHost(String);
+
+impl SshHost {
+    /// One that does not begin with `-`, which ssh would take for a flag: whoever makes it has seen to that.
+    pub(crate) fn new(address: String) -> Self {
+        Self(address)
+    }
+
+    /// For ssh.
+    pub(crate) fn address(&self) -> &str {
+        &self.0
+    }
+
+    /// What its agent is called: the machine without the user, with `-` for what a name does not have.
+    pub(crate) fn name(&self) -> String {
+        let host = self.0.rsplit('@').next().unwrap_or_default();
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let name: String = host.chars().map(|c| if is_plain(c) { c } else { '-' }).collect();
+        let name = name.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
+        if name.is_empty() { "host".to_owned() } else { name.chars().take(MOST_NAME).collect() }
+    }
+}
+
+/// Longest name of an agent, in characters.
+const MOST_NAME: usize = 64;
 
 /// A number of agents that are alike.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,14 +147,26 @@ mod tests {
             ..NatsPlan::default()
         };
         let wanted = vec![wanted(None, 3), wanted(Some("site-a"), 2)];
-        let plan = AgentsPlan { wanted, timeout_s: 60.0, on_loss: OnLoss::Continue, nats };
+        let hosts = vec![SshHost::new("me@h".to_owned())];
+        let ssh = Some(SshPlan { hosts, command: "ssh -p 2222".to_owned() });
+        let plan = AgentsPlan { wanted, ssh, timeout_s: 60.0, on_loss: OnLoss::Continue, nats };
         let text = serde_json::to_string(&plan).unwrap();
         assert!(!text.contains("token"), "{text}");
         let read: AgentsPlan = serde_json::from_str(&text).unwrap();
-        assert_eq!(read.count(), 5);
+        assert_eq!(read.count(), 6);
         assert_eq!(read.nats.token, None);
         let nats = NatsPlan { token: None, ..plan.nats.clone() };
         assert_eq!(read, AgentsPlan { nats, ..plan });
+    }
+
+    #[test]
+    fn a_machine_gives_its_agent_a_name_that_is_good_for_a_folder() {
+        let name = |address: &str| SshHost::new(address.to_owned()).name();
+        assert_eq!(name("gpu-1.lan"), "gpu-1.lan");
+        assert_eq!(name("me@gpu_2"), "gpu_2");
+        assert_eq!(name("fe80::1%eth0"), "fe80--1-eth0");
+        assert_eq!(name("::1"), "1");
+        assert_eq!(name(&"a".repeat(80)).len(), 64);
     }
 
     #[test]

@@ -194,7 +194,7 @@ fn prepare(
     price_markers(&mut plan, tokenizer.as_deref());
     registry.note_process_state();
     let here = std::env::current_dir();
-    let of_agents = LoadedEndpoint::of_agents(&plan, &mut |text| observer.notice(text))?;
+    let of_agents = LoadedEndpoint::of_agents(&plan, registry, &mut |text| observer.notice(text))?;
     let endpoint = match of_agents {
         Some(agents) => agents,
         None => LoadedEndpoint::load(&loading, &plan)?,

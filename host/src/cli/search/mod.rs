@@ -33,7 +33,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    config::{flags::ProfileFlags, keys::Keys},
+    config::{agents_word::are_all_by_ssh, flags::ProfileFlags, keys::Keys},
     experiment::{
         ExperimentFolder, FolderError,
         search::{self, Bracket, KeptError, Probe, SearchEnded, SearchPlan, SloError, Wanted},
@@ -171,7 +171,8 @@ fn untold(failure: Failure) -> Failure {
 
 /// Agents are the same from one run of a search to the next.
 fn check_agents(flags: &ProfileFlags) -> Result<(), Failure> {
-    if flags.machines.agents.is_empty() || flags.machines.nats.is_some() {
+    // Each run starts those that it reaches by ssh.
+    if are_all_by_ssh(&flags.machines.agents) || flags.machines.nats.is_some() {
         return Ok(());
     }
     let what =

@@ -58,6 +58,10 @@ pub(crate) fn plan(plan: &Plan, redactor: &Redactor) -> Redacted<Plan> {
     }
     attributes(config.telemetry.otel.iter_mut().flat_map(|otel| &mut otel.resource), redactor);
     redactor.mask_in_place(&mut config.target.model);
+    if let Some(ssh) = config.agents.as_mut().and_then(|agents| agents.ssh.as_mut()) {
+        ssh.command = shell(&ssh.command);
+        redactor.mask_in_place(&mut ssh.command);
+    }
     if let Some(nats) = config.agents.as_mut().map(|agents| &mut agents.nats) {
         nats.token = None;
         if let Some(address) = &mut nats.url {
@@ -151,7 +155,9 @@ pub(crate) fn value_of(flag: &str, value: &str) -> String {
         "--class" | "--goodput" | "--slo" | "--price" => value.to_owned(),
         "--service-option" | "--endpoint-option" => option(value),
         "--otel-resource-attributes" => value.split(',').map(option).collect::<Vec<_>>().join(","),
-        "--between" | "--before-run" | "--after-run" | "--before-phase" | "--after-phase" => shell(value),
+        "--between" | "--before-run" | "--after-run" | "--before-phase" | "--after-phase" | "--ssh" => {
+            shell(value)
+        }
         _ if is_address(value) => url(value),
         _ => pair(value),
     }
@@ -356,16 +362,18 @@ mod tests {
     fn logins_of_nats_are_kept_nowhere() {
         use crate::{
             metrics::sample,
-            plan::{AgentsPlan, NatsPlan, OnLoss, Secret, Wanted},
+            plan::{AgentsPlan, NatsPlan, OnLoss, Secret, SshHost, SshPlan, Wanted},
         };
         let mut config = sample::config();
+        let hosts = vec![SshHost::new("h".to_owned())];
+        let ssh = Some(SshPlan { hosts, command: "sshpass -p a-secret-3 ssh".to_owned() });
         let nats = NatsPlan {
             url: Some("nats://u:a-secret-1@h:4222".to_owned()),
             token: Some(Secret::new("a-secret-2".to_owned())),
             ..NatsPlan::default()
         };
         let wanted = vec![Wanted { label: None, count: std::num::NonZeroU32::MIN }];
-        config.agents = Some(AgentsPlan { wanted, timeout_s: 60.0, on_loss: OnLoss::Abort, nats });
+        config.agents = Some(AgentsPlan { wanted, ssh, timeout_s: 60.0, on_loss: OnLoss::Abort, nats });
         let secrets = of_config(&config);
         assert!(["a-secret-1", "a-secret-2"].iter().all(|secret| secrets.iter().any(|it| it == secret)));
         let kept = serde_json::to_string(&plan(&config, &Redactor::of([""; 0]))).unwrap();

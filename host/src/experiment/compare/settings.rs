@@ -8,7 +8,7 @@ use crate::{bounded, config::yaml, report::file_names};
 
 /// Settings that may differ: what is compared and how it is reached, where results go, what is asked of them,
 /// who watches it, and what is done around a run.
-const MAY_DIFFER: [&str; 38] = [
+const MAY_DIFFER: [&str; 39] = [
     "url",
     "api_key",
     "proxy",
@@ -29,6 +29,7 @@ const MAY_DIFFER: [&str; 38] = [
     "api_port",
     "api_host",
     "agents_timeout",
+    "ssh",
     "nats",
     "nats_server",
     "nats_token",

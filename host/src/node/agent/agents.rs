@@ -22,6 +22,7 @@ use super::{
     messages::{AgentCommand, AgentEvent, Beginning, Equipment, Presence},
     offset::Standing,
     shared::{Numbers, Shared},
+    ssh::{SshAgents, Way},
     state::AgentState,
     subjects,
     turns::Turns,
@@ -53,12 +54,14 @@ const PACE: Duration = Duration::from_millis(20);
 /// Agents that are taken for a run.
 #[derive(Debug)]
 pub(crate) struct Agents {
+    // In this order: those that the run has started end before what they reach it by.
+    taken: Taken,
+    own: SshAgents,
     bus: Bus,
     server: Option<Server>,
     run: String,
     members: Vec<Agent>,
     events: Receiver<Heard>,
-    taken: Taken,
     /// The library of the endpoint, for those who lack it.
     library: Option<Offered>,
 }
@@ -93,17 +96,19 @@ type Heard = (NodeId, AgentEvent);
 type Listening = Arc<Mutex<Option<Arc<AgentState>>>>;
 
 impl Agents {
-    /// Takes the agents that a plan asks for. `notice` hears how they are started, where that is not known beforehand.
+    /// Takes the agents that a plan asks for, and starts those of them that are to be started by ssh. `notice` hears how the others
+    /// are started, where that is not known beforehand.
     ///
     /// # Errors
     /// There are too few of them, or the load cannot be divided among them.
     pub(crate) fn call(
         plan: &Plan,
         wanted: &AgentsPlan,
+        registry: &Registry,
         notice: &mut dyn FnMut(&str),
     ) -> Result<Self, AgentError> {
         let (access, server) = access(&wanted.nats)?;
-        if let Some(server) = &server {
+        if let Some(server) = server.as_ref().filter(|_| !wanted.wanted.is_empty()) {
             notice(&format!(
                 "start each agent with `prony agent --nats {} --nats-token {}`",
                 server.url(),
@@ -111,7 +116,9 @@ impl Agents {
             ));
         }
         let bus = Bus::connect(&access, "prony controller", CONNECT_TIMEOUT)?;
-        let (run, taken) = call(&bus, wanted)?;
+        let way = Way { access: &access, port: server.as_ref().and_then(Server::port) };
+        let own = SshAgents::start(wanted.ssh.as_ref(), way, registry, notice)?;
+        let (run, taken) = call(&bus, wanted, &own)?;
         let divisions = divisions(&taken);
         if let Some(reason) = refused(plan, &divisions) {
             return Err(AgentError::Indivisible { nodes: taken.len(), reason });
@@ -123,7 +130,7 @@ impl Agents {
             .map(|(presence, division)| Agent::hear(&bus, &run, presence, division, said.clone()));
         let agents = agents.collect::<Result<Vec<_>, _>>()?;
         let taken = Taken(agents.iter().map(|agent| Arc::clone(&agent.down)).collect());
-        Ok(Self { bus, server, run, members: agents, events, taken, library: None })
+        Ok(Self { taken, own, bus, server, run, members: agents, events, library: None })
     }
 
     /// Gives them what their workers need, and returns once the target can be measured from all of them.
@@ -186,7 +193,7 @@ impl Agents {
             AgentEvent::Started(started) => Some(started),
             _ => None,
         })?;
-        let Self { bus, server, run, members: agents, events, mut taken, .. } = self;
+        let Self { mut taken, own, bus, server, run, members: agents, events, .. } = self;
         let nodes = u32::try_from(agents.len()).unwrap_or(u32::MAX);
         let numbers = Arc::new(Numbers::new(work.plan.phases.clone(), nodes));
         let followed = agents.iter().filter_map(Agent::followed).collect();
@@ -194,7 +201,8 @@ impl Agents {
         let dir = work.dir.join(FOLDER);
         let run_id = work.header.run_id.clone();
         let (fetching, server) = (Turns::of(FETCHED_AT_ONCE), Mutex::new(server));
-        let shared = Arc::new(Shared { bus, run, run_id, numbers, clocks, dir, fetching, _server: server });
+        let shared =
+            Arc::new(Shared { own, bus, run, run_id, numbers, clocks, dir, fetching, _server: server });
         let nodes: Vec<AgentNode> = agents.into_iter().filter_map(|agent| agent.started(&shared)).collect();
         let downs = nodes.iter().map(|node| Arc::clone(&node.collector.down)).collect();
         let listeners = nodes.iter().map(|node| Listener::of(node, &downs, observer.clone())).collect();

@@ -7,7 +7,8 @@ use uuid::Uuid;
 use super::{
     command::release,
     error::AgentError,
-    messages::{Presence, Take, Taken, is_id},
+    messages::{BY_SSH, Presence, Take, Taken, is_id},
+    ssh::SshAgents,
     subjects,
 };
 use crate::{
@@ -30,17 +31,23 @@ const TAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// This program's version, which agents must have as well.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Takes the agents that a run asks for, by their names; with the id under which the two sides talk.
+/// Takes the agents that a run asks for, by their names, and those of its own that it has started; with the id under which the two
+/// sides talk.
 ///
 /// # Errors
 /// There are too few of them, or they cannot work together.
-pub(super) fn call(bus: &Bus, plan: &AgentsPlan) -> Result<(String, Vec<Presence>), AgentError> {
+pub(super) fn call(
+    bus: &Bus,
+    plan: &AgentsPlan,
+    own: &SshAgents,
+) -> Result<(String, Vec<Presence>), AgentError> {
     let clock = Clock::start();
     let timeout = as_ns(Duration::try_from_secs_f64(plan.timeout_s).unwrap_or(Duration::MAX));
     let mut patience = ANSWERS;
     loop {
         let there = who(bus, patience)?;
-        if let Some(mut chosen) = choose(&plan.wanted, &there) {
+        own.check()?;
+        if let Some(mut chosen) = choose(&plan.wanted, &own.ids(), &there) {
             check(&chosen)?;
             chosen.sort_by(|a, b| a.name.cmp(&b.name));
             // Who was taken in vain by another try must not hear what this one says.
@@ -52,7 +59,7 @@ pub(super) fn call(bus: &Bus, plan: &AgentsPlan) -> Result<(String, Vec<Presence
         patience = (2 * patience).min(MOST_ANSWERS);
         if clock.now() >= timeout {
             return Err(AgentError::TooFew {
-                wanted: in_words(&plan.wanted),
+                wanted: in_words(&plan.wanted, &own.hosts()),
                 timeout_s: plan.timeout_s,
                 found: found(&there),
             });
@@ -83,11 +90,18 @@ fn take(bus: &Bus, chosen: &[Presence], run: &str) -> Result<bool, AgentError> {
     Ok(true)
 }
 
-/// Those that are asked for, if enough are free: first by their labels, then whoever is left, each time in the order of their names.
-fn choose(wanted: &[Wanted], there: &[Presence]) -> Option<Vec<Presence>> {
-    let mut free: Vec<&Presence> = there.iter().filter(|agent| !agent.is_busy).collect();
+/// Those that are asked for, if enough are free: first those with the addresses of `own`, then by their labels, then whoever is left,
+/// each time in the order of their names. Who was started by another controller is nobody else's.
+fn choose(wanted: &[Wanted], own: &[&str], there: &[Presence]) -> Option<Vec<Presence>> {
+    let free = there.iter().filter(|agent| !agent.is_busy);
+    let (started, mut free): (Vec<&Presence>, Vec<&Presence>) =
+        free.partition(|agent| own.contains(&agent.id.as_str()));
+    if started.len() < own.len() {
+        return None;
+    }
+    free.retain(|agent| !agent.labels.iter().any(|label| label == BY_SSH));
     free.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
-    let mut chosen = Vec::new();
+    let mut chosen: Vec<Presence> = started.into_iter().cloned().collect();
     let (labelled, any): (Vec<&Wanted>, Vec<&Wanted>) =
         wanted.iter().partition(|wanted| wanted.label.is_some());
     for wanted in labelled.into_iter().chain(any) {
@@ -115,7 +129,11 @@ fn check(chosen: &[Presence]) -> Result<(), AgentError> {
     }
 }
 
-fn in_words(wanted: &[Wanted]) -> String {
+fn in_words(wanted: &[Wanted], hosts: &[&str]) -> String {
+    let by_ssh = (!hosts.is_empty()).then(|| {
+        let agents = if hosts.len() == 1 { "the agent" } else { "the agents" };
+        format!("{agents} on `{}`", hosts.join("`, `"))
+    });
     let words = wanted.iter().map(|wanted| {
         let agents = if wanted.count.get() == 1 { "agent" } else { "agents" };
         let count = wanted.count;
@@ -124,7 +142,7 @@ fn in_words(wanted: &[Wanted]) -> String {
             |label| format!("{count} {agents} with the label `{label}`"),
         )
     });
-    words.collect::<Vec<_>>().join(" and ")
+    words.chain(by_ssh).collect::<Vec<_>>().join(" and ")
 }
 
 fn found(there: &[Presence]) -> String {
@@ -166,15 +184,24 @@ mod tests {
     fn labels_come_first_and_nobody_is_chosen_twice() {
         let there = [agent("a", &["east"]), agent("b", &[]), agent("c", &["east"])];
         let both = [wanted(1, None), wanted(2, Some("east"))];
-        assert_eq!(names(choose(&both, &there)).unwrap(), ["a", "c", "b"]);
-        assert_eq!(names(choose(&[wanted(3, Some("east"))], &there)), None);
+        assert_eq!(names(choose(&both, &[], &there)).unwrap(), ["a", "c", "b"]);
+        assert_eq!(names(choose(&[wanted(3, Some("east"))], &[], &there)), None);
     }
 
     #[test]
     fn who_works_for_another_run_is_not_chosen() {
         let there = [Presence { is_busy: true, ..agent("a", &[]) }, agent("b", &[])];
-        assert_eq!(names(choose(&[wanted(1, None)], &there)).unwrap(), ["b"]);
+        assert_eq!(names(choose(&[wanted(1, None)], &[], &there)).unwrap(), ["b"]);
         assert_eq!(found(&there), "2 answered, and 1 of them work for another run");
+    }
+
+    #[test]
+    fn agents_that_a_run_has_started_are_its_own() {
+        let there = [agent("a", &["ssh", "a"]), agent("b", &[]), agent("c", &["ssh", "c"])];
+        assert_eq!(names(choose(&[wanted(1, None)], &["id-c"], &there)).unwrap(), ["c", "b"]);
+        assert_eq!(names(choose(&[], &["id-c", "id-a"], &there)).unwrap(), ["a", "c"]);
+        assert_eq!(names(choose(&[], &["id-d"], &there)), None, "it has not announced itself yet");
+        assert_eq!(names(choose(&[wanted(2, None)], &[], &there)), None);
     }
 
     #[test]
@@ -188,8 +215,9 @@ mod tests {
     #[test]
     fn what_is_asked_for_is_said_in_words() {
         assert_eq!(
-            in_words(&[wanted(3, None), wanted(1, Some("x"))]),
+            in_words(&[wanted(3, None), wanted(1, Some("x"))], &[]),
             "3 agents and 1 agent with the label `x`"
         );
+        assert_eq!(in_words(&[wanted(1, None)], &["a", "b"]), "1 agent and the agents on `a`, `b`");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::ssh::SshError;
 use crate::{
     explain::Explain,
     nats::{BlobError, BusError, ServerError},
@@ -18,6 +19,9 @@ pub(crate) enum AgentError {
     /// The NATS server cannot be used.
     #[error(transparent)]
     Bus(#[from] BusError),
+    /// Those that the run starts by itself do not start.
+    #[error(transparent)]
+    Ssh(#[from] SshError),
     /// There are too few.
     #[error("find {wanted} within {timeout_s} s (`--agents-timeout`): {found}")]
     TooFew {
@@ -87,6 +91,7 @@ impl AgentError {
                 Class::Usage
             }
             Self::Library(_) => Class::Plugin,
+            Self::Ssh(error) => error.class(),
             Self::Server(_) | Self::Bus(_) | Self::TooFew { .. } => Class::Unreachable,
             Self::File(_)
             | Self::Fetch(_)
@@ -106,6 +111,7 @@ impl Explain for AgentError {
         match self {
             Self::Server(error) => error.hint(),
             Self::Bus(error) => error.hint(),
+            Self::Ssh(error) => error.hint(),
             Self::File(error) | Self::Fetch(error) => error.hint(),
             Self::Library(refusal) => refusal.hint(),
             Self::Received(error) => error.hint(),

@@ -61,8 +61,21 @@ impl Collector {
         let is_kept = missing.is_some() && kept.write(&dir).is_ok();
         if missing == Some(0) && is_kept {
             release(&self.down);
+        } else {
+            self.name_folder();
         }
         NodeJournal { dir, facts, clock: clock.shift }
+    }
+
+    /// Says where what was not brought stays, if it is known: on a machine on which the run has started the agent.
+    fn name_folder(&self) {
+        let folder = format!("{}-{}", self.shared.run, self.division.node);
+        if let Some(fetching) = self.shared.own.fetching(&self.presence.id, &folder) {
+            let name = &self.presence.name;
+            tracing::error!(
+                "what the agent `{name}` has measured stays on its machine: `{fetching}`, and then `prony collect`"
+            );
+        }
     }
 
     /// Bytes that are missing; nothing where nothing came.

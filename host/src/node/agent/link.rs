@@ -113,6 +113,8 @@ impl Link for AgentNode {
     fn dismiss(self: Box<Self>) -> Option<NodeJournal> {
         self.say(&AgentCommand::End);
         self.collector.state.wait_until(SILENCE, |known| known.kept.is_some());
-        Some(self.collector.collect())
+        let journal = self.collector.collect();
+        self.collector.shared.own.finish(&self.collector.presence.id);
+        Some(journal)
     }
 }

@@ -196,6 +196,8 @@ pub(crate) struct KeptFolder {
     pub(crate) written_s: u64,
     pub(crate) files: Vec<KeptFile>,
 }
+/// The label of an agent that a controller has started by ssh. It is there for the run of that controller, and no other takes it.
+pub(crate) const BY_SSH: &str = "ssh";
 
 /// Whether this is an id of ours, as a UUID is written without lines: it becomes part of subjects and of names of folders.
 pub(crate) fn is_id(text: &str) -> bool {

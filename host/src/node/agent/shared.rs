@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{clocks::Clocks, turns::Turns};
+use super::{clocks::Clocks, ssh::SshAgents, turns::Turns};
 use crate::{
     nats::{Bus, Server},
     plan::Phase,
@@ -55,6 +55,8 @@ impl Numbers {
 /// What all agents of a run have in common.
 #[derive(Debug)]
 pub(super) struct Shared {
+    /// Agents that the run has started: they end before the bus does.
+    pub(super) own: SshAgents,
     pub(super) bus: Bus,
     /// Under which the two sides talk.
     pub(super) run: String,

@@ -8,6 +8,8 @@ use crate::{nats, plugin::DiscoveryOptions};
 pub(crate) struct AgentConfig {
     /// Its name, which no other agent of the NATS server has. It is good as the name of a folder.
     pub(crate) name: String,
+    /// A controller has started it by ssh: its address on NATS. It ends when its standard input does.
+    pub(crate) started_by_ssh: Option<String>,
     /// Words by which a controller may choose it.
     pub(crate) labels: Vec<String>,
     /// The NATS server at which it waits, and how it logs in there.

@@ -3,12 +3,14 @@
 //! [`serve()`] connects, answers who it is, and takes one run after the other. [`attend`] is one run, from being taken to being let go:
 //! a select loop over commands, workers and time. [`prepare`] makes what the workers need, on a thread of its own, with the
 //! [`library`] of the endpoint, and [`working`] is the load itself: workers, recorder and journal, as in a run on one machine.
-//! What is kept of runs that nobody fetched is given to whoever asks for it ([`keeping`]). The controller's side is `node/agent`.
+//! What is kept of runs that nobody fetched is given to whoever asks for it ([`keeping`]). [`input_end`] ends an agent whose
+//! controller has started it. The controller's side is `node/agent`.
 
 mod attend;
 mod config;
 mod error;
 mod here;
+mod input_end;
 mod keeping;
 mod library;
 mod prepare;

@@ -18,6 +18,7 @@ use super::{
     AgentConfig, ServeError,
     attend::{Attendant, Attended, forget},
     here::Here,
+    input_end::end_with_input,
     keeping::{Current, Keeper, serve_kept},
 };
 use crate::{
@@ -59,6 +60,10 @@ async fn serve_in_loop(config: &AgentConfig, say: &mut dyn FnMut(&str)) -> Resul
     // A library may change the working folder.
     let kept = std::path::absolute(&config.dir).map_err(folder)?;
     let mut interrupts = Interrupts::new().map_err(ServeError::Start)?;
+    if config.started_by_ssh.is_some() {
+        // Whatever comes of it: the signal by which it ends is heard from here on.
+        end_with_input().map_err(ServeError::Start)?;
+    }
     let bus = Bus::connect(&config.access, &format!("prony agent {}", config.name), CONNECT_TIMEOUT)?;
     let mut station = Station::open(config, &bus, kept.join("runs"))?;
     say(&format!("the agent `{}` waits for runs", config.name));
@@ -123,7 +128,8 @@ struct Station {
 
 impl Station {
     fn open(config: &AgentConfig, bus: &Bus, runs: PathBuf) -> Result<Self, ServeError> {
-        let id = Uuid::new_v4().simple().to_string();
+        let new = || Uuid::new_v4().simple().to_string();
+        let id = config.started_by_ssh.clone().unwrap_or_else(new);
         let is_busy = Arc::new(AtomicBool::new(false));
         let presence = Presence {
             id: id.clone(),
