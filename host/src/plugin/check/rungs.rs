@@ -78,7 +78,7 @@ fn height(fault: &Fault) -> usize {
         Fault::Epoch { .. } | Fault::HostTooOld { .. } => 4,
         Fault::PanicStrategy { .. } => 5,
         Fault::Thread(_) | Fault::Open(_) | Fault::Unsealed(_) | Fault::Changed => 6,
-        Fault::NoEntrySymbol(_) | Fault::Header { .. } | Fault::Layout { .. } => 7,
+        Fault::NoEntrySymbol(_) | Fault::Header { .. } | Fault::Layout { .. } | Fault::Table { .. } => 7,
         Fault::Root { .. } | Fault::NotExported { .. } => 8,
     }
 }
