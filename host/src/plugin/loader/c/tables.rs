@@ -176,7 +176,7 @@ unsafe fn subscriptions(table: &CService) -> Result<Vec<&'static str>, String> {
         .into_iter()
         .map(|text| {
             // SAFETY: the caller's obligation.
-            unsafe { name(text, "subscription") }
+            unsafe { string(text, "subscription") }
         })
         .collect()
 }
@@ -228,20 +228,31 @@ unsafe fn list<T>(
     Ok(unsafe { std::slice::from_raw_parts(array, count) }.to_vec())
 }
 
-/// A name that ends with a zero byte.
+/// The name of a type.
+///
+/// # Safety
+/// As [`string`].
+unsafe fn name(text: *const c_char, of: &str) -> Result<&'static str, String> {
+    // SAFETY: the caller's obligation.
+    let name = unsafe { string(text, of) }?;
+    if is_name(name) {
+        return Ok(name);
+    }
+    let found = name.escape_debug();
+    Err(format!("a `{of}` has the name `{found}`: letters, digits, `-` and `_` are allowed"))
+}
+
+/// A text that ends with a zero byte.
 ///
 /// # Safety
 /// `text` is null, or such a text, which stays as it is for the life of the process.
-unsafe fn name(text: *const c_char, of: &str) -> Result<&'static str, String> {
+unsafe fn string(text: *const c_char, of: &str) -> Result<&'static str, String> {
     if text.is_null() {
         return Err(format!("the name of a `{of}` is NULL"));
     }
     // SAFETY: the caller's obligation.
     let text = unsafe { CStr::from_ptr(text) };
-    text.to_str().ok().filter(|text| is_name(text)).ok_or_else(|| {
-        let found = text.to_string_lossy();
-        format!("a `{of}` has the name `{}`: letters, digits, `-` and `_` are allowed", found.escape_debug())
-    })
+    text.to_str().map_err(|_| format!("the name of a `{of}` is no UTF-8"))
 }
 
 #[cfg(test)]
