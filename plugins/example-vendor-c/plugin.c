@@ -1,11 +1,11 @@
 /* The API format of Example Vendor's servers. `CHANGE` marks what is theirs; the rest can stay. */
 #include "prony_plugin.h"
 
-/* Writes the content of a message: a lone text as a string, anything else as a list of parts. */
+/* Writes the content of a message: a lone text, or none, as a string, anything else as a list of parts. */
 static int32_t write_content(const prony_message *message, const prony_request *request, const prony_error *error) {
     size_t at;
-    if (message->part_count == 1 && message->parts[0].kind == PRONY_PART_TEXT) {
-        prony_put_json(request, message->parts[0].data);
+    if (message->part_count == 0 || (message->part_count == 1 && message->parts[0].kind == PRONY_PART_TEXT)) {
+        prony_put_json(request, message->part_count == 0 ? prony_text_of("") : message->parts[0].data);
         return PRONY_OK;
     }
     prony_put(request, "[");

@@ -56,7 +56,7 @@ pub(super) unsafe fn module(
     if let Some(init) = plugin.init {
         words::heard(|error| init(host, error)).map_err(|error| Fault::Root {
             plugin: facts.plugin(),
-            reason: format!("failed to {}", PluginError::from(error).message),
+            reason: format!("it failed to {}", PluginError::from(error).message),
         })?;
     }
     let full = || unusable(FULL.to_owned());
