@@ -105,6 +105,14 @@ fn the_header_and_the_examples_are_clean(
     compile(compiler, &words, &example(name).join("plugin.c"), &folder.path().join("libx.so"));
 }
 
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn the_layout_of_the_header_does_not_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let words = [&["-std=c11", "-c"], &STRICT[..]].concat();
+    compile("cc", &words, &fixtures().join("c/layout.c"), &folder.path().join("layout.o"));
+}
+
 #[rstest]
 #[case::debug("cc", &["-O0"])]
 #[case::release("cc", &["-O2"])]

@@ -229,3 +229,41 @@ pub(in crate::plugin::loader) struct CPlugin {
     pub(super) services: *const *const CService,
     pub(super) service_count: usize,
 }
+
+#[cfg(test)]
+#[cfg(target_pointer_width = "64")]
+mod tests {
+    use std::mem::offset_of;
+
+    use super::*;
+
+    /// The header's side of it is held to the same numbers in `tests/fixtures/c/layout.c`.
+    #[test]
+    fn the_layout_is_that_of_the_header() {
+        assert_eq!((size_of::<CText>(), offset_of!(CText, length)), (16, 8));
+        assert_eq!((size_of::<CUsage>(), offset_of!(CUsage, cache_write)), (48, 40));
+        assert_eq!((size_of::<CPart>(), offset_of!(CPart, data)), (40, 24));
+        assert_eq!((size_of::<CMessage>(), offset_of!(CMessage, part_count)), (32, 24));
+        assert_eq!((size_of::<CTurn>(), offset_of!(CTurn, facts_json)), (120, 104));
+        assert_eq!((size_of::<CError>(), offset_of!(CError, hint)), (24, 16));
+        assert_eq!((size_of::<CRequest>(), offset_of!(CRequest, merge)), (56, 48));
+        assert_eq!((size_of::<CEvents>(), offset_of!(CEvents, tool_call)), (104, 96));
+        assert_eq!((size_of::<CHost>(), offset_of!(CHost, request_stop)), (80, 72));
+        assert_eq!((size_of::<CEndpoint>(), offset_of!(CEndpoint, end)), (80, 72));
+        assert_eq!((size_of::<CService>(), offset_of!(CService, destroy)), (80, 72));
+        assert_eq!((size_of::<CPlugin>(), offset_of!(CPlugin, service_count)), (56, 48));
+    }
+
+    #[test]
+    fn a_text_is_read_only_if_it_can_be_one() {
+        let read = |text: CText| {
+            // SAFETY: what is not null here is a text of this test's.
+            unsafe { text.text() }
+        };
+        assert_eq!(read(CText::of("é")), Some("é"));
+        assert_eq!(read(CText::of_bytes(b"\xff")), None);
+        assert_eq!(read(CText { data: std::ptr::null(), length: 0 }), Some(""));
+        assert_eq!(read(CText { data: std::ptr::null(), length: 1 }), None);
+        assert_eq!(read(CText { data: "x".as_ptr(), length: usize::MAX }), None);
+    }
+}
