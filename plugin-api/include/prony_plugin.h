@@ -444,7 +444,27 @@ static inline void prony_put_number(const prony_request *request, uint64_t numbe
 
 /* The first byte behind white space. */
 static inline const char *prony_json_space(const char *at, const char *end) {
-    while (at < end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r')) {
+    while (at < end && *at <= ' ' && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r')) {
+        at++;
+    }
+    return at;
+}
+
+/* The first byte that is not the plain text of a string, eight bytes at a time: a quote, a backslash or a control character is
+   among eight bytes where the high bit of one of them is set in the end. */
+static inline const char *prony_json_plain(const char *at, const char *end) {
+    const uint64_t ones = UINT64_MAX / 255, high = ones << 7;
+    while (end - at >= 8) {
+        uint64_t bytes, quote, backslash;
+        memcpy(&bytes, at, 8);
+        quote = bytes ^ (ones * '"');
+        backslash = bytes ^ (ones * '\\');
+        if ((((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) | ((bytes - ones * 0x20) & ~bytes)) & high) {
+            break;
+        }
+        at += 8;
+    }
+    while (at < end && *at != '"' && *at != '\\' && (unsigned char)*at >= 0x20) {
         at++;
     }
     return at;
@@ -455,18 +475,12 @@ static inline const char *prony_json_skip_string(const char *at, const char *end
     if (at >= end || *at != '"') {
         return NULL;
     }
-    for (at++; at < end; at++) {
-        if (*at == '"') {
-            return at + 1;
-        }
-        if ((unsigned char)*at < 0x20) {
-            return NULL;
-        }
-        if (*at == '\\' && ++at == end) {
+    for (at = prony_json_plain(at + 1, end); at < end && *at == '\\'; at = prony_json_plain(at + 2, end)) {
+        if (end - at < 2) {
             return NULL;
         }
     }
-    return NULL;
+    return at < end && *at == '"' ? at + 1 : NULL;
 }
 
 /* Behind digits, of which there must be one, or NULL. */
@@ -506,10 +520,11 @@ static inline const char *prony_json_skip(const char *at, const char *end, unsig
     if (*at == '"') {
         return prony_json_skip_string(at, end);
     }
-    if (*at == 't' || *at == 'n' || *at == 'f') {
-        const char *word = *at == 't' ? "true" : *at == 'n' ? "null" : "false";
-        const size_t length = strlen(word);
-        return (size_t)(end - at) >= length && memcmp(at, word, length) == 0 ? at + length : NULL;
+    if (*at == 't' || *at == 'n') {
+        return end - at >= 4 && memcmp(at, *at == 't' ? "true" : "null", 4) == 0 ? at + 4 : NULL;
+    }
+    if (*at == 'f') {
+        return end - at >= 5 && memcmp(at, "false", 5) == 0 ? at + 5 : NULL;
     }
     if (*at != '{' && *at != '[') {
         return prony_json_skip_number(at, end);
@@ -607,6 +622,55 @@ static inline prony_text prony_json_get(prony_text object, const char *name) {
         at = prony_json_space(at + 1, end);
     }
     return prony_json_nothing();
+}
+
+/* Several members of an object, in one pass that also checks the whole text: 1, or 0 where it is no object. A value that is not
+   there, and every value where there is no object, is nothing. */
+static inline int prony_json_members(prony_text text, const char *const *names, prony_text *values, size_t count) {
+    const char *at = text.data, *end = text.data ? text.data + text.length : NULL;
+    int is_object = 0;
+    size_t name;
+    for (name = 0; name < count; name++) {
+        values[name] = prony_json_nothing();
+    }
+    at = at ? prony_json_space(at, end) : NULL;
+    if (!at || at == end || *at != '{') {
+        return 0;
+    }
+    at = prony_json_space(at + 1, end);
+    is_object = at < end && *at == '}';
+    while (!is_object && at < end) {
+        const char *key = at + 1, *behind = prony_json_skip_string(at, end), *value;
+        const size_t length = behind ? (size_t)(behind - 1 - key) : 0;
+        at = behind ? prony_json_space(behind, end) : end;
+        if (at == end || *at != ':') {
+            break;
+        }
+        value = prony_json_space(at + 1, end);
+        at = prony_json_skip(value, end, 128);
+        if (!at) {
+            break;
+        }
+        for (name = 0; name < count; name++) {
+            if (!values[name].data && strncmp(names[name], key, length) == 0 && names[name][length] == 0) {
+                values[name].data = value;
+                values[name].length = (size_t)(at - value);
+            }
+        }
+        at = prony_json_space(at, end);
+        if (at == end || (*at != ',' && *at != '}')) {
+            break;
+        }
+        is_object = *at == '}';
+        at = is_object ? at : prony_json_space(at + 1, end);
+    }
+    if (is_object && prony_json_space(at + 1, end) == end) {
+        return 1;
+    }
+    for (name = 0; name < count; name++) {
+        values[name] = prony_json_nothing();
+    }
+    return 0;
 }
 
 /* The next item of an array: 1 and the item, or 0 at its end. Begin with an item of prony_json_nothing(). */

@@ -108,7 +108,7 @@ int main(void) {
     endpoint->body(NULL, 429, prony_text_of("{\"error\":{\"message\":\"slow down\"}}"), &events, &words);
     expect("a refusal is an error", "slow down");
     endpoint->body(NULL, 200, prony_text_of("<html>"), &events, &words);
-    expect("what is no JSON is malformed", "read a reply: it is no JSON");
+    expect("what is no JSON is malformed", "read a reply: it is no JSON object");
     puts(failures ? "It does not do what it should." : "It does what it should.");
     return failures ? 1 : 0;
 }

@@ -59,30 +59,27 @@ static int32_t format(void *endpoint, const prony_turn *turn, const prony_reques
 
 /* Reads an event of a stream, or a whole response, which is read like one large event. */
 static int32_t read_reply(prony_text bytes, const prony_events *out, const prony_error *error) {
-    const prony_text reply = prony_json(bytes);
-    const prony_text choices = prony_json_get(reply, "choices");
-    const prony_text usage = prony_json_get(reply, "usage");
-    const prony_text failure = prony_json_get(prony_json_get(reply, "error"), "message"); /* CHANGE: how an error looks */
-    prony_text choice = prony_json_nothing();
+    static const char *const of_a_reply[] = {"choices", "usage", "error"}; /* CHANGE: what is in a reply */
+    static const char *const of_a_choice[] = {"index", "delta", "message", "finish_reason"};
+    prony_text reply[3], choice[4], item = prony_json_nothing(), failure;
     prony_usage tokens = prony_no_usage();
-    if (!reply.data) {
-        return prony_fail(error, PRONY_MALFORMED, "read a reply: it is no JSON");
+    if (!prony_json_members(bytes, of_a_reply, reply, 3)) {
+        return prony_fail(error, PRONY_MALFORMED, "read a reply: it is no JSON object");
     }
-    while (prony_json_next(choices, &choice)) { /* CHANGE: where the text is. */
-        const uint32_t index = (uint32_t)prony_json_number(prony_json_get(choice, "index"), 0);
-        const prony_text reason = prony_json_get(choice, "finish_reason");
-        prony_text said = prony_json_get(choice, "delta");
-        said = said.data ? said : prony_json_get(choice, "message");
-        out->json_text(out, PRONY_CONTENT, index, prony_json_get(said, "content"));
-        if (prony_json_is_string(reason)) {
-            out->finish(out, index, prony_json_inner(reason));
+    while (prony_json_next(reply[0], &item) && prony_json_members(item, of_a_choice, choice, 4)) {
+        const uint32_t index = (uint32_t)prony_json_number(choice[0], 0);
+        const prony_text said = choice[1].data ? choice[1] : choice[2];
+        out->json_text(out, PRONY_CONTENT, index, prony_json_get(said, "content")); /* CHANGE: where the text is */
+        if (prony_json_is_string(choice[3])) {
+            out->finish(out, index, prony_json_inner(choice[3]));
         }
     }
-    tokens.prompt = prony_json_number(prony_json_get(usage, "prompt_tokens"), PRONY_ABSENT); /* CHANGE: token counts */
-    tokens.completion = prony_json_number(prony_json_get(usage, "completion_tokens"), PRONY_ABSENT);
+    tokens.prompt = prony_json_number(prony_json_get(reply[1], "prompt_tokens"), PRONY_ABSENT); /* CHANGE: token counts */
+    tokens.completion = prony_json_number(prony_json_get(reply[1], "completion_tokens"), PRONY_ABSENT);
     if (tokens.completion != PRONY_ABSENT) {
         out->usage(out, &tokens);
     }
+    failure = prony_json_get(reply[2], "message"); /* CHANGE: how an error looks */
     if (prony_json_is_string(failure)) {
         char message[512];
         out->error(out, 0, prony_text_of(""), prony_json_copy(failure, message, sizeof message));
