@@ -58,7 +58,7 @@ fn example_pack(compiler: &str, words: &[&str]) -> MockPlugin {
     let pack = MockPlugin::empty();
     let folder = example("example-vendor-c");
     let library = pack.dir().join("libexample_vendor_c.so");
-    let words = [&["-std=c99"], &STRICT[..], &SHARED[..], words].concat();
+    let words = [&["-std=c99"][..], &STRICT, &SHARED[..], words].concat();
     compile(compiler, &words, &folder.join("plugin.c"), &library);
     pack.manifest(&fs::read_to_string(folder.join("plugins.yaml")).unwrap());
     pack
@@ -68,7 +68,7 @@ fn example_pack(compiler: &str, words: &[&str]) -> MockPlugin {
 fn faulty_pack(fault: &str) -> MockPlugin {
     let pack = MockPlugin::empty();
     let define = format!("-D{fault}");
-    let words = [&["-std=c99", "-O0", define.as_str()], &SHARED[..]].concat();
+    let words = [&["-std=c99", "-O0", define.as_str()][..], &SHARED].concat();
     compile("cc", &words, &fixtures().join("c/faulty.c"), &pack.dir().join("libfaulty.so"));
     pack.manifest(
         "schema_version: \"1.0\"\nendpoint:\n  acme:\n    class: faulty:Faulty\n    description: It has a fault.\n    metadata: \
@@ -109,7 +109,7 @@ fn the_header_and_the_examples_are_clean(
 #[cfg(target_pointer_width = "64")]
 fn the_layout_of_the_header_does_not_change() {
     let folder = tempfile::tempdir().unwrap();
-    let words = [&["-std=c11", "-c"], &STRICT[..]].concat();
+    let words = [&["-std=c11", "-c"][..], &STRICT].concat();
     compile("cc", &words, &fixtures().join("c/layout.c"), &folder.path().join("layout.o"));
 }
 
@@ -152,7 +152,7 @@ fn has_sanitizer() -> bool {
     let folder = tempfile::tempdir().unwrap();
     let source = folder.path().join("x.c");
     fs::write(&source, "int x(int y) { return y + y; }\n").unwrap();
-    let words = [&["-fsanitize=undefined"], &SHARED[..]].concat();
+    let words = [&["-fsanitize=undefined"][..], &SHARED].concat();
     try_to_compile("cc", &words, &source, &folder.path().join("libx.so")).status.success()
 }
 
