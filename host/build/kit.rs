@@ -25,9 +25,11 @@ const EXAMPLES_IN_C: [(&str, &str, &[&str]); 2] = [
     ("SERVICE_IN_C", "plugins/example-vendor-c-service", &[]),
 ];
 
-/// The files of an example in C that stand in its own folder, and its header.
-const FILES_IN_C: [&str; 7] =
-    [".gitignore", "Makefile", "README.md", "check.c", "include/prony_plugin.h", "plugin.c", "plugins.yaml"];
+/// The files of an example in C that stand in its own folder.
+const FILES_IN_C: [&str; 6] = [".gitignore", "Makefile", "README.md", "check.c", "plugin.c", "plugins.yaml"];
+
+/// The contract in C: where it stands in the contract crate, and in a new plugin.
+const HEADER: &str = "include/prony_plugin.h";
 
 /// Writes `vendor_kit.rs` into `out`.
 pub(crate) fn carry(root: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
@@ -52,6 +54,7 @@ pub(crate) fn carry(root: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
         let lock = lockfile::closure(&lock, &manifest, &dependencies.names)?;
         writeln!(text, "pub(super) const {name}_LOCK: &str = {lock:?};")?;
     }
+    write_files(&mut text, "HEADER", &contract, &[PathBuf::from(HEADER)])?;
     for (name, folder, folders) in EXAMPLES_IN_C {
         let folder = root.join(folder);
         let mut files = files_below(&folder, folders)?;

@@ -93,7 +93,7 @@ pub(super) fn files(name: &Name, kind: Kind, language: Language) -> Option<Vec<(
     let mut files: Vec<(String, String)> = template
         .files
         .iter()
-        .map(|(path, text)| ((*path).to_owned(), template.text(path, text, name)))
+        .map(|(path, text)| ((*path).to_owned(), template.renamed(text, name)))
         .collect();
     if let Some(cargo) = &template.cargo {
         files.push(("Cargo.toml".to_owned(), cargo.manifest(name)));
@@ -101,6 +101,8 @@ pub(super) fn files(name: &Name, kind: Kind, language: Language) -> Option<Vec<(
         let contract = |path: &str| format!("{CONTRACT_DIR}/{path}");
         files.push((contract("Cargo.toml"), kit::CONTRACT_MANIFEST.to_owned()));
         files.extend(kit::CONTRACT.iter().map(|(path, text)| (contract(path), (*text).to_owned())));
+    } else {
+        files.extend(kit::HEADER.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
     }
     Some(files)
 }
@@ -113,11 +115,6 @@ impl Template {
         let code = sources.flat_map(|(_, text)| text.lines()).filter_map(|line| line.split("//").next());
         code.flat_map(|code| code.split(|c: char| !c.is_alphanumeric() && c != '_'))
             .any(|found| found == word)
-    }
-
-    /// A file of it for a plugin of this name. The contract is the same for all.
-    fn text(&self, path: &str, text: &str, name: &Name) -> String {
-        if path.starts_with("include/") { text.to_owned() } else { self.renamed(text, name) }
     }
 
     fn renamed(&self, text: &str, name: &Name) -> String {
