@@ -44,6 +44,21 @@
  *   Do not change what belongs to the whole process: signal handlers, working directory, environment, umask, locale, standard
  *   output. Text that is not UTF-8, or a NULL with a length, is refused: the call fails as `malformed`.
  *
+ * RESPONSES
+ *   The host owns the socket and the clock. It splits a stream, stamps each read, and calls `event` for each piece; a response
+ *   that does not stream goes to `body`, whatever its status. `end` follows, unless the connection broke or the response was
+ *   over before. A stream is over with `done`, with `error`, or when each choice that was asked for has its `finish` and
+ *   `usage` has come with it or within 250 ms: then no event is handed over any more, and the parser is destroyed. A response
+ *   that ends without `done` or a `finish` is cut (`stream_cut`), and one that owes a text and has neither a text nor a `finish` is
+ *   empty (`empty_answer`); both have failed. What a function of an endpoint does wrong costs its one request.
+ *
+ * SERVICES
+ *   A service that overruns a deadline or returns an error has failed: the report says so by name, it is not called any more and
+ *   cannot publish. If its manifest calls it `required`, the run ends. `start` is called when all services are initialized. Messages
+ *   wait for it in a queue of 1024 messages and 64 MiB; more are lost and counted. It may have 1024 messages and 64 MiB waiting to be
+ *   taken, and publish 10,000 messages and 64 MiB a second; more is refused and counted. Threads of its own are welcome; they must be
+ *   gone when `stop` returns.
+ *
  * LIMITS
  *   A call of an endpoint returns within 5 s (`create`: 10 s); a call of a service within 5 s, `stop` within what it is told.
  *   One response may have 64 MiB of texts, tool calls, finish reasons and facts; 1024 channels, 1024 `finish`, 1024 tool calls;
@@ -208,15 +223,20 @@ struct prony_events {
        there, are no text; another value fails the call as malformed. */
     void (*json_text)(const prony_events *out, uint32_t channel, uint32_t choice, prony_text value);
     void (*usage)(const prony_events *out, const prony_usage *usage); /* the last one of a response stands */
-    void (*finish)(const prony_events *out, uint32_t choice, prony_text reason); /* the choice is over */
+    void (*finish)(const prony_events *out, uint32_t choice, prony_text reason); /* the choice is over: in the server's word */
     /* The server reports a failure: a code or 0, a type or nothing, a message. The request has failed then. */
     void (*error)(const prony_events *out, uint32_t code, prony_text type, prony_text message);
     void (*embedding)(const prony_events *out, uint32_t index, uint32_t dimensions);
     void (*ranking)(const prony_events *out, uint32_t index, double score);
     /* A generated medium: PRONY_PART_..., its content type, its bytes (0 when it is only linked), its URL or nothing. */
     void (*media)(const prony_events *out, uint32_t kind, prony_text content_type, uint64_t bytes, prony_text url);
-    void (*follow_up)(const prony_events *out, prony_text path, uint64_t after_ms); /* ask there for the rest */
-    void (*fact)(const prony_events *out, prony_text name, prony_text value); /* `model`, `response_id`, or one of your own */
+    /* The response is not ready: the host waits, gets this path with the request's headers and key, and hands what comes to
+       `body` of the same parser, whatever its status. A path with a slash in front stands below the base URL, one without below
+       the request's own; a whole URL must be on the same server. */
+    void (*follow_up)(const prony_events *out, prony_text path, uint64_t after_ms);
+    /* `model` (which really ran), `response_id` (to which the next request of a conversation can refer), or one of your own,
+       which is kept with the request. The last one of a name stands. */
+    void (*fact)(const prony_events *out, prony_text name, prony_text value);
     void (*done)(const prony_events *out); /* the response is over: for end markers such as [DONE] */
     /* A piece of a call of a tool: the first id and name that are not empty stand, arguments are joined. Report it as a
        text of PRONY_TOOL, too, so that it is measured. Minor 1: a host that is older ignores it. */
@@ -254,7 +274,7 @@ struct prony_host {
 typedef struct prony_endpoint {
     size_t size;
     const char *type_name; /* which a manifest's `class` ends with: letters, digits, `-` and `_` */
-    /* Makes the endpoint from its options, a JSON object. Ignore members you do not know: the same options go to every endpoint.
+    /* Makes the endpoint of a run from its options, a JSON object. Ignore members you do not know: the same options go to every endpoint.
        `config` if one has a wrong value. NULL: there is nothing to make, and the others get NULL. */
     int32_t (*create)(prony_text options, const prony_host *host, void **endpoint, const prony_error *error);
     void (*destroy)(void *endpoint); /* may be NULL */
@@ -265,7 +285,8 @@ typedef struct prony_endpoint {
     int32_t (*parser)(void *endpoint, void **parser, const prony_error *error);
     void (*parser_destroy)(void *parser); /* may be NULL */
     /* One server-sent event: its name (or nothing) and the bytes of its data. Or, as the manifest's `stream_framing` says, a
-       line, or one read. An error fails this request as a malformed response. */
+       line, or one read. What a server reports beside its events is an event named `error`. An error fails this request as a
+       malformed response. */
     int32_t (*event)(void *parser, prony_text name, prony_text bytes, const prony_events *out, const prony_error *error);
     /* A whole response that did not stream, of any HTTP status. Report what an error body says with `out->error`. */
     int32_t (*body)(void *parser, uint32_t status, prony_text bytes, const prony_events *out, const prony_error *error);
