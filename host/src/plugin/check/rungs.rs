@@ -28,7 +28,7 @@ const NAMES: [&str; 9] = [
     "nobody else can change the libraries that it needs",
     "it describes itself",
     "it is made for a contract that this host offers",
-    "its panics unwind",
+    "its panics unwind, if it has any",
     "the system opens it",
     "its types are those of the contract",
     "it starts, with everything that it says it exports",
