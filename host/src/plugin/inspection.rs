@@ -117,7 +117,8 @@ impl Inspection {
         facts.extend(self.survey.size.map(|size| ("size", size.into())));
         facts.extend(self.survey.digest.map(|digest| ("sha256", digest.to_string().into())));
         if let Some(descriptor) = &self.survey.descriptor {
-            facts.extend(own_words(descriptor));
+            // What a library in C does not say is left out.
+            facts.extend(own_words(descriptor).into_iter().filter(|(_, value)| *value != ""));
         }
         facts.extend(self.options.clone().map(|options| ("options", options)));
         if category == Category::Service && self.survey.descriptor.is_some() {
