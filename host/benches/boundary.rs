@@ -1,8 +1,9 @@
 //! What the plugin boundary costs: the chat API format in its library, opened by the loader, against the same code linked
-//! into this program and called directly.
+//! into this program and called directly; and a vendor's API format in C against the same one in Rust, each in its library.
 //!
 //! `cargo bench -p prony --bench boundary` builds the libraries if they are not there, prints a table and fails when an
-//! event of 200 bytes takes more than [`BOUND`] times as long through the library. Both sides are measured in turns,
+//! event of 200 bytes takes more than [`BOUND`] times as long through the library, or more than [`BOUND_IN_C`] times as long
+//! in C. Both sides are measured in turns,
 //! a few thousand calls each; a ratio is the median of the turns' ratios, so that what else the machine does falls on
 //! both.
 //!
@@ -68,12 +69,15 @@ use self::{
 const BOUND: f64 = 1.3;
 const BOUND_BYTES: usize = 200;
 
+/// What the same event may cost an API format in C, in times of what it costs the same one in Rust.
+const BOUND_IN_C: f64 = 1.1;
+
 /// Calls in a turn, and turns.
 const CALLS: u32 = 2_000;
 const TURNS: usize = 200;
 
-/// The libraries that ship, by package.
-const PACKAGES: [&str; 2] = ["endpoint-openai", "service-server-metrics"];
+/// Two libraries that ship and the example of an endpoint, by package.
+const PACKAGES: [&str; 3] = ["endpoint-openai", "service-server-metrics", "example-vendor"];
 
 fn main() -> ExitCode {
     let libraries = build();
@@ -99,9 +103,57 @@ fn main() -> ExitCode {
         println!(
             "\nan event of {BOUND_BYTES} bytes takes more than {BOUND} times as long through the library"
         );
-        return ExitCode::FAILURE;
     }
-    ExitCode::SUCCESS
+    let over_in_c = languages(&libraries[2]);
+    if over || over_in_c { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// The example of an endpoint in C against the one in Rust, both through the boundary. Returns whether C takes too long.
+fn languages(in_rust: &Path) -> bool {
+    let in_c = build_in_c(in_rust.parent().expect("a library stands in a folder"));
+    let rust = open_library(in_rust).expect("the example in Rust");
+    let rust = instance(rust.endpoint("ExampleVendor").expect("its endpoint"));
+    let c = open_library(&in_c).expect("the example in C");
+    let c = instance(c.endpoint("ExampleVendorC").expect("its endpoint"));
+    println!("\n{:<22}{:>12}{:>12}{:>9}", "ns per call", "in C", "in Rust", "ratio");
+    let mut over = false;
+    for size in [50, BOUND_BYTES, 2_000] {
+        let row = parse_both(&c, &rust, &event(size));
+        row.print(&format!("event of {size} bytes"));
+        over |= size == BOUND_BYTES && row.ratio > BOUND_IN_C;
+    }
+    if over {
+        println!("\nan event of {BOUND_BYTES} bytes takes more than {BOUND_IN_C} times as long in C");
+    }
+    over
+}
+
+/// Has the C compiler build the example in C into this folder.
+fn build_in_c(folder: &Path) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let library = folder.join("libexample_vendor_c.so");
+    let mut command = Command::new("cc");
+    command.args(["-std=c99", "-O2", "-fPIC", "-fvisibility=hidden", "-shared", "-I"]);
+    command.arg(root.join("plugin-api/include")).arg(root.join("plugins/example-vendor-c/plugin.c"));
+    let status = command.arg("-o").arg(&library).status();
+    assert!(status.expect("a C compiler starts").success(), "the example in C cannot be built");
+    library
+}
+
+/// The same event through two libraries, in turns.
+fn parse_both(one: &Arc<EndpointInstance>, other: &Arc<EndpointInstance>, event: &[u8]) -> Row {
+    let mut one = one.parser().expect("a parser");
+    let mut other = other.parser().expect("a parser");
+    let (mut heard_one, mut heard_other) = (Heard::default(), Heard::default());
+    let row = Row::measure(
+        || (0..CALLS).for_each(|_| one.event("", black_box(event), &mut heard_one).expect("a good event")),
+        || {
+            (0..CALLS)
+                .for_each(|_| other.event("", black_box(event), &mut heard_other).expect("a good event"))
+        },
+    );
+    assert_eq!(heard_one.bytes, heard_other.bytes, "both sides must do the same work");
+    row
 }
 
 /// Has cargo build the libraries where this program was built, and says where they are.

@@ -1,4 +1,4 @@
-//! What `prony plugins new` writes, as constants of the program: the contract crate, the two examples that are its
+//! What `prony plugins new` writes, as constants of the program: the contract crate, the examples that are its
 //! templates, and the versions that this workspace is built with. All of it is read from the tree, never kept twice.
 
 use std::{
@@ -18,6 +18,18 @@ const CONTRACT: &str = "plugin-api";
 /// The examples, and the names of the constants that hold them.
 const EXAMPLES: [(&str, &str); 2] =
     [("ENDPOINT", "plugins/example-vendor"), ("SERVICE", "plugins/example-vendor-service")];
+
+/// The examples in C, with the folders in them.
+const EXAMPLES_IN_C: [(&str, &str, &[&str]); 2] = [
+    ("ENDPOINT_IN_C", "plugins/example-vendor-c", &["tests"]),
+    ("SERVICE_IN_C", "plugins/example-vendor-c-service", &[]),
+];
+
+/// The files of an example in C that stand in its own folder.
+const FILES_IN_C: [&str; 6] = [".gitignore", "Makefile", "README.md", "check.c", "plugin.c", "plugins.yaml"];
+
+/// The contract in C: where it stands in the contract crate, and in a new plugin.
+const HEADER: &str = "include/prony_plugin.h";
 
 /// Writes `vendor_kit.rs` into `out`.
 pub(crate) fn carry(root: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
@@ -41,6 +53,13 @@ pub(crate) fn carry(root: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
         writeln!(text, "pub(super) const {name}_DEPENDENCIES: &str = {:?};", dependencies.lines)?;
         let lock = lockfile::closure(&lock, &manifest, &dependencies.names)?;
         writeln!(text, "pub(super) const {name}_LOCK: &str = {lock:?};")?;
+    }
+    write_files(&mut text, "HEADER", &contract, &[PathBuf::from(HEADER)])?;
+    for (name, folder, folders) in EXAMPLES_IN_C {
+        let folder = root.join(folder);
+        let mut files = files_below(&folder, folders)?;
+        files.extend(FILES_IN_C.map(PathBuf::from));
+        write_files(&mut text, name, &folder, &files)?;
     }
     Ok(fs::write(out.join("vendor_kit.rs"), text)?)
 }

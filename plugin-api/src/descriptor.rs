@@ -16,6 +16,29 @@ pub const SECTION: &str = if cfg!(target_vendor = "apple") { "__prony" } else { 
 /// Version of the descriptor's own format.
 pub const SCHEMA: u32 = 1;
 
+/// By which door a host enters a library.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// By [`crate::version::ENTRY_SYMBOL`]. A descriptor without a language is of this one.
+    #[default]
+    Rust,
+    /// By [`crate::version::ENTRY_SYMBOL_C`]: C, and whatever else uses `prony_plugin.h`. Its descriptor has other keys, since
+    /// C's preprocessor cannot write a text into another one: `compiler` in the place of `rustc`, `options` as JSON and not as
+    /// the text of it, and neither `target` nor `panic`.
+    C,
+}
+
+impl Language {
+    /// What makes a build that is no debug build.
+    pub fn optimised_build(self) -> &'static str {
+        match self {
+            Self::Rust => "build it with `cargo build --release`",
+            Self::C => "compile it with `-O2`",
+        }
+    }
+}
+
 /// The descriptor's contents. A reader ignores keys it does not know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Descriptor {
@@ -25,19 +48,22 @@ pub struct Descriptor {
     pub name: String,
     /// Package version of the library.
     pub version: String,
+    /// By which door it is entered.
+    #[serde(default)]
+    pub language: Language,
     /// Contract epoch: must be the host's.
     pub epoch: u32,
     /// Contract minor the library was built with.
     pub minor: u32,
     /// Lowest contract minor it needs the host to have.
     pub min_host_minor: u32,
-    /// Compiler that built it.
+    /// Compiler that built it, of whichever language.
     pub rustc: String,
-    /// Target triple it was built for.
+    /// Target triple it was built for; empty for a library in C.
     pub target: String,
     /// Optimisation level it was built with: `0` means a debug build, ten times slower to parse.
     pub opt_level: String,
-    /// `unwind`, or `abort`, which a host refuses.
+    /// `unwind`, or `abort`, which a host refuses; empty for a library in C, which has no panics.
     pub panic: String,
     /// Endpoint types it exports.
     pub endpoints: Vec<Exported>,

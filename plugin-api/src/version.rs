@@ -13,6 +13,9 @@ pub const MINOR: u32 = 3;
 /// The symbol a plugin library exports: where the host finds the library header of this epoch.
 pub const ENTRY_SYMBOL: &str = "prony_plugin_root_v1";
 
+/// The symbol that a library in C exports: its `prony_plugin`, of `prony_plugin.h`.
+pub const ENTRY_SYMBOL_C: &str = "prony_plugin_c_v1";
+
 /// Compiler that built this copy of the contract crate, as `rustc --version` prints it.
 pub const RUSTC: &str = env!("PRONY_RUSTC");
 

@@ -96,6 +96,12 @@ def append_to_every_table(copy: Copy, argument: str = "u32"):
         )
     copy.insert(host, "            appended: super::appended,\n", after="            request_stop: host_request_stop::<T>,\n")
 
+    if "host" in copy.members:
+        # The tables that the loader makes for libraries in C.
+        in_c = "host/src/plugin/loader/c/"
+        copy.insert(in_c + "endpoint.rs", "        appended: prony_plugin_api::abi::appended,\n", after="        parser_end,\n")
+        copy.insert(in_c + "service.rs", "        appended: prony_plugin_api::abi::appended,\n", after="        stop,\n        destroy,\n")
+
     def look(side: str, table: str, vt: str) -> str:
         return f'eprintln!("compat: {side} sees {table}.appended={{:?}}", {vt}.appended().map(|call| call(41)));\n'
 

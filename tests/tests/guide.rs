@@ -24,8 +24,14 @@ fn blocks(guide: &str, language: &str) -> Vec<String> {
 
 /// A file of the crate that `prony plugins new acme-chat` writes.
 fn written(name: &str) -> String {
+    written_in("rust", name)
+}
+
+/// The same in another language.
+fn written_in(language: &str, name: &str) -> String {
     let dir = tempfile::tempdir().unwrap();
-    Tool::new(["plugins", "new", "acme-chat", "--dir"]).arg(dir.path()).run().succeeds();
+    let tool = Tool::new(["plugins", "new", "acme-chat", "--language", language, "--dir"]);
+    tool.arg(dir.path()).run().succeeds();
     fs::read_to_string(dir.path().join("acme-chat").join(name)).unwrap()
 }
 
@@ -37,6 +43,9 @@ fn the_guide_shows_what_the_command_writes() {
     for block in blocks(&guide, "toml") {
         assert!(written("Cargo.toml").contains(&block), "{block}");
     }
+    for block in blocks(&guide, "c") {
+        assert!(written_in("c", "plugin.c").contains(&block), "{block}");
+    }
 }
 
 #[test]
@@ -44,7 +53,7 @@ fn every_block_has_a_language_that_is_checked() {
     let guide = guide();
     let fences = guide.lines().filter(|line| line.starts_with("```") && *line != "```");
     for fence in fences {
-        assert!(["```rust", "```yaml", "```toml", "```sh"].contains(&fence), "{fence}");
+        assert!(["```rust", "```yaml", "```toml", "```sh", "```c"].contains(&fence), "{fence}");
     }
 }
 

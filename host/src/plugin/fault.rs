@@ -177,6 +177,13 @@ pub(crate) enum Fault {
         rustc: String,
         reason: String,
     },
+    /// A table of a library in C that is too small, lacks a function, or is not what the descriptor says.
+    #[error("{plugin} has a table that cannot be used: {reason}")]
+    Table {
+        /// Name and version of the plugin.
+        plugin: String,
+        reason: String,
+    },
     /// There is no thread for it.
     #[error("there is no thread left to open it on")]
     Thread(#[source] io::Error),
@@ -209,7 +216,9 @@ impl Explain for Fault {
             }
             Self::Platform { host, .. } => format!("get the plugin's build for {host}"),
             Self::NoDescriptor { .. } | Self::BadDescriptor(_) | Self::NoEntrySymbol(_) => {
-                "build it with the `export_plugin!` line of prony-plugin-api, and check `class` in the manifest".to_owned()
+                "build it with the `export_plugin!` line of prony-plugin-api, or in C with the descriptor and the entry symbol \
+                 of prony_plugin.h, and check `class` in the manifest"
+                    .to_owned()
             }
             Self::Epoch { .. } => format!("rebuild it with prony-plugin-api {EPOCH}.x, or get its release for this host"),
             Self::HostTooOld { .. } => "update prony, or get an older release of the plugin".to_owned(),
@@ -227,6 +236,11 @@ impl Explain for Fault {
             Self::Open(_) => "`ldd` on the file lists what it needs".to_owned(),
             Self::Header { .. } | Self::Layout { .. } => {
                 format!("rebuild it with an unmodified prony-plugin-api {EPOCH}.x")
+            }
+            Self::Table { .. } => {
+                "let each table begin with its own `sizeof`, give it the functions that prony_plugin.h asks for, and name the \
+                 same types in the tables and in PRONY_PLUGIN_DESCRIPTOR"
+                    .to_owned()
             }
             Self::Thread(_) => "raise the limits of processes and memory: `ulimit -u`, `ulimit -v`".to_owned(),
             Self::Root { .. } => "ask its author; PRONY_LOG=debug shows what it logs".to_owned(),

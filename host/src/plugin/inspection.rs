@@ -2,7 +2,10 @@
 
 use std::rc::Rc;
 
-use prony_plugin_api::{descriptor::Descriptor, version::EPOCH};
+use prony_plugin_api::{
+    descriptor::{Descriptor, Language},
+    version::EPOCH,
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -114,7 +117,8 @@ impl Inspection {
         facts.extend(self.survey.size.map(|size| ("size", size.into())));
         facts.extend(self.survey.digest.map(|digest| ("sha256", digest.to_string().into())));
         if let Some(descriptor) = &self.survey.descriptor {
-            facts.extend(own_words(descriptor));
+            // What a library in C does not say is left out.
+            facts.extend(own_words(descriptor).into_iter().filter(|(_, value)| *value != ""));
         }
         facts.extend(self.options.clone().map(|options| ("options", options)));
         if category == Category::Service && self.survey.descriptor.is_some() {
@@ -135,12 +139,16 @@ fn mismatch(expected: Option<Digest>, found: Option<Digest>) -> Option<Fault> {
 }
 
 fn own_words(descriptor: &Descriptor) -> [(&'static str, Value); 8] {
+    let compiler = match descriptor.language {
+        Language::Rust => "rustc",
+        Language::C => "compiler",
+    };
     [
         ("package", descriptor.name.as_str().into()),
         ("version", descriptor.version.as_str().into()),
         ("contract", format!("{EPOCH}.{}", descriptor.minor).into()),
         ("needs_contract", format!("{EPOCH}.{}", descriptor.min_host_minor).into()),
-        ("rustc", descriptor.rustc.as_str().into()),
+        (compiler, descriptor.rustc.as_str().into()),
         ("opt_level", descriptor.opt_level.as_str().into()),
         ("target", descriptor.target.as_str().into()),
         ("panic", descriptor.panic.as_str().into()),

@@ -12,12 +12,13 @@ use std::{
 
 use object::{ReadCache, ReadRef};
 use prony_plugin_api::{
-    descriptor::{Descriptor, Exported},
+    descriptor::{Descriptor, Exported, Language},
     version::{EPOCH, MINOR},
 };
 use serde::Deserialize;
 
 use super::{
+    c_descriptor,
     entry::{Category, Entry},
     fault::Fault,
     integrity::Digest,
@@ -206,18 +207,24 @@ struct AnyEpoch {
     epoch: u32,
     #[serde(default)]
     minor: u32,
+    #[serde(default)]
+    language: Language,
 }
 
 /// Reads a descriptor of our epoch.
 fn describe(json: &[u8]) -> Result<Descriptor, Fault> {
     // Another epoch's descriptor may have other fields: its epoch must be known before the rest is read.
-    let AnyEpoch { name, version, epoch, minor } =
+    let AnyEpoch { name, version, epoch, minor, language } =
         serde_json::from_slice(json).map_err(Fault::BadDescriptor)?;
     let plugin = format!("{name} {version}");
     if epoch != EPOCH {
         return Err(Fault::Epoch { plugin, epoch, minor });
     }
-    serde_json::from_slice(json).map_err(Fault::BadDescriptor)
+    let descriptor = match language {
+        Language::Rust => serde_json::from_slice(json),
+        Language::C => c_descriptor::read(json),
+    };
+    descriptor.map_err(Fault::BadDescriptor)
 }
 
 /// Checks that plugin and host fit.
@@ -226,7 +233,7 @@ fn fits(descriptor: &Descriptor) -> Result<(), Fault> {
     if descriptor.min_host_minor > MINOR {
         return Err(Fault::HostTooOld { plugin, needs: descriptor.min_host_minor });
     }
-    if descriptor.panic != "unwind" {
+    if descriptor.language == Language::Rust && descriptor.panic != "unwind" {
         return Err(Fault::PanicStrategy { plugin, found: descriptor.panic.clone() });
     }
     Ok(())
@@ -342,6 +349,19 @@ mod tests {
     fn another_epochs_descriptor_need_not_be_readable_beyond_its_epoch() {
         let later = br#"{"name": "acme", "version": "4.0.0", "epoch": 2, "exports": {}}"#;
         assert!(matches!(LibraryFolder::with(&library(later)).check(), Err(Fault::Epoch { epoch: 2, .. })));
+    }
+
+    #[test]
+    fn a_library_in_c_has_no_panics_and_passes_with_its_facts() {
+        let text = r#"{"schema":1,"language":"c","name":"acme","version":"3.1.0","epoch":1,"minor":3,"compiler":"gcc 12",
+            "opt_level":"on","endpoints":[{"type":"AcmeChat","options":{"type":"object"}}],"services":[]}"#;
+        let facts = LibraryFolder::with(&library(text.as_bytes())).check().unwrap().facts;
+        assert_eq!((facts.plugin().as_str(), facts.descriptor.language), ("acme 3.1.0", Language::C));
+        let later = text.replace("\"epoch\":1", "\"epoch\":2");
+        assert!(matches!(
+            LibraryFolder::with(&library(later.as_bytes())).check(),
+            Err(Fault::Epoch { epoch: 2, .. })
+        ));
     }
 
     #[rstest]

@@ -7,7 +7,7 @@
 //! - `discovery`: where manifests are, the only code of this module that reads the environment;
 //! - `policy`: which of them may be used, and who decides it;
 //! - `catalogue`: names and conflicts, pure;
-//! - `trust`, `object_file`, `needs`, `ladder`: what is checked before any code of a library runs;
+//! - `trust`, `object_file`, `needs`, `c_descriptor`, `ladder`: what is checked before any code of a library runs;
 //! - `sealed`, `loader`, `log`: the one `dlopen`, the only `unsafe` of this crate, and what an open library may use;
 //! - `surroundings`: what belongs to the whole process, and is put back where a library has changed it;
 //! - `check`: a library tried against everything that may be done to it, in a child process;
@@ -19,6 +19,7 @@
 //!
 //! It knows nothing of runs, requests or messages: a plugin is loaded here and used elsewhere.
 
+mod c_descriptor;
 mod catalogue;
 pub(crate) mod check;
 mod discovery;

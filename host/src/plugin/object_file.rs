@@ -53,10 +53,13 @@ impl<'a, R: ReadRef<'a>> ObjectFile<'a, R> {
         })
     }
 
-    /// The descriptor's text.
+    /// The descriptor's text, without the zero bytes that end one in C.
     pub(super) fn descriptor(&self) -> Result<&'a [u8], Fault> {
         let section = self.0.section_by_name(SECTION);
-        section.and_then(|section| section.data().ok()).ok_or(Fault::NoDescriptor { section: SECTION })
+        let data = section.and_then(|section| section.data().ok());
+        let data = data.ok_or(Fault::NoDescriptor { section: SECTION })?;
+        let end = data.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        Ok(&data[..end])
     }
 }
 
@@ -193,6 +196,12 @@ mod tests {
     #[test]
     fn a_whole_library_shows_its_descriptor() {
         let bytes = library(b"{\"schema\":1}");
+        assert_eq!(ObjectFile::parse(&*bytes).unwrap().descriptor().unwrap(), b"{\"schema\":1}");
+    }
+
+    #[test]
+    fn a_descriptor_may_end_as_texts_in_c_do() {
+        let bytes = library(b"{\"schema\":1}\0\0");
         assert_eq!(ObjectFile::parse(&*bytes).unwrap().descriptor().unwrap(), b"{\"schema\":1}");
     }
 

@@ -414,6 +414,11 @@ impl HostTable {
         let context = Context(std::ptr::from_ref(Box::leak(Box::new(services))).cast_mut().cast());
         Self(Host { context, vt: Table::<T>::HOST_VT })
     }
+
+    /// The table as it crosses, for a loader of libraries that are not made by [`crate::export_plugin!`].
+    pub fn host(self) -> Host {
+        self.0
+    }
 }
 
 impl fmt::Debug for HostTable {

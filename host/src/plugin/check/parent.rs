@@ -116,9 +116,8 @@ pub(crate) fn examine(library: PathBuf, plan: &Plan) -> Result<Examination, Exam
 fn warnings(descriptor: &Descriptor) -> Vec<String> {
     let mut warnings = Vec::new();
     if descriptor.opt_level == "0" {
-        warnings.push(
-            "it is a debug build: its speed means little; build it with `cargo build --release`".to_owned(),
-        );
+        let remedy = descriptor.language.optimised_build();
+        warnings.push(format!("it is a debug build: its speed means little; {remedy}"));
     }
     if descriptor.endpoints.is_empty() && descriptor.services.is_empty() {
         warnings.push("it exports nothing".to_owned());

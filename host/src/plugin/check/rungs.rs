@@ -28,7 +28,7 @@ const NAMES: [&str; 9] = [
     "nobody else can change the libraries that it needs",
     "it describes itself",
     "it is made for a contract that this host offers",
-    "its panics unwind",
+    "its panics unwind, if it has any",
     "the system opens it",
     "its types are those of the contract",
     "it starts, with everything that it says it exports",
@@ -78,7 +78,7 @@ fn height(fault: &Fault) -> usize {
         Fault::Epoch { .. } | Fault::HostTooOld { .. } => 4,
         Fault::PanicStrategy { .. } => 5,
         Fault::Thread(_) | Fault::Open(_) | Fault::Unsealed(_) | Fault::Changed => 6,
-        Fault::NoEntrySymbol(_) | Fault::Header { .. } | Fault::Layout { .. } => 7,
+        Fault::NoEntrySymbol(_) | Fault::Header { .. } | Fault::Layout { .. } | Fault::Table { .. } => 7,
         Fault::Root { .. } | Fault::NotExported { .. } => 8,
     }
 }

@@ -52,6 +52,9 @@ impl Explain for NoLibrary {
                     build("cargo build --release", folder),
                     folder.join(RELEASE).join(library_name("NAME")).display()
                 ),
+                (None, false) if folder.join("Makefile").exists() => {
+                    format!("build it first: {}; then name the library", build("make", folder))
+                }
                 (None, false) => "name a library, such as `target/release/libacme_chat.so`".to_owned(),
             },
             Self::Unbuilt { library, root } => {
@@ -118,6 +121,12 @@ mod tests {
         assert!(hint(&dir.path().join("target/debug/libx.so")).ends_with("&& cargo build`"));
         assert_eq!(hint(Path::new("target/release/libx.so")), "build it first: `cargo build --release`");
         assert!(!hint(dir.path()).contains("build it first"));
+        let makefile = dir.path().join("Makefile");
+        std::fs::write(&makefile, "").unwrap();
+        assert!(
+            hint(dir.path()).starts_with(&format!("build it first: `cd {} && make`", dir.path().display()))
+        );
+        std::fs::remove_file(makefile).unwrap();
         std::fs::write(dir.path().join("Cargo.toml"), "").unwrap();
         assert!(hint(dir.path()).starts_with(&format!("build it first: {command}; then name the library")));
         std::fs::create_dir_all(&release).unwrap();

@@ -7,6 +7,7 @@
 //! thread of its initialisers for the one that lasts longest (mimalloc 3.3 crashes in another when it has ended).
 #![expect(unsafe_code, reason = "opening a library runs its code, and its symbols have no types")]
 
+mod c;
 mod opening;
 pub(super) mod signals;
 
@@ -39,7 +40,8 @@ use prony_plugin_api::{
         PluginModule_Ref,
         host::{HostTable, PluginRoot},
     },
-    version::{ENTRY_SYMBOL, MINOR},
+    descriptor::Language,
+    version::{ENTRY_SYMBOL, ENTRY_SYMBOL_C, MINOR},
 };
 
 use super::{
@@ -110,19 +112,37 @@ fn open_here(path: &Path, checked: &Checked, pinned: bool) -> Result<PluginRoot,
     warn_of_a_debug_build(path, facts);
     // Never closed, refused or not: its initialisers have run, and may have started what cannot be stopped.
     let library = ManuallyDrop::new(map(path, &checked.bytes, pinned)?);
-    let header = header(&library, facts)?;
+    let host = HostTable::leak(PluginLog::new(&facts.descriptor.name));
+    let module = match facts.descriptor.language {
+        Language::Rust => module(&library, facts)?,
+        Language::C => module_in_c(&library, facts, host)?,
+    };
+    tracing::debug!(library = %path.display(), plugin = facts.plugin(), digest = %facts.digest, "opened a library");
+    Ok(PluginRoot::new(module, host))
+}
+
+/// The module of a library in Rust.
+fn module(library: &Library, facts: &LibraryFacts) -> Result<PluginModule_Ref, Fault> {
+    let header = header(library, facts)?;
     check_layout(header, facts)?;
     // SAFETY: both sides' layouts of the root module, and of all that hangs off it, were just compared.
-    let module = unsafe { header.init_root_module_with_unchecked_layout::<PluginModule_Ref>() }
-        .map_err(|error| Fault::Root { plugin: facts.plugin(), reason: one_line(&error) })?;
-    tracing::debug!(library = %path.display(), plugin = facts.plugin(), digest = %facts.digest, "opened a library");
-    Ok(PluginRoot::new(module, HostTable::leak(PluginLog::new(&facts.descriptor.name))))
+    unsafe { header.init_root_module_with_unchecked_layout::<PluginModule_Ref>() }
+        .map_err(|error| Fault::Root { plugin: facts.plugin(), reason: one_line(&error) })
+}
+
+/// The module of a library in C.
+fn module_in_c(library: &Library, facts: &LibraryFacts, host: HostTable) -> Result<PluginModule_Ref, Fault> {
+    // SAFETY: nothing is read here; a static stays where it is for as long as the library does, and `open` never closes one.
+    let symbol = unsafe { library.get::<*const c::CPlugin>(ENTRY_SYMBOL_C) };
+    let root: *const c::CPlugin = *symbol.map_err(|_| Fault::NoEntrySymbol(ENTRY_SYMBOL_C))?;
+    // SAFETY: `prony_plugin.h` declares this symbol as a static `prony_plugin`, and the library says that it follows that header.
+    unsafe { c::module(root, facts, host) }
 }
 
 fn warn_of_a_debug_build(path: &Path, facts: &LibraryFacts) {
     if facts.descriptor.opt_level == "0" && !cfg!(debug_assertions) {
-        let plugin = facts.plugin();
-        tracing::warn!(library = %path.display(), plugin, "a debug build, many times slower: rebuild it with --release");
+        let (plugin, remedy) = (facts.plugin(), facts.descriptor.language.optimised_build());
+        tracing::warn!(library = %path.display(), plugin, "a debug build, many times slower: {remedy}");
     }
 }
 

@@ -108,10 +108,10 @@ impl LibraryChecks<'_> {
             sound = false;
             self.tell(one, subject, Some(&library), &fault);
         }
-        if survey.descriptor.as_ref().is_some_and(|descriptor| descriptor.opt_level == "0") {
+        if let Some(debug) = survey.descriptor.as_ref().filter(|descriptor| descriptor.opt_level == "0") {
             let text = format!("the library `{}` is a debug build, many times slower", library.display());
             if self.seen.insert(text.clone()) {
-                let hint = "build it with `cargo build --release`".to_owned();
+                let hint = debug.language.optimised_build().to_owned();
                 one.find(Severity::Warning, subject.line, text, hint);
             }
         }

@@ -1,6 +1,8 @@
-//! The files of a new crate: an example with its names replaced, a manifest, a lock, and the contract.
+//! The files of a new plugin: an example with its names replaced, and the contract; in Rust a manifest and a lock, too.
 
 use std::path::Path;
+
+use clap::ValueEnum;
 
 use super::{kit, name::Name};
 
@@ -14,37 +16,75 @@ pub(super) enum Kind {
     Service,
 }
 
+/// What it is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Language {
+    /// A crate, which cargo builds.
+    Rust,
+    /// A file in C99, which make builds.
+    C,
+}
+
 /// One of the examples.
 struct Template {
     files: &'static [(&'static str, &'static str)],
-    dependencies: &'static str,
-    lock: &'static str,
     /// Its name in four spellings: package, stem, type and title.
     names: [&'static str; 4],
+    /// What makes a crate of it, if it is to be one.
+    cargo: Option<Cargo>,
+}
+
+/// What a crate needs beside its files.
+struct Cargo {
+    dependencies: &'static str,
+    lock: &'static str,
     description: &'static str,
 }
 
 const ENDPOINT: Template = Template {
     files: kit::ENDPOINT,
-    dependencies: kit::ENDPOINT_DEPENDENCIES,
-    lock: kit::ENDPOINT_LOCK,
     names: ["example-vendor", "example_vendor", "ExampleVendor", "Example Vendor"],
-    description: "An endpoint for prony",
+    cargo: Some(Cargo {
+        dependencies: kit::ENDPOINT_DEPENDENCIES,
+        lock: kit::ENDPOINT_LOCK,
+        description: "An endpoint for prony",
+    }),
 };
 
 const SERVICE: Template = Template {
     files: kit::SERVICE,
-    dependencies: kit::SERVICE_DEPENDENCIES,
-    lock: kit::SERVICE_LOCK,
     names: ["example-vendor-service", "example_vendor_service", "ExampleVendorService", "Example Vendor"],
-    description: "A service for prony",
+    cargo: Some(Cargo {
+        dependencies: kit::SERVICE_DEPENDENCIES,
+        lock: kit::SERVICE_LOCK,
+        description: "A service for prony",
+    }),
 };
 
-/// Paths and contents of everything in the crate. `None` when the type's name already means something in it.
-pub(super) fn files(name: &Name, kind: Kind) -> Option<Vec<(String, String)>> {
-    let template = match kind {
-        Kind::Endpoint => ENDPOINT,
-        Kind::Service => SERVICE,
+const ENDPOINT_IN_C: Template = Template {
+    files: kit::ENDPOINT_IN_C,
+    names: ["example-vendor-c", "example_vendor_c", "ExampleVendorC", "Example Vendor"],
+    cargo: None,
+};
+
+const SERVICE_IN_C: Template = Template {
+    files: kit::SERVICE_IN_C,
+    names: [
+        "example-vendor-c-service",
+        "example_vendor_c_service",
+        "ExampleVendorCService",
+        "Example Vendor",
+    ],
+    cargo: None,
+};
+
+/// Paths and contents of everything in the folder. `None` when the type's name already means something in it.
+pub(super) fn files(name: &Name, kind: Kind, language: Language) -> Option<Vec<(String, String)>> {
+    let template = match (kind, language) {
+        (Kind::Endpoint, Language::Rust) => ENDPOINT,
+        (Kind::Service, Language::Rust) => SERVICE,
+        (Kind::Endpoint, Language::C) => ENDPOINT_IN_C,
+        (Kind::Service, Language::C) => SERVICE_IN_C,
     };
     let type_name = name.type_name();
     if template.means_something(&type_name) && type_name != template.names[2] {
@@ -55,11 +95,15 @@ pub(super) fn files(name: &Name, kind: Kind) -> Option<Vec<(String, String)>> {
         .iter()
         .map(|(path, text)| ((*path).to_owned(), template.renamed(text, name)))
         .collect();
-    files.push(("Cargo.toml".to_owned(), template.manifest(name)));
-    files.push(("Cargo.lock".to_owned(), lock(template.lock, name)));
-    let contract = |path: &str| format!("{CONTRACT_DIR}/{path}");
-    files.push((contract("Cargo.toml"), kit::CONTRACT_MANIFEST.to_owned()));
-    files.extend(kit::CONTRACT.iter().map(|(path, text)| (contract(path), (*text).to_owned())));
+    if let Some(cargo) = &template.cargo {
+        files.push(("Cargo.toml".to_owned(), cargo.manifest(name)));
+        files.push(("Cargo.lock".to_owned(), lock(cargo.lock, name)));
+        let contract = |path: &str| format!("{CONTRACT_DIR}/{path}");
+        files.push((contract("Cargo.toml"), kit::CONTRACT_MANIFEST.to_owned()));
+        files.extend(kit::CONTRACT.iter().map(|(path, text)| (contract(path), (*text).to_owned())));
+    } else {
+        files.extend(kit::HEADER.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
+    }
     Some(files)
 }
 
@@ -77,7 +121,9 @@ impl Template {
         let names = [name.package(), name.stem(), name.type_name(), name.title()];
         self.names.iter().zip(&names).fold(text.to_owned(), |text, (old, new)| text.replace(old, new))
     }
+}
 
+impl Cargo {
     fn manifest(&self, name: &Name) -> String {
         let Self { dependencies, description, .. } = self;
         format!(
@@ -136,8 +182,15 @@ fn lock(template: &str, name: &Name) -> String {
 mod tests {
     use super::*;
 
-    fn written(name: &str, kind: Kind) -> Vec<(String, String)> {
-        files(&name.parse().unwrap(), kind).unwrap()
+    const ALL: [(Kind, Language, &str, &str); 4] = [
+        (Kind::Endpoint, Language::Rust, "example-vendor", "src/lib.rs"),
+        (Kind::Service, Language::Rust, "example-vendor-service", "src/lib.rs"),
+        (Kind::Endpoint, Language::C, "example-vendor-c", "plugin.c"),
+        (Kind::Service, Language::C, "example-vendor-c-service", "plugin.c"),
+    ];
+
+    fn written(name: &str, kind: Kind, language: Language) -> Vec<(String, String)> {
+        files(&name.parse().unwrap(), kind, language).unwrap()
     }
 
     fn own(files: &[(String, String)]) -> impl Iterator<Item = &(String, String)> {
@@ -145,35 +198,49 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_the_example_is_left_in_the_new_crate() {
-        for kind in [Kind::Endpoint, Kind::Service] {
-            let files = written("acme-chat", kind);
+    fn nothing_of_the_example_is_left_in_the_new_plugin() {
+        for (kind, language, _, source) in ALL {
+            let files = written("acme-chat", kind, language);
             for (path, text) in own(&files) {
                 for rest in ["xample-vendor", "xample_vendor", "xampleVendor", "xample Vendor", "{crate}"] {
                     assert!(!text.contains(rest), "{path} contains `{rest}`");
                 }
             }
-            assert!(files.iter().any(|(path, text)| path == "src/lib.rs" && text.contains("AcmeChat")));
+            assert!(files.iter().any(|(path, text)| path == source && text.contains("AcmeChat")));
         }
     }
 
     #[test]
     fn the_template_is_the_example() {
-        for (name, kind, folder) in [
-            ("example-vendor", Kind::Endpoint, "../plugins/example-vendor"),
-            ("example-vendor-service", Kind::Service, "../plugins/example-vendor-service"),
-        ] {
-            for (path, text) in own(&written(name, kind)).filter(|(path, _)| !path.starts_with("Cargo.")) {
-                let tree = std::fs::read_to_string(format!("{}/{folder}/{path}", env!("CARGO_MANIFEST_DIR")));
-                // The title of the service's example has a word more in a crate of that very name.
-                assert_eq!(text.replace("Example Vendor Service", "Example Vendor"), tree.unwrap(), "{path}");
+        for (kind, language, name, _) in ALL {
+            let files = written(name, kind, language);
+            for (path, text) in own(&files).filter(|(path, _)| !path.starts_with("Cargo.")) {
+                let tree = std::fs::read_to_string(format!(
+                    "{}/../plugins/{name}/{path}",
+                    env!("CARGO_MANIFEST_DIR")
+                ));
+                // The title of an example has more words in a plugin of that very name.
+                let title = name.parse::<Name>().unwrap().title();
+                assert_eq!(text.replace(&title, "Example Vendor"), tree.unwrap(), "{path}");
             }
         }
     }
 
     #[test]
+    fn a_plugin_in_c_has_its_header_and_nothing_of_cargo() {
+        let files = written("acme-chat", Kind::Endpoint, Language::C);
+        let header = std::fs::read_to_string(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../plugin-api/include/prony_plugin.h"
+        ));
+        let carried = files.iter().find(|(path, _)| path == "include/prony_plugin.h");
+        assert_eq!(carried.map(|(_, text)| text.as_str()), header.ok().as_deref(), "build prony again");
+        assert!(!files.iter().any(|(path, _)| path.contains("Cargo") || path.starts_with(CONTRACT_DIR)));
+    }
+
+    #[test]
     fn the_lock_is_sorted_by_name() {
-        let files = written("acme-chat", Kind::Endpoint);
+        let files = written("acme-chat", Kind::Endpoint, Language::Rust);
         let lock = &files.iter().find(|(path, _)| path == "Cargo.lock").unwrap().1;
         let names: Vec<&str> = lock.lines().filter_map(|line| line.strip_prefix("name = ")).collect();
         assert!(names.is_sorted(), "{names:?}");

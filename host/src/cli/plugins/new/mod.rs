@@ -1,4 +1,5 @@
-//! `prony plugins new NAME`: the crate of a new plugin. It brings the contract along; everything else is of crates.io.
+//! `prony plugins new NAME`: the folder of a new plugin, in Rust a crate. It brings the contract along; everything else that a
+//! crate needs is of crates.io, and one in C needs nothing.
 
 mod contents;
 mod kit;
@@ -12,7 +13,7 @@ use std::{
 use clap::Args;
 
 use self::{
-    contents::{Kind, files},
+    contents::{Kind, Language, files},
     name::{Name, NameError},
 };
 use crate::{
@@ -27,13 +28,16 @@ use crate::{
 /// What to write.
 #[derive(Debug, Args)]
 pub(super) struct NewArgs {
-    /// Name of the crate, such as `acme-chat`.
+    /// Name of the plugin, such as `acme-chat`.
     #[arg(value_name = "NAME")]
     name: String,
     /// Write a service instead of an endpoint.
     #[arg(long)]
     service: bool,
-    /// Write the crate's folder into this one.
+    /// What it is written in.
+    #[arg(long, value_enum, value_name = "LANGUAGE", default_value_t = Language::Rust)]
+    language: Language,
+    /// Write the plugin's folder into this one.
     #[arg(long, value_name = "DIR", default_value = ".")]
     dir: PathBuf,
 }
@@ -89,12 +93,21 @@ impl Explain for NameError {
     }
 }
 
-/// Writes the crate.
+/// Writes the folder.
 pub(super) fn run(args: &NewArgs) -> Result<Exit, Failure> {
     let name: Name = args.name.parse::<Name>()?;
     let kind = if args.service { Kind::Service } else { Kind::Endpoint };
     let folder = args.dir.join(name.package());
-    write(&folder, &name, kind)?;
+    write(&folder, &name, kind, args.language)?;
+    if let Some(text) = shared_name(kind, &name.stem()) {
+        terminal::warn(&text);
+    }
+    terminal::print(&terminal::screen().reflow(&next_steps(&folder, &name, kind, args.language)))?;
+    Ok(Exit::Success)
+}
+
+/// What to type now, and what it needs.
+fn next_steps(folder: &Path, name: &Name, kind: Kind, language: Language) -> String {
     let (package, stem) = (name.package(), name.stem());
     let (recorded, try_it) = match kind {
         Kind::Endpoint => (
@@ -103,20 +116,22 @@ pub(super) fn run(args: &NewArgs) -> Result<Exit, Failure> {
         ),
         Kind::Service => ("", "prony profile --mock".to_owned()),
     };
+    let (build, place, needs) = match language {
+        Language::Rust => (
+            "cargo test\n  cargo build --release",
+            "target/release/",
+            "The first build downloads the packages of its Cargo.lock from crates.io, unless cargo has them already.",
+        ),
+        Language::C => ("make\n  make check", "", "It needs make and a C compiler, and no library."),
+    };
     let extension = std::env::consts::DLL_EXTENSION;
-    let next_steps = format!(
-        "Wrote `{}`. What to do next:\n\n  cd {}\n  cargo test\n  cargo build --release\n  prony plugins check \
-         target/release/lib{stem}.{extension}{recorded}\n  prony plugins add .\n  {try_it}\n\nThe first build downloads the packages \
-         of its Cargo.lock from crates.io, unless cargo has them already. The README of `{package}` says where to go from \
-         there.\n",
+    format!(
+        "Wrote `{}`. What to do next:\n\n  cd {}\n  {build}\n  prony plugins check \
+         {place}lib{stem}.{extension}{recorded}\n  prony plugins add .\n  {try_it}\n\n{needs} The README of `{package}` says \
+         where to go from there.\n",
         folder.display(),
         folder.display()
-    );
-    if let Some(text) = shared_name(kind, &stem) {
-        terminal::warn(&text);
-    }
-    terminal::print(&terminal::screen().reflow(&next_steps))?;
-    Ok(Exit::Success)
+    )
 }
 
 /// What happens if something else has the name of the new plugin. What cannot be found out is told when it is added.
@@ -151,9 +166,9 @@ fn a(category: Category) -> &'static str {
     }
 }
 
-/// Writes all files beside their place and then moves them there: a crate is whole or not there.
-fn write(folder: &Path, name: &Name, kind: Kind) -> Result<(), NewError> {
-    let files = files(name, kind)
+/// Writes all files beside their place and then moves them there: a plugin is whole or not there.
+fn write(folder: &Path, name: &Name, kind: Kind, language: Language) -> Result<(), NewError> {
+    let files = files(name, kind, language)
         .ok_or_else(|| NewError::Taken { name: name.package(), type_name: name.type_name() })?;
     if folder.symlink_metadata().is_ok() {
         return Err(NewError::Exists(folder.to_owned()));
@@ -186,7 +201,7 @@ mod tests {
     use super::*;
 
     fn args(name: &str, dir: &Path) -> NewArgs {
-        NewArgs { name: name.to_owned(), service: false, dir: dir.to_owned() }
+        NewArgs { name: name.to_owned(), service: false, language: Language::Rust, dir: dir.to_owned() }
     }
 
     fn is_empty(dir: &Path) -> bool {
