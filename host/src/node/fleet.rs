@@ -159,6 +159,11 @@ impl Fleet {
         self.nodes.first().map_or(0, |node| node.given(phase))
     }
 
+    /// What its agents are called, by their ids; none where its nodes are of this machine.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.nodes.iter().filter_map(|node| node.name().map(str::to_owned)).collect()
+    }
+
     /// Whether its nodes are agents.
     pub(crate) fn is_of_agents(&self) -> bool {
         self.nodes.iter().any(|node| node.name().is_some())

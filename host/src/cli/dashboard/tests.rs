@@ -82,6 +82,7 @@ fn now(step: u64) -> RunNow {
                 ..Default::default()
             },
         ],
+        agents: Vec::new(),
     }
 }
 

@@ -342,6 +342,7 @@ impl<O: Observer> Listener<O> {
                 let before = state.hear(|known| known.progress.insert(progress.phase, progress));
                 observer.progressed(&progress.since(&before.unwrap_or_default()));
             }
+            AgentEvent::Sketch(sketch) => observer.sketched(division.node, *sketch),
             AgentEvent::Late(phase, late_ns) => {
                 let by_ms = late_ns as f64 / 1e6;
                 observer.remarked(format!("the agent `{name}` began phase {phase} {by_ms:.1} ms late"));

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::SentFile;
 use crate::{
     clock::Anchor,
+    metrics::Sketch,
     node::{
         hopeless::Verdict,
         messages::{Exposed, PhaseStart},
@@ -132,6 +133,8 @@ pub(crate) enum AgentEvent {
     Ready,
     /// How far a phase is.
     Progress(Progress),
+    /// What has ended of a phase since this was said last.
+    Sketch(Box<Sketch>),
     /// A phase began so many nanoseconds after the instant that was agreed on.
     Late(u32, u64),
     /// It could use so many session numbers of a phase.

@@ -2,13 +2,15 @@
 //!
 //! [`serve()`] connects, answers who it is, and takes one run after the other. [`attend`] is one run, from being taken to being let go:
 //! a select loop over commands, workers and time. [`prepare`] makes what the workers need, on a thread of its own, and [`working`] is
-//! the load itself: workers, recorder and journal, as in a run on one machine. The controller's side is `node/agent`.
+//! the load itself: workers, recorder and journal, as in a run on one machine; [`sketcher`] has what the controller is told of it once a
+//! second. The controller's side is `node/agent`.
 
 mod attend;
 mod config;
 mod error;
 mod prepare;
 mod serve;
+mod sketcher;
 mod voice;
 mod working;
 
