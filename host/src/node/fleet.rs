@@ -7,7 +7,7 @@ use crate::{
     plan::Phase,
     record::{NodeLoss, merge::NodeJournal},
     request::worker::Control,
-    schedule::numbers::Lease,
+    schedule::{gate::Places, lending::Limited, numbers::Lease},
 };
 
 /// Which node of a run, from 0.
@@ -28,6 +28,11 @@ pub(super) trait Link: Debug + Send {
     /// Gives it more numbers of the phase with this number, a closed loop of which it has a part. One that has all of it does
     /// nothing.
     fn lease(&mut self, phase: u32, lease: Lease);
+
+    /// Places of a phase that has begun which other nodes may use meanwhile; none where nothing can be lent.
+    fn places(&self, _phase: u32) -> Vec<(Limited, Places)> {
+        Vec::new()
+    }
 
     /// Drains or cancels the phase with this number, if it has begun.
     fn control(&mut self, phase: u32, control: Control);
@@ -123,6 +128,11 @@ impl Fleet {
         if let [node] = self.nodes.as_mut_slice() {
             node.lease(phase, lease);
         }
+    }
+
+    /// Places of a phase that has begun, of a fleet that has one node, which other fleets may use meanwhile.
+    pub(crate) fn places(&self, phase: u32) -> Vec<(Limited, Places)> {
+        if let [node] = self.nodes.as_slice() { node.places(phase) } else { Vec::new() }
     }
 
     /// Drains or cancels the phase with this number on every node.

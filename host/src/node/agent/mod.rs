@@ -12,6 +12,7 @@ mod error;
 mod fetch;
 pub(crate) mod files;
 mod kept;
+mod lendings;
 mod link;
 pub(crate) mod messages;
 pub(crate) mod offset;

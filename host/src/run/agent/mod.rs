@@ -8,6 +8,7 @@
 mod attend;
 mod config;
 mod error;
+mod lender;
 mod prepare;
 mod serve;
 mod sketcher;

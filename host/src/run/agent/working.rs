@@ -4,7 +4,7 @@ use std::{collections::VecDeque, fs, io, path::Path, sync::Arc, thread};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{prepare::Prepared, sketcher::Sketcher, voice::Voice};
+use super::{lender::Lender, prepare::Prepared, sketcher::Sketcher, voice::Voice};
 use crate::{
     clock::{Clock, RunNs, as_ns},
     node::{
@@ -27,7 +27,11 @@ use crate::{
         usage,
         watch::Watch,
     },
-    schedule::{ScheduleCounts, numbers::Lease},
+    schedule::{
+        ScheduleCounts,
+        lending::{Change, Limited},
+        numbers::Lease,
+    },
     service::bus::Bus,
 };
 
@@ -47,6 +51,7 @@ pub(super) struct Working {
     channels: Channels,
     live: Arc<Live>,
     sketcher: Arc<Sketcher>,
+    lender: Lender,
     /// What is known of this agent, for a journal that nobody fetches.
     kept: KeptRun,
     /// Phases that are announced and have not begun, in their order.
@@ -137,6 +142,7 @@ impl Working {
         self.ends
             .extend(phase.stop.duration().map(|time| (start.start_ns.saturating_add(as_ns(time)), index)));
         self.fleet.begin(start);
+        self.lender.begin(index, self.fleet.places(index));
         let (now, later): (Vec<_>, Vec<_>) = self.early.drain(..).partition(|(phase, _)| *phase == index);
         self.early = later;
         for (phase, lease) in now {
@@ -206,6 +212,21 @@ impl Working {
         } else {
             self.fleet.lease(phase, lease);
         }
+    }
+
+    /// What becomes of places of a limit. What is to be said of it.
+    pub(super) fn change_places(
+        &mut self,
+        phase: u32,
+        limited: Limited,
+        change: Change,
+    ) -> Option<AgentEvent> {
+        self.lender.obey(phase, limited, change)
+    }
+
+    /// To be asked ten times a second: what is to be said of places of limits.
+    pub(super) fn look_at_places(&mut self) -> Vec<AgentEvent> {
+        self.lender.look()
     }
 
     /// To be asked ten times a second: what is said of a worker that does not react.
@@ -314,6 +335,7 @@ fn start(
         channels,
         live,
         sketcher,
+        lender: Lender::default(),
         kept: kept.clone(),
         announced: VecDeque::new(),
         early: Vec::new(),
