@@ -9,7 +9,7 @@ use std::{
 use prony_tests::{MockServer, Running, Script, ScriptedServer, SeenRequest};
 use serde_json::Value;
 
-use super::{Agents, long_load, nats};
+use super::{Agents, controller, long_load, nats};
 
 /// Where the live API of a run answers, as it says itself.
 pub(crate) fn address(run: &Running) -> String {
@@ -126,6 +126,30 @@ fn an_agent_that_says_nothing_is_missing_and_its_rate_is_no_zero() {
     assert_eq!(lost["name"], "b");
     agents.0[1].signal("CONT");
     end(run);
+}
+
+/// Requests are dealt in turn: one agent has all those that take two seconds, and waits for places that the other one does not need. All
+/// together are never more than the limit.
+#[test]
+fn an_agent_that_waits_gets_places_that_another_one_has_free() {
+    let Some(nats) = nats() else { return };
+    let _agents = Agents::start(&nats, &["a", "b"]);
+    let server = MockServer::start(["--ttft-ms", "1", "--itl-ms", "10"]);
+    let load = ["--request-rate", "40", "--arrival-pattern", "constant", "--concurrency", "8"];
+    let tool = controller(&nats, server.url(), "2").args(load).args(["--benchmark-duration", "600"]);
+    let lines =
+        [200, 1].map(|tokens| format!("{{\"text\": \"Tell me more.\", \"output_length\": {tokens}}}"));
+    let file = tool.file("questions.jsonl", lines.join("\n"));
+    let run = tool.arg("--input-file").arg(file).args(["--api-port", "0"]).spawn();
+    let address = address(&run);
+    run.until("an agent with more places than its four", || {
+        let now = now(&address);
+        let mut agents = now["agents"].as_array().unwrap().iter();
+        agents.any(|agent| agent["in_flight"].as_u64() > Some(4)).then_some(())
+    });
+    end(run);
+    let most = server.truth()["max_in_flight"].as_u64().unwrap();
+    assert!((5..=8).contains(&most), "{most} in flight");
 }
 
 #[test]
