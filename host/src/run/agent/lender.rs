@@ -48,7 +48,9 @@ impl Lender {
     /// Does what the controller says. What is to be said of it.
     pub(super) fn obey(&mut self, phase: u32, limited: Limited, change: Change) -> Option<AgentEvent> {
         if phase != self.phase {
-            return None;
+            // It may begin here a moment later than elsewhere, and then it may be asked again.
+            let nothing = AgentEvent::Places(phase, limited, PlacesSaid::GaveHalf(0));
+            return (change == Change::GiveHalf).then_some(nothing);
         }
         let limit = self.limits.iter_mut().find(|limit| limit.limited == limited)?;
         let said = limit.obey(change)?;
@@ -165,7 +167,9 @@ mod tests {
         let mut lender = Lender::default();
         let slots = Slots::following(Ramp::constant(4).unwrap(), Division::whole(1));
         lender.begin(2, vec![(Limited::InFlight, slots.places().unwrap())]);
-        assert!(lender.obey(1, Limited::InFlight, Change::GiveHalf).is_none());
+        assert!(lender.obey(1, Limited::InFlight, Change::Add(4)).is_none());
+        let said = lender.obey(1, Limited::InFlight, Change::GiveHalf);
+        assert!(matches!(said, Some(AgentEvent::Places(1, _, PlacesSaid::GaveHalf(0)))), "{said:?}");
         assert!(lender.obey(2, Limited::Prefill, Change::GiveHalf).is_none());
         assert!(lender.obey(2, Limited::InFlight, Change::GiveHalf).is_some());
     }
