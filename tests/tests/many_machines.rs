@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 #![expect(clippy::print_stderr, reason = "a test that cannot be made says why")]
 
+#[path = "many_machines/bodies.rs"]
+mod bodies;
 #[path = "many_machines/live.rs"]
 mod live;
 

@@ -3,13 +3,13 @@
 use url::Url;
 
 use super::{
-    error::{ConfigError, Said},
+    error::ConfigError,
     machines_error::{AddressError, MachinesError},
     problems::Problems,
     redact,
     spec::{Origin, RunSpec},
 };
-use crate::plan::{AgentsPlan, ExportLevel, Load, MOST_AGENTS, NatsPlan, Phase, Ramp, Secret, Wanted};
+use crate::plan::{AgentsPlan, Load, MOST_AGENTS, NatsPlan, Phase, Ramp, Secret, Wanted};
 
 /// How long agents are waited for unless the user says otherwise, in seconds.
 const TIMEOUT_S: f64 = 60.0;
@@ -26,10 +26,6 @@ pub(super) fn agents(spec: &RunSpec, phases: &[Phase], problems: &mut Problems) 
         return None;
     };
     check_nats(spec, problems);
-    if let Some((_, level)) = spec.export_level.given().filter(|(level, _)| **level == ExportLevel::Raw) {
-        let reason = "the bodies of requests and responses would stay with the agents";
-        problems.push(ConfigError::Clash { flag: Said::with_value(level, "raw"), with: by.into(), reason });
-    }
     let plan = AgentsPlan {
         wanted: wanted.clone(),
         timeout_s: spec.agents_timeout.value().unwrap_or(TIMEOUT_S),
@@ -221,10 +217,6 @@ mod tests {
     #[case(
         "--agents 2 --nats t@h --nats-creds c",
         "use `--nats-creds` together with `--nats`: a client logs in once"
-    )]
-    #[case(
-        "--agents 2 --export-level raw",
-        "use `--export-level raw` together with `--agents`: the bodies of requests and responses would stay with the agents"
     )]
     #[case(
         "--agents 600,label=a:401",
