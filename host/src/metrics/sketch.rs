@@ -37,7 +37,7 @@ impl Sketch {
     }
 
     /// Takes in the one that follows it.
-    pub(super) fn extend(&mut self, next: Self) {
+    pub(super) fn extend(&mut self, next: &Self) {
         self.to_ns = self.to_ns.max(next.to_ns);
         self.in_flight = next.in_flight;
         self.ended.add(&next.ended);
@@ -174,7 +174,7 @@ mod tests {
         (0..20).for_each(|number| twice.ended(&record(1 + number)));
         let mut first = twice.sketch(2000, 9);
         (20..50).for_each(|number| twice.ended(&record(1 + number)));
-        first.extend(twice.sketch(3000, 4));
+        first.extend(&twice.sketch(3000, 4));
         assert_eq!(first, once.sketch(3000, 4));
     }
 

@@ -32,7 +32,7 @@ impl Sketches {
     pub(crate) fn take(&mut self, sketch: Sketch) {
         match self.0.back_mut() {
             // What comes at the end of a phase is of short times.
-            Some(last) if last.took_ns() < SECOND_NS / 2 => last.extend(sketch),
+            Some(last) if last.took_ns() < SECOND_NS / 2 => last.extend(&sketch),
             _ => self.0.push_back(sketch),
         }
         let oldest = self.0.back().map_or(0, |last| last.to_ns.saturating_sub(WINDOW_NS));
@@ -50,7 +50,7 @@ impl Sketches {
     /// The last seconds before this instant; nothing where nothing is known of them.
     pub(crate) fn look_back(&self, now: RunNs) -> Option<LastSeconds> {
         let from = now.saturating_sub(WINDOW_NS);
-        let (mut took_ns, mut ended) = (0_u64, Ended::default());
+        let (mut took_ns, mut ended) = (0_u64, Ended::<Cells>::default());
         for sketch in self.0.iter().filter(|sketch| sketch.to_ns > from) {
             took_ns = took_ns.saturating_add(sketch.took_ns());
             ended.add(&sketch.ended);
@@ -82,7 +82,7 @@ impl LastSeconds {
         let rate = |count: fn(&Ended<Cells>) -> u64| -> f64 {
             all.iter().map(|machine| machine.a_second(count(&machine.ended))).sum()
         };
-        let mut sum = Ended::default();
+        let mut sum = Ended::<Cells>::default();
         all.iter().for_each(|machine| sum.add(&machine.ended));
         (client.sent, client.sent_late) = (sum.sent, sum.sent_late);
         client.lateness_ms = sum.lateness.spread();
