@@ -80,7 +80,8 @@ impl LastSeconds {
     /// says lowers no rate.
     pub(crate) fn together(all: &[Self], client: &mut ClientNow) -> Recent {
         let rate = |count: fn(&Ended<Cells>) -> u64| -> f64 {
-            all.iter().map(|machine| machine.a_second(count(&machine.ended))).sum()
+            // A sum of nothing would be a negative zero.
+            all.iter().map(|machine| machine.a_second(count(&machine.ended))).fold(0.0, |sum, one| sum + one)
         };
         let mut sum = Ended::<Cells>::default();
         all.iter().for_each(|machine| sum.add(&machine.ended));

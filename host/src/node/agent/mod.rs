@@ -2,7 +2,8 @@
 //!
 //! [`call`] finds agents and takes them for a run; [`Agents`] equips them, and makes a [`link`] of each when the workers are to
 //! start. What an agent measures stays in its own journal until the load is over; [`kept`] brings it here, in pieces ([`fetch`]). [`offset`] says how
-//! far an agent's clock is from the run's, and [`clocks`] asks again while the run lasts. The agent's side is `run/agent`.
+//! far an agent's clock is from the run's, and [`clocks`] asks again while the run lasts; [`lendings`] says which places of a limit agents lend each
+//! other. The agent's side is `run/agent`.
 
 mod agents;
 mod call;

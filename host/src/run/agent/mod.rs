@@ -3,7 +3,7 @@
 //! [`serve()`] connects, answers who it is, and takes one run after the other. [`attend`] is one run, from being taken to being let go:
 //! a select loop over commands, workers and time. [`prepare`] makes what the workers need, on a thread of its own, and [`working`] is
 //! the load itself: workers, recorder and journal, as in a run on one machine; [`sketcher`] has what the controller is told of it once a
-//! second. The controller's side is `node/agent`.
+//! second, and [`lender`] the places that other agents may use meanwhile. The controller's side is `node/agent`.
 
 mod attend;
 mod config;
