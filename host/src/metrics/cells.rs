@@ -1,7 +1,7 @@
 //! Times in cells, each a little wider than the one before: [`Cells`]. They are small on a wire, and add up without a loss.
 //!
 //! With `E` the largest relative error and `G = (1 + E) / (1 - E)`, cell `n` has the times above `G^(n-1)` and up to `G^n` microseconds. It stands
-//! for `2 G^n / (G + 1)`, from which none of them is further than `E` times itself. Source: Masson, Rim and Lee, "DDSketch: a fast and
+//! for `2 G^n / (G + 1)`, from which none of them is further than `E` times itself. Source: Masson, Rim and Lee, "`DDSketch`: a fast and
 //! fully-mergeable quantile sketch with relative-error guarantees", 2019.
 
 use std::collections::BTreeMap;
