@@ -27,6 +27,8 @@ pub struct RunNow {
     pub client: ClientNow,
     /// What the servers' metrics pages say, one entry a page that is scraped.
     pub servers: Vec<ServerNow>,
+    /// The agents, in a run that has some. [`recent`](Self::recent) and [`failures`](Self::failures) are of all of them together then.
+    pub agents: Vec<AgentNow>,
 }
 
 impl RunNow {
@@ -93,7 +95,8 @@ impl RequestsNow {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Recent {
-    /// How many seconds these are: ten, or fewer at the beginning of a phase.
+    /// How many seconds these are: ten, or fewer at the beginning of a phase. In a run with agents, the seconds of the agent of
+    /// which most is known. With none, nothing is known yet, and the rates mean nothing.
     pub seconds: f64,
     /// Requests that ended well, a second.
     pub requests_per_s: f64,
@@ -109,7 +112,7 @@ pub struct Recent {
     pub request_latency_ms: Option<Spread>,
 }
 
-/// How values are spread, each to within 1 %.
+/// How values are spread, each to within 1 %; to within 2 % in a run with agents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Spread {
@@ -155,6 +158,46 @@ pub struct ClientNow {
     pub sent_late: u64,
     /// How late they were sent, in milliseconds, in an open loop.
     pub lateness_ms: Option<Spread>,
+}
+
+/// What is known of an agent: another machine that sends a part of the load. It says once a second what has ended there.
+///
+/// What it has not said is `None`, and never zero.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AgentNow {
+    /// Its name.
+    pub name: String,
+    /// It was lost: nobody waits for its part any more.
+    pub is_lost: bool,
+    /// Seconds since it said last how far the phase is. `None` before the first time.
+    pub heard_s_ago: Option<f64>,
+    /// Its requests that were not over then.
+    pub in_flight: Option<u64>,
+    /// How many of the last ten seconds the following is of. Zero where it has said nothing of them.
+    pub seconds: f64,
+    /// Requests that ended well, a second.
+    pub requests_per_s: Option<f64>,
+    /// Requests that failed, a second.
+    pub failed_per_s: Option<f64>,
+    /// Output tokens of requests that ended well, a second.
+    pub output_tokens_per_s: Option<f64>,
+    /// As in [`Recent`].
+    pub time_to_first_token_ms: Option<Spread>,
+    /// As in [`Recent`].
+    pub request_latency_ms: Option<Spread>,
+    /// How late its requests were sent, in milliseconds, in an open loop.
+    pub lateness_ms: Option<Spread>,
+}
+
+impl AgentNow {
+    /// One that has said nothing for so many seconds is late: it says something once a second.
+    pub const LATE_S: f64 = 3.0;
+
+    /// Whether it is late with what it says, is lost, or has said nothing yet.
+    pub fn is_missing(&self) -> bool {
+        self.is_lost || self.heard_s_ago.is_none_or(|seconds| seconds > Self::LATE_S)
+    }
 }
 
 /// What a server says of itself.
@@ -219,10 +262,18 @@ mod tests {
             },
             recent: Recent { seconds: 2.0, request_latency_ms: Some(spread), ..Recent::default() },
             failures: vec![FailuresNow { kind: "timeout".into(), count: 1, ..FailuresNow::default() }],
+            agents: vec![AgentNow { name: "a".into(), heard_s_ago: Some(0.5), ..AgentNow::default() }],
             ..RunNow::default()
         };
         assert_eq!(RunNow::decode(&now.encode().unwrap()).unwrap(), now);
         assert_eq!(now.requests.ended(), 5);
+    }
+
+    #[test]
+    fn an_agent_is_missing_until_it_speaks_and_when_it_has_been_silent_for_long() {
+        let heard = |heard_s_ago| AgentNow { heard_s_ago, ..AgentNow::default() };
+        assert_eq!([None, Some(1.2), Some(3.5)].map(|ago| heard(ago).is_missing()), [true, false, true]);
+        assert!(AgentNow { is_lost: true, ..heard(Some(0.1)) }.is_missing());
     }
 
     #[test]

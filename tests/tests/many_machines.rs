@@ -3,6 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 #![expect(clippy::print_stderr, reason = "a test that cannot be made says why")]
 
+#[path = "many_machines/bodies.rs"]
+mod bodies;
+#[path = "many_machines/live.rs"]
+mod live;
+
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
@@ -370,15 +375,17 @@ fn instants_of_a_machine_with_another_clock_are_on_the_runs_clock() {
     assert!(differ <= bounds + 20_000_000, "{differ} ns, and the bounds are {bounds} ns");
 }
 
-/// Heartbeats and counts: of a schedule of 100 requests a second, 500 requests are five seconds.
+/// Heartbeats, counts, and what has ended: of a schedule of 100 requests a second, 500 requests are five seconds.
 #[test]
 fn the_bus_is_nearly_silent_while_a_phase_is_measured() {
     let Some(nats) = nats() else { return };
     let _agents = Agents::start(&nats, &["a", "b"]);
     let server = MockServer::start(["--tokens", "2"]);
-    let load = ["--request-rate", "100", "--request-count", "800", "--osl", "2", "--isl", "4"];
-    let run = controller(&nats, server.url(), "2").args(load).spawn();
-    await_answers(&run, &server, 100);
+    let load = ["--request-rate", "100", "--request-count", "1000", "--osl", "2", "--isl", "4"];
+    let run = controller(&nats, server.url(), "2").args(load).args(["--api-port", "0"]).spawn();
+    let address = live::address(&run);
+    run.until("both agents speak", || live::have_spoken(&live::now(&address), 2).then_some(()));
+    await_answers(&run, &server, 10);
     let before = nats.bytes();
     await_answers(&run, &server, 500);
     let a_second_and_agent = (nats.bytes() - before) / (5 * 2);

@@ -494,7 +494,7 @@ fn the_graph_shows_who_hears_what() {
       phase_started          prony            gpu_telemetry, network_latency, server_metrics, shaky
       record_batch           prony            nobody
       request_span_batch     prony            otel
-      run_now                prony            live_api
+      run_now                prony            live_api, otel
       server_metrics_batch   server_metrics   live_api, prony, report
       telemetry_export       otel             report
     unknown: `lost`: the library does not exist

@@ -4,15 +4,13 @@ use url::Url;
 
 use super::{
     agents_list,
-    error::{ConfigError, Said},
+    error::ConfigError,
     machines_error::{AddressError, MachinesError},
     problems::Problems,
     redact,
     spec::{Origin, RunSpec},
 };
-use crate::plan::{
-    AgentsPlan, ExportLevel, Load, MOST_AGENTS, NatsPlan, Phase, Ramp, Secret, SshHost, SshPlan, Wanted,
-};
+use crate::plan::{AgentsPlan, Load, MOST_AGENTS, NatsPlan, Phase, Ramp, Secret, SshHost, SshPlan, Wanted};
 
 /// How long agents are waited for unless the user says otherwise, in seconds.
 const TIMEOUT_S: f64 = 60.0;
@@ -32,10 +30,6 @@ pub(super) fn agents(spec: &RunSpec, phases: &[Phase], problems: &mut Problems) 
         return None;
     };
     check_nats(spec, problems);
-    if let Some((_, level)) = spec.export_level.given().filter(|(level, _)| **level == ExportLevel::Raw) {
-        let reason = "the bodies of requests and responses would stay with the agents";
-        problems.push(ConfigError::Clash { flag: Said::with_value(level, "raw"), with: by.into(), reason });
-    }
     let (wanted, hosts) = problems.note(agents_list::wanted(words, by))?;
     let plan = AgentsPlan {
         ssh: ssh(spec, hosts, problems),
@@ -259,10 +253,6 @@ mod tests {
     #[case(
         "--agents 2 --nats t@h --nats-creds c",
         "use `--nats-creds` together with `--nats`: a client logs in once"
-    )]
-    #[case(
-        "--agents 2 --export-level raw",
-        "use `--export-level raw` together with `--agents`: the bodies of requests and responses would stay with the agents"
     )]
     #[case(
         "--agents 600,label=a:401",

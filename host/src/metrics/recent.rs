@@ -1,16 +1,15 @@
 //! The last seconds of a phase while it goes on: [`RecentRequests`].
 //!
 //! Values stand in histograms by the second, with a fixed number of cells each, so that a request costs a few additions
-//! whatever the load is, and a look back is a sum of histograms. What a request measures is defined where the report takes it
-//! from. A request belongs to the second in which it was told of.
+//! whatever the load is, and a look back is a sum of histograms. What is counted of a request is in [`Ended`]. A
+//! request belongs to the second in which it was told of.
 
 use hdrhistogram::Histogram;
 use prony_plugin_api::live::{ClientNow, Recent, Spread};
 
 use super::{
-    per_request,
+    ended::{Ended, NoteTime},
     request::{LatencyOrigin, Request, TokenCounting},
-    span::LATE_NS,
 };
 use crate::{clock::RunNs, record::Record};
 
@@ -37,15 +36,7 @@ pub(crate) struct RecentRequests {
 struct Slice {
     /// Which second of the run.
     second: u64,
-    succeeded: u64,
-    failed: u64,
-    output_tokens: u64,
-    sent: u64,
-    sent_late: u64,
-    first_token: Times,
-    inter_token: Times,
-    latency: Times,
-    lateness: Times,
+    ended: Ended<Times>,
 }
 
 /// Times, each to within 1 %.
@@ -61,66 +52,42 @@ impl RecentRequests {
 
     /// A request is over.
     pub(crate) fn ended(&mut self, record: &Record, now: RunNs) {
-        let (origin, counting) = (self.origin, self.counting);
-        let slice = self.slice(now);
-        if let Some(sent) = record.instants.sent {
-            slice.sent += 1;
-            if origin == LatencyOrigin::Scheduled {
-                let late_ns = sent.saturating_sub(record.instants.scheduled);
-                slice.sent_late += u64::from(late_ns > LATE_NS);
-                slice.lateness.note(per_request::to_ms(late_ns as f64));
-            }
-        }
-        if !record.outcome.is_ok() {
-            let is_failure = !record.outcome.is_cancelled_on_purpose() && !record.outcome.is_overflow();
-            slice.failed += u64::from(is_failure);
-            return;
-        }
-        slice.succeeded += 1;
-        let request = Request { record, origin, counting };
-        slice.first_token.note_some(per_request::time_to_first_token(&request));
-        slice.latency.note_some(per_request::request_latency(&request));
+        let request = Request { record, origin: self.origin, counting: self.counting };
+        self.slice(now).ended.ended(&request);
     }
 
     /// The tokens of a request are counted.
     pub(crate) fn counted(&mut self, record: &Record, now: RunNs) {
-        if !record.outcome.is_ok() {
-            return;
-        }
         let request = Request { record, origin: self.origin, counting: self.counting };
-        let inter_token = per_request::inter_token_latency(&request);
-        let tokens = request.output_tokens().map_or(0, |(tokens, _)| tokens);
-        let slice = self.slice(now);
-        slice.output_tokens += tokens;
-        slice.inter_token.note_some(inter_token);
+        self.slice(now).ended.counted(&request);
     }
 
     /// The last seconds before this instant.
     pub(crate) fn look_back(&self, now: RunNs) -> Recent {
         let from = self.start_ns.max((now / SECOND_NS).saturating_sub(SECONDS).saturating_mul(SECOND_NS));
         let seconds = now.saturating_sub(from) as f64 / SECOND_NS as f64;
-        let slices = || self.slices_at(now);
-        let a_second = |count: fn(&Slice) -> u64| {
+        let slices = || self.slices_at(now).map(|slice| &slice.ended);
+        let a_second = |count: fn(&Ended<Times>) -> u64| {
             let count: u64 = slices().map(count).sum();
             if seconds > 0.0 { count as f64 / seconds } else { 0.0 }
         };
         Recent {
             seconds,
-            requests_per_s: a_second(|slice| slice.succeeded),
-            failed_per_s: a_second(|slice| slice.failed),
-            output_tokens_per_s: a_second(|slice| slice.output_tokens),
-            time_to_first_token_ms: Times::spread(slices().map(|slice| &slice.first_token)),
-            inter_token_latency_ms: Times::spread(slices().map(|slice| &slice.inter_token)),
-            request_latency_ms: Times::spread(slices().map(|slice| &slice.latency)),
+            requests_per_s: a_second(|ended| ended.succeeded),
+            failed_per_s: a_second(|ended| ended.failed),
+            output_tokens_per_s: a_second(|ended| ended.output_tokens),
+            time_to_first_token_ms: Times::spread(slices().map(|ended| &ended.first_token)),
+            inter_token_latency_ms: Times::spread(slices().map(|ended| &ended.inter_token)),
+            request_latency_ms: Times::spread(slices().map(|ended| &ended.latency)),
         }
     }
 
     /// How punctual the client was in that time, in `client`.
     pub(crate) fn tell_lateness(&self, client: &mut ClientNow, now: RunNs) {
-        let slices = || self.slices_at(now);
-        client.sent = slices().map(|slice| slice.sent).sum();
-        client.sent_late = slices().map(|slice| slice.sent_late).sum();
-        client.lateness_ms = Times::spread(slices().map(|slice| &slice.lateness));
+        let slices = || self.slices_at(now).map(|slice| &slice.ended);
+        client.sent = slices().map(|ended| ended.sent).sum();
+        client.sent_late = slices().map(|ended| ended.sent_late).sum();
+        client.lateness_ms = Times::spread(slices().map(|ended| &ended.lateness));
     }
 
     fn slices_at(&self, now: RunNs) -> impl Iterator<Item = &Slice> {
@@ -143,9 +110,7 @@ impl RecentRequests {
 
 impl Slice {
     fn new() -> Self {
-        Self {
-            // None that ever is.
-            second: u64::MAX,
+        let ended = Ended {
             succeeded: 0,
             failed: 0,
             output_tokens: 0,
@@ -155,23 +120,29 @@ impl Slice {
             inter_token: Times::new(),
             latency: Times::new(),
             lateness: Times::new(),
-        }
+        };
+        // A second that never is.
+        Self { second: u64::MAX, ended }
     }
 
     fn begin(&mut self, second: u64) {
         self.second = second;
-        for count in [
-            &mut self.succeeded,
-            &mut self.failed,
-            &mut self.output_tokens,
-            &mut self.sent,
-            &mut self.sent_late,
-        ] {
+        let Ended { succeeded, failed, output_tokens, sent, sent_late, .. } = &mut self.ended;
+        for count in [succeeded, failed, output_tokens, sent, sent_late] {
             *count = 0;
         }
-        for times in [&mut self.first_token, &mut self.inter_token, &mut self.latency, &mut self.lateness] {
+        let Ended { first_token, inter_token, latency, lateness, .. } = &mut self.ended;
+        for times in [first_token, inter_token, latency, lateness] {
             times.0.reset();
         }
+    }
+}
+
+impl NoteTime for Times {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "times from 0 to an hour")]
+    fn note_time(&mut self, ms: f64) {
+        let us = (ms * 1000.0).round().clamp(0.0, LONGEST_US as f64) as u64;
+        self.0.saturating_record(us);
     }
 }
 
@@ -182,18 +153,6 @@ impl Times {
     )]
     fn new() -> Self {
         Self(Histogram::new_with_bounds(1, LONGEST_US, 2).expect("bounds that a histogram has"))
-    }
-
-    fn note_some(&mut self, ms: Option<f64>) {
-        if let Some(ms) = ms {
-            self.note(ms);
-        }
-    }
-
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "times from 0 to an hour")]
-    fn note(&mut self, ms: f64) {
-        let us = (ms * 1000.0).round().clamp(0.0, LONGEST_US as f64) as u64;
-        self.0.saturating_record(us);
     }
 
     fn spread<'a>(all: impl Iterator<Item = &'a Self>) -> Option<Spread> {

@@ -11,6 +11,13 @@ pub(crate) enum LatencyOrigin {
     Scheduled,
 }
 
+impl LatencyOrigin {
+    /// That of a phase whose load is open, or is not.
+    pub(crate) fn of(is_open: bool) -> Self {
+        if is_open { Self::Scheduled } else { Self::Sent }
+    }
+}
+
 /// Who may count tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TokenCounting {
@@ -18,6 +25,13 @@ pub(crate) enum TokenCounting {
     PreferServer,
     /// The server; what it does not report stays unknown.
     ServerOnly,
+}
+
+impl TokenCounting {
+    /// That of a run in which the server's own counts are the only ones, or are not.
+    pub(crate) fn of(uses_server_count: bool) -> Self {
+        if uses_server_count { Self::ServerOnly } else { Self::PreferServer }
+    }
 }
 
 /// Who counted the output tokens of a request.

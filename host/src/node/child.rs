@@ -446,6 +446,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        metrics::Sketch,
         node::{hopeless::Verdict, progress::Progress},
         request::{
             exchange::Finished,
@@ -476,6 +477,7 @@ mod tests {
         fn hangs(&self, _what: String) {}
         fn gone(&self, _node: NodeId, _nonsense: Option<String>) {}
         fn progressed(&self, _more: &Progress) {}
+        fn sketched(&self, _node: NodeId, _sketch: Sketch) {}
         fn hopeless(&self, _verdict: Verdict) {}
         fn remarked(&self, _text: String) {}
     }

@@ -7,7 +7,7 @@ use crate::{
     plan::Phase,
     record::{NodeLoss, merge::NodeJournal},
     request::worker::Control,
-    schedule::numbers::Lease,
+    schedule::{gate::Places, lending::Limited, numbers::Lease},
 };
 
 /// Which node of a run, from 0.
@@ -28,6 +28,11 @@ pub(super) trait Link: Debug + Send {
     /// Gives it more numbers of the phase with this number, a closed loop of which it has a part. One that has all of it does
     /// nothing.
     fn lease(&mut self, phase: u32, lease: Lease);
+
+    /// Places of a phase that has begun which other nodes may use meanwhile; none where nothing can be lent.
+    fn places(&self, _phase: u32) -> Vec<(Limited, Places)> {
+        Vec::new()
+    }
 
     /// Drains or cancels the phase with this number, if it has begun.
     fn control(&mut self, phase: u32, control: Control);
@@ -125,6 +130,11 @@ impl Fleet {
         }
     }
 
+    /// Places of a phase that has begun, of a fleet that has one node, which other fleets may use meanwhile.
+    pub(crate) fn places(&self, phase: u32) -> Vec<(Limited, Places)> {
+        if let [node] = self.nodes.as_slice() { node.places(phase) } else { Vec::new() }
+    }
+
     /// Drains or cancels the phase with this number on every node.
     pub(crate) fn control(&mut self, phase: u32, control: Control) {
         self.nodes.iter_mut().for_each(|node| node.control(phase, control));
@@ -157,6 +167,11 @@ impl Fleet {
     /// Session numbers of a phase that agents were given; some may not have been started.
     pub(crate) fn given(&self, phase: u32) -> u64 {
         self.nodes.first().map_or(0, |node| node.given(phase))
+    }
+
+    /// What its agents are called, by their ids; none where its nodes are of this machine.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.nodes.iter().filter_map(|node| node.name().map(str::to_owned)).collect()
     }
 
     /// Whether its nodes are agents.

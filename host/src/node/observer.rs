@@ -1,7 +1,7 @@
 //! Who hears of a node.
 
 use super::{fleet::NodeId, hopeless::Verdict, progress::Progress};
-use crate::request::worker::Sink;
+use crate::{metrics::Sketch, request::worker::Sink};
 
 /// Takes what the workers of a node produce, and is told what becomes of the node itself.
 pub(crate) trait Observer: Sink {
@@ -11,6 +11,8 @@ pub(crate) trait Observer: Sink {
     fn gone(&self, node: NodeId, nonsense: Option<String>);
     /// So much more has become of requests that are counted where they are sent.
     fn progressed(&self, more: &Progress);
+    /// What has ended on a node whose requests are counted there, since it was said last.
+    fn sketched(&self, node: NodeId, sketch: Sketch);
     /// It is of no use to go on, as a node has found that sees its own requests alone.
     fn hopeless(&self, verdict: Verdict);
     /// A node has something to say to the user: a sentence without a final stop.

@@ -22,8 +22,9 @@ use crate::{
         credits::{Credits, Pool, Share},
         division::Division,
         excerpt::Excerpts,
-        gate::Slots,
+        gate::{Places, Slots},
         leased::Numbers,
+        lending::Limited,
         numbers::Lease,
     },
     seed::Seed,
@@ -61,6 +62,8 @@ pub(crate) struct WorkerPool {
 struct Begun {
     control: watch::Sender<Control>,
     pool: Arc<Pool>,
+    /// Places that other nodes may use meanwhile.
+    lendable: Vec<(Limited, Places)>,
 }
 
 impl WorkerPool {
@@ -113,7 +116,7 @@ impl Link for WorkerPool {
     fn begin(&mut self, start: PhaseStart) {
         let Some(phase) = self.phases.iter().find(|phase| phase.id == start.phase) else { return };
         let division = self.part.division;
-        let PhaseSlots { of_workers, prefill, handed_over } =
+        let PhaseSlots { of_workers, prefill, handed_over, lendable } =
             PhaseSlots::of(phase, self.part, self.handed_over.take());
         self.handed_over = handed_over;
         // A recording is replayed from its beginning, whatever a warm-up has played.
@@ -133,7 +136,7 @@ impl Link for WorkerPool {
         let pool = Pool::of(&self.starts, &self.source, first_script, excerpts).with_numbers(numbers);
         let pool = Arc::new(pool);
         let (control, watching) = watch::channel(Control::Run);
-        self.begun.insert(start.phase, Begun { control, pool: Arc::clone(&pool) });
+        self.begun.insert(start.phase, Begun { control, pool: Arc::clone(&pool), lendable });
         let cancellations = Cancellations::of(phase, seed);
         let workers = of_workers.len() as u64;
         for (number, (worker, slots)) in (0..).zip(self.workers.iter().zip(of_workers)) {
@@ -161,6 +164,10 @@ impl Link for WorkerPool {
         if let Some(phase) = self.begun.get(&phase) {
             phase.pool.lease(lease);
         }
+    }
+
+    fn places(&self, phase: u32) -> Vec<(Limited, Places)> {
+        self.begun.get(&phase).map_or_else(Vec::new, |phase| phase.lendable.clone())
     }
 
     fn control(&mut self, phase: u32, control: Control) {
@@ -195,11 +202,15 @@ struct PhaseSlots {
     prefill: Option<Slots>,
     /// What the next phase takes over, if it does.
     handed_over: Option<HandedOver>,
+    /// What other nodes may use meanwhile.
+    lendable: Vec<(Limited, Places)>,
 }
 
 impl PhaseSlots {
     /// Those of a node in a phase, which goes on with what the phase before has handed over.
     fn of(phase: &Phase, part: NodePart, before: Option<HandedOver>) -> Self {
+        // Nodes do not begin a phase at the very same moment: what is lent then would be counted in both.
+        let is_apart = before.is_none() && !phase.hands_over;
         let (slots, prefill) = before.unzip();
         let taken_over = slots.map(|slots| slots.handed_over(phase.load.in_flight(), part.division));
         let of_workers = match &taken_over {
@@ -210,9 +221,16 @@ impl PhaseSlots {
             (Some(prefill), curve @ Some(_)) => Some(prefill.handed_over(curve, part.division)),
             (_, curve) => curve.map(|curve| Slots::following(curve, part.division)),
         };
+        let shared = is_apart && !part.division.is_whole();
+        let in_flight =
+            of_workers.first().filter(|_| phase.load.is_open() && phase.load.in_flight().is_some());
+        let limits = [(Limited::InFlight, in_flight), (Limited::Prefill, prefill.as_ref())];
+        let places = limits.into_iter().filter(|_| shared);
+        let lendable = places.filter_map(|(limited, slots)| Some((limited, slots?.places()?))).collect();
         // A node without a slot in this phase may still have requests of the one before.
         let slots = taken_over.or_else(|| of_workers.first().cloned()).filter(|_| phase.hands_over);
-        Self { of_workers, handed_over: slots.map(|slots| (slots, prefill.clone())), prefill }
+        let handed_over = slots.map(|slots| (slots, prefill.clone()));
+        Self { of_workers, handed_over, prefill, lendable }
     }
 }
 

@@ -31,11 +31,17 @@ impl ClockShift {
         instant.saturating_add_signed(self.at(instant))
     }
 
-    /// Moves all instants of a request by one correction, that of the moment at which work on it began: so no duration changes.
-    pub(crate) fn move_instants(&self, instants: &mut Instants) {
-        let earliest = i64::try_from(instants.scheduled.min(instants.started)).unwrap_or(i64::MAX);
+    /// What is to be added to all instants of a request: the correction of the moment at which work on it began, so that no duration
+    /// changes.
+    pub(super) fn of_request(&self, scheduled: RunNs, started: RunNs) -> i64 {
+        let earliest = i64::try_from(scheduled.min(started)).unwrap_or(i64::MAX);
         // Nothing is before the start of the run.
-        let by = self.at(instants.started).max(-earliest);
+        self.at(started).max(-earliest)
+    }
+
+    /// Moves all instants of a request by one correction.
+    pub(crate) fn move_instants(&self, instants: &mut Instants) {
+        let by = self.of_request(instants.scheduled, instants.started);
         let Instants {
             scheduled,
             started,

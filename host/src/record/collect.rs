@@ -13,6 +13,9 @@ use super::{
     journal::{self, Beginning, JournalError, Piece, Reader, TEXTS_FILE_NAME, TextStore, Writer},
     kept_run::{KeptRun, KeptRunError},
     merge::{MergeError, Merged, NodeJournal, Target, check, merge},
+    raw::{self, RawFile},
+    raw_merge::merge_bodies,
+    waiting::missing_bodies,
 };
 use crate::{clock::RunNs, explain::Explain, plugin::UsedPlugin, screen::counted};
 
@@ -120,7 +123,8 @@ impl Gathered {
     /// The journal cannot be written. Nothing of it is left then.
     pub(crate) fn write(&self, into: &Path) -> Result<(), CollectError> {
         self.try_write(into).inspect_err(|_| {
-            for name in [journal::FILE_NAME, TEXTS_FILE_NAME] {
+            let bodies = self.header.settings.exports.file_name(raw::FILE_NAME);
+            for name in [journal::FILE_NAME, TEXTS_FILE_NAME, &*bodies] {
                 // It may not be there; and the error that is told is the first one.
                 fs::remove_file(into.join(name)).ok();
             }
@@ -140,9 +144,19 @@ impl Gathered {
         let mut texts = TextStore::new(into, &header.run_id);
         let mut target = Target { journal: &mut journal, texts: &mut texts, hear: None };
         let merged = merge(self.journals(), &header.run_id, &mut target)?;
-        journal.append(&Frame::End(end(folders, header, &merged)))?;
+        let mut end = end(folders, header, &merged);
+        end.notes.extend(self.take_bodies(into));
+        journal.append(&Frame::End(end))?;
         journal.flush()?;
         Ok(())
+    }
+
+    /// Brings the bodies together that agents have kept, if the run keeps any. What the report should say of those that are missing.
+    fn take_bodies(&self, into: &Path) -> Option<String> {
+        let mut file = RawFile::of(into, &self.header)?;
+        self.journals().iter().for_each(|journal| merge_bodies(&mut file, journal));
+        file.flush();
+        missing_bodies(file.missing(), &self.header.settings.exports.file_name(raw::FILE_NAME))
     }
 
     fn journals(&self) -> Vec<NodeJournal> {

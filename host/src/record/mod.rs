@@ -22,6 +22,7 @@ mod open;
 mod prefixes;
 mod process_usage;
 pub(crate) mod raw;
+mod raw_merge;
 pub(crate) mod recorder;
 mod replies;
 pub(crate) mod settings;

@@ -14,6 +14,7 @@
 //! | `error` | why it failed, if it did |
 
 use std::{
+    ffi::OsStr,
     fs::File,
     io::{self, Write},
     path::{Path, PathBuf},
@@ -88,7 +89,27 @@ impl RawFile {
         }
     }
 
-    fn append(&mut self, line: &str) {
+    /// Its name.
+    pub(super) fn name(&self) -> &OsStr {
+        self.path.file_name().unwrap_or_default()
+    }
+
+    /// When the run began, in nanoseconds since the Unix epoch.
+    pub(super) fn wall_start_ns(&self) -> u64 {
+        self.wall_start_ns
+    }
+
+    /// One more line is not in it.
+    pub(super) fn lack_one(&mut self) {
+        self.missing += 1;
+    }
+
+    /// Writes a line, if the file takes any more.
+    pub(super) fn append(&mut self, line: &str) {
+        if self.is_over {
+            self.missing += 1;
+            return;
+        }
         let (gathered, lines) = &mut self.gathered;
         if self.bytes + (gathered.len() + line.len() + 1) as u64 > self.most_bytes {
             self.is_over = true;

@@ -29,6 +29,7 @@ use super::{
     open::{Entry, Next, Open},
     prefixes::{Heard, Prefixes},
     raw::{self, RawFile},
+    raw_merge::merge_bodies,
     replies::Replies,
     waiting::Waiting,
 };
@@ -370,10 +371,14 @@ impl Recording {
                 drop(permit);
             }
             Input::Merge(journals, answer) => {
+                let nodes = journals.clone();
                 let merged = match self.merge(journals) {
                     Err(MergeError::Journal(error)) => return Err(error),
                     merged => merged,
                 };
+                if merged.is_ok() {
+                    self.take_bodies(&nodes)?;
+                }
                 // Whoever asked may have stopped waiting.
                 let _ = answer.send(merged);
             }
@@ -409,6 +414,13 @@ impl Recording {
         let merged = merge(journals, &self.run_id, &mut target)?;
         self.open.leave_uncounted(merged.uncounted);
         Ok(merged)
+    }
+
+    /// Takes the bodies in that nodes have kept, if the run keeps any.
+    fn take_bodies(&mut self, nodes: &[NodeJournal]) -> Result<(), JournalError> {
+        let Some(raw) = &mut self.raw else { return Ok(()) };
+        nodes.iter().for_each(|node| merge_bodies(raw, node));
+        self.flush()
     }
 
     fn keep_finished(&mut self, mut finished: Finished) -> Result<(), JournalError> {

@@ -37,12 +37,16 @@ impl Waiting {
         let behind = (most >= NOTABLE_BACKLOG).then(|| {
             format!("up to {most} requests waited for their tokens to be counted: memory grew, the measurement did not suffer")
         });
-        let missing = self.missing_bodies.load(Ordering::Relaxed);
-        let without = (missing > 0).then(|| {
-            format!(
-                "the bodies of {missing} requests are not in `{file}`: it was full, could not be written, or was written too slowly"
-            )
-        });
+        let without = missing_bodies(self.missing_bodies.load(Ordering::Relaxed), file);
         behind.into_iter().chain(without).collect()
     }
+}
+
+/// What the report should say of bodies that are not in this file, if some are not.
+pub(super) fn missing_bodies(missing: u64, file: &str) -> Option<String> {
+    (missing > 0).then(|| {
+        format!(
+            "the bodies of {missing} requests are not in `{file}`: it was full, could not be written, or was written too slowly"
+        )
+    })
 }

@@ -19,7 +19,7 @@ use super::{
     watch::Watch,
 };
 use crate::{
-    metrics::queue_growth::Look,
+    metrics::{Sketch, queue_growth::Look},
     node::{self, NodeId, hopeless::Verdict, progress::Progress},
     record::{live::Live, recorder::RecorderHandle},
     request::{
@@ -275,6 +275,10 @@ impl node::Observer for Channels {
         if let Some(too_many) = self.failed_share.add(more) {
             self.signal(Signal::TooManyFailed(too_many));
         }
+    }
+
+    fn sketched(&self, node: NodeId, sketch: Sketch) {
+        self.watch.sketched(node, sketch);
     }
 
     fn hopeless(&self, verdict: Verdict) {

@@ -110,10 +110,11 @@ async fn conduct_in_loop(
     registry.note_signal_handlers();
     let (bus, live) = (Arc::new(Bus::default()), Arc::new(Live::default()));
     let watch = Arc::new(Watch::new(run.clock, run.plan.target.use_server_token_count));
-    let heard = Hearing { bus: Arc::clone(&bus), live: Arc::clone(&live), watch: Arc::clone(&watch) };
+    let heard = Hearing { bus: Arc::clone(&bus), live: Arc::clone(&live), listener: Arc::clone(&watch) };
     let recorder = heard.start(run, signals.clone())?;
     let channels = Channels::of(run.plan.phases.len(), recorder.handle(), signals, watch, Arc::clone(&live));
     let mut fleet = endpoint.start(&work(run), &channels)?;
+    channels.watch.expect_agents(fleet.names());
     let (services, wait_until_ready) = (start_services(run, registry, &bus, &channels), fleet.readiness());
     let services = move || {
         let started = services();
@@ -484,6 +485,7 @@ impl Conductor<'_> {
     /// An agent is lost: its part of the phases that go on is not waited for. That ends the run, or is said and nothing more.
     fn lose(&mut self, lost: LostNode) -> Option<Event> {
         let LostNode { name, node, workers, loss } = lost;
+        self.channels.watch.lose_agent(node);
         for phase in &mut self.running {
             let active = self.run.plan.phases.get(phase.index as usize);
             phase.lose(&workers, active.map_or(0, |planned| self.fleet.active_workers_of(node, planned)));

@@ -5,6 +5,7 @@
 //! the report is made from that.
 
 pub(crate) mod agent;
+mod agents_seen;
 pub(crate) mod artifact_dir;
 mod channels;
 mod collecting;

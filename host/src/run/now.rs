@@ -101,7 +101,7 @@ impl Teller {
     fn now(&self, from: &Sources<'_>, phase: PhaseAt, at_ns: RunNs) -> RunNow {
         let plan = &from.run.plan;
         let planned = &plan.phases[phase.index as usize];
-        let Looked { recent, client, failures, servers } = from.watch.look(at_ns);
+        let Looked { recent, client, failures, servers, agents } = from.watch.look(at_ns);
         let words = from.run.header.settings.phases.get(phase.index as usize).map(report::load_in_words);
         let elapsed = Duration::from_nanos(at_ns.saturating_sub(phase.start_ns));
         let seen = snapshot(from.live, from.tally.in_flight(phase.index), elapsed);
@@ -137,6 +137,7 @@ impl Teller {
                 ..client
             },
             servers,
+            agents,
         }
     }
 }

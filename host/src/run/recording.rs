@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::{channels::Signal, setup::Run, watch::Watch};
+use super::{channels::Signal, setup::Run};
 use crate::{
     clock::Clock,
     config::redact::Redactor,
@@ -12,7 +12,7 @@ use crate::{
     plan::Plan,
     record::{
         journal::JournalError,
-        live::Live,
+        live::{Listener, Live},
         recorder::{Recorder, RecorderConfig},
     },
     request::target::TargetPlan,
@@ -20,13 +20,13 @@ use crate::{
 };
 
 /// Who hears of records.
-pub(super) struct Hearing {
+pub(super) struct Hearing<L> {
     pub(super) bus: Arc<Bus>,
     pub(super) live: Arc<Live>,
-    pub(super) watch: Arc<Watch>,
+    pub(super) listener: Arc<L>,
 }
 
-impl Hearing {
+impl<L: Listener + 'static> Hearing<L> {
     /// Starts the recorder of a run.
     ///
     /// # Errors
@@ -59,7 +59,7 @@ impl Hearing {
             clock,
             bus: self.bus,
             live: self.live,
-            listener: self.watch,
+            listener: self.listener,
             bodies: target.bodies.clone(),
         }
     }

@@ -1,6 +1,6 @@
 //! What is known of the requests of the current phase, for those who look on: exports [`Watch`].
 //!
-//! It is fed by the recorder's thread and by services, and read by the conductor. As long as nobody looks on, a request costs
+//! It is fed by the recorder's thread, by services and by agents, and read by the conductor. As long as nobody looks on, a request costs
 //! one look at a flag.
 
 use std::sync::{
@@ -10,19 +10,18 @@ use std::sync::{
 
 use prony_plugin_api::{
     Message,
-    live::{ClientNow, FailuresNow, Recent, RunNow, ServerNow},
+    live::{AgentNow, ClientNow, FailuresNow, Recent, ServerNow},
     message::ServerMetricsBatch,
 };
 
+use super::agents_seen::{AgentsSeen, Together};
 use crate::{
     clock::{Clock, RunNs},
-    metrics::{LatencyOrigin, RecentRequests, TokenCounting},
+    metrics::{FailureKinds, LatencyOrigin, RecentRequests, Sketch, TokenCounting},
+    node::NodeId,
     record::{Record, live::Listener},
     report::server_now,
 };
-
-/// Longest message of a failure that is kept, in characters.
-const LONGEST_MESSAGE: usize = 200;
 
 /// So many metrics pages are kept.
 const MOST_SERVERS: usize = 64;
@@ -40,8 +39,9 @@ pub(super) struct Watch {
 struct Seen {
     /// The current phase, and the last seconds of it.
     phase: Option<(u32, RecentRequests)>,
-    failures: Vec<FailuresNow>,
+    failures: FailureKinds,
     servers: Vec<ServerNow>,
+    agents: AgentsSeen,
 }
 
 /// What a look at it gives.
@@ -51,31 +51,51 @@ pub(super) struct Looked {
     pub(super) client: ClientNow,
     pub(super) failures: Vec<FailuresNow>,
     pub(super) servers: Vec<ServerNow>,
+    pub(super) agents: Vec<AgentNow>,
 }
 
 impl Watch {
     /// Nobody looks on yet.
     pub(super) fn new(clock: Clock, uses_server_count: bool) -> Self {
-        let counting =
-            if uses_server_count { TokenCounting::ServerOnly } else { TokenCounting::PreferServer };
+        let counting = TokenCounting::of(uses_server_count);
         Self { clock, counting, is_on: AtomicBool::new(false), seen: Mutex::default() }
     }
 
     /// A phase begins, and somebody looks on.
     pub(super) fn begin(&self, phase: u32, start_ns: RunNs, is_open: bool) {
         self.is_on.store(true, Ordering::Relaxed);
-        let origin = if is_open { LatencyOrigin::Scheduled } else { LatencyOrigin::Sent };
+        let origin = LatencyOrigin::of(is_open);
         let mut seen = self.seen();
         seen.phase = Some((phase, RecentRequests::begin(start_ns, origin, self.counting)));
         seen.failures.clear();
+        seen.agents.begin();
+    }
+
+    /// The requests of the run are recorded by the agents with these names, in the order of their ids. Without any they are recorded here.
+    pub(super) fn expect_agents(&self, names: Vec<String>) {
+        self.seen().agents = AgentsSeen::of(names);
+    }
+
+    /// An agent is lost.
+    pub(super) fn lose_agent(&self, node: NodeId) {
+        self.seen().agents.lose(node);
+    }
+
+    /// An agent says what has ended there.
+    pub(super) fn sketched(&self, node: NodeId, sketch: Sketch) {
+        if let Some(mut seen) = self.of_phase(sketch.phase) {
+            seen.agents.take(node, sketch, self.clock.now());
+        }
     }
 
     /// What has been seen by now.
     pub(super) fn look(&self, now: RunNs) -> Looked {
         let seen = self.seen();
         let mut looked = Looked { servers: seen.servers.clone(), ..Looked::default() };
-        looked.failures.clone_from(&seen.failures);
-        looked.failures.sort_by_key(|failures| std::cmp::Reverse(failures.count));
+        if let Some(Together { recent, client, failures, agents }) = seen.agents.look(now) {
+            return Looked { recent, client, failures, agents, ..looked };
+        }
+        looked.failures = seen.failures.list();
         if let Some((_, recent)) = &seen.phase {
             looked.recent = recent.look_back(now);
             recent.tell_lateness(&mut looked.client, now);
@@ -100,28 +120,28 @@ impl Watch {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is seen of the phase of a record, if it is the current one.
-    fn of_phase(&self, record: &Record) -> Option<MutexGuard<'_, Seen>> {
+    /// What is seen of the phase with this number, if it is the current one.
+    fn of_phase(&self, number: u32) -> Option<MutexGuard<'_, Seen>> {
         if !self.is_on.load(Ordering::Relaxed) {
             return None;
         }
         let seen = self.seen();
-        let is_current = seen.phase.as_ref().is_some_and(|(phase, _)| *phase == record.phase);
+        let is_current = seen.phase.as_ref().is_some_and(|(phase, _)| *phase == number);
         is_current.then_some(seen)
     }
 }
 
 impl Listener for Watch {
     fn ended(&self, record: &Record) {
-        let Some(mut seen) = self.of_phase(record) else { return };
-        seen.note_failure(record);
+        let Some(mut seen) = self.of_phase(record.phase) else { return };
+        seen.failures.note(record);
         if let Some((_, recent)) = &mut seen.phase {
             recent.ended(record, self.clock.now());
         }
     }
 
     fn counted(&self, record: &Record) {
-        let Some(mut seen) = self.of_phase(record) else { return };
+        let Some(mut seen) = self.of_phase(record.phase) else { return };
         if let Some((_, recent)) = &mut seen.phase {
             recent.counted(record, self.clock.now());
         }
@@ -129,18 +149,6 @@ impl Listener for Watch {
 }
 
 impl Seen {
-    fn note_failure(&mut self, record: &Record) {
-        let Some(failure) = record.outcome.failure() else { return };
-        let kind = failure.kind.to_string();
-        let is_it = |known: &&mut FailuresNow| known.kind == kind && known.code == failure.code;
-        if let Some(known) = self.failures.iter_mut().find(is_it) {
-            known.count += 1;
-        } else if self.failures.len() < RunNow::MOST_FAILURES {
-            let message = failure.message.chars().take(LONGEST_MESSAGE).collect();
-            self.failures.push(FailuresNow { kind, code: failure.code, message, count: 1 });
-        }
-    }
-
     /// A page that does not answer keeps the values that it had.
     fn note_server(&mut self, new: ServerNow) {
         if let Some(known) = self.servers.iter_mut().find(|known| known.url == new.url) {

@@ -4,7 +4,7 @@
 //! until there are as many as there are to be.
 
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicUsize, Ordering},
 };
 
@@ -25,6 +25,8 @@ struct Gate {
     free: Arc<Semaphore>,
     /// Slots that are taken away as soon as they come back.
     surplus: AtomicUsize,
+    /// Those who wait for a slot.
+    waiting: AtomicUsize,
     size: Mutex<Size>,
 }
 
@@ -50,12 +52,14 @@ impl Gate {
         Self {
             free: Arc::new(Semaphore::new(size)),
             surplus: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
             size: Mutex::new(Size { slots: size, owner: 0 }),
         }
     }
 
     /// Waits for a slot.
     async fn enter(self: &Arc<Self>) -> Option<Slot> {
+        let _waiting = Waiting::at(self);
         let permit = Arc::clone(&self.free).acquire_owned().await.ok()?;
         Some(Slot { permit: Some(permit), gate: Arc::clone(self) })
     }
@@ -103,6 +107,72 @@ impl Gate {
     }
 }
 
+/// Somebody who waits for a slot, or is just getting one.
+struct Waiting<'a>(&'a Gate);
+
+impl<'a> Waiting<'a> {
+    fn at(gate: &'a Gate) -> Self {
+        gate.waiting.fetch_add(1, Ordering::Relaxed);
+        Self(gate)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Slots of a node that it may lend to other nodes. What is in flight keeps its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Places(Arc<Gate>);
+
+impl Places {
+    /// Whether somebody waits for one now.
+    pub(crate) fn are_waited_for(&self) -> bool {
+        self.0.waiting.load(Ordering::Relaxed) > 0
+    }
+
+    /// Gives up half of those that are free, rounded up, but not the last one that there is. Says how many.
+    pub(crate) fn give_half(&self) -> u32 {
+        let mut size = self.size();
+        let free = self.0.free.available_permits();
+        let most = free.div_ceil(2).min(size.slots.saturating_sub(1));
+        let given = self.0.free.forget_permits(most);
+        size.slots -= given;
+        count(given)
+    }
+
+    /// So many are given up, or as many as there are: those that are free now, and others as soon as they are free. Says how many.
+    pub(crate) fn give_back(&self, less: u32) -> u32 {
+        let mut size = self.size();
+        let less = whole(less.into()).min(size.slots);
+        let left = size.slots - less;
+        self.0.change(&mut size, left);
+        count(less)
+    }
+
+    /// Those that are given up and not free yet.
+    pub(crate) fn owed(&self) -> u32 {
+        count(self.0.surplus.load(Ordering::Relaxed))
+    }
+
+    /// There are so many more.
+    pub(crate) fn add(&self, more: u32) {
+        let mut size = self.size();
+        let all = size.slots.saturating_add(whole(more.into()));
+        self.0.change(&mut size, all);
+    }
+
+    fn size(&self) -> MutexGuard<'_, Size> {
+        self.0.size.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn count(slots: usize) -> u32 {
+    u32::try_from(slots).unwrap_or(u32::MAX)
+}
+
 /// What the requests of a phase wait for: a gate, and the curve that its width follows, if it changes.
 #[derive(Clone, Debug)]
 pub(crate) struct Slots {
@@ -147,6 +217,11 @@ impl Slots {
                 () = pacer::alarm(clock, start_ns.saturating_add(ns(change_s))) => {}
             }
         }
+    }
+
+    /// The slots as places that may be lent; none where a curve says how many there are.
+    pub(crate) fn places(&self) -> Option<Places> {
+        self.curve.is_none().then(|| Places(Arc::clone(&self.gate)))
     }
 
     /// Whether somebody who comes now has to wait.
@@ -258,6 +333,39 @@ mod tests {
         assert!(within_a_second(&next).await.is_some());
         let wide = next.handed_over(None, WHOLE);
         assert!(within_a_second(&wide).await.is_some() && !wide.is_full());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn places_are_given_up_as_they_are_free_and_the_last_one_never() {
+        let slots = Slots::following(Ramp::constant(4).unwrap(), WHOLE);
+        let places = slots.places().unwrap();
+        let first = slots.enter(Clock::start(), 0).await;
+        assert!(first.is_some() && !places.are_waited_for());
+        assert_eq!((places.give_half(), places.give_half(), places.give_half()), (2, 1, 0));
+        assert!(slots.is_full());
+        places.add(2);
+        let more = [slots.enter(Clock::start(), 0).await, slots.enter(Clock::start(), 0).await];
+        assert_eq!((places.give_back(2), places.owed()), (2, 2), "all of them are used");
+        drop(more);
+        assert_eq!(places.owed(), 0);
+        assert!(slots.is_full());
+        assert!(Slots::following(Ramp::linear(1, 4, 6.0).unwrap(), WHOLE).places().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_is_seen() {
+        let slots = Slots::fixed(1);
+        let (places, clock) = (slots.places().unwrap(), Clock::start());
+        let first = slots.enter(clock, 0).await;
+        let waiting = tokio::time::timeout(std::time::Duration::from_secs(1), async {
+            let entering = slots.enter(clock, 0);
+            tokio::pin!(entering);
+            let is_first = tokio::time::timeout(std::time::Duration::ZERO, &mut entering).await.is_ok();
+            assert!(!is_first && places.are_waited_for());
+        });
+        assert!(waiting.await.is_ok());
+        assert!(!places.are_waited_for(), "whoever does not wait any more is none");
+        drop(first);
     }
 
     /// A session of several turns goes on to wait for slots of its own phase.

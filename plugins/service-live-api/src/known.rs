@@ -109,6 +109,11 @@ impl Known {
         json!({ "at_ns": self.now.at_ns, "client": self.now.client, "dropped_events": self.dropped_events })
     }
 
+    /// What each agent has said of the last seconds; nothing in a run without agents.
+    pub(crate) fn agents(&self) -> Value {
+        json!({ "at_ns": self.now.at_ns, "phase": self.now.phase.name, "agents": self.now.agents })
+    }
+
     /// What the servers say, as a whole.
     pub(crate) fn server_metrics(&self) -> Value {
         json!({ "servers": self.now.servers, "pages": self.pages.values().collect::<Vec<_>>() })

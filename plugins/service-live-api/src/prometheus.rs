@@ -3,7 +3,7 @@
 
 use std::{fmt::Write as _, slice};
 
-use prony_plugin_api::live::{RunNow, Spread};
+use prony_plugin_api::live::{AgentNow, RunNow, Spread};
 use serde_json::Value;
 
 use crate::known::Known;
@@ -26,6 +26,7 @@ pub(crate) fn page(known: &Known) -> String {
     requests(&mut page, now);
     recent(&mut page, now);
     client(&mut page, now);
+    agents(&mut page, now);
     page.family(
         "prony_live_api_dropped_events_total",
         "counter",
@@ -66,6 +67,8 @@ fn requests(page: &mut Page, now: &RunNow) {
 
 fn recent(page: &mut Page, now: &RunNow) {
     let recent = &now.recent;
+    // What no agent has said yet is no rate.
+    let is_known = now.agents.is_empty() || recent.seconds > 0.0;
     for (name, help, value) in [
         ("prony_recent_requests_per_second", "Good requests a second, lately.", recent.requests_per_s),
         ("prony_recent_failures_per_second", "Failures a second, lately.", recent.failed_per_s),
@@ -74,7 +77,10 @@ fn recent(page: &mut Page, now: &RunNow) {
             "Output tokens a second, lately.",
             recent.output_tokens_per_s,
         ),
-    ] {
+    ]
+    .into_iter()
+    .filter(|_| is_known)
+    {
         page.family(name, "gauge", help);
         page.sample(name, &[], value);
     }
@@ -113,6 +119,45 @@ fn client(page: &mut Page, now: &RunNow) {
             "Part of the machine's time in which something ran.",
         );
         page.sample("prony_client_machine_busy_ratio", &[], busy);
+    }
+}
+
+/// What one agent has said, if it has said it.
+type Said = fn(&AgentNow) -> Option<f64>;
+
+/// One value for each agent. What an agent has not said is left out, and is no zero.
+fn agents(page: &mut Page, now: &RunNow) {
+    let families: [(&str, &str, Said); 6] = [
+        (
+            "prony_agent_up",
+            "Whether the agent is there: 0 when it is lost, late or has said nothing.",
+            |agent| Some(if agent.is_missing() { 0.0 } else { 1.0 }),
+        ),
+        ("prony_agent_heard_seconds_ago", "Time since the agent said how things are.", |agent| {
+            agent.heard_s_ago
+        }),
+        ("prony_agent_requests_in_flight", "Requests of the agent that are not over.", |agent| {
+            agent.in_flight.map(|count| count as f64)
+        }),
+        ("prony_agent_recent_requests_per_second", "Good requests of the agent a second, lately.", |agent| {
+            agent.requests_per_s
+        }),
+        ("prony_agent_recent_failures_per_second", "Failures of the agent a second, lately.", |agent| {
+            agent.failed_per_s
+        }),
+        (
+            "prony_agent_recent_output_tokens_per_second",
+            "Output tokens of the agent a second, lately.",
+            |agent| agent.output_tokens_per_s,
+        ),
+    ];
+    for (name, help, said) in families {
+        let values = now.agents.iter().filter_map(|agent| Some((agent.name.clone(), said(agent)?)));
+        let values: Vec<(String, f64)> = values.collect();
+        if !values.is_empty() {
+            page.family(name, "gauge", help);
+            values.into_iter().for_each(|(agent, value)| page.sample(name, &[("agent", agent)], value));
+        }
     }
 }
 
@@ -167,6 +212,15 @@ mod tests {
                 count: 1,
                 ..Default::default()
             }],
+            agents: vec![
+                AgentNow {
+                    name: "a".into(),
+                    heard_s_ago: Some(0.5),
+                    requests_per_s: Some(12.0),
+                    ..AgentNow::default()
+                },
+                AgentNow { name: "b".into(), ..AgentNow::default() },
+            ],
             ..RunNow::default()
         });
         let page = page(&known);
@@ -184,9 +238,18 @@ mod tests {
             r#"prony_failures_total{phase="profiling",kind="http_status",code="500"} 1"#,
             r#"prony_recent_time_to_first_token_seconds{quantile="0.99"} 0.03"#,
             "prony_requests_in_flight 0",
+            r#"prony_agent_up{agent="a"} 1"#,
+            r#"prony_agent_up{agent="b"} 0"#,
+            r#"prony_agent_recent_requests_per_second{agent="a"} 12"#,
         ] {
             assert!(page.lines().any(|it| it == line), "no `{line}` in\n{page}");
         }
-        assert!(!page.contains("inter_token"), "what is not known is no 0:\n{page}");
+        for unknown in [
+            "inter_token",
+            "prony_recent_requests_per_second",
+            r#"prony_agent_recent_requests_per_second{agent="b"}"#,
+        ] {
+            assert!(!page.contains(unknown), "what is not known is no 0:\n{page}");
+        }
     }
 }

@@ -45,7 +45,7 @@ pub(crate) const POLICY: &str = "default-src 'none'; script-src 'self'; style-sr
                                  base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// What there is, for those who ask for what there is not.
-const ROUTES: [&str; 16] = [
+const ROUTES: [&str; 17] = [
     "/",
     "/dashboard",
     "/health",
@@ -59,6 +59,7 @@ const ROUTES: [&str; 16] = [
     "/api/metrics",
     "/api/errors",
     "/api/workers",
+    "/api/agents",
     "/api/server-metrics",
     "/api/results",
     "/api/events",
@@ -89,6 +90,7 @@ pub(crate) fn answer(asked: Asked<'_>, known: &Known) -> Reply {
         "/api/metrics" => of_json(&known.metrics()),
         "/api/errors" => of_json(&known.errors()),
         "/api/workers" => of_json(&known.workers()),
+        "/api/agents" => of_json(&known.agents()),
         "/api/server-metrics" => of_json(&known.server_metrics()),
         "/api/results" => of_json(&known.results()),
         "/api/events" => Reply::Events,

@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::{
     Known, TARGET,
     client::{Answer, Client, Fate, Signal, TIMEOUT},
+    gauges,
     options::Options,
     otlp,
     run::Run,
@@ -106,8 +107,15 @@ impl Exporter {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn metrics(&self) -> Vec<Value> {
+        let known = self.known();
+        let mut metrics = known.metrics.json(&self.run, self.host.now_ns());
+        metrics.extend(known.now.iter().flat_map(|now| gauges::json(now, &self.run)));
+        metrics
+    }
+
     fn send_metrics(&self, timeout: Duration) -> Fate {
-        let metrics = self.known().metrics.json(&self.run, self.host.now_ns());
+        let metrics = self.metrics();
         if metrics.is_empty() {
             return Fate::Taken { refused: 0 };
         }

@@ -8,6 +8,7 @@
 mod attributes;
 mod client;
 mod export;
+mod gauges;
 mod histogram;
 mod metrics;
 mod options;
@@ -23,6 +24,7 @@ use std::{
 use prony_plugin_api::{
     HostHandle, LogLevel, Message, RawMessage, Result, Service,
     collector::{Ended, Worker},
+    live::RunNow,
     telemetry::{RequestSpanBatch, TelemetryExport},
 };
 
@@ -43,6 +45,8 @@ const TARGET: &str = "otel";
 pub(crate) struct Known {
     pub(crate) metrics: Metrics,
     pub(crate) spans: Spans,
+    /// The last seconds of a phase that goes on, in a run with agents: its requests are heard of at the end.
+    pub(crate) now: Option<RunNow>,
     /// What has become of everything so far.
     pub(crate) outcome: TelemetryExport,
 }
@@ -69,7 +73,7 @@ pub struct Otel {
 }
 
 impl Service for Otel {
-    const SUBSCRIPTIONS: &'static [&'static str] = &[RequestSpanBatch::TYPE];
+    const SUBSCRIPTIONS: &'static [&'static str] = &[RequestSpanBatch::TYPE, RunNow::TYPE];
     const PUBLISHES: &'static [&'static str] = &[TelemetryExport::TYPE];
     const OPTIONS: &'static str = options::SCHEMA;
 
@@ -79,6 +83,7 @@ impl Service for Otel {
         let known = Known {
             metrics: Metrics::default(),
             spans: Spans::new(options.spans, options.most_spans),
+            now: None,
             outcome: TelemetryExport::default(),
         };
         Ok(Self { host, options, run, known: Arc::new(Mutex::new(known)), worker: None })
@@ -102,6 +107,9 @@ impl Service for Otel {
                 span.chunk_gaps_ns = Vec::new();
                 known.spans.add(span);
             }
+        } else if let Some(now) = message.decode::<RunNow>() {
+            let goes_on = |now: &RunNow| !now.agents.is_empty() && !now.phase.is_over;
+            self.known().now = Some(now?).filter(goes_on);
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! One frame of the dashboard: where what stands. A pure function of the model and the size of the terminal.
 
+use prony_plugin_api::live::RunNow;
 use ratatui::{
     Frame,
     layout::{Alignment, Constraint, Layout, Rect},
@@ -9,6 +10,7 @@ use ratatui::{
 };
 
 use super::{
+    agents,
     model::{Model, Point},
     panels::{self, HELP, KEYS, Row},
 };
@@ -87,9 +89,12 @@ fn draw_upper(frame: &mut Frame<'_>, model: &Model, area: Rect) {
     let recent = model.now.as_ref().map(|now| now.recent).unwrap_or_default();
     let first_token =
         recent.time_to_first_token_ms.map_or("-".to_owned(), |spread| panels::number(spread.p50));
+    // What no agent has said yet is no rate.
+    let is_known = model.now.as_ref().is_none_or(|now| now.agents.is_empty() || now.recent.seconds > 0.0);
+    let rate = |value: f64| if is_known { panels::number(value) } else { "-".to_owned() };
     let curves: [Curve; 3] = [
-        ("requests/s", panels::number(recent.requests_per_s), |point| point.requests_per_s),
-        ("tokens/s", panels::number(recent.output_tokens_per_s), |point| point.tokens_per_s),
+        ("requests/s", rate(recent.requests_per_s), |point| point.requests_per_s),
+        ("tokens/s", rate(recent.output_tokens_per_s), |point| point.tokens_per_s),
         ("first token ms", first_token, |point| point.first_token_ms.unwrap_or(0.0)),
     ];
     let rows = Layout::vertical([Constraint::Fill(1); 3]).split(inner);
@@ -126,11 +131,23 @@ fn draw_middle(frame: &mut Frame<'_>, model: &Model, area: Rect) {
 /// Failures, the client and the servers.
 fn draw_lower(frame: &mut Frame<'_>, model: &Model, area: Rect) {
     let [left, right] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(area);
-    let [client, servers] = Layout::vertical([Constraint::Length(4), Constraint::Fill(1)]).areas(right);
     let now = model.now.as_ref();
+    if let Some(now) = now.filter(|now| !now.agents.is_empty()) {
+        return draw_agents(frame, now, left, right);
+    }
+    let [client, servers] = Layout::vertical([Constraint::Length(4), Constraint::Fill(1)]).areas(right);
     draw_rows(frame, " failures ", now.map(panels::failures), left);
     draw_rows(frame, " client ", now.map(|now| panels::client(&now.client)), client);
     draw_rows(frame, " servers ", now.map(panels::servers), servers);
+}
+
+/// Agents, failures and servers. Who sends nothing cannot be what limits the load: how busy this machine is has no place here.
+fn draw_agents(frame: &mut Frame<'_>, now: &RunNow, left: Rect, right: Rect) {
+    let [failures, servers] = Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(right);
+    let room = usize::from(left.height.saturating_sub(2));
+    draw_rows(frame, &agents::title(now), Some(agents::rows(now, room)), left);
+    draw_rows(frame, " failures ", Some(panels::failures(now)), failures);
+    draw_rows(frame, " servers ", Some(panels::servers(now)), servers);
 }
 
 fn draw_rows(frame: &mut Frame<'_>, title: &str, rows: Option<Vec<Row>>, area: Rect) {

@@ -4,6 +4,7 @@
 //! and when a key is pressed: a [`model`] becomes a [`frame`], both pure. The terminal is given back when the dashboard ends, whatever ends it
 //! ([`screen`]), and what was said meanwhile is printed then.
 
+mod agents;
 mod drawer;
 mod frame;
 mod keys;

@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use prony_plugin_api::live::RunNow;
+use prony_plugin_api::live::{Recent, RunNow};
 
 use crate::{plan::Phase, run::Snapshot};
 
@@ -42,7 +42,7 @@ pub(super) struct Model {
     pub(super) shows_help: bool,
 }
 
-/// What happened from one time to the next, and how the last seconds were.
+/// What happened from one time to the next, and how the last seconds were. With agents, all of it is of the last seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Point {
     /// Requests that ended well, a second.
@@ -75,20 +75,31 @@ impl Model {
 
     /// What is known of it.
     pub(super) fn now(&mut self, now: &RunNow) {
+        let point = self.point(now);
+        self.points.extend(point);
+        let too_many = self.points.len().saturating_sub(MOST_POINTS);
+        self.points.drain(..too_many);
+        self.now = Some(now.clone());
+    }
+
+    /// What happened since the time before; nothing where no time has passed, or where no agent has said anything.
+    fn point(&self, now: &RunNow) -> Option<Point> {
         let before = self.now.as_ref().map_or((0.0, 0, 0), of_time);
         let (elapsed_s, succeeded, tokens) = of_time(now);
         let seconds = elapsed_s - before.0;
-        if seconds > 0.0 {
-            let a_second = |now: u64, before: u64| now.saturating_sub(before) as f64 / seconds;
-            self.points.push_back(Point {
-                requests_per_s: a_second(succeeded, before.1),
-                tokens_per_s: a_second(tokens, before.2),
-                first_token_ms: now.recent.time_to_first_token_ms.map(|spread| spread.p50),
-            });
-            let too_many = self.points.len().saturating_sub(MOST_POINTS);
-            self.points.drain(..too_many);
+        let first_token_ms = now.recent.time_to_first_token_ms.map(|spread| spread.p50);
+        if !now.agents.is_empty() {
+            // They count once a second, each at a time of its own: half of a second would be anything but even.
+            let Recent { requests_per_s, output_tokens_per_s: tokens_per_s, .. } = now.recent;
+            let is_known = seconds > 0.0 && now.recent.seconds > 0.0;
+            return is_known.then_some(Point { requests_per_s, tokens_per_s, first_token_ms });
         }
-        self.now = Some(now.clone());
+        let a_second = |now: u64, before: u64| now.saturating_sub(before) as f64 / seconds;
+        (seconds > 0.0).then(|| Point {
+            requests_per_s: a_second(succeeded, before.1),
+            tokens_per_s: a_second(tokens, before.2),
+            first_token_ms,
+        })
     }
 
     /// The phase is over.
@@ -116,7 +127,7 @@ fn of_time(now: &RunNow) -> (f64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    use prony_plugin_api::live::{PhaseNow, RequestsNow};
+    use prony_plugin_api::live::{AgentNow, PhaseNow, RequestsNow};
 
     use super::*;
 
@@ -137,6 +148,20 @@ mod tests {
         model.now(&now(1.0, 15, 300));
         let points: Vec<_> = model.points.iter().map(|it| (it.requests_per_s, it.tokens_per_s)).collect();
         assert_eq!(points, [(20.0, 200.0), (10.0, 400.0)]);
+    }
+
+    #[test]
+    fn with_agents_a_point_is_of_the_last_seconds_and_there_is_none_before_one_speaks() {
+        let mut model = Model::default();
+        let said = |elapsed_s, seconds| RunNow {
+            recent: Recent { seconds, requests_per_s: 7.0, ..Recent::default() },
+            agents: vec![AgentNow::default()],
+            ..now(elapsed_s, 1000, 0)
+        };
+        model.now(&said(0.5, 0.0));
+        model.now(&said(1.5, 1.0));
+        let points: Vec<_> = model.points.iter().map(|it| it.requests_per_s).collect();
+        assert_eq!(points, [7.0]);
     }
 
     #[test]

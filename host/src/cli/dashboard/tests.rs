@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use prony_plugin_api::{
-    live::{ClientNow, FailuresNow, PhaseNow, Recent, RequestsNow, RunNow, ServerNow, Spread},
+    live::{AgentNow, ClientNow, FailuresNow, PhaseNow, Recent, RequestsNow, RunNow, ServerNow, Spread},
     message::PhaseKind,
 };
 use ratatui::{Terminal, backend::TestBackend};
@@ -82,6 +82,7 @@ fn now(step: u64) -> RunNow {
                 ..Default::default()
             },
         ],
+        agents: Vec::new(),
     }
 }
 
@@ -122,6 +123,35 @@ fn a_run_at_80_by_24() {
 #[test]
 fn a_run_at_200_by_50() {
     insta::assert_snapshot!(drawn(&running(), 200, 50));
+}
+
+/// With agents there is room for five of them, and for what is wrong.
+#[test]
+fn a_run_with_agents_at_80_by_24() {
+    let agent = |name: &str, heard_s_ago| AgentNow {
+        name: name.into(),
+        heard_s_ago,
+        in_flight: heard_s_ago.map(|_| 21),
+        requests_per_s: heard_s_ago.map(|_| 6.75),
+        ..AgentNow::default()
+    };
+    let mut model = running();
+    let agents = vec![agent("north", Some(0.4)), agent("south", Some(1.2)), agent("west", None)];
+    model.now(&RunNow { agents, ..now(41) });
+    let drawing = drawn(&model, 80, 24);
+    for part in [
+        "┌ agents, 1 of 3 missing ",
+        "│              req/s flight   late  ago│",
+        "│west              -      -      -    -│",
+        "│north          6.75     21      -   0s│",
+        "│south          6.75     21      -   1s│",
+        "│2 http_status 503: busy, try later    │",
+        "│http://127.0.0.1:8000/metrics         │",
+        "q end   p pause",
+    ] {
+        assert!(drawing.contains(part), "no `{part}` in\n{drawing}");
+    }
+    assert!(!drawing.contains("CPUs"), "the controller's own are of no interest:\n{drawing}");
 }
 
 #[test]

@@ -18,6 +18,7 @@ use super::{
     files,
     identity::Identity,
     kept::Collector,
+    lendings::Lendings,
     link::{AgentNode, SILENCE},
     messages::{AgentCommand, AgentEvent, Beginning, Equipment, Presence},
     offset::Standing,
@@ -42,7 +43,10 @@ use crate::{
     plugin::{Offered, Registry, chain},
     record::{ClockShift, NodeFacts, RunHeader, kept_run::KeptRun},
     request::worker_statistics::WorkerUsage,
-    schedule::division::Division,
+    schedule::{
+        division::Division,
+        lending::{Limited, PlacesSaid},
+    },
 };
 
 /// How long a NATS server may take to answer.
@@ -201,8 +205,18 @@ impl Agents {
         let dir = work.dir.join(FOLDER);
         let run_id = work.header.run_id.clone();
         let (fetching, server) = (Turns::of(FETCHED_AT_ONCE), Mutex::new(server));
-        let shared =
-            Arc::new(Shared { own, bus, run, run_id, numbers, clocks, dir, fetching, _server: server });
+        let shared = Arc::new(Shared {
+            own,
+            bus,
+            run,
+            run_id,
+            numbers,
+            lendings: Lendings::among(nodes),
+            clocks,
+            dir,
+            fetching,
+            _server: server,
+        });
         let nodes: Vec<AgentNode> = agents.into_iter().filter_map(|agent| agent.started(&shared)).collect();
         let downs = nodes.iter().map(|node| Arc::clone(&node.collector.down)).collect();
         let listeners = nodes.iter().map(|node| Listener::of(node, &downs, observer.clone())).collect();
@@ -381,11 +395,13 @@ impl<O: Observer> Listener<O> {
                 let before = state.hear(|known| known.progress.insert(progress.phase, progress));
                 observer.progressed(&progress.since(&before.unwrap_or_default()));
             }
+            AgentEvent::Sketch(sketch) => observer.sketched(division.node, *sketch),
             AgentEvent::Late(phase, late_ns) => {
                 let by_ms = late_ns as f64 / 1e6;
                 observer.remarked(format!("the agent `{name}` began phase {phase} {by_ms:.1} ms late"));
             }
             AgentEvent::Wants(phase, wanted) => self.lease(phase, wanted),
+            AgentEvent::Places(phase, limited, said) => self.lend(phase, limited, said),
             AgentEvent::AllStarted(phase, started) => observer.all_started(phase, started),
             AgentEvent::Done(phase, counts, usage) => {
                 let worker = usage.worker.saturating_add(division.first_worker);
@@ -416,6 +432,16 @@ impl<O: Observer> Listener<O> {
             thread::Builder::new().name("collect".into()).spawn(move || drop(collector.collect()));
         if let Err(error) = collecting {
             tracing::error!(%error, "what a lost agent has measured is not fetched before the end");
+        }
+    }
+
+    fn lend(&self, phase: u32, limited: Limited, said: PlacesSaid) {
+        let node = self.collector.division.node;
+        for (to, change) in self.collector.shared.lendings.hear((phase, limited), node, said) {
+            let Some(down) = self.downs.get(to as usize) else { continue };
+            if let Err(error) = say(down, &AgentCommand::Places(phase, limited, change)) {
+                tracing::error!(%error, "places of a limit cannot be given to an agent");
+            }
         }
     }
 

@@ -93,6 +93,7 @@ impl Link for AgentNode {
         if !std::mem::replace(&mut self.is_let_go, true) {
             // If it is heard it must not go on with a load that nobody waits for.
             self.say(&AgentCommand::End);
+            self.collector.shared.lendings.lose(self.collector.division.node);
         }
         Some(loss)
     }

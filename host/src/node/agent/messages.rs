@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{Identity, SentFile};
 use crate::{
     clock::Anchor,
+    metrics::Sketch,
     node::{
         hopeless::Verdict,
         messages::{Exposed, PhaseStart},
@@ -22,7 +23,12 @@ use crate::{
         worker::{AllStarted, Control},
         worker_statistics::WorkerUsage,
     },
-    schedule::{ScheduleCounts, division::Division, numbers::Lease},
+    schedule::{
+        ScheduleCounts,
+        division::Division,
+        lending::{Change, Limited, PlacesSaid},
+        numbers::Lease,
+    },
 };
 
 /// What an agent says of itself.
@@ -91,6 +97,8 @@ pub(crate) enum AgentCommand {
     Control(u32, Control),
     /// More session numbers of the closed loop of this phase.
     Lease(u32, Lease),
+    /// What becomes of the agent's places of a limit of the phase with this number.
+    Places(u32, Limited, Change),
     /// Where the agent's clock stands, for a journal that nobody fetches: what puts its instants right, by how much that can be wrong,
     /// and how far the clock has gone wrong since the run began, in nanoseconds.
     Clock { shift: ClockShift, bound_ns: u64, drift_ns: u64 },
@@ -141,10 +149,14 @@ pub(crate) enum AgentEvent {
     Ready,
     /// How far a phase is.
     Progress(Progress),
+    /// What has ended of a phase since this was said last.
+    Sketch(Box<Sketch>),
     /// A phase began so many nanoseconds after the instant that was agreed on.
     Late(u32, u64),
     /// It could use so many session numbers of a phase.
     Wants(u32, u64),
+    /// What it says of its places of a limit of the phase with this number.
+    Places(u32, Limited, PlacesSaid),
     /// A worker has started all sessions of its part of the phase with this number.
     AllStarted(u32, AllStarted),
     /// A worker has finished its part of the phase with this number.

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{clocks::Clocks, ssh::SshAgents, turns::Turns};
+use super::{clocks::Clocks, lendings::Lendings, ssh::SshAgents, turns::Turns};
 use crate::{
     nats::{Bus, Server},
     plan::Phase,
@@ -63,6 +63,7 @@ pub(super) struct Shared {
     /// Identity of the run.
     pub(super) run_id: String,
     pub(super) numbers: Arc<Numbers>,
+    pub(super) lendings: Lendings,
     pub(super) clocks: Clocks,
     /// Where what the agents have kept is brought.
     pub(super) dir: PathBuf,

@@ -218,6 +218,9 @@ impl Run {
                 working.note_clock(shift, bound_ns, drift_ns, &self.here.dir);
             }
             (AgentCommand::Lease(phase, lease), Stage::Working(working, _)) => working.lease(phase, lease),
+            (AgentCommand::Places(phase, limited, change), Stage::Working(working, _)) => {
+                working.change_places(phase, limited, change).iter().for_each(|event| self.voice.say(event));
+            }
             (AgentCommand::End, _) => self.end(),
             (AgentCommand::Release, _) => self.is_released = true,
             // What is said to a load that is over comes too late.
@@ -340,6 +343,7 @@ impl Run {
             if let Some(what) = working.look() {
                 self.voice.say(&AgentEvent::Hangs(what));
             }
+            working.look_at_places().iter().for_each(|event| self.voice.say(event));
             if says {
                 working.progress().iter().for_each(|progress| self.voice.mention(progress));
             }

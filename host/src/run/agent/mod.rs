@@ -2,7 +2,8 @@
 //!
 //! [`serve()`] connects, answers who it is, and takes one run after the other. [`attend`] is one run, from being taken to being let go:
 //! a select loop over commands, workers and time. [`prepare`] makes what the workers need, on a thread of its own, with the
-//! [`library`] of the endpoint, and [`working`] is the load itself: workers, recorder and journal, as in a run on one machine.
+//! [`library`] of the endpoint, and [`working`] is the load itself: workers, recorder and journal, as in a run on one machine;
+//! [`sketcher`] has what the controller is told of it once a second, and [`lender`] the places that other agents may use meanwhile.
 //! What is kept of runs that nobody fetched is given to whoever asks for it ([`keeping`]). [`input_end`] ends an agent whose
 //! controller has started it. The controller's side is `node/agent`.
 
@@ -12,9 +13,11 @@ mod error;
 mod here;
 mod input_end;
 mod keeping;
+mod lender;
 mod library;
 mod prepare;
 mod serve;
+mod sketcher;
 mod voice;
 mod working;
 

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, fs, io, path::Path, sync::Arc, thread};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{prepare::Prepared, voice::Voice};
+use super::{lender::Lender, prepare::Prepared, sketcher::Sketcher, voice::Voice};
 use crate::{
     clock::{Clock, RunNs, as_ns},
     node::{
@@ -27,7 +27,11 @@ use crate::{
         usage,
         watch::Watch,
     },
-    schedule::{ScheduleCounts, numbers::Lease},
+    schedule::{
+        ScheduleCounts,
+        lending::{Change, Limited},
+        numbers::Lease,
+    },
     service::bus::Bus,
 };
 
@@ -46,6 +50,8 @@ pub(super) struct Working {
     recorder: Recorder,
     channels: Channels,
     live: Arc<Live>,
+    sketcher: Arc<Sketcher>,
+    lender: Lender,
     /// What is known of this agent, for a journal that nobody fetches.
     kept: KeptRun,
     /// Phases that are announced and have not begun, in their order.
@@ -122,6 +128,7 @@ impl Working {
         let Some(start) = self.announced.pop_front() else { return };
         let Some(phase) = self.plan.phases.iter().find(|phase| phase.id == start.phase) else { return };
         self.live.reset(phase.id);
+        self.sketcher.begin(phase, start.start_ns);
         self.channels.refusals.reset(phase.load.most_in_flight());
         let late_ns = self.clock.now().saturating_sub(start.start_ns);
         if late_ns > LATE_NS {
@@ -135,6 +142,7 @@ impl Working {
         self.ends
             .extend(phase.stop.duration().map(|time| (start.start_ns.saturating_add(as_ns(time)), index)));
         self.fleet.begin(start);
+        self.lender.begin(index, self.fleet.places(index));
         let (now, later): (Vec<_>, Vec<_>) = self.early.drain(..).partition(|(phase, _)| *phase == index);
         self.early = later;
         for (phase, lease) in now {
@@ -206,16 +214,35 @@ impl Working {
         }
     }
 
+    /// What becomes of places of a limit. What is to be said of it.
+    pub(super) fn change_places(
+        &mut self,
+        phase: u32,
+        limited: Limited,
+        change: Change,
+    ) -> Option<AgentEvent> {
+        self.lender.obey(phase, limited, change)
+    }
+
+    /// To be asked ten times a second: what is to be said of places of limits.
+    pub(super) fn look_at_places(&mut self) -> Vec<AgentEvent> {
+        self.lender.look()
+    }
+
     /// To be asked ten times a second: what is said of a worker that does not react.
     pub(super) fn look(&mut self) -> Option<String> {
         self.registry.restore_process_state();
         self.fleet.look()
     }
 
-    /// How far the phases are that have begun: the latest, and one that hands over to it.
+    /// How far the phases are that have begun: the latest, and one that hands over to it; and what has ended of the latest since this was
+    /// asked last.
     pub(super) fn progress(&self) -> Vec<AgentEvent> {
+        let tally = &self.channels.tally;
         let latest = self.begun.iter().rev().take(2);
-        latest.map(|phase| AgentEvent::Progress(self.channels.tally.progress(*phase, &self.live))).collect()
+        let progress = latest.map(|phase| AgentEvent::Progress(tally.progress(*phase, &self.live)));
+        let sketch = self.sketcher.sketch(|phase| tally.in_flight(phase));
+        progress.chain(sketch.map(|sketch| AgentEvent::Sketch(Box::new(sketch)))).collect()
     }
 
     /// What a signal of the workers means to the controller.
@@ -287,8 +314,9 @@ fn start(
         prepared;
     let live = Arc::new(Live::default());
     let watch = Arc::new(Watch::new(clock, plan.target.use_server_token_count));
+    let sketcher = Arc::new(Sketcher::new(clock, plan.target.use_server_token_count));
     let bus = Arc::new(Bus::default());
-    let heard = Hearing { bus, live: Arc::clone(&live), watch: Arc::clone(&watch) };
+    let heard = Hearing { bus, live: Arc::clone(&live), listener: Arc::clone(&sketcher) };
     let config = heard.config(&plan, &target, tokenizer, &redactor, clock);
     let lost = signals.clone();
     let Beginning { header, kept } = beginning;
@@ -306,6 +334,8 @@ fn start(
         recorder,
         channels,
         live,
+        sketcher,
+        lender: Lender::default(),
         kept: kept.clone(),
         announced: VecDeque::new(),
         early: Vec::new(),

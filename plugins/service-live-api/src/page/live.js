@@ -55,7 +55,7 @@ function note(now) {
 }
 
 function show(now) {
-  const { phase, requests, recent, client } = now;
+  const { phase, requests, recent, client, agents } = now;
   note(now);
   byId("phase").textContent = phase.phases > 1 ? `${phase.name} (${phase.index + 1} of ${phase.phases})` : phase.name;
   byId("load").textContent = phase.load;
@@ -66,10 +66,12 @@ function show(now) {
   if (phase.most_requests || phase.most_seconds) bar.value = Math.min(1, Math.max(...parts)); else bar.removeAttribute("value");
   const of = phase.most_requests ? ` of ${phase.most_requests}` : "";
   byId("far").textContent = `${ended}${of} requests, ${phase.elapsed_s.toFixed(0)} s`;
+  // What no agent has said yet is no rate.
+  const rate = (value) => number(agents.length && recent.seconds === 0 ? null : value);
   rows("rates", [
-    ["requests/s", number(recent.requests_per_s)],
-    ["output tokens/s", number(recent.output_tokens_per_s)],
-    ["failures/s", number(recent.failed_per_s)],
+    ["requests/s", rate(recent.requests_per_s)],
+    ["output tokens/s", rate(recent.output_tokens_per_s)],
+    ["failures/s", rate(recent.failed_per_s)],
   ]);
   byId("seconds").textContent = recent.seconds.toFixed(0);
   rows("times", [
@@ -81,6 +83,11 @@ function show(now) {
     ["in flight", String(requests.in_flight)], ["succeeded", String(requests.succeeded)], ["failed", String(requests.failed)],
     ["cancelled on purpose", String(requests.cancelled_on_purpose)], ["context too long", String(requests.overflowed)],
   ]);
+  byId("of-agents").hidden = agents.length === 0;
+  rows("agents", agents.map((it) => [
+    it.name, number(it.requests_per_s), it.in_flight === null ? "–" : String(it.in_flight), it.lateness_ms ? number(it.lateness_ms.p99) : "–",
+    it.is_lost ? "lost" : it.heard_s_ago === null ? "not yet" : `${it.heard_s_ago.toFixed(0)} s ago`,
+  ]));
   const failures = now.failures.map((it) => [`${it.kind} ${it.code ?? ""}: ${it.message}`, String(it.count)]);
   rows("failures", failures.length ? failures : [["none", ""]]);
   const busy = client.machine_busy === null ? "–" : `${(client.machine_busy * 100).toFixed(0)} %`;
