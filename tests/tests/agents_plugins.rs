@@ -115,7 +115,8 @@ fn an_agent_whose_own_library_is_another_one_says_so() {
     let mut bytes = fs::read(&file).unwrap();
     bytes.extend(b"the same, and a little more");
     fs::write(&file, bytes).unwrap();
-    let words = ["--plugins", other.path().to_str().unwrap()];
+    let manifest = other.path();
+    let words = ["--plugins", manifest.to_str().unwrap()];
 
     let keeps_its_own = agent(&nats, "a", &words);
     let measured = run(&nats, &server, &plugin, "1", &[]);

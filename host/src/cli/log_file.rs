@@ -1,7 +1,7 @@
 //! The file of `--log-file`: lines go there in place of standard error, and nobody waits for a disk.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::OpenOptions,
     io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
