@@ -9,6 +9,7 @@ use std::{
     process::{Command, Output},
 };
 
+use prony::internals::open_library;
 use prony_tests::{MockPlugin, MockServer, Run, Tool, finish, fixtures};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -183,6 +184,17 @@ fn bodies_are_those_of_the_endpoint_in_rust(#[case] words: &[&str], #[values(tru
     let in_c = bodies(tool("example_vendor_c"));
     assert_eq!(in_c, bodies(rust));
     assert!(in_c.len() >= 4, "{in_c:?}");
+}
+
+/// An agent opens the libraries of each of its runs. A type of a library in C has one of 64 places in its process.
+#[test]
+fn a_process_opens_a_library_in_c_as_often_as_it_likes() {
+    let pack = example_pack("cc", &["-O2"]);
+    let library = pack.dir().join("libexample_vendor_c.so");
+    for _ in 0..70 {
+        let root = open_library(&library).unwrap();
+        assert!(root.endpoint("ExampleVendorC").is_some());
+    }
 }
 
 /// Three lines: what failed with the file's name, what was found, what to do.

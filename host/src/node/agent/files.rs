@@ -124,7 +124,7 @@ pub(crate) fn receive(
     }
     // Lines that name a file which did not come along must not find one of this machine.
     plan.dataset = plan.dataset.clone().with_media_in(dir.join(Role::Media.name()));
-    let elsewhere = named(plan).into_iter().map(|(_, path)| path).find(|path| !path.starts_with(dir));
+    let elsewhere = named(plan).into_iter().map(|(_, path)| path).find(|path| !is_below(path, dir));
     let system = match system_prompt(&mut plan.dataset) {
         Some(SystemPrompt::File(path)) => Some(path.clone()),
         _ => None,
@@ -235,6 +235,12 @@ fn gather(role: Role, folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> 
     Ok(())
 }
 
+/// Whether a path leads to what is below a folder, by its words alone: the way back up is none.
+fn is_below(path: &Path, dir: &Path) -> bool {
+    let within = path.strip_prefix(dir).ok();
+    within.is_some_and(|within| within.components().all(|part| matches!(part, Component::Normal(_))))
+}
+
 /// A path that stays within the folder where it begins.
 ///
 /// # Errors
@@ -278,6 +284,18 @@ mod tests {
     fn a_name_leads_nowhere_else(#[case] name: &str, #[case] is_plain: bool) {
         assert_eq!(plain(name).is_ok(), is_plain);
         assert_eq!(within(name).is_ok(), is_plain || name == "a/b");
+    }
+
+    #[rstest]
+    #[case("/runs/files/dataset/trace.jsonl", true)]
+    #[case("/runs/files/dataset", true)]
+    #[case("/etc/passwd", false)]
+    #[case("/runs/files/../../etc/passwd", false)]
+    #[case("/runs/files/dataset/../../other/trace.jsonl", false)]
+    #[case("/runs/files-of-others/trace.jsonl", false)]
+    #[case("trace.jsonl", false)]
+    fn a_plan_names_nothing_beside_what_came_along(#[case] path: &str, #[case] expected: bool) {
+        assert_eq!(is_below(Path::new(path), Path::new("/runs/files")), expected);
     }
 
     #[test]

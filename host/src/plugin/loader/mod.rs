@@ -8,6 +8,7 @@
 #![expect(unsafe_code, reason = "opening a library runs its code, and its symbols have no types")]
 
 mod c;
+mod kept;
 mod opening;
 pub(super) mod signals;
 
@@ -66,8 +67,12 @@ static OPENING: AtomicUsize = AtomicUsize::new(0);
 
 pub(crate) use opening::when_one_hangs;
 
-/// Opens a library and runs its start, on a thread that stays. If it is `pinned`, nothing but the checked bytes will do.
+/// Opens a library and runs its start, on a thread that stays. If it is `pinned`, nothing but the checked bytes will do. A library
+/// in C is opened once in a process.
 pub(super) fn open(path: &Path, checked: &Checked, pinned: bool) -> Result<PluginRoot, Fault> {
+    if let Some(root) = kept::find(checked, pinned) {
+        return Ok(root);
+    }
     let (done, result) = sync_channel(1);
     // What it needs was looked for beside the file itself, and so must the linker.
     let path = path.canonicalize().map_err(Fault::Unreadable)?;
@@ -83,7 +88,9 @@ pub(super) fn open(path: &Path, checked: &Checked, pinned: bool) -> Result<Plugi
     });
     opened.map_err(Fault::Thread)?;
     let panicked = || Fault::Root { plugin: checked.facts.plugin(), reason: "its start panicked".to_owned() };
-    result.recv().unwrap_or_else(|_| Err(panicked()))
+    let root = result.recv().unwrap_or_else(|_| Err(panicked()))?;
+    kept::keep(checked, pinned, root);
+    Ok(root)
 }
 
 /// How a process that may have opened libraries ends. One that is still being opened hangs: it holds the linker's lock,
