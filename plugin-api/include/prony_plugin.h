@@ -762,29 +762,34 @@ static inline prony_text prony_json_copy(prony_text value, char *buffer, size_t 
     prony_text copy;
     copy.data = buffer;
     copy.length = 0;
-    while (at < end && room - copy.length >= 4) {
-        uint32_t c, low;
-        const char *name;
-        if (*at != '\\' || end - at < 2) {
-            buffer[copy.length++] = *at++;
-            continue;
-        }
-        if (at[1] != 'u') {
+    while (at < end) {
+        char character[4] = {*at, 0, 0, 0};
+        const char *next = at + 1, *name;
+        size_t length = 1;
+        if (*at == '\\' && end - at >= 2 && at[1] != 'u') {
             name = strchr(names, at[1]);
-            buffer[copy.length++] = name && *name ? bytes[name - names] : at[1];
-            at += 2;
-            continue;
+            character[0] = name && *name ? bytes[name - names] : at[1];
+            next = at + 2;
+        } else if (*at == '\\' && end - at >= 2) {
+            uint32_t c = prony_json_hex(at + 2, end), low = 0;
+            if (end - at >= 12 && at[6] == '\\' && at[7] == 'u') {
+                low = prony_json_hex(at + 8, end);
+            }
+            next = at + (end - at < 6 ? end - at : 6);
+            if (c >= 0xd800 && c < 0xdc00 && low >= 0xdc00 && low < 0xe000) {
+                c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+                next += 6;
+            } else if ((c >= 0xd800 && c < 0xe000) || c > 0x10ffff) {
+                c = 0xfffd;
+            }
+            length = prony_utf8(c, character);
         }
-        c = prony_json_hex(at + 2, end);
-        low = end - at >= 12 && at[6] == '\\' && at[7] == 'u' ? prony_json_hex(at + 8, end) : 0;
-        at += end - at < 6 ? end - at : 6;
-        if (c >= 0xd800 && c < 0xdc00 && low >= 0xdc00 && low < 0xe000) {
-            c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-            at += 6;
-        } else if ((c >= 0xd800 && c < 0xe000) || c > 0x10ffff) {
-            c = 0xfffd;
+        if (length > room - copy.length) {
+            break;
         }
-        copy.length += prony_utf8(c, buffer + copy.length);
+        memcpy(buffer + copy.length, character, length);
+        copy.length += length;
+        at = next;
     }
     /* Not in the middle of a character: bytes that go on begin with the bits 10. */
     if (at < end) {

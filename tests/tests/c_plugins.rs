@@ -114,6 +114,15 @@ fn the_layout_of_the_header_does_not_change() {
     compile("cc", &words, &fixtures().join("c/layout.c"), &folder.path().join("layout.o"));
 }
 
+#[test]
+fn the_reader_of_json_copies_what_fits() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("copying");
+    compile("cc", &[&["-std=c99"][..], &STRICT].concat(), &fixtures().join("c/copying.c"), &program);
+    let output = finish(&mut Command::new(program));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 #[rstest]
 #[case::debug("cc", &["-O0"])]
 #[case::release("cc", &["-O2"])]

@@ -20,7 +20,8 @@ fn cells(page: &str) -> Vec<&str> {
 fn exists(test: &str) -> bool {
     if let Some(module) = test.strip_prefix("unit ") {
         let plugin = root().join("host/src/plugin");
-        let places = [plugin.join(format!("{module}.rs")), plugin.join(module).join("mod.rs")];
+        let of_agents = root().join(format!("host/src/node/agent/{module}.rs"));
+        let places = [plugin.join(format!("{module}.rs")), plugin.join(module).join("mod.rs"), of_agents];
         return places
             .iter()
             .filter_map(|place| fs::read_to_string(place).ok())
