@@ -239,8 +239,18 @@ fn a_library_that_breaks_the_contract_is_refused_at_a_rung(#[case] fault: &str, 
     assert!(run.stdout.contains("FAIL") && run.stdout.contains(found), "{}", run.stdout);
 }
 
+#[test]
+fn what_a_library_that_does_not_start_advises_is_told() {
+    let pack = faulty_pack("INIT_FAILS");
+    let run = profile(&pack, &MockServer::start([])).args(["--endpoint-type", "acme"]).run();
+    run.ends_with(3);
+    assert!(run.stderr.contains("\nhelp: get one\n"), "{}", run.stderr);
+}
+
 #[rstest]
 #[case::no_text("NO_UTF8", "write the request: its path is no UTF-8")]
+#[case::no_data("NO_DATA", "write the request: its body is NULL with a length")]
+#[case::no_string("NO_STRING", "read the response: the plugin reports a JSON string that is none")]
 #[case::no_words("NO_WORDS", "do what it was asked for: it returned 2 without a message")]
 fn what_a_call_does_wrong_costs_its_request(#[case] fault: &str, #[case] message: &str) {
     let pack = faulty_pack(fault);

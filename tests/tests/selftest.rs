@@ -3,6 +3,8 @@
 
 use std::{fs, path::Path, process::Command};
 
+#[cfg(target_os = "linux")]
+use prony_tests::eventually;
 use prony_tests::{NatsServer, Run, Tool, finish, program};
 
 /// With a folder for temporary files of its own.
@@ -48,6 +50,27 @@ fn nothing_stays_behind() {
     };
     assert_eq!(names(run.dir()), ["temporary"]);
     assert!(names(&run.dir().join("temporary")).is_empty());
+}
+
+/// The processes that work in a folder, or below.
+#[cfg(target_os = "linux")]
+fn working_in(folder: &Path) -> Vec<std::path::PathBuf> {
+    let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok).map(|entry| entry.path());
+    let works = |process: &Path| fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd.starts_with(folder));
+    processes.filter(|process| works(process)).collect()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_it_has_started_ends_with_it() {
+    let running = selftest().spawn();
+    let folder = running.dir().join("temporary").canonicalize().unwrap();
+    running.until("a run of its own", || (!working_in(&folder).is_empty()).then_some(()));
+    running.signal("TERM");
+    let run = running.wait();
+    run.ends_with(143);
+    eventually("all of them have ended", || working_in(&folder).is_empty().then_some(()));
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
 }
 
 /// A setting of the user's that would change or break a run has no effect.

@@ -3,11 +3,15 @@
 use std::{
     fs,
     io::{self, Read, Write},
-    net::TcpStream,
+    net::{TcpStream, ToSocketAddrs},
     path::Path,
+    time::Duration,
 };
 
 use serde_json::Value;
+
+/// How long the mock server may take to let somebody in, and between two pieces of its answer.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A file of JSON that a run has written.
 ///
@@ -29,10 +33,14 @@ pub(crate) fn lines(path: &Path) -> io::Result<Vec<Value>> {
 /// What the mock server at this address knows of the requests that it saw.
 ///
 /// # Errors
-/// It does not answer, or does not tell.
+/// It does not answer in time, or does not tell.
 pub(crate) fn truth(url: &str) -> io::Result<Value> {
     let address = url.trim_start_matches("http://");
-    let mut stream = TcpStream::connect(address)?;
+    let nowhere = || io::Error::other(format!("the mock server has no address `{address}`"));
+    let place = address.to_socket_addrs()?.next().ok_or_else(nowhere)?;
+    let mut stream = TcpStream::connect_timeout(&place, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
     write!(stream, "GET /truth HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;

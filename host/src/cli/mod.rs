@@ -223,6 +223,8 @@ fn opening_hangs(library: &Path, longest: Duration) -> u8 {
         "report it to the plugin's vendor; with `--isolate NAME` it has a process of its own, which can be ended",
     );
     terminal::explain(&failure);
+    // First, as in `main`.
+    log_file::flush();
     stderr::flush();
     failure.exit as u8
 }

@@ -193,6 +193,8 @@ pub(crate) enum Fault {
         /// Name and version of the plugin.
         plugin: String,
         reason: String,
+        /// What the library says that the user can do about it; empty where it says nothing.
+        hint: String,
     },
 }
 
@@ -243,6 +245,7 @@ impl Explain for Fault {
                     .to_owned()
             }
             Self::Thread(_) => "raise the limits of processes and memory: `ulimit -u`, `ulimit -v`".to_owned(),
+            Self::Root { hint, .. } if !hint.is_empty() => hint.clone(),
             Self::Root { .. } => "ask its author; PRONY_LOG=debug shows what it logs".to_owned(),
         }
     }

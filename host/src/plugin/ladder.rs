@@ -207,6 +207,11 @@ struct AnyEpoch {
     epoch: u32,
     #[serde(default)]
     minor: u32,
+}
+
+/// What a descriptor of our epoch says of who wrote the rest of it.
+#[derive(Deserialize)]
+struct AnyLanguage {
     #[serde(default)]
     language: Language,
 }
@@ -214,12 +219,13 @@ struct AnyEpoch {
 /// Reads a descriptor of our epoch.
 fn describe(json: &[u8]) -> Result<Descriptor, Fault> {
     // Another epoch's descriptor may have other fields: its epoch must be known before the rest is read.
-    let AnyEpoch { name, version, epoch, minor, language } =
+    let AnyEpoch { name, version, epoch, minor } =
         serde_json::from_slice(json).map_err(Fault::BadDescriptor)?;
     let plugin = format!("{name} {version}");
     if epoch != EPOCH {
         return Err(Fault::Epoch { plugin, epoch, minor });
     }
+    let AnyLanguage { language } = serde_json::from_slice(json).map_err(Fault::BadDescriptor)?;
     let descriptor = match language {
         Language::Rust => serde_json::from_slice(json),
         Language::C => c_descriptor::read(json),
@@ -347,7 +353,7 @@ mod tests {
 
     #[test]
     fn another_epochs_descriptor_need_not_be_readable_beyond_its_epoch() {
-        let later = br#"{"name": "acme", "version": "4.0.0", "epoch": 2, "exports": {}}"#;
+        let later = br#"{"name": "acme", "version": "4.0.0", "epoch": 2, "language": "zig", "exports": {}}"#;
         assert!(matches!(LibraryFolder::with(&library(later)).check(), Err(Fault::Epoch { epoch: 2, .. })));
     }
 

@@ -3,13 +3,19 @@
 use crate::explain::Explain;
 use std::{
     ffi::OsStr,
-    io::{self, BufRead, BufReader},
+    io::{self, BufRead, BufReader, Read},
     os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
+    sync::mpsc::sync_channel,
+    thread,
+    time::Duration,
 };
 
 /// What the server prints in front of its address.
 const ANNOUNCEMENT: &str = "listening on ";
+
+/// How long it may take until it listens.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Why there is no mock server.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +26,9 @@ pub(crate) enum MockError {
     /// It ended, or said something else, before it listened.
     #[error("read the mock server's address: it said `{0}`")]
     Silent(String),
+    /// It does neither.
+    #[error("read the mock server's address: it said nothing within {} s", PATIENCE.as_secs())]
+    Late,
 }
 
 impl Explain for MockError {
@@ -51,16 +60,32 @@ impl MockProcess {
     }
 
     /// Waits until it listens, and says where.
+    ///
+    /// # Errors
+    /// It does not come to listen.
     pub(crate) fn url(&mut self) -> Result<String, MockError> {
-        let mut line = String::new();
-        if let Some(output) = self.child.stdout.take() {
-            BufReader::new(output).read_line(&mut line).map_err(MockError::Spawn)?;
-        }
+        let line = match self.child.stdout.take() {
+            Some(output) => first_line(output)?,
+            None => String::new(),
+        };
         match line.trim().strip_prefix(ANNOUNCEMENT) {
             Some(url) => Ok(url.to_owned()),
             None => Err(MockError::Silent(line.trim().to_owned())),
         }
     }
+}
+
+/// What it says first. A thread reads, which ends with the server: a pipe knows no deadline.
+fn first_line(output: impl Read + Send + 'static) -> Result<String, MockError> {
+    let (said, heard) = sync_channel(1);
+    let read = move || {
+        let mut line = String::new();
+        let read = BufReader::new(output).read_line(&mut line);
+        // Nobody listens any more when it comes too late.
+        drop(said.send(read.map(|_| line)));
+    };
+    thread::Builder::new().name("mock".to_owned()).spawn(read).map_err(MockError::Spawn)?;
+    heard.recv_timeout(PATIENCE).map_err(|_| MockError::Late)?.map_err(MockError::Spawn)
 }
 
 impl Drop for MockProcess {

@@ -20,7 +20,7 @@ use super::{
     exit::{Exit, Failure},
     limits, plugins, terminal,
 };
-use crate::{explain::Explain, plugin::chain, run::until_interrupted};
+use crate::{explain::Explain, plugin::chain, run::until};
 
 /// Makes all checks, and prints a line for each. One that fails is a failure of the command.
 pub(super) fn run() -> Result<Exit, Failure> {
@@ -31,8 +31,17 @@ pub(super) fn run() -> Result<Exit, Failure> {
             .with_hint("name one that there is and that has room in `TMPDIR`")
     })?;
     let inside = folder.path().to_owned();
-    let checked = until_interrupted(&[], move || check_all(&inside))
+    // At the first interrupt, what was started ends, and so do the checks. They are waited for, unless a second one comes.
+    let mut interrupt = None;
+    let ends = |next| {
+        program::end_all();
+        interrupt.replace(next).is_some()
+    };
+    let checked = until(ends, move || check_all(&inside))
         .map_err(|error| Failure::new(Exit::Failed, "wait for the checks").caused_by(&error))?;
+    if let Some(interrupt) = interrupt {
+        return Ok(interrupt.into());
+    }
     let failed = match checked {
         Ok(failed) => failed?,
         Err(interrupt) => return Ok(interrupt.into()),
@@ -60,6 +69,9 @@ fn check_all(folder: &Path) -> Result<usize, Failure> {
     let mut failed = 0;
     for (name, check) in checks {
         let outcome = check();
+        if program::are_over() {
+            break;
+        }
         failed += usize::from(matches!(outcome, Outcome::Failed(_)));
         let screen = terminal::screen();
         let lines =

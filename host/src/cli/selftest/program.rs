@@ -6,6 +6,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
 };
@@ -25,10 +26,35 @@ const LAST_LINES: usize = 5;
 /// Variables that begin so change what a command does.
 const SETTINGS: [&str; 2] = ["PRONY_", "AIPERF_"];
 
+/// All that were started; nothing once the checks are over.
+static STARTED: Mutex<Option<Vec<Arc<Mutex<Child>>>>> = Mutex::new(Some(Vec::new()));
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends all that run, and starts no more: whoever waits for one hears that it was ended.
+pub(super) fn end_all() {
+    let all = held(&STARTED).take();
+    all.into_iter().flatten().for_each(|child| end(&child));
+}
+
+/// Whether that was done.
+pub(super) fn are_over() -> bool {
+    held(&STARTED).is_none()
+}
+
+fn end(child: &Mutex<Child>) {
+    let mut child = held(child);
+    // It may have ended by itself.
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
 /// One that runs. It ends with this value.
 #[derive(Debug)]
 pub(super) struct Running {
-    child: Child,
+    child: Arc<Mutex<Child>>,
     /// What it says on standard error.
     said: PathBuf,
 }
@@ -36,7 +62,7 @@ pub(super) struct Running {
 /// Starts it with these words and variables. What it writes goes into the folder, under this name.
 ///
 /// # Errors
-/// There is no room, or no process.
+/// There is no room, or no process, or the checks are over.
 pub(super) fn start(
     folder: &Path,
     name: &str,
@@ -52,7 +78,11 @@ pub(super) fn start(
         command.env_remove(name);
     }
     command.env("XDG_STATE_HOME", folder.join("state")).envs(variables.iter().copied());
-    let child = command.stderr(File::create(&said)?).spawn()?;
+    command.stderr(File::create(&said)?);
+    let mut started = held(&STARTED);
+    let all = started.as_mut().ok_or_else(|| io::Error::other("the checks are over"))?;
+    let child = Arc::new(Mutex::new(command.spawn()?));
+    all.push(Arc::clone(&child));
     Ok(Running { child, said })
 }
 
@@ -61,10 +91,11 @@ impl Running {
     ///
     /// # Errors
     /// It ended otherwise, or not in time: with what it said.
-    pub(super) fn wait(&mut self) -> Result<(), Fault> {
+    pub(super) fn wait(&self) -> Result<(), Fault> {
         let clock = Clock::start();
         loop {
-            match self.child.try_wait() {
+            let looked = held(&self.child).try_wait();
+            match looked {
                 Ok(Some(status)) if status.success() => return Ok(()),
                 Ok(Some(status)) => return Err(self.fault(&ended(status))),
                 Ok(None) if clock.now() > as_ns(PATIENCE) => {
@@ -84,9 +115,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        end(&self.child);
     }
 }
 

@@ -70,6 +70,7 @@ fn open(job: &Job) -> Result<PluginRoot, Fault> {
     Err(Fault::Root {
         plugin: checked.facts.plugin(),
         reason: format!("its descriptor names `{}`, and its tables do not", job.type_name),
+        hint: String::new(),
     })
 }
 

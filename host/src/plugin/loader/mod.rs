@@ -87,7 +87,11 @@ pub(super) fn open(path: &Path, checked: &Checked, pinned: bool) -> Result<Plugi
         }
     });
     opened.map_err(Fault::Thread)?;
-    let panicked = || Fault::Root { plugin: checked.facts.plugin(), reason: "its start panicked".to_owned() };
+    let panicked = || Fault::Root {
+        plugin: checked.facts.plugin(),
+        reason: "its start panicked".to_owned(),
+        hint: String::new(),
+    };
     let root = result.recv().unwrap_or_else(|_| Err(panicked()))?;
     kept::keep(checked, pinned, root);
     Ok(root)
@@ -134,7 +138,7 @@ fn module(library: &Library, facts: &LibraryFacts) -> Result<PluginModule_Ref, F
     check_layout(header, facts)?;
     // SAFETY: both sides' layouts of the root module, and of all that hangs off it, were just compared.
     unsafe { header.init_root_module_with_unchecked_layout::<PluginModule_Ref>() }
-        .map_err(|error| Fault::Root { plugin: facts.plugin(), reason: one_line(&error) })
+        .map_err(|error| Fault::Root { plugin: facts.plugin(), reason: one_line(&error), hint: String::new() })
 }
 
 /// The module of a library in C.

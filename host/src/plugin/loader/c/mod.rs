@@ -54,9 +54,9 @@ pub(super) unsafe fn module(
     let services = unsafe { tables::services(&plugin) }.map_err(unusable)?;
     promised(&facts.descriptor, &endpoints, &services).map_err(unusable)?;
     if let Some(init) = plugin.init {
-        words::heard(|error| init(host, error)).map_err(|error| Fault::Root {
-            plugin: facts.plugin(),
-            reason: format!("it failed to {}", PluginError::from(error).message),
+        words::heard(|error| init(host, error)).map_err(|error| {
+            let PluginError { message, hint, .. } = error.into();
+            Fault::Root { plugin: facts.plugin(), reason: format!("it failed to {message}"), hint }
         })?;
     }
     let full = || unusable(FULL.to_owned());
