@@ -72,7 +72,7 @@ fn the_folder_runs_where_it_is_unpacked_and_by_a_link() {
     drop(clone);
     let here = machine.path().display().to_string();
     let unpack = unpack
-        .replace("-xzf", "-xf")
+        .replace(" -xzf", " -xf")
         .replace("/opt", &format!("{here}/opt"))
         .replace("/usr/local/bin", &format!("{here}/bin"));
     let said = run(machine.path(), &unpack);

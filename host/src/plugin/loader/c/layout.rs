@@ -50,6 +50,15 @@ impl CText {
         let bytes = unsafe { self.bytes() }?;
         std::str::from_utf8(bytes).ok()
     }
+
+    /// What is wrong with one that has no bytes, or no text.
+    pub(super) fn fault(self) -> &'static str {
+        match isize::try_from(self.length) {
+            Err(_) => "has a length that no memory has",
+            Ok(_) if self.data.is_null() => "is NULL with a length",
+            Ok(_) => "is no UTF-8",
+        }
+    }
 }
 
 /// `prony_part`.

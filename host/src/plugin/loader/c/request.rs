@@ -30,8 +30,8 @@ struct Request {
     body: Vec<u8>,
     /// Objects to be merged into the body, in order.
     extras: Vec<Vec<u8>>,
-    /// The first thing that was handed over and is no text.
-    fault: Option<&'static str>,
+    /// The first thing that was handed over and cannot be used, and what is wrong with it.
+    fault: Option<(&'static str, &'static str)>,
 }
 
 const TABLE: CRequest = CRequest {
@@ -51,8 +51,8 @@ pub(super) fn lend(
 ) -> Result<(), AbiError> {
     let mut request = Request { table: TABLE, out, body: Vec::new(), extras: Vec::new(), fault: None };
     call(ptr::from_mut(&mut request).cast_const().cast())?;
-    if let Some(fault) = request.fault {
-        return Err(broken(ErrorKind::MALFORMED, format!("write the request: its {fault} is no UTF-8")));
+    if let Some((name, fault)) = request.fault {
+        return Err(broken(ErrorKind::MALFORMED, format!("write the request: its {name} {fault}")));
     }
     let body = request.extras.iter().try_fold(request.body, |body, extra| merged(&body, extra))?;
     if !body.is_empty() {
@@ -78,14 +78,14 @@ fn merged(body: &[u8], extra: &[u8]) -> Result<Vec<u8>, AbiError> {
 
 impl Request {
     /// Notes what is wrong. The first such thing is told.
-    fn refuse(&mut self, fault: &'static str) {
-        self.fault = self.fault.or(Some(fault));
+    fn refuse(&mut self, name: &'static str, what: CText) {
+        self.fault = self.fault.or(Some((name, what.fault())));
     }
 
-    /// A text that was handed over under this name.
-    fn sound<'a>(&mut self, name: &'static str, text: Option<&'a str>) -> Option<RStr<'a>> {
+    /// A text that was handed over under this name, as it was read.
+    fn sound<'a>(&mut self, name: &'static str, what: CText, text: Option<&'a str>) -> Option<RStr<'a>> {
         if text.is_none() {
-            self.refuse(name);
+            self.refuse(name, what);
         }
         text.map(RStr::from)
     }
@@ -102,8 +102,8 @@ extern "C" fn on_path(request: *const CRequest, path: CText) {
     // SAFETY: the header lets it be called during the call that it was lent for, and from its thread.
     let request = unsafe { lent(request) };
     // SAFETY: the header has the library keep a text until this returns.
-    let path = unsafe { path.text() };
-    if let Some(path) = request.sound("path", path) {
+    let text = unsafe { path.text() };
+    if let Some(path) = request.sound("path", path, text) {
         (request.out.vt.path())(request.out.context, path);
     }
 }
@@ -112,10 +112,11 @@ extern "C" fn on_header(request: *const CRequest, name: CText, value: CText) {
     // SAFETY: as in `on_path`.
     let request = unsafe { lent(request) };
     // SAFETY: as in `on_path`.
-    let name = unsafe { name.text() };
+    let name_text = unsafe { name.text() };
     // SAFETY: as in `on_path`.
-    let value = unsafe { value.text() };
-    if let (Some(name), Some(value)) = (request.sound("header", name), request.sound("header", value)) {
+    let value_text = unsafe { value.text() };
+    let name = request.sound("header", name, name_text);
+    if let (Some(name), Some(value)) = (name, request.sound("header", value, value_text)) {
         (request.out.vt.header())(request.out.context, name, value);
     }
 }
@@ -124,10 +125,11 @@ extern "C" fn on_api_key_header(request: *const CRequest, name: CText, prefix: C
     // SAFETY: as in `on_path`.
     let request = unsafe { lent(request) };
     // SAFETY: as in `on_path`.
-    let name = unsafe { name.text() };
+    let name_text = unsafe { name.text() };
     // SAFETY: as in `on_path`.
-    let prefix = unsafe { prefix.text() };
-    if let (Some(name), Some(prefix)) = (request.sound("header", name), request.sound("header", prefix)) {
+    let prefix_text = unsafe { prefix.text() };
+    let name = request.sound("header", name, name_text);
+    if let (Some(name), Some(prefix)) = (name, request.sound("header", prefix, prefix_text)) {
         (request.out.vt.api_key_header())(request.out.context, name, prefix);
     }
 }
@@ -137,9 +139,9 @@ extern "C" fn on_body(request: *const CRequest, bytes: CText) {
     let request = unsafe { lent(request) };
     // SAFETY: as in `on_path`.
     match unsafe { bytes.bytes() } {
+        None => request.refuse("body", bytes),
         Some(bytes) if request.body.len() <= LARGEST_BODY => request.body.extend_from_slice(bytes),
         Some(_) => {}
-        None => request.refuse("body"),
     }
 }
 
@@ -147,19 +149,22 @@ extern "C" fn on_part(request: *const CRequest, name: CText, file: CText, conten
     // SAFETY: as in `on_path`.
     let request = unsafe { lent(request) };
     // SAFETY: as in `on_path`.
-    let name = unsafe { name.text() };
+    let name_text = unsafe { name.text() };
     // SAFETY: as in `on_path`.
-    let file = unsafe { file.text() };
+    let file_text = unsafe { file.text() };
     // SAFETY: as in `on_path`.
-    let content_type = unsafe { content_type.text() };
+    let type_text = unsafe { content_type.text() };
     // SAFETY: as in `on_path`.
-    let bytes = unsafe { bytes.bytes() };
-    let texts = [name, file, content_type].map(|text| request.sound("part", text));
-    match (texts, bytes) {
-        ([Some(name), Some(file), Some(content_type)], Some(bytes)) => {
-            (request.out.vt.part())(request.out.context, name, file, content_type, bytes.into());
+    let content = unsafe { bytes.bytes() };
+    let texts = [(name, name_text), (file, file_text), (content_type, type_text)];
+    let texts = texts.map(|(what, text)| request.sound("part", what, text));
+    match (texts, content) {
+        ([Some(name), Some(file), Some(content_type)], Some(content)) => {
+            (request.out.vt.part())(request.out.context, name, file, content_type, content.into());
         }
-        _ => request.refuse("part"),
+        (_, None) => request.refuse("part", bytes),
+        // What is wrong was noted above.
+        (_, Some(_)) => {}
     }
 }
 
@@ -167,11 +172,11 @@ extern "C" fn on_merge(request: *const CRequest, object: CText) {
     // SAFETY: as in `on_path`.
     let request = unsafe { lent(request) };
     // SAFETY: as in `on_path`.
-    let object = unsafe { object.bytes() };
-    match object.map(<[u8]>::trim_ascii) {
+    let bytes = unsafe { object.bytes() };
+    match bytes.map(<[u8]>::trim_ascii) {
         Some(b"" | b"{}") => {}
-        Some(object) => request.extras.push(object.to_vec()),
-        None => request.refuse("merged object"),
+        Some(bytes) => request.extras.push(bytes.to_vec()),
+        None => request.refuse("merged object", object),
     }
 }
 
