@@ -5,7 +5,8 @@
 //! [`TIMEOUT`], lines are dropped and counted until it does. What cannot be written at all is dropped: there is nobody to
 //! tell.
 //!
-//! The [`LineQueue`] in front of it also stands in front of a log file: a disk may be as slow as a reader.
+//! The [`LineQueue`] in front of it also stands in front of a log file: a disk may be as slow as a reader. Whoever logs does not wait
+//! for it at all.
 //!
 //! A drawing that fills the terminal would be spoilt by lines in between. Whoever makes one has lines held back meanwhile:
 //! [`hold`] and [`release`].
@@ -115,7 +116,14 @@ impl Write for Stderr {
 /// The queue of this process; `None` when there was no thread left for it.
 fn queue() -> Option<&'static Arc<LineQueue>> {
     static QUEUE: OnceLock<Option<Arc<LineQueue>>> = OnceLock::new();
-    QUEUE.get_or_init(|| LineQueue::start("stderr", io::stderr(), loss_in_words).ok()).as_ref()
+    QUEUE.get_or_init(|| LineQueue::start("stderr", io::stderr(), WhenFull::Wait).ok()).as_ref()
+}
+
+/// Has the line in the place of lost ones be this one, in place of words. The first such wish holds.
+pub(crate) fn note_losses_by(note: LossNote) {
+    if let Some(queue) = queue() {
+        queue.note_losses_by(note);
+    }
 }
 
 /// The line that a writer gets in the place of so many that were dropped.
@@ -126,18 +134,24 @@ pub(crate) fn loss_in_words(lost: u64) -> String {
     format!("({lost} lines could not be written in time)\n")
 }
 
+/// What becomes of a line for which there is no room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum WhenFull {
+    /// It waits for room, for [`TIMEOUT`] at the longest.
+    #[default]
+    Wait,
+    /// It is dropped and counted at once.
+    Drop,
+}
+
 /// Lines on their way to one writer.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct LineQueue {
     state: Mutex<State>,
     changed: Condvar,
-    note: LossNote,
-}
-
-impl Default for LineQueue {
-    fn default() -> Self {
-        Self { state: Mutex::default(), changed: Condvar::default(), note: loss_in_words }
-    }
+    when_full: WhenFull,
+    /// The usual one, until there is another.
+    note: OnceLock<LossNote>,
 }
 
 #[derive(Debug, Default)]
@@ -190,12 +204,18 @@ impl LineQueue {
     pub(crate) fn start(
         name: &str,
         mut out: impl Write + Send + 'static,
-        note: LossNote,
+        when_full: WhenFull,
     ) -> io::Result<Arc<Self>> {
-        let queue = Arc::new(Self { note, ..Self::default() });
+        let queue = Arc::new(Self { when_full, ..Self::default() });
         let writer = Arc::clone(&queue);
         thread::Builder::new().name(name.into()).spawn(move || writer.write_to(&mut out))?;
         Ok(queue)
+    }
+
+    /// What its writer gets in the place of lost lines. The first such wish holds.
+    pub(crate) fn note_losses_by(&self, note: LossNote) {
+        // A second log of one process is that of a test.
+        let _ = self.note.set(note);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -222,7 +242,10 @@ impl LineQueue {
 
     /// Whether others are held back or not.
     fn leave_for_now(&self, text: Vec<u8>) {
-        let mut state = self.wait_while(State::is_full);
+        let mut state = match self.when_full {
+            WhenFull::Wait => self.wait_while(State::is_full),
+            WhenFull::Drop => self.state(),
+        };
         if state.is_full() {
             state.lost += 1;
         } else {
@@ -267,7 +290,8 @@ impl LineQueue {
         state.written += 1;
         let lost = std::mem::take(&mut state.lost);
         if lost > 0 {
-            state.waiting.push_back((self.note)(lost).into_bytes());
+            let note = self.note.get().copied().unwrap_or(loss_in_words);
+            state.waiting.push_back(note(lost).into_bytes());
         }
         self.changed.notify_all();
     }
@@ -331,6 +355,18 @@ mod tests {
         assert_eq!(all[0], "first\n");
         assert!(all[1..=CAPACITY].iter().all(|line| line == "more\n"));
         assert_eq!(all[CAPACITY + 1], "(10 lines could not be written in time)\n");
+    }
+
+    #[test]
+    fn a_line_is_dropped_at_once_where_nobody_is_to_wait() {
+        let queue = LineQueue { when_full: WhenFull::Drop, ..LineQueue::default() };
+        queue.note_losses_by(|lost| format!("{lost} are lost\n"));
+        (0..CAPACITY + 3).for_each(|_| queue.leave(b"line\n".to_vec()));
+        // Whoever had waited for a writer that there is not would have found it stuck.
+        assert!(!queue.state().stuck);
+        assert_eq!((queue.state().lost, queue.state().waiting.len()), (3, CAPACITY));
+        queue.written();
+        assert_eq!(queue.state().waiting.back().unwrap(), b"3 are lost\n");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::{collections::BTreeSet, fs};
 
 use prony_tests::{MockPlugin, Run, Tool};
+use rstest::rstest;
 use serde_json::Value;
 
 /// A machine on which everything that a test can choose is well.
@@ -113,6 +114,19 @@ fn a_plugin_with_a_fault_is_named_with_what_to_do() {
     let says = |look: &&Value, key: &str, text: &str| look[key].as_str().unwrap().contains(text);
     let fault = looks.iter().find(|look| says(look, "what", &name) && says(look, "found", "does not exist"));
     assert_eq!(fault.unwrap()["state"], "fail", "{looks:?}");
+}
+
+#[rstest]
+#[case::of_the_default(&[])]
+#[case::named(&["--endpoint-type", "chat"])]
+fn a_manifest_that_cannot_be_read_is_a_row_whatever_the_api_format(#[case] words: &[&str]) {
+    let pack = MockPlugin::empty();
+    let manifest = pack.manifest("schema_version: [1.0]\n");
+    let run = doctor().args(words).args(["--json", "--plugins"]).arg(&manifest).run();
+    run.ends_with(1);
+    let looks = looks(&run);
+    let is_told = |look: &Value| look["state"] == "fail" && look.to_string().contains("schema_version");
+    assert!(looks.iter().any(is_told), "{looks:?}");
 }
 
 #[test]

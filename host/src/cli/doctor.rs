@@ -69,10 +69,11 @@ pub(super) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
     Ok(if count(&looks, State::Fail) > 0 { Exit::Failed } else { Exit::Success })
 }
 
-/// The API format, as its manifest spells it. Without plugins there is nothing to choose from, which is a look of its own.
+/// The API format, as its manifest spells it. Without plugins, or where a manifest cannot be read, there is nothing to choose from,
+/// which is a look of its own.
 fn endpoint(args: &DoctorArgs) -> Result<String, Failure> {
     let Some(name) = &args.endpoint_type else { return Ok(DEFAULT_ENDPOINT.to_owned()) };
-    let registry = Registry::discover(&args.search.options())?;
+    let Ok(registry) = Registry::discover(&args.search.options()) else { return Ok(name.clone()) };
     let entry = registry.endpoint(name).map_err(|error| refusal::unknown_endpoint(name, error))?;
     Ok(entry.name.clone())
 }
@@ -89,9 +90,10 @@ fn plugins(validation: Result<Validation, PluginError>) -> Vec<Look> {
     };
     let entries = validation.targets.len();
     let found = format!(
-        "{} in {} can be opened",
+        "{} in {} {} the checks that can be made without opening them",
         if entries == 1 { "1 entry".to_owned() } else { format!("{entries} entries") },
-        counted(validation.manifests.len(), "manifest")
+        counted(validation.manifests.len(), "manifest"),
+        if entries == 1 { "passes" } else { "pass" }
     );
     let fix = "install the libraries and `plugins.yaml` beside the program, or in `../lib/prony`; `prony plugins` lists what there is";
     let all = Look::new(Group::Installation, what, found, needed).unless(entries > 0, State::Fail, fix);

@@ -1,4 +1,5 @@
-//! The file of `--log-file`: lines go there in place of standard error, and nobody waits for a disk.
+//! The file of `--log-file`: lines go there in place of standard error, and nobody waits for a disk: what it does not take in time is
+//! dropped and counted. Only the end of the process waits.
 
 use std::{
     fs::OpenOptions,
@@ -11,7 +12,7 @@ use super::{
     exit::{Exit, Failure},
     terminal,
 };
-use crate::stderr::{LineQueue, LossNote};
+use crate::stderr::{LineQueue, LossNote, WhenFull};
 
 /// Lines on their way to the file of this process, if it has one.
 static OPENED: OnceLock<Arc<LineQueue>> = OnceLock::new();
@@ -43,11 +44,12 @@ pub(super) fn open(path: &Path, note: LossNote) -> Result<LogFile, Failure> {
     };
     let file = OpenOptions::new().create(true).append(true).open(path).map_err(|error| failed(&error))?;
     let file = Reporting { file, path: path.to_owned(), has_failed: false };
-    let queue = LineQueue::start("log", file, note).map_err(|error| {
+    let queue = LineQueue::start("log", file, WhenFull::Drop).map_err(|error| {
         Failure::new(Exit::Failed, "start the thread that writes the log")
             .caused_by(&error)
             .with_hint("raise the limit on processes and threads (`ulimit -u`)")
     })?;
+    queue.note_losses_by(note);
     // A second log of one process is that of a test.
     let _ = OPENED.set(Arc::clone(&queue));
     Ok(LogFile(queue))

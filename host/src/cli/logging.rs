@@ -4,7 +4,7 @@ use std::{
     env,
     ffi::OsString,
     io::{self, IsTerminal, Write},
-    path::{self, PathBuf},
+    path::{self, Path, PathBuf},
 };
 
 use clap::{ArgAction, Args};
@@ -30,7 +30,7 @@ use crate::{
         units::{self, Choice},
     },
     plugin,
-    stderr::{LossNote, Stderr, loss_in_words},
+    stderr::{self, LossNote, Stderr, loss_in_words},
 };
 
 /// Filter directives that hold when no flag is given, in the syntax of `tracing_subscriber::EnvFilter`.
@@ -181,6 +181,7 @@ impl LogFlags {
                 })?
             }
         };
+        self.log_file.as_deref().map_or(Ok(()), check_words)?;
         let file = self.log_file.clone().or_else(|| variable(FILE_VARIABLE).map(PathBuf::from));
         Ok(Destination { file, format })
     }
@@ -195,6 +196,21 @@ impl LogFlags {
             }
             (None, _) => Ok(Wish::Level(Level::Warn)),
         }
+    }
+}
+
+/// Other processes of a run are told of the file by their words, which are text.
+fn check_words(file: &Path) -> Result<(), Failure> {
+    match path::absolute(file) {
+        Ok(absolute) if absolute.to_str().is_none() => {
+            let message = format!("use the log file `{}`: its path is no UTF-8", absolute.display());
+            let hint = format!(
+                "give the file or its folder another name, or name it by the variable `{FILE_VARIABLE}`"
+            );
+            Err(Failure::new(Exit::Usage, message).with_hint(hint))
+        }
+        // What is wrong with it otherwise, opening it says.
+        _ => Ok(()),
     }
 }
 
@@ -303,7 +319,10 @@ where
     };
     let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let (writer, has_colours) = match &to.file {
-        None => (BoxMakeWriter::new(|| Masked(Stderr)), !plain && io::stderr().is_terminal()),
+        None => {
+            stderr::note_losses_by(note);
+            (BoxMakeWriter::new(|| Masked(Stderr)), !plain && io::stderr().is_terminal())
+        }
         Some(path) => {
             let file = log_file::open(path, note)?;
             (BoxMakeWriter::new(move || Masked(file.clone())), false)
@@ -318,6 +337,8 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
     use clap::Parser;
     use rstest::rstest;
 
@@ -405,6 +426,15 @@ mod tests {
             failure.message.starts_with("use the variable `PRONY_LOG_FORMAT`, which is `xml`"),
             "{failure:?}"
         );
+    }
+
+    #[test]
+    fn a_file_whose_path_is_no_text_is_refused() {
+        let name = OsString::from_vec(b"run-\xff.log".to_vec());
+        let flags = LogFlags { log_file: Some(name.into()), ..LogFlags::default() };
+        let failure = flags.destination(|_| None).unwrap_err();
+        assert!(failure.message.ends_with(".log`: its path is no UTF-8"), "{failure:?}");
+        assert_eq!(failure.exit, Exit::Usage);
     }
 
     #[test]

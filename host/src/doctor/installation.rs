@@ -40,7 +40,7 @@ fn calibration(known: Option<&Calibration>, wanted: &Wanted) -> Look {
             .with(State::Note, fix);
     };
     match known.doubts(*cores, Some(*connections), None) {
-        None => Look::new(Group::Installation, what, "accurate up to this number, and perhaps above", needed),
+        None => Look::new(Group::Installation, what, "accurate with this number; more was not tried", needed),
         Some(doubt) => Look::new(Group::Installation, what, doubt, needed)
             .with(State::Warn, "share the load between several processes or machines (`--agents`)"),
     }

@@ -60,12 +60,14 @@ fn new_connections(range: Option<(u64, u64)>, reuse: Option<u64>) -> Look {
     let needed = "as many as requests, with `--connection-reuse-strategy never`; else few";
     let Some((first, last)) = range else { return Look::unanswered(Group::Network, what, needed, "") };
     let count = last - first + 1;
+    let closed = format!("after a connection is closed, its port cannot be used for {KEPT_S} s");
     let kept = match reuse {
-        Some(1) => "ports are used again after 1 s (`tcp_tw_reuse` is 1)".to_owned(),
+        Some(1) => "after a connection is closed, its port can be used again after 1 s (`tcp_tw_reuse` is 1)"
+            .to_owned(),
         Some(2) => {
-            format!("a port is kept for {KEPT_S} s, but for the loopback interface (`tcp_tw_reuse` is 2)")
+            format!("{closed}, except on the loopback interface (`tcp_tw_reuse` is 2)")
         }
-        _ => format!("a port is kept for {KEPT_S} s"),
+        _ => closed,
     };
     let rate = if reuse == Some(1) { count } else { count / KEPT_S };
     let fix = format!("{WIDEN}, or `sudo sysctl net.ipv4.tcp_tw_reuse=1`");

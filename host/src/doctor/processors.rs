@@ -20,12 +20,15 @@ const MOST_BUSY: f64 = 0.25;
 const FOLDER: &str = "/sys/devices/system/cpu";
 
 pub(super) fn looks(wanted: &Wanted) -> Vec<Look> {
+    let before = control_group::quota();
+    let busy = busy_share();
+    let after = control_group::quota();
     vec![
         cores(wanted.cores),
-        quota(control_group::quota()),
+        quota(meanwhile(before, after)),
         governor(&governors()),
         turbo(turbo_state()),
-        load(busy_share(), text("/proc/loadavg").as_deref()),
+        load(busy, text("/proc/loadavg").as_deref()),
     ]
 }
 
@@ -35,6 +38,15 @@ fn cores(cores: usize) -> Look {
     Look::new(Group::Processors, "cores", cores.to_string(), needed).unless(cores >= 2, State::Warn, fix)
 }
 
+/// The quota, with the periods that have passed while it was watched: a group may have been halted long ago, by what has ended since.
+fn meanwhile(before: Option<Quota>, after: Option<Quota>) -> Option<Quota> {
+    let Quota { cores, periods } = after?;
+    let earlier = before.and_then(|before| before.periods);
+    let since =
+        periods.zip(earlier).map(|(now, then)| (now.0.saturating_sub(then.0), now.1.saturating_sub(then.1)));
+    Some(Quota { cores, periods: since })
+}
+
 fn quota(quota: Option<Quota>) -> Look {
     let what = "limit of processor time";
     let needed = "none, or at least 2 cores' worth and no halts";
@@ -42,7 +54,9 @@ fn quota(quota: Option<Quota>) -> Look {
         return Look::new(Group::Processors, what, "none", needed);
     };
     let halted = match periods {
-        Some((periods, halted)) => format!(", halted in {halted} of {periods} periods so far"),
+        Some((periods, halted)) => {
+            format!(", halted in {halted} of {periods} periods of the last {} ms", WATCHED.as_millis())
+        }
         None => String::new(),
     };
     let is_halted = periods.is_some_and(|(_, halted)| halted > 0);
@@ -120,12 +134,20 @@ mod tests {
 
     #[rstest]
     #[case(None, State::Ok, "none")]
-    #[case(Some(Quota { cores: 4.0, periods: Some((9, 0)) }), State::Ok, "4.0 cores' worth, halted in 0 of 9 periods so far")]
-    #[case(Some(Quota { cores: 4.0, periods: Some((9, 1)) }), State::Warn, "4.0 cores' worth, halted in 1 of 9 periods so far")]
+    #[case(Some(Quota { cores: 4.0, periods: Some((3, 0)) }), State::Ok, "4.0 cores' worth, halted in 0 of 3 periods of the last 300 ms")]
+    #[case(Some(Quota { cores: 4.0, periods: Some((3, 1)) }), State::Warn, "4.0 cores' worth, halted in 1 of 3 periods of the last 300 ms")]
     #[case(Some(Quota { cores: 1.5, periods: None }), State::Warn, "1.5 cores' worth")]
     fn a_quota_that_halts_is_told(#[case] of: Option<Quota>, #[case] state: State, #[case] found: &str) {
         let look = quota(of);
         assert_eq!((look.state, look.found.as_str()), (state, found));
+    }
+
+    #[test]
+    fn halts_before_it_was_watched_are_none() {
+        let quota = |periods| Some(Quota { cores: 4.0, periods });
+        assert_eq!(meanwhile(quota(Some((90, 40))), quota(Some((93, 41)))), quota(Some((3, 1))));
+        assert_eq!(meanwhile(None, quota(Some((93, 41)))), quota(None));
+        assert_eq!(meanwhile(quota(None), None), None);
     }
 
     #[rstest]

@@ -81,7 +81,8 @@ impl Events {
         let inner = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
         // All bytes are looked at, which takes less time than to stop at one.
         let has_control = |text: &[u8]| text.iter().fold(false, |has, byte| has | (*byte < 0x20));
-        let plain = inner.filter(|inner| memchr::memchr2(b'"', b'\\', inner).is_none() && !has_control(inner));
+        let plain =
+            inner.filter(|inner| memchr::memchr2(b'"', b'\\', inner).is_none() && !has_control(inner));
         match plain.map(std::str::from_utf8) {
             Some(Ok(text)) => self.text(channel, choice, text),
             Some(Err(_)) => self.refuse(NO_TEXT),
