@@ -81,11 +81,12 @@ extern "C" {
 /* The contract's epoch: another one is another entry symbol. */
 #define PRONY_EPOCH 1
 /* The contract's minor version: what this header knows. */
-#define PRONY_MINOR 3
+#define PRONY_MINOR 4
 
-/* The lowest minor version of a host that this library can do with. Define it before the #include if it is not 0. */
+/* The lowest minor version of a host that this library can do with. Define it before the #include if it is a higher one: hosts
+   open libraries in C since minor 4. */
 #ifndef PRONY_MIN_HOST_MINOR
-#define PRONY_MIN_HOST_MINOR 0
+#define PRONY_MIN_HOST_MINOR 4
 #endif
 
 /* What the library exports; everything else may be hidden (-fvisibility=hidden). */

@@ -6,14 +6,17 @@
 /// The contract's major version: changes with any incompatible change, together with [`ENTRY_SYMBOL`].
 pub const EPOCH: u32 = 1;
 
-/// Counts what was appended in this epoch: fields of function tables, numbers of enumerations, and messages of the host's. A
+/// Counts what was appended in this epoch: fields of function tables, numbers of enumerations, messages of the host's, and doors. A
 /// newer minor works with an older one, in both directions.
-pub const MINOR: u32 = 3;
+///
+/// Minor 4 appended the door for libraries in C, [`ENTRY_SYMBOL_C`], and nothing to the function tables: a library in Rust does not
+/// notice it, and an older host opens no library in C.
+pub const MINOR: u32 = 4;
 
 /// The symbol a plugin library exports: where the host finds the library header of this epoch.
 pub const ENTRY_SYMBOL: &str = "prony_plugin_root_v1";
 
-/// The symbol that a library in C exports: its `prony_plugin`, of `prony_plugin.h`.
+/// The symbol that a library in C exports: its `prony_plugin`, of `prony_plugin.h`. Hosts know it since minor 4.
 pub const ENTRY_SYMBOL_C: &str = "prony_plugin_c_v1";
 
 /// Compiler that built this copy of the contract crate, as `rustc --version` prints it.

@@ -22,6 +22,7 @@ fn number(name: &str) -> Option<u64> {
 #[rstest]
 #[case("PRONY_EPOCH", EPOCH)]
 #[case("PRONY_MINOR", MINOR)]
+#[case("PRONY_MIN_HOST_MINOR", 4)]
 #[case("PRONY_CONFIG", ErrorKind::CONFIG.0)]
 #[case("PRONY_MALFORMED", ErrorKind::MALFORMED.0)]
 #[case("PRONY_UNSUPPORTED", ErrorKind::UNSUPPORTED.0)]

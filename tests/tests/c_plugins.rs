@@ -224,10 +224,10 @@ fn is_explained(run: &Run, found: &str) {
 #[case::too_small("SMALL_SIZE", "a `prony_endpoint` says that it has 24 bytes, and 80 are the least")]
 #[case::a_function_is_missing("NO_FORMAT", "the endpoint `Faulty` has no function `format`")]
 #[case::another_type("OTHER_TYPE", "its descriptor names the endpoint `Faulty`, and its tables do not")]
-#[case::another_minor("OTHER_MINOR", "its `prony_plugin` is of contract 1.2, and its descriptor says 1.3")]
+#[case::another_minor("OTHER_MINOR", "its `prony_plugin` is of contract 1.2, and its descriptor says 1.4")]
 #[case::no_table("NO_TABLE", "a `prony_endpoint` is NULL")]
 #[case::no_entry("NO_ENTRY", "it does not export the symbol `prony_plugin_c_v1`")]
-#[case::another_epoch("OTHER_EPOCH", "faulty 0.1.0 is built for contract 2.0, and this host offers 1.3")]
+#[case::another_epoch("OTHER_EPOCH", "faulty 0.1.0 is built for contract 2.0, and this host offers 1.4")]
 #[case::does_not_start("INIT_FAILS", "faulty 0.1.0 failed to start: it failed to find its licence")]
 fn a_library_that_breaks_the_contract_is_refused_at_a_rung(#[case] fault: &str, #[case] found: &str) {
     let pack = faulty_pack(fault);
@@ -349,7 +349,7 @@ fn what_a_library_in_c_says_about_itself_is_shown_before_it_is_opened() {
     let run =
         Tool::new(["plugins", "show", "endpoint", "example_vendor_c", "--plugins"]).arg(pack.path()).run();
     run.succeeds();
-    for said in ["compiler", "example-vendor-c", "1.3"] {
+    for said in ["compiler", "example-vendor-c", "1.4"] {
         assert!(run.stdout.contains(said), "{said}: {}", run.stdout);
     }
 }

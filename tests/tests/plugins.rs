@@ -76,12 +76,12 @@ fn a_library_cut_short_does_not_take_the_host_down() {
 #[case::another_contract(
     "bad_contract:Chat",
     "bad-contract",
-    "is built for contract 2.3, and this host offers 1.3"
+    "is built for contract 2.3, and this host offers 1.4"
 )]
 #[case::another_layout(
     "bad_layout:Chat",
     "bad-layout",
-    "bad-layout 0.1.0 (contract 1.0, rustc 1.90.0) and this host (1.3, "
+    "bad-layout 0.1.0 (contract 1.0, rustc 1.90.0) and this host (1.4, "
 )]
 #[case::no_such_type(
     "bad_panics:NoSuchEndpoint",

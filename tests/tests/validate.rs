@@ -187,7 +187,7 @@ fn a_library_that_is_cut_off_or_for_another_machine_is_a_finding() {
 #[case::another_epoch(
     "bad-contract",
     "bad_contract:Chat",
-    "is built for contract 2.3, and this host offers 1.3"
+    "is built for contract 2.3, and this host offers 1.4"
 )]
 #[case::not_exported("bad-panics", "bad_panics:Nobody", "the manifest names the endpoint `Nobody`")]
 fn a_library_that_does_not_fit_is_a_finding(

@@ -66,11 +66,11 @@ mod tests {
 
     #[test]
     fn what_the_macro_of_the_header_writes_is_a_descriptor() {
-        let text = r#"{"schema":1,"language":"c","name":"acme","version":"0.1.0","epoch":1,"minor":3,"min_host_minor":2,
+        let text = r#"{"schema":1,"language":"c","name":"acme","version":"0.1.0","epoch":1,"minor":4,"min_host_minor":4,
             "compiler":"gcc 12.2.0","opt_level":"on","endpoints":[{"type":"Chat","options":{"type": "object"}}],
             "services":[{"type":"Bill","options":{},"subscriptions":["record_batch"],"publishes":[]}]}"#;
         let descriptor = read(text.as_bytes()).unwrap();
-        assert_eq!((descriptor.language, descriptor.min_host_minor), (Language::C, 2));
+        assert_eq!((descriptor.language, descriptor.min_host_minor), (Language::C, 4));
         assert_eq!((descriptor.rustc.as_str(), descriptor.panic.as_str()), ("gcc 12.2.0", ""));
         assert_eq!(descriptor.endpoints[0].options, r#"{"type":"object"}"#);
         assert_eq!(descriptor.endpoints[0].subscriptions, None);
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn what_lacks_a_key_is_none() {
         let error =
-            read(br#"{"schema":1,"name":"acme","version":"0.1.0","epoch":1,"minor":3}"#).err().unwrap();
+            read(br#"{"schema":1,"name":"acme","version":"0.1.0","epoch":1,"minor":4}"#).err().unwrap();
         assert!(error.to_string().starts_with("missing field `compiler`"), "{error}");
     }
 }

@@ -238,7 +238,7 @@ mod tests {
         };
         insta::assert_snapshot!(format!("{error}\n{}\n{}", error.detail().unwrap(), error.hint()), @r"
         load the service `billing` from `/packs/acme/libacme.so`
-        acme 3.1.0 is built for contract 2.4, and this host offers 1.3
+        acme 3.1.0 is built for contract 2.4, and this host offers 1.4
         rebuild it with prony-plugin-api 1.x, or get its release for this host
         ");
         assert!(!error.is_usage());

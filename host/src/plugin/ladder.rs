@@ -334,8 +334,8 @@ mod tests {
     }
 
     #[rstest]
-    #[case::epoch("epoch", json!(2), "acme 3.1.0 is built for contract 2.3, and this host offers 1.3")]
-    #[case::needs_more("min_host_minor", json!(7), "acme 3.1.0 needs a host with contract 1.7, and this host offers 1.3")]
+    #[case::epoch("epoch", json!(2), "acme 3.1.0 is built for contract 2.4, and this host offers 1.4")]
+    #[case::needs_more("min_host_minor", json!(7), "acme 3.1.0 needs a host with contract 1.7, and this host offers 1.4")]
     #[case::abort("panic", json!("abort"), "acme 3.1.0 is built with panic=abort, and this host needs panic=unwind")]
     #[case::not_a_number("epoch", json!("one"), "its descriptor cannot be read: invalid type: string \"one\"")]
     #[case::no_services("services", json!(null), "its descriptor cannot be read: invalid type: null")]
@@ -359,7 +359,7 @@ mod tests {
 
     #[test]
     fn a_library_in_c_has_no_panics_and_passes_with_its_facts() {
-        let text = r#"{"schema":1,"language":"c","name":"acme","version":"3.1.0","epoch":1,"minor":3,"compiler":"gcc 12",
+        let text = r#"{"schema":1,"language":"c","name":"acme","version":"3.1.0","epoch":1,"minor":4,"compiler":"gcc 12",
             "opt_level":"on","endpoints":[{"type":"AcmeChat","options":{"type":"object"}}],"services":[]}"#;
         let facts = LibraryFolder::with(&library(text.as_bytes())).check().unwrap().facts;
         assert_eq!((facts.plugin().as_str(), facts.descriptor.language), ("acme 3.1.0", Language::C));

@@ -280,7 +280,7 @@ mod tests {
         let plugin = CPlugin {
             size: size_of::<CPlugin>(),
             epoch: 1,
-            minor: 3,
+            minor: 4,
             init: None,
             endpoints: array.as_ptr(),
             endpoint_count: 1,
