@@ -65,7 +65,7 @@
  *   1,048,576 embeddings, ranked documents and media. A request: a body of 512 MiB, 1 MiB of path and headers, 256 headers.
  *   A count of tokens is below 2^32, a score is finite. A message has at most 16 MiB, its type 128 bytes. Beyond them the
  *   request or the message fails, with the plugin's name. All libraries in C of one process together have at most 64 endpoints
- *   and 64 services.
+ *   and 64 services. A service hears at most 1024 types of messages.
  */
 #ifndef PRONY_PLUGIN_H
 #define PRONY_PLUGIN_H

@@ -33,6 +33,9 @@ impl ErrorKind {
     }
 }
 
+/// Longest message, and longest hint, that the host takes over from a plugin's error, in bytes. The rest is cut off.
+pub const LONGEST_ERROR: usize = 16 << 10;
+
 /// An error of a plugin.
 ///
 /// The message fits after "failed to …": lower case, names the value and the place, no full stop.

@@ -148,6 +148,17 @@ pub enum PublishError {
     TooLarge,
 }
 
+impl PublishError {
+    /// What the function of the host answers with; 0 is a message that was taken.
+    pub const fn code(self) -> u32 {
+        match self {
+            Self::Full => 1,
+            Self::Closed => 2,
+            Self::TooLarge => 3,
+        }
+    }
+}
+
 impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -179,8 +190,8 @@ impl HostHandle {
         let payload = message.encode().map_err(|_| PublishError::Closed)?;
         match (self.0.vt.publish())(self.0.context, M::TYPE.into(), payload.as_slice().into()) {
             0 => Ok(()),
-            1 => Err(PublishError::Full),
-            3 => Err(PublishError::TooLarge),
+            code if code == PublishError::Full.code() => Err(PublishError::Full),
+            code if code == PublishError::TooLarge.code() => Err(PublishError::TooLarge),
             _ => Err(PublishError::Closed),
         }
     }

@@ -3,9 +3,10 @@
 use prony_plugin_api::{
     abi::Usage,
     descriptor::{Descriptor, SCHEMA},
+    error::LONGEST_ERROR,
     service::{LARGEST_MESSAGE, LONGEST_TYPE},
     version::{ENTRY_SYMBOL_C, EPOCH, MINOR},
-    ErrorKind, LogLevel, PartKind, TextKind,
+    ErrorKind, LogLevel, PartKind, PublishError, TextKind,
 };
 use rstest::rstest;
 
@@ -43,6 +44,10 @@ fn number(name: &str) -> Option<u64> {
 #[case("PRONY_LOG_INFO", LogLevel::Info as u32)]
 #[case("PRONY_LOG_DEBUG", LogLevel::Debug as u32)]
 #[case("PRONY_LOG_TRACE", LogLevel::Trace as u32)]
+#[case("PRONY_PUBLISHED", 0)]
+#[case("PRONY_PUBLISH_FULL", PublishError::Full.code())]
+#[case("PRONY_PUBLISH_CLOSED", PublishError::Closed.code())]
+#[case("PRONY_PUBLISH_TOO_LARGE", PublishError::TooLarge.code())]
 fn a_number_of_the_header_is_that_of_the_crate(#[case] name: &str, #[case] expected: u32) {
     assert_eq!(number(name), Some(u64::from(expected)), "{name}");
 }
@@ -71,6 +76,7 @@ fn the_descriptor_of_the_header_has_the_schema_of_the_crate() {
 
 #[test]
 fn the_limits_of_the_header_are_those_of_the_crate() {
-    assert_eq!((LARGEST_MESSAGE, LONGEST_TYPE), (16 << 20, 128));
+    assert_eq!((LARGEST_MESSAGE, LONGEST_TYPE, LONGEST_ERROR), (16 << 20, 128, 16 << 10));
+    assert!(HEADER.contains("Message and hint are cut off after 16 KiB."));
     assert!(HEADER.contains("A message has at most 16 MiB, its type 128 bytes."));
 }

@@ -5,7 +5,7 @@ use abi_stable::std_types::{RErr, ROk, RString};
 use super::{AbiError, AbiResult, Usage};
 use crate::{
     endpoint::TokenUsage,
-    error::{ErrorKind, PluginError, Result},
+    error::{ErrorKind, PluginError, Result, LONGEST_ERROR},
 };
 
 impl From<PluginError> for AbiError {
@@ -14,9 +14,6 @@ impl From<PluginError> for AbiError {
     }
 }
 
-/// Longest message, and longest hint, that the host takes over from a plugin's error, in bytes.
-const ERROR_BYTES: usize = 16 << 10;
-
 impl From<AbiError> for PluginError {
     fn from(error: AbiError) -> Self {
         Self { kind: ErrorKind(error.kind), message: shortened(error.message), hint: shortened(error.hint) }
@@ -24,10 +21,10 @@ impl From<AbiError> for PluginError {
 }
 
 fn shortened(text: RString) -> String {
-    if text.len() <= ERROR_BYTES {
+    if text.len() <= LONGEST_ERROR {
         return text.into();
     }
-    beginning(&text, ERROR_BYTES).to_owned()
+    beginning(&text, LONGEST_ERROR).to_owned()
 }
 
 /// As much of a text as `most` bytes hold, cut between two characters. For everyone who bounds what another side says.
@@ -94,7 +91,7 @@ mod tests {
     fn a_long_error_is_shortened_between_characters() {
         let error = PluginError::config("é".repeat(1 << 20)).hint(format!("x{}", "é".repeat(1 << 20)));
         let taken = PluginError::from(AbiError::from(error));
-        assert_eq!((taken.message.len(), taken.hint.len()), (ERROR_BYTES, ERROR_BYTES - 1));
+        assert_eq!((taken.message.len(), taken.hint.len()), (LONGEST_ERROR, LONGEST_ERROR - 1));
     }
 
     #[test]

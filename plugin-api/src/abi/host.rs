@@ -474,9 +474,7 @@ extern "C" fn host_publish<T: HostServices>(
     };
     match taken {
         Ok(()) => 0,
-        Err(PublishError::Full) => 1,
-        Err(PublishError::Closed) => 2,
-        Err(PublishError::TooLarge) => 3,
+        Err(error) => error.code(),
     }
 }
 

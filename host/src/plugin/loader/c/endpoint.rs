@@ -15,23 +15,20 @@ use super::{
     events,
     layout::{CText, Destroy},
     request,
-    tables::EndpointTable,
+    tables::{EndpointTable, MOST_TYPES},
     turn,
     words::{broken, heard},
 };
 
-/// So many endpoints of libraries in C a process can have.
-const PLACES: usize = 64;
-
 /// The tables of all endpoints in C, by place. The host's own tables say to a function that makes an instance nothing but its
 /// options: so there is one such function for each place.
-static TABLES: [OnceLock<&'static EndpointTable>; PLACES] = [const { OnceLock::new() }; PLACES];
+static TABLES: [OnceLock<&'static EndpointTable>; MOST_TYPES] = [const { OnceLock::new() }; MOST_TYPES];
 
 macro_rules! creates {
     ($($place:literal)*) => { [$(create::<$place>),*] };
 }
 
-const CREATES: [extern "C" fn(RStr<'_>) -> AbiResult<Instance>; PLACES] = creates!(
+const CREATES: [extern "C" fn(RStr<'_>) -> AbiResult<Instance>; MOST_TYPES] = creates!(
     0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31
     32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63
 );

@@ -133,6 +133,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_header_has_the_same_number_for_what_is_no_message() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../plugin-api/include/prony_plugin.h");
+        let header = std::fs::read_to_string(path).unwrap();
+        assert!(header.contains(&format!(" PRONY_PUBLISH_MALFORMED = {MALFORMED} ")));
+    }
+
+    #[test]
     fn a_json_object_is_a_message_that_the_host_understands() {
         let payload = message_pack(br#"{"index": 3, "kind": "warmup", "at_ns": 7}"#).unwrap();
         assert_eq!(PhaseStarted::decode(&payload).unwrap().index, 3);

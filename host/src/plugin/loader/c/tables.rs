@@ -14,8 +14,8 @@ use super::layout::{
 };
 use crate::plugin::entry::is_name;
 
-/// So many types of one category a library may export.
-const MOST_TYPES: usize = 64;
+/// So many types of one category all libraries in C of one process may export together.
+pub(super) const MOST_TYPES: usize = 64;
 
 /// So many message types a service may hear.
 const MOST_SUBSCRIPTIONS: usize = 1024;
@@ -314,6 +314,18 @@ mod tests {
         assert!(complaint(&raw const table).contains("has the name `Ac me`"));
         let table = CEndpoint { type_name: ptr::null(), ..empty(size_of::<CEndpoint>()) };
         assert_eq!(complaint(&raw const table), "the name of a `prony_endpoint` is NULL");
+    }
+
+    #[test]
+    fn the_header_says_how_many_there_may_be() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../plugin-api/include/prony_plugin.h");
+        let header = std::fs::read_to_string(path).unwrap().replace("\n *   ", " ");
+        for limit in [
+            format!("have at most {MOST_TYPES} endpoints and {MOST_TYPES} services."),
+            format!("A service hears at most {MOST_SUBSCRIPTIONS} types of messages."),
+        ] {
+            assert!(header.contains(&limit), "{limit}");
+        }
     }
 
     #[test]

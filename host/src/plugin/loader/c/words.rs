@@ -3,12 +3,9 @@
 use std::ptr;
 
 use abi_stable::std_types::RString;
-use prony_plugin_api::{ErrorKind, abi::AbiError};
+use prony_plugin_api::{ErrorKind, abi::AbiError, error::LONGEST_ERROR};
 
 use super::layout::{CError, CText};
-
-/// Longest message, and longest hint, that is kept, in bytes.
-const MOST: usize = 16 << 10;
 
 /// The kind of an error whose number means nothing.
 const OTHER: u32 = u32::MAX;
@@ -72,7 +69,7 @@ extern "C" fn on_hint(error: *const CError, text: CText) {
 
 fn beginning(bytes: Option<&[u8]>) -> String {
     let bytes = bytes.unwrap_or_default();
-    String::from_utf8_lossy(&bytes[..bytes.len().min(MOST)]).into_owned()
+    String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST_ERROR)]).into_owned()
 }
 
 #[cfg(test)]
@@ -106,7 +103,7 @@ mod tests {
 
     #[test]
     fn long_words_and_words_that_are_no_text_are_kept_as_far_as_they_go() {
-        let long = "x".repeat(MOST + 1);
+        let long = "x".repeat(LONGEST_ERROR + 1);
         let said = heard(|error| {
             // SAFETY: as above.
             let table = unsafe { *error };
@@ -115,6 +112,6 @@ mod tests {
             2
         });
         let error = said.unwrap_err();
-        assert_eq!((error.message.len(), error.hint.as_str()), (MOST, "a\u{fffd}"));
+        assert_eq!((error.message.len(), error.hint.as_str()), (LONGEST_ERROR, "a\u{fffd}"));
     }
 }
