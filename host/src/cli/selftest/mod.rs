@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{explain::Explain, plugin::chain, run::until};
 
-/// Makes all checks, and prints a line for each. One that fails is a failure of the command.
+/// Makes all checks, and prints a line for each. One that fails is a failure of the command, and a warning is none.
 pub(super) fn run() -> Result<Exit, Failure> {
     limits::leave_no_core();
     let folder = TempDir::with_prefix("prony-selftest-").map_err(|error| {
