@@ -49,6 +49,14 @@ impl MockServer {
         &self.url
     }
 
+    /// How many requests it has answered well.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub fn answered(&self) -> u64 {
+        self.truth()["requests_ok"].as_u64().expect("a count")
+    }
+
     /// What it knows about the requests it has seen.
     ///
     /// # Panics

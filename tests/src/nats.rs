@@ -26,11 +26,7 @@ const JETSTREAM: &str = "jetstream { store_dir: \"jetstream\" }\n";
 /// ```no_run
 /// use prony_tests::NatsServer;
 ///
-/// if !NatsServer::is_here() {
-///     eprintln!("not tested: nats-server is not installed");
-///     return;
-/// }
-/// let nats = NatsServer::start();
+/// let Some(nats) = NatsServer::if_here() else { return };
 /// ```
 #[derive(Debug)]
 pub struct NatsServer {
@@ -46,6 +42,19 @@ impl NatsServer {
     /// Whether it is installed. Where it is not, a test says so and ends.
     pub fn is_here() -> bool {
         Self::program().is_some()
+    }
+
+    /// Starts one as [`NatsServer::start`] does. Where it is not installed, says that the test is not made.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    #[expect(clippy::print_stderr, reason = "a test that cannot be made says why")]
+    pub fn if_here() -> Option<Self> {
+        if Self::is_here() {
+            return Some(Self::start());
+        }
+        eprintln!("not tested: nats-server is not installed");
+        None
     }
 
     /// The program, where it is installed.

@@ -229,6 +229,15 @@ impl Running {
         })
     }
 
+    /// Waits until the server has answered so many more requests: the load goes on.
+    ///
+    /// # Panics
+    /// When it ends before that, or the server answers no more.
+    pub fn await_answers(&self, server: &MockServer, more: u64) {
+        let before = server.answered();
+        self.until("answers", || (server.answered() >= before + more).then_some(()));
+    }
+
     /// Asks again and again until `found` has an answer.
     ///
     /// # Panics

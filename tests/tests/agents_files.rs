@@ -1,22 +1,12 @@
 //! Files on their way to agents, over a real NATS server: what lines of a dataset name, folders, and what TLS needs. Agents have
 //! other folders than the controller, so that no path of it means anything there.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
-#![expect(clippy::print_stderr, reason = "a test that cannot be made says why")]
 
 use std::{fs, path::Path};
 
 use prony_tests::{MockServer, NatsServer, Running, Script, ScriptedServer, SeenRequest, TlsFront, Tool};
 use rstest::rstest;
 use serde_json::{Value, json};
-
-/// A server of NATS, where one is installed.
-fn nats() -> Option<NatsServer> {
-    if NatsServer::is_here() {
-        return Some(NatsServer::start());
-    }
-    eprintln!("not tested: nats-server is not installed");
-    None
-}
 
 /// So many agents that wait for runs.
 fn agents(nats: &NatsServer, count: usize) -> Vec<Running> {
@@ -97,7 +87,7 @@ fn in_folders(folder: &Path) {
 )]
 #[case::folders(&["--input-file", "set", "--request-count", "6"], in_folders)]
 fn agents_send_the_files_that_lines_name(#[case] words: &[&str], #[case] prepare: fn(&Path)) {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let alone = sent(None, words, &prepare);
     assert_eq!(alone.len(), 6);
     assert!(alone.iter().any(|body| body.contains("data:image/png;base64,")), "{alone:?}");
@@ -110,7 +100,7 @@ fn agents_send_the_files_that_lines_name(#[case] words: &[&str], #[case] prepare
 
 #[test]
 fn a_dataset_may_name_more_files_than_a_message_has_room_for() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let prepare = |folder: &Path| {
         let named = (0..520).map(|number| {
             fs::write(folder.join(format!("{number}.png")), number.to_string()).unwrap();
@@ -127,7 +117,7 @@ fn a_dataset_may_name_more_files_than_a_message_has_room_for() {
 
 #[test]
 fn a_file_that_is_missing_ends_the_run_before_the_load() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let server = scripted();
     let tool = Tool::profile_at(&server.url()).args(["--input-file", "rows.jsonl", "--no-server-metrics"]);
     rows(&tool.dir().join("rows.jsonl"), &[json!({"text": "What?", "image": "gone.png"})]);
@@ -154,7 +144,7 @@ fn has(folder: &Path, bytes: &[u8]) -> bool {
 #[case::in_one_file(false)]
 #[case::with_a_key_of_its_own(true)]
 fn the_files_of_tls_go_along_and_a_private_key_stays_nowhere(#[case] is_apart: bool) {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let server = MockServer::start(["--tokens", "2"]);
     let front = TlsFront::before(server.url(), true);
     let waiting = agents(&nats, 2);

@@ -1,7 +1,6 @@
 //! The library of a run's endpoint, on agents: their own, or that of the controller where they take it, by its SHA-256, over a real NATS
 //! server.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
-#![expect(clippy::print_stderr, reason = "a test that cannot be made says why")]
 
 use std::{
     fs,
@@ -16,15 +15,6 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use prony_tests::{MockPlugin, MockServer, NatsServer, Run, Running, Tool, mock_plugin};
 use rstest::rstest;
 use serde_json::Value;
-
-/// A server of NATS, where one is installed.
-fn nats() -> Option<NatsServer> {
-    if NatsServer::is_here() {
-        return Some(NatsServer::start());
-    }
-    eprintln!("not tested: nats-server is not installed");
-    None
-}
 
 /// An agent that waits for runs.
 fn agent(nats: &NatsServer, name: &str, words: &[&str]) -> Running {
@@ -70,7 +60,7 @@ fn from_the_controller(run: &Run) -> Vec<Value> {
 #[case::among_the_workers(&[])]
 #[case::in_a_process_of_its_own(&["--isolate", "acme"])]
 fn a_library_that_agents_lack_is_fetched_once_and_used_twice(#[case] words: &[&str]) {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let agents = ["a", "b"].map(|name| agent(&nats, name, &["--accept-plugins"]));
     let (server, plugin) = (MockServer::start(["--tokens", "2"]), acme());
 
@@ -97,7 +87,7 @@ fn a_library_that_agents_lack_is_fetched_once_and_used_twice(#[case] words: &[&s
 
 #[test]
 fn a_library_that_an_agent_has_is_its_own() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let (server, plugin, same) = (MockServer::start(["--tokens", "2"]), acme(), acme());
     let has_it = agent(&nats, "a", &["--plugins", same.path().to_str().unwrap(), "--accept-plugins"]);
     let measured = run(&nats, &server, &plugin, "1", &[]);
@@ -108,7 +98,7 @@ fn a_library_that_an_agent_has_is_its_own() {
 
 #[test]
 fn an_agent_whose_own_library_is_another_one_says_so() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let (server, plugin, other) = (MockServer::start(["--tokens", "2"]), acme(), acme());
     let library = prony_tests::library("endpoint-openai");
     let file = other.dir().join(library.file_name().unwrap());
@@ -134,7 +124,7 @@ fn an_agent_whose_own_library_is_another_one_says_so() {
 
 #[test]
 fn a_library_is_not_taken_without_being_asked_for() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let (server, plugin) = (MockServer::start([]), acme());
     let careful = agent(&nats, "a", &[]);
     let refused = run(&nats, &server, &plugin, "1", &[]);
@@ -149,7 +139,7 @@ fn a_library_is_not_taken_without_being_asked_for() {
 #[case("pinned")]
 #[case("builtin")]
 fn a_policy_that_forbids_it_ends_the_run_and_is_named(#[case] policy: &str) {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let (server, plugin) = (MockServer::start([]), acme());
     let strict = agent(&nats, "a", &["--accept-plugins", "--plugin-policy", policy]);
     let refused = run(&nats, &server, &plugin, "1", &[]);
@@ -163,7 +153,7 @@ fn a_policy_that_forbids_it_ends_the_run_and_is_named(#[case] policy: &str) {
 
 #[test]
 fn a_kept_library_that_was_damaged_is_fetched_again() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let (server, plugin) = (MockServer::start(["--tokens", "2"]), acme());
     let takes = agent(&nats, "a", &["--accept-plugins"]);
     run(&nats, &server, &plugin, "1", &[]).succeeds();
@@ -176,7 +166,7 @@ fn a_kept_library_that_was_damaged_is_fetched_again() {
 
 #[test]
 fn a_wrong_byte_in_the_store_is_refused() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let (server, plugin) = (MockServer::start(["--tokens", "2"]), acme());
     let first = agent(&nats, "a", &["--accept-plugins"]);
     run(&nats, &server, &plugin, "1", &[]).succeeds();

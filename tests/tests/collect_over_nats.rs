@@ -1,18 +1,8 @@
 //! `prony collect --nats`: what agents keep of a run whose controller is gone, fetched from where they are.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
-#![expect(clippy::print_stderr, reason = "a test that cannot be made says why")]
 
 use prony_tests::{MockServer, NatsServer, Run, Running, Tool};
 use serde_json::Value;
-
-/// A server of NATS, where one is installed.
-fn nats() -> Option<NatsServer> {
-    if NatsServer::is_here() {
-        return Some(NatsServer::start());
-    }
-    eprintln!("not tested: nats-server is not installed");
-    None
-}
 
 fn agent(nats: &NatsServer, name: &str, dir: &str) -> Running {
     Tool::new(["agent", "--nats", &nats.url(), "--name", name, "--dir", dir, "--workers", "1"]).spawn()
@@ -36,7 +26,7 @@ fn killed_run(nats: &NatsServer, server: &MockServer, agents: &[&Running]) {
         .args(["--nats", &nats.url(), "--agents", &count, "--no-server-metrics"])
         .args(load)
         .spawn();
-    run.until("answers", || (answered(server) >= 20).then_some(()));
+    run.until("answers", || (server.answered() >= 20).then_some(()));
     assert_eq!(listed(nats), [] as [Value; 0], "a run that goes on is its controller's");
     run.signal("KILL");
     for agent in agents {
@@ -44,13 +34,9 @@ fn killed_run(nats: &NatsServer, server: &MockServer, agents: &[&Running]) {
     }
 }
 
-fn answered(server: &MockServer) -> u64 {
-    server.truth()["requests_ok"].as_u64().unwrap()
-}
-
 #[test]
 fn what_agents_keep_is_listed_and_fetched_and_stays_with_them() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let (one, other) = (agent(&nats, "a", "kept"), agent(&nats, "b", "kept"));
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
     killed_run(&nats, &server, &[&one, &other]);
@@ -67,7 +53,7 @@ fn what_agents_keep_is_listed_and_fetched_and_stays_with_them() {
     // Its controller was killed: the run has not come to its end.
     collected.ends_with(6);
     assert_eq!(collected.summary()["run_id"], id);
-    let answered = answered(&server);
+    let answered = server.answered();
     let good = collected.records().iter().filter(|record| record["error"].is_null()).count() as u64;
     // The server may have finished what an agent no longer waited for.
     assert!(good <= answered && answered - good <= 4, "{good} of {answered}");
@@ -78,7 +64,7 @@ fn what_agents_keep_is_listed_and_fetched_and_stays_with_them() {
 
 #[test]
 fn an_agent_that_was_started_again_gives_what_it_kept_before() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let first = agent(&nats, "a", "kept");
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
     killed_run(&nats, &server, &[&first]);
@@ -95,7 +81,7 @@ fn an_agent_that_was_started_again_gives_what_it_kept_before() {
 
 #[test]
 fn what_cannot_be_collected_is_said() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let nobody = collect(&nats, &[]);
     nobody.ends_with(4);
     assert!(nobody.stderr.contains("none answered within 2 s"), "{}", nobody.stderr);

@@ -18,15 +18,6 @@ use prony_tests::{MockServer, NatsServer, Run, Running, Script, ScriptedServer, 
 use rstest::rstest;
 use serde_json::Value;
 
-/// A server of NATS, where one is installed.
-fn nats() -> Option<NatsServer> {
-    if NatsServer::is_here() {
-        return Some(NatsServer::start());
-    }
-    eprintln!("not tested: nats-server is not installed");
-    None
-}
-
 /// Agents that wait for runs. They end with this value.
 struct Agents(Vec<Running>);
 
@@ -94,7 +85,7 @@ const LENGTHS: [&str; 4] = ["--isl", "9", "--isl-stddev", "3"];
 #[case::constant(&["--request-rate", "300", "--arrival-pattern", "constant"], true)]
 #[case::limited(&["--request-rate", "300", "--concurrency", "6"], true)]
 fn agents_send_together_what_one_machine_sends(#[case] load: &[&str], #[case] is_open: bool) {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let count = ["--request-count", "60"];
     let alone = scripted();
     let one = Tool::profile_at(&alone.url())
@@ -124,7 +115,7 @@ fn agents_send_together_what_one_machine_sends(#[case] load: &[&str], #[case] is
 
 #[test]
 fn conversations_with_live_replies_are_divided_whole() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let _agents = Agents::start(&nats, &["a", "b"]);
     let server = MockServer::start(["--tokens", "3"]);
     let load =
@@ -142,7 +133,7 @@ fn conversations_with_live_replies_are_divided_whole() {
 
 #[test]
 fn one_report_has_a_row_for_each_agent_and_its_agents_serve_the_next_run_as_well() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let agents = Agents::start(&nats, &["north", "south"]);
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
     for _ in 0..2 {
@@ -164,7 +155,7 @@ fn one_report_has_a_row_for_each_agent_and_its_agents_serve_the_next_run_as_well
 
 #[test]
 fn the_runs_of_an_experiment_have_the_same_agents() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let agents = Agents::start(&nats, &["a", "b"]);
     let server = MockServer::start(["--tokens", "2"]);
     let load = ["--concurrency", "2,4", "--request-count", "20", "--osl", "2"];
@@ -176,7 +167,7 @@ fn the_runs_of_an_experiment_have_the_same_agents() {
 
 #[test]
 fn files_of_a_plan_come_along() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let _agents = Agents::start(&nats, &["a", "b"]);
     let server = scripted();
     let tool = controller(&nats, &server.url(), "2").args(["--concurrency", "2", "--request-count", "4"]);
@@ -199,20 +190,13 @@ fn long_load(nats: &NatsServer, server: &MockServer, more: &[&str]) -> Running {
     controller(nats, server.url(), "2").args(load).args(more.iter().copied()).spawn()
 }
 
-/// The load goes on: the server has answered so many more.
-fn await_answers(run: &Running, server: &MockServer, more: u64) {
-    let answered = || server.truth()["requests_ok"].as_u64().unwrap();
-    let before = answered();
-    run.until("answers", || (answered() >= before + more).then_some(()));
-}
-
 #[test]
 fn an_agent_that_is_killed_ends_the_run_and_is_named() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let agents = Agents::start(&nats, &["a", "b"]);
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
     let run = long_load(&nats, &server, &[]);
-    await_answers(&run, &server, 20);
+    run.await_answers(&server, 20);
     agents.0[1].signal("KILL");
     let run = run.wait();
     run.ends_with(1);
@@ -226,14 +210,14 @@ fn an_agent_that_is_killed_ends_the_run_and_is_named() {
 
 #[test]
 fn a_run_may_go_on_without_an_agent_and_says_what_is_missing() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let agents = Agents::start(&nats, &["a", "b"]);
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
     let run = long_load(&nats, &server, &["--on-agent-loss", "continue"]);
-    await_answers(&run, &server, 20);
+    run.await_answers(&server, 20);
     agents.0[1].signal("KILL");
     run.until("the loss is told", || run.said("the agent `b` was lost").then_some(()));
-    await_answers(&run, &server, 20);
+    run.await_answers(&server, 20);
     run.signal("INT");
     let run = run.wait();
     run.ends_with(130);
@@ -245,13 +229,13 @@ fn a_run_may_go_on_without_an_agent_and_says_what_is_missing() {
 /// Its part of the numbers is lost with it; nobody waits for its workers in the phases that begin later.
 #[test]
 fn a_run_that_loses_an_agent_in_its_warm_up_comes_to_its_end() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let agents = Agents::start(&nats, &["a", "b"]);
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "20"]);
     let load = ["--concurrency", "4", "--warmup-request-count", "600", "--request-count", "40", "--osl", "2"];
     let tool = controller(&nats, server.url(), "2").args(load).args(["--on-agent-loss", "continue"]);
     let run = tool.spawn();
-    await_answers(&run, &server, 20);
+    run.await_answers(&server, 20);
     agents.0[1].signal("KILL");
     let run = run.wait();
     run.ends_with(6);
@@ -261,11 +245,11 @@ fn a_run_that_loses_an_agent_in_its_warm_up_comes_to_its_end() {
 
 #[test]
 fn an_agent_that_is_frozen_is_lost() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let agents = Agents::start(&nats, &["a", "b"]);
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
     let run = long_load(&nats, &server, &[]);
-    await_answers(&run, &server, 20);
+    run.await_answers(&server, 20);
     agents.0[1].signal("STOP");
     let run = run.wait();
     agents.0[1].signal("CONT");
@@ -275,11 +259,11 @@ fn an_agent_that_is_frozen_is_lost() {
 
 #[test]
 fn an_agent_that_is_asked_to_end_gives_what_it_has() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let agents = Agents::start(&nats, &["a", "b"]);
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
     let run = long_load(&nats, &server, &[]);
-    await_answers(&run, &server, 20);
+    run.await_answers(&server, 20);
     agents.0[1].signal("TERM");
     let run = run.wait();
     run.ends_with(1);
@@ -290,11 +274,11 @@ fn an_agent_that_is_asked_to_end_gives_what_it_has() {
 
 #[test]
 fn a_controller_that_is_killed_leaves_journals_that_can_be_collected() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let agents = Agents::start(&nats, &["a", "b"]);
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
     let run = long_load(&nats, &server, &[]);
-    await_answers(&run, &server, 20);
+    run.await_answers(&server, 20);
     run.signal("KILL");
     for agent in &agents.0 {
         agent.until("the journal is kept", || agent.said("prony collect").then_some(()));
@@ -311,12 +295,12 @@ fn a_controller_that_is_killed_leaves_journals_that_can_be_collected() {
 
 #[test]
 fn a_network_that_is_away_for_a_while_costs_nothing() {
-    let Some(mut nats) = nats() else { return };
+    let Some(mut nats) = NatsServer::if_here() else { return };
     let _agents = Agents::start(&nats, &["a", "b"]);
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
     let load = ["--request-rate", "100", "--request-count", "400", "--osl", "2", "--isl", "4"];
     let run = controller(&nats, server.url(), "2").args(load).spawn();
-    await_answers(&run, &server, 20);
+    run.await_answers(&server, 20);
     nats.restart();
     let run = run.wait();
     run.succeeds();
@@ -352,7 +336,7 @@ const ANOTHER_CLOCK: [&str; 4] = ["unshare", "--time", "--monotonic", "100"];
 
 #[test]
 fn instants_of_a_machine_with_another_clock_are_on_the_runs_clock() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let can = finish(Command::new("sh").args(["-c", "unshare --time --monotonic 100 true"]));
     if !can.status.success() {
         eprintln!("not tested: there are no namespaces of time");
@@ -378,16 +362,16 @@ fn instants_of_a_machine_with_another_clock_are_on_the_runs_clock() {
 /// Heartbeats, counts, and what has ended: of a schedule of 100 requests a second, 500 requests are five seconds.
 #[test]
 fn the_bus_is_nearly_silent_while_a_phase_is_measured() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let _agents = Agents::start(&nats, &["a", "b"]);
     let server = MockServer::start(["--tokens", "2"]);
     let load = ["--request-rate", "100", "--request-count", "1000", "--osl", "2", "--isl", "4"];
     let run = controller(&nats, server.url(), "2").args(load).args(["--api-port", "0"]).spawn();
     let address = live::address(&run);
     run.until("both agents speak", || live::have_spoken(&live::now(&address), 2).then_some(()));
-    await_answers(&run, &server, 10);
+    run.await_answers(&server, 10);
     let before = nats.bytes();
-    await_answers(&run, &server, 500);
+    run.await_answers(&server, 500);
     let a_second_and_agent = (nats.bytes() - before) / (5 * 2);
     run.wait().succeeds();
     assert!(a_second_and_agent < 20_000, "{a_second_and_agent} bytes");
@@ -396,7 +380,7 @@ fn the_bus_is_nearly_silent_while_a_phase_is_measured() {
 /// It says so, and goes on with no load of which nothing is kept.
 #[test]
 fn an_agent_whose_disk_is_full_ends_its_part() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let _good = agent(&nats, "a", 1).spawn();
     let _full = agent(&nats, "b", 1).under(&["sh", "-c", "ulimit -f 64; exec \"$@\"", "sh"]).spawn();
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "1"]);
@@ -408,7 +392,7 @@ fn an_agent_whose_disk_is_full_ends_its_part() {
 
 #[test]
 fn who_cannot_have_its_agents_hears_why() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let server = MockServer::start([]);
     let short = ["--agents-timeout", "0.5"];
     let none = controller(&nats, server.url(), "2").args(short).run();
@@ -429,11 +413,11 @@ fn who_cannot_have_its_agents_hears_why() {
 
 #[test]
 fn an_agent_works_for_one_run_at_a_time() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let _agents = Agents::start(&nats, &["a", "b"]);
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
     let first = long_load(&nats, &server, &[]);
-    await_answers(&first, &server, 20);
+    first.await_answers(&server, 20);
     let second = controller(&nats, server.url(), "2").args(["--agents-timeout", "0.5"]).run();
     second.ends_with(4);
     assert!(second.stderr.contains("2 of them work for another run"), "{}", second.stderr);
@@ -443,7 +427,7 @@ fn an_agent_works_for_one_run_at_a_time() {
 
 #[test]
 fn without_a_server_the_controller_starts_one_and_says_how_agents_find_it() {
-    if nats().is_none() {
+    if NatsServer::if_here().is_none() {
         return;
     }
     let server = MockServer::start(["--tokens", "2"]);

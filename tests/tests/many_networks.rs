@@ -1,22 +1,12 @@
 //! Agents on networks that are not as they should be: slow, away for a while, away for good. And an agent of another version. A relay
 //! stands between such an agent and the NATS server; the controller and the other agents are connected directly.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
-#![expect(clippy::print_stderr, reason = "a test that cannot be made says why")]
 
 use std::{path::PathBuf, time::Duration};
 
 use prony_tests::{MockServer, NatsServer, Relay, Run, Running, Tool};
 use rstest::rstest;
 use serde_json::Value;
-
-/// A server of NATS, where one is installed.
-fn nats() -> Option<NatsServer> {
-    if NatsServer::is_here() {
-        return Some(NatsServer::start());
-    }
-    eprintln!("not tested: nats-server is not installed");
-    None
-}
 
 fn agent(url: &str, name: &str) -> Running {
     Tool::new(["agent", "--nats", url, "--name", name, "--dir", "kept", "--workers", "1"]).spawn()
@@ -33,16 +23,6 @@ fn kept(agent: &Running) -> Vec<PathBuf> {
     entries.into_iter().flatten().map(|entry| entry.unwrap().path()).collect()
 }
 
-fn answered(server: &MockServer) -> u64 {
-    server.truth()["requests_ok"].as_u64().unwrap()
-}
-
-/// The load goes on: the server has answered so many more.
-fn await_answers(run: &Running, server: &MockServer, more: u64) {
-    let before = answered(server);
-    run.until("answers", || (answered(server) >= before + more).then_some(()));
-}
-
 fn good(run: &Run) -> u64 {
     run.records().iter().filter(|record| record["error"].is_null()).count() as u64
 }
@@ -55,15 +35,15 @@ fn rows(run: &Run) -> Vec<Value> {
 /// A hundred requests a second of both agents: five hundred answers are five seconds, in which one of them is not heard.
 #[test]
 fn an_agent_that_is_cut_off_for_five_seconds_goes_on_and_nothing_is_lost() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let relay = Relay::before(&nats.url());
     let (near, far) = (agent(&nats.url(), "a"), agent(&relay.url(), "b"));
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
     let load = ["--request-rate", "100", "--request-count", "900"];
     let run = controller(&nats, &server, "2").args(load).spawn();
-    await_answers(&run, &server, 50);
+    run.await_answers(&server, 50);
     relay.stop();
-    await_answers(&run, &server, 500);
+    run.await_answers(&server, 500);
     relay.resume();
     let run = run.wait();
     run.succeeds();
@@ -79,13 +59,13 @@ fn an_agent_that_is_cut_off_for_five_seconds_goes_on_and_nothing_is_lost() {
 
 #[test]
 fn an_agent_that_is_cut_off_for_good_is_named_and_its_journal_is_collected_later() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let relay = Relay::before(&nats.url());
     let (_near, far) = (agent(&nats.url(), "a"), agent(&relay.url(), "b"));
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
     let load = ["--request-rate", "100", "--benchmark-duration", "600"];
     let run = controller(&nats, &server, "2").args(load).spawn();
-    await_answers(&run, &server, 50);
+    run.await_answers(&server, 50);
     relay.stop();
     let run = run.wait();
     run.ends_with(1);
@@ -106,7 +86,7 @@ fn an_agent_that_is_cut_off_for_good_is_named_and_its_journal_is_collected_later
     assert_eq!(folders.len(), 2);
     let collected = collect(&folders);
     collected.ends_with(6);
-    let (answered, good) = (answered(&server), good(&collected));
+    let (answered, good) = (server.answered(), good(&collected));
     // The server may have finished what an agent no longer waited for.
     assert!(good <= answered && answered - good <= 8, "{good} of {answered}");
 }
@@ -140,7 +120,7 @@ const BUSY_NS: i64 = 10_000_000;
 #[case::all_of_it_on_the_way_back((0, 10), (0, 100))]
 #[case::all_of_it_on_the_way_there((10, 0), (100, 0))]
 fn bounds_of_clocks_hold_on_slow_networks(#[case] slow: (u64, u64), #[case] slower: (u64, u64)) {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let relay =
         |(there, back)| Relay::slow(&nats.url(), Duration::from_millis(there), Duration::from_millis(back));
     let relays = [slow, slower].map(relay);
@@ -161,7 +141,7 @@ fn bounds_of_clocks_hold_on_slow_networks(#[case] slow: (u64, u64), #[case] slow
 
 #[test]
 fn an_agent_of_another_version_is_refused_by_name_and_nothing_is_sent() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let ours = env!("CARGO_PKG_VERSION");
     let theirs = ours.replace(|letter: char| letter.is_ascii_digit(), "9");
     let relay = Relay::changing(&nats.url(), ours, &theirs);
@@ -172,5 +152,5 @@ fn an_agent_of_another_version_is_refused_by_name_and_nothing_is_sent() {
     let says = format!("use the agent `b`: it is prony {theirs}, and this is prony {ours}");
     assert!(run.stderr.contains(&says), "{}", run.stderr);
     assert!(run.stderr.contains("use the same version everywhere"), "{}", run.stderr);
-    assert_eq!(answered(&server), 0);
+    assert_eq!(server.answered(), 0);
 }

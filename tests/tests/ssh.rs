@@ -5,7 +5,7 @@
 
 use std::{fs, path::PathBuf};
 
-use prony_tests::{MockServer, NatsServer, Run, Running, SshServer, Tool, eventually};
+use prony_tests::{MockServer, NatsServer, Run, SshServer, Tool, eventually};
 use rstest::rstest;
 
 /// A server of ssh, where one is installed, and one of NATS as well.
@@ -54,13 +54,6 @@ fn kept(machines: &SshServer, name: &str) -> Vec<String> {
 
 fn await_no_agent(machines: &SshServer) {
     eventually("no agent is there any more", || machines.agents().is_empty().then_some(()));
-}
-
-/// The load goes on: the server has answered so many more.
-fn await_answers(run: &Running, server: &MockServer, more: u64) {
-    let answered = || server.truth()["requests_ok"].as_u64().unwrap();
-    let before = answered();
-    run.until("answers", || (answered() >= before + more).then_some(()));
 }
 
 #[test]
@@ -146,7 +139,7 @@ fn an_interrupted_run_has_what_was_measured_and_leaves_no_agent_behind() {
     let Some(machines) = machines(SshServer::start) else { return };
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
     let run = controller(&machines, &server, "ssh:north,south").args(LONG_LOAD).spawn();
-    await_answers(&run, &server, 20);
+    run.await_answers(&server, 20);
     let agents = machines.agents();
     assert_eq!(agents.len(), 2, "{agents:?}");
     assert!(agents.iter().all(|(_, line)| !line.contains("nats")), "a login may stand there: {agents:?}");
@@ -165,7 +158,7 @@ fn the_agents_of_a_controller_that_is_killed_end_and_keep_their_journals() {
     let Some(machines) = machines(SshServer::start) else { return };
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
     let run = controller(&machines, &server, "ssh:north,south").args(LONG_LOAD).spawn();
-    await_answers(&run, &server, 20);
+    run.await_answers(&server, 20);
     run.signal("KILL");
     await_no_agent(&machines);
     let runs = |name| machines.machine(name).join("state/prony/agent/runs");
@@ -180,7 +173,7 @@ fn an_agent_that_is_killed_is_named_with_the_way_to_its_journal() {
     let Some(machines) = machines(SshServer::start) else { return };
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
     let run = controller(&machines, &server, "ssh:north,south").args(LONG_LOAD).spawn();
-    await_answers(&run, &server, 20);
+    run.await_answers(&server, 20);
     let (south, _) = machines.agents().into_iter().find(|(_, line)| line.contains("--name south")).unwrap();
     prony_tests::kill("KILL", south);
     let run = run.wait();

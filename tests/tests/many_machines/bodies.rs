@@ -1,13 +1,13 @@
 //! The bodies of requests and responses of a run with agents: `--export-level raw`.
 
-use prony_tests::MockServer;
+use prony_tests::{MockServer, NatsServer};
 use serde_json::Value;
 
-use super::{Agents, controller, nats};
+use super::{Agents, controller};
 
 #[test]
 fn bodies_of_all_agents_are_in_one_file_and_agree_with_the_records() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let agents = Agents::start(&nats, &["a", "b"]);
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
     let load = ["--concurrency", "4", "--request-count", "40", "--osl", "2", "--export-level", "raw"];

@@ -6,10 +6,10 @@ use std::{
     time::Duration,
 };
 
-use prony_tests::{MockServer, Running, Script, ScriptedServer, SeenRequest};
+use prony_tests::{MockServer, NatsServer, Running, Script, ScriptedServer, SeenRequest};
 use serde_json::Value;
 
-use super::{Agents, controller, long_load, nats};
+use super::{Agents, controller, long_load};
 
 /// Where the live API of a run answers, as it says itself.
 pub(crate) fn address(run: &Running) -> String {
@@ -52,7 +52,7 @@ fn end(run: Running) {
 
 #[test]
 fn percentiles_are_of_all_agents_and_each_has_a_row() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let _agents = Agents::start(&nats, &["north", "south"]);
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "20", "--itl-ms", "10"]);
     let run = long_load(&nats, &server, &["--api-port", "0"]);
@@ -85,7 +85,7 @@ fn percentiles_are_of_all_agents_and_each_has_a_row() {
 
 #[test]
 fn failures_of_all_agents_are_counted_by_kind() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let _agents = Agents::start(&nats, &["a", "b"]);
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5", "--error-every", "3"]);
     let run = long_load(&nats, &server, &["--api-port", "0"]);
@@ -105,7 +105,7 @@ fn failures_of_all_agents_are_counted_by_kind() {
 /// A load that is not known is none that has come to nothing.
 #[test]
 fn an_agent_that_says_nothing_is_missing_and_its_rate_is_no_zero() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let agents = Agents::start(&nats, &["a", "b"]);
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
     let run = long_load(&nats, &server, &["--api-port", "0", "--on-agent-loss", "continue"]);
@@ -132,7 +132,7 @@ fn an_agent_that_says_nothing_is_missing_and_its_rate_is_no_zero() {
 /// together are never more than the limit.
 #[test]
 fn an_agent_that_waits_gets_places_that_another_one_has_free() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let _agents = Agents::start(&nats, &["a", "b"]);
     let server = MockServer::start(["--ttft-ms", "1", "--itl-ms", "10"]);
     let load = ["--request-rate", "40", "--arrival-pattern", "constant", "--concurrency", "8"];
@@ -154,7 +154,7 @@ fn an_agent_that_waits_gets_places_that_another_one_has_free() {
 
 #[test]
 fn a_collector_of_telemetry_hears_of_each_agent_while_the_run_goes_on() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = NatsServer::if_here() else { return };
     let _agents = Agents::start(&nats, &["north", "south"]);
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
     let collector = ScriptedServer::start([Script::whole("application/json", "{}")]);
