@@ -21,6 +21,7 @@ mod dataset;
 mod doctor;
 mod experiment;
 mod explain;
+mod fingerprint;
 #[doc(hidden)]
 pub mod internals;
 mod metrics;

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     bounded,
     explain::Explain,
+    fingerprint::hex,
     plan::{Encoding, Plan, TokenizerChoice},
 };
 
@@ -189,7 +190,7 @@ impl Tokenizer {
             Ok(tokenizer) => match tokenizer.encode_fast(PROBE, false) {
                 Ok(_) => Ok(Self {
                     name: choice.display().to_string(),
-                    fingerprint: hexadecimal(&Sha256::digest(&text)),
+                    fingerprint: hex(&Sha256::digest(&text)),
                     engine: Engine::Local(Box::new(tokenizer)),
                     framing: None,
                 }),
@@ -337,11 +338,6 @@ fn is_other_json(text: &[u8]) -> bool {
     serde_json::from_slice::<serde_json::Value>(text).is_ok_and(|json| !json["model"].is_object())
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
-}
-
 /// Encodes a text. After the probe a failure is out of the ordinary: the text then counts nothing, and the log says so.
 fn encoding(tokenizer: &tokenizers::Tokenizer, text: &str) -> Option<tokenizers::Encoding> {
     tokenizer
@@ -366,7 +362,7 @@ mod tests {
     use sha2::{Digest, Sha256};
     use tempfile::TempDir;
 
-    use super::{Engine, Tokenizer, hexadecimal, vocabulary};
+    use super::{Engine, Tokenizer, hex, vocabulary};
     use crate::{
         dataset::pieces::LONGEST_WORD,
         explain::Explain,
@@ -407,7 +403,7 @@ mod tests {
             let bytes = vocabulary::decode(&[id]).unwrap();
             format!("{} {id}\n", STANDARD.encode(bytes))
         });
-        assert_eq!(hexadecimal(&Sha256::digest(lines.collect::<String>())), tokenizer.fingerprint());
+        assert_eq!(hex(&Sha256::digest(lines.collect::<String>())), tokenizer.fingerprint());
     }
 
     #[rstest]
@@ -428,7 +424,7 @@ mod tests {
             let bytes = engine.decode_bytes(&[id]).unwrap();
             format!("{} {id}\n", STANDARD.encode(bytes))
         });
-        assert_eq!(hexadecimal(&Sha256::digest(lines.collect::<String>())), tokenizer.fingerprint());
+        assert_eq!(hex(&Sha256::digest(lines.collect::<String>())), tokenizer.fingerprint());
     }
 
     #[rstest]

@@ -4,7 +4,6 @@
 //! one it is the bucket `prony`, which its owner may delete at any time between runs.
 
 use std::{
-    fmt::Write as _,
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
@@ -31,7 +30,7 @@ use super::{
     bus::Bus,
     error::{BusError, Cause},
 };
-use crate::explain::Explain;
+use crate::{explain::Explain, fingerprint};
 
 /// Where all objects are.
 const BUCKET: &str = "prony";
@@ -159,23 +158,11 @@ struct Sum([u8; 32]);
 
 impl Sum {
     fn of(file: &mut impl Read) -> io::Result<Self> {
-        let (mut sum, mut piece) = (Sha256::new(), vec![0; PIECE]);
-        loop {
-            match file.read(&mut piece) {
-                Ok(0) => return Ok(Self(sum.finalize().into())),
-                Ok(read) => sum.update(&piece[..read]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
+        fingerprint::of(file).map(|(sum, _)| Self(sum))
     }
 
     fn hex(self) -> String {
-        let mut hex = String::new();
-        for byte in self.0 {
-            let _ = write!(hex, "{byte:02x}");
-        }
-        hex
+        fingerprint::hex(&self.0)
     }
 
     /// As the store writes it.

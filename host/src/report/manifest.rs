@@ -5,29 +5,25 @@
 //! [`SCHEMA_VERSION`], keys are only ever added.
 
 use std::{
-    fmt::Write as _,
     fs::File,
-    io::{self, ErrorKind, Read},
+    io::{self, ErrorKind},
     path::{Component, Path},
 };
 
 use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{file_names, model::Report, verdict::why_incomplete};
 use crate::{
+    fingerprint,
     plugin::UsedPlugin,
     schemas::{self, Schema},
 };
 
 /// Version of the file.
 pub(super) const SCHEMA_VERSION: &str = "1.0";
-
-/// A file is read in pieces of this size, in bytes.
-const PIECE: usize = 256 << 10;
 
 /// A file that may be in a folder.
 #[derive(Debug)]
@@ -178,23 +174,11 @@ fn one(dir: &Path, Candidate { name, schema }: &Candidate) -> io::Result<Option<
     if !file.metadata().map_err(failed)?.is_file() {
         return Ok(None);
     }
-    let (mut bytes, mut sum, mut piece) = (0, Sha256::new(), vec![0; PIECE]);
-    loop {
-        let read = file.read(&mut piece).map_err(failed)?;
-        if read == 0 {
-            break;
-        }
-        bytes += read as u64;
-        sum.update(&piece[..read]);
-    }
-    let mut sha256 = String::new();
-    for byte in sum.finalize() {
-        let _ = write!(sha256, "{byte:02x}");
-    }
+    let (sum, bytes) = fingerprint::of(&mut file).map_err(failed)?;
     Ok(Some(Listed {
         name: name.clone(),
         bytes,
-        sha256,
+        sha256: fingerprint::hex(&sum),
         schema: schema.map(|schema| schema.name),
         schema_version: schema.map(|schema| schema.version),
     }))

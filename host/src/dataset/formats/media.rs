@@ -17,6 +17,7 @@ use super::RowError;
 use crate::{
     bounded,
     dataset::data_url::{bytes_of, data_url, extensions, media_type},
+    fingerprint::hex,
 };
 
 /// Largest file of an image, a sound or a video, in megabytes.
@@ -107,9 +108,7 @@ impl MediaFiles {
 
 /// The name of a file that rows call so: the same on all machines.
 fn name_of(called: &Path) -> String {
-    let digest = Sha256::digest(called.as_os_str().as_encoded_bytes());
-    let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+    hex(&Sha256::digest(called.as_os_str().as_encoded_bytes()))
 }
 
 impl<'a> Album<'a> {

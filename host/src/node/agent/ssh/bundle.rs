@@ -6,7 +6,7 @@ use std::{
     env,
     fmt::Write as _,
     fs::File,
-    io::{self, Read, Write},
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -14,10 +14,10 @@ use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
 
 use super::error::Problem;
-use crate::plugin::{Category, Registry, Tier};
-
-/// Bytes that are read at a time.
-const PIECE: usize = 1 << 16;
+use crate::{
+    fingerprint,
+    plugin::{Category, Registry, Tier},
+};
 
 /// Rights of what is run or opened, and of what is only read.
 const RUNS: u32 = 0o755;
@@ -58,14 +58,15 @@ impl Bundle {
     fn of_files(files: Vec<(PathBuf, String, u32)>) -> Result<Self, Problem> {
         let (mut pieces, mut sums, mut sizes) = (Vec::new(), String::new(), String::new());
         for (from, name, mode) in files {
-            let read = File::open(&from).and_then(|mut file| summed(&mut file));
+            let read = File::open(&from).and_then(|mut file| fingerprint::of(&mut file));
             let (sum, bytes) = read.map_err(|source| Problem::Read { path: from.clone(), source })?;
+            let sum = fingerprint::hex(&sum);
             // Neither fails: a text takes what there is.
             let _ = writeln!(sums, "{sum}  {name}");
             let _ = writeln!(sizes, "{bytes} {name}");
             pieces.push(Piece { from, name, mode, bytes });
         }
-        let digest = hexadecimal(&Sha256::digest(sums.as_bytes()));
+        let digest = fingerprint::hex(&Sha256::digest(sums.as_bytes()));
         Ok(Self { pieces, sums, sizes, digest })
     }
 
@@ -130,33 +131,9 @@ fn shipped(registry: &Registry) -> BTreeMap<String, PathBuf> {
     files
 }
 
-/// SHA-256 of what is read, and how much it was.
-fn summed(from: &mut impl Read) -> io::Result<(String, u64)> {
-    let (mut hash, mut bytes) = (Sha256::new(), 0);
-    let mut piece = vec![0; PIECE];
-    loop {
-        match from.read(&mut piece) {
-            Ok(0) => return Ok((hexadecimal(&hash.finalize()), bytes)),
-            Ok(read) => {
-                hash.update(&piece[..read]);
-                bytes += read as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, io::Read as _};
 
     use super::*;
 
