@@ -20,7 +20,11 @@ use super::{
     exit::{Exit, Failure},
     limits, plugins, terminal,
 };
-use crate::{explain::Explain, plugin::chain, run::until};
+use crate::{
+    explain::Explain,
+    plugin::chain,
+    run::{Interrupt, until},
+};
 
 /// Makes all checks, and prints a line for each. One that fails is a failure of the command, and a warning is none.
 pub(super) fn run() -> Result<Exit, Failure> {
@@ -32,7 +36,7 @@ pub(super) fn run() -> Result<Exit, Failure> {
     })?;
     let inside = folder.path().to_owned();
     // At the first interrupt, what was started ends, and so do the checks. They are waited for, unless a second one comes.
-    let mut interrupt = None;
+    let mut interrupt: Option<Interrupt> = None;
     let ends = |next| {
         program::end_all();
         interrupt.replace(next).is_some()
