@@ -197,7 +197,8 @@ impl Agents {
             AgentEvent::Started(started) => Some(started),
             _ => None,
         })?;
-        let Self { mut taken, own, bus, server, run, members: agents, events, .. } = self;
+        // Where this fails, what stands last in the list ends first: agents are let go before what they are reached by ends.
+        let Self { server, bus, own, run, members: agents, events, taken, .. } = self;
         let nodes = u32::try_from(agents.len()).unwrap_or(u32::MAX);
         let numbers = Arc::new(Numbers::new(work.plan.phases.clone(), nodes));
         let followed = agents.iter().filter_map(Agent::followed).collect();
@@ -220,9 +221,11 @@ impl Agents {
         let nodes: Vec<AgentNode> = agents.into_iter().filter_map(|agent| agent.started(&shared)).collect();
         let downs = nodes.iter().map(|node| Arc::clone(&node.collector.down)).collect();
         let listeners = nodes.iter().map(|node| Listener::of(node, &downs, observer.clone())).collect();
+        // Bound after the nodes: it ends before them where nobody can listen.
+        let mut still_taken = taken;
         listen(listeners, events)?;
         // From here on it is the fleet that lets them go.
-        taken.0.clear();
+        still_taken.0.clear();
         Ok(nodes.into_iter().map(|node| Box::new(node) as Box<dyn Link>).collect())
     }
 

@@ -73,7 +73,8 @@ impl Collector {
         if let Some(fetching) = self.shared.own.fetching(&self.presence.id, &folder) {
             let name = &self.presence.name;
             tracing::error!(
-                "what the agent `{name}` has measured stays on its machine: `{fetching}`, and then `prony collect`"
+                "what the agent `{name}` has measured stays on its machine: `{fetching}`, with the flags that `--ssh` has for \
+                 it, and then `prony collect`"
             );
         }
     }

@@ -33,6 +33,10 @@ impl Current {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = folder;
     }
 
+    fn is_any(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     fn is(&self, folder: &str) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).as_deref() == Some(folder)
     }
@@ -54,8 +58,8 @@ pub(super) struct Keeper {
 /// The thread of the bus is gone.
 pub(super) fn serve_kept(bus: &Bus, keeper: Keeper) -> Result<[Subscription; 2], BusError> {
     let (pieces, asked) = (keeper.clone(), subjects::kept_piece(&keeper.id));
-    let keeps = bus.serve(subjects::KEEPS, move |_| rmp_serde::to_vec_named(&keeper.keeps()).ok())?;
-    let piece = bus.serve(&asked, move |question| {
+    let keeps = bus.serve_aside(subjects::KEEPS, move |_| rmp_serde::to_vec_named(&keeper.keeps()).ok())?;
+    let piece = bus.serve_aside(&asked, move |question| {
         let piece: PieceOf = rmp_serde::from_slice(question).ok()?;
         let chunk = chunk_of(&pieces.path_of(&piece)?, piece.offset).ok()?;
         rmp_serde::to_vec_named(&chunk).ok()
@@ -93,10 +97,11 @@ impl Keeper {
         Some(KeptFolder { folder, run_id, node: facts.node, nodes, name: facts.name, written_s, files })
     }
 
-    /// The file of a piece; nothing where it would be anywhere else.
+    /// The file of a piece; nothing where it would be anywhere else, and while a run goes on: making pieces smaller takes a processor
+    /// from the load.
     fn path_of(&self, piece: &PieceOf) -> Option<PathBuf> {
         let (folder, name) = (plain(&piece.run).ok()?, plain(&piece.name).ok()?);
-        (!self.current.is(folder)).then(|| self.runs.join(folder).join(name))
+        (!self.current.is_any()).then(|| self.runs.join(folder).join(name))
     }
 }
 
@@ -153,6 +158,16 @@ mod tests {
         {
             assert_eq!(path(run, name), None, "{run} {name}");
         }
+    }
+
+    #[test]
+    fn while_a_run_goes_on_nothing_is_given_away() {
+        let keeper = keeper(Path::new("/runs"));
+        let piece = PieceOf { run: "x-1".to_owned(), name: "journal.prony".to_owned(), offset: 0 };
+        keeper.current.set(Some("y-1".to_owned()));
+        assert_eq!(keeper.path_of(&piece), None);
+        keeper.current.set(None);
+        assert!(keeper.path_of(&piece).is_some());
     }
 
     #[test]

@@ -310,7 +310,7 @@ fn start(
     dir: &Path,
     signals: UnboundedSender<Signal>,
 ) -> Result<Working, NodeError> {
-    let Prepared { plan, clock, division, registry, endpoint, source, target, tokenizer, redactor } =
+    let Prepared { plan, clock, division, registry, endpoint, source, target, tokenizer, redactor, identity } =
         prepared;
     let live = Arc::new(Live::default());
     let watch = Arc::new(Watch::new(clock, plan.target.use_server_token_count));
@@ -326,6 +326,8 @@ fn start(
     let channels = Channels::of(plan.phases.len(), recorder.handle(), signals, watch, Arc::clone(&live));
     let work = Work { plan: &plan, clock, target: &target, source: &source, division, header, dir };
     let fleet = endpoint.start(&work, &channels)?;
+    // All workers have read it.
+    drop(identity);
     Ok(Working {
         plan,
         clock,

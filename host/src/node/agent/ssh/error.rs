@@ -21,7 +21,7 @@ pub(super) struct OnHost {
 #[derive(Debug)]
 pub(super) enum Problem {
     /// There is no such program as ssh here.
-    NoSsh { command: String },
+    NoSsh { program: String },
     /// It cannot be started here.
     Start(io::Error),
     /// A file of this program cannot be read here.
@@ -56,8 +56,8 @@ impl fmt::Display for OnHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = &self.host;
         match &self.problem {
-            Problem::NoSsh { command } => {
-                write!(f, "start an agent on `{host}`: there is no program for `{command}` on this machine")
+            Problem::NoSsh { program } => {
+                write!(f, "start an agent on `{host}`: there is no program for `{program}` on this machine")
             }
             Problem::Start(source) => write!(f, "start ssh to `{host}`: {source}"),
             Problem::Read { path, source } => {
@@ -155,7 +155,7 @@ impl OnHost {
                 "build prony for the system of `{host}`, and install it there, on the `PATH`; a folder from which nothing may be run is \
                  avoided with another `XDG_CACHE_HOME` there"
             ),
-            Problem::Ended { .. } => format!("look at what it says of `{host}`, and try again"),
+            Problem::Ended { .. } => format!("read the last lines above that begin with `{host}:`, and try again"),
         }
     }
 }

@@ -145,7 +145,8 @@ impl Machine<'_> {
         let (input, bundle) = (session.take_input(), self.bundle);
         let end = thread::scope(|scope| {
             // What cannot be read here or written there is not whole there, and the other side says so.
-            scope.spawn(|| input.map(|input| bundle.write(BufWriter::new(input))));
+            let write = move || input.map(|input| bundle.write(BufWriter::new(input)));
+            thread::Builder::new().name("copy".into()).spawn_scoped(scope, write).map_err(Problem::Start)?;
             loop {
                 match session.next(LOOK_EVERY) {
                     Heard::Line(Line::Out(line)) => is_by_size |= reply(&line) == Some(Reply::BySize),
@@ -188,11 +189,17 @@ impl Machine<'_> {
     fn problem(&self, what: &'static str, end: End, session: &Session) -> Problem {
         let said = session.said_in_one();
         match end {
-            End::NoProgram => Problem::NoSsh { command: self.ssh.to_owned() },
+            End::NoProgram => Problem::NoSsh { program: program_of(self.ssh) },
             End::Ssh => Problem::Refused { refusal: Refusal::of(session.said()), said },
             end => Problem::Ended { what, how: end.to_string(), said },
         }
     }
+}
+
+/// What a text for the shell starts. What stands behind it may be a password, as may the value of a variable in front of it.
+fn program_of(ssh: &str) -> String {
+    let first = ssh.split_whitespace().next().unwrap_or_default();
+    first.split('=').next().unwrap_or_default().to_owned()
 }
 
 fn silent(what: &'static str, within: Duration, session: &Session) -> Problem {
@@ -226,6 +233,12 @@ fn variables(access: &Access, port: Option<u16>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_is_named_without_what_may_be_a_password() {
+        assert_eq!(program_of("sshpass -p secret ssh"), "sshpass");
+        assert_eq!(program_of(" PASSWORD=secret sshpass"), "PASSWORD");
+    }
 
     #[test]
     fn an_agent_gets_its_login_by_way_of_its_environment() {
