@@ -1,6 +1,7 @@
 //! The agents of a run, from their taking to the start of their workers: [`Agents`].
 
 use std::{
+    cell::Cell,
     path::Path,
     sync::{
         Arc, Mutex, PoisonError,
@@ -68,6 +69,8 @@ pub(crate) struct Agents {
     events: Receiver<Heard>,
     /// The library of the endpoint, for those who lack it.
     library: Option<Offered>,
+    /// It is where they find it.
+    library_is_sent: Cell<bool>,
 }
 
 /// Agents that are let go with this value, unless their workers have started.
@@ -134,7 +137,17 @@ impl Agents {
             .map(|(presence, division)| Agent::hear(&bus, &run, presence, division, said.clone()));
         let agents = agents.collect::<Result<Vec<_>, _>>()?;
         let taken = Taken(agents.iter().map(|agent| Arc::clone(&agent.down)).collect());
-        Ok(Self { taken, own, bus, server, run, members: agents, events, library: None })
+        Ok(Self {
+            taken,
+            own,
+            bus,
+            server,
+            run,
+            members: agents,
+            events,
+            library: None,
+            library_is_sent: Cell::new(false),
+        })
     }
 
     /// Gives them what their workers need, and returns once the target can be measured from all of them.
@@ -262,10 +275,13 @@ impl Agents {
         Ok(())
     }
 
-    /// Puts the library where an agent finds it. What is there already is not sent again.
+    /// Puts the library where agents find it, once, and says so to one that asks.
     fn give_library(&self, to: &Agent) -> Result<(), AgentError> {
         let Some(library) = &self.library else { return Ok(()) };
-        self.bus.blobs().put(&library.bytes).map_err(AgentError::File)?;
+        if !self.library_is_sent.get() {
+            self.bus.blobs().put(&library.bytes).map_err(AgentError::File)?;
+            self.library_is_sent.set(true);
+        }
         to.say(&AgentCommand::Library)
     }
 }

@@ -70,6 +70,7 @@ impl fmt::Display for OnHost {
                     Refusal::UnknownKey => "its key is not known, or is another one than before",
                     Refusal::Login => "it refuses the login",
                     Refusal::NoPort => "it gives no port that leads to the NATS server here",
+                    Refusal::LocalPort => "a port of this machine that ssh is to forward is in use",
                     Refusal::Other => "ssh ended with an error",
                 };
                 write!(f, "start an agent on `{host}`: {what}: {said}")
@@ -141,6 +142,10 @@ impl OnHost {
                 Refusal::NoPort => format!(
                     "allow it in the sshd of `{host}` (`AllowTcpForwarding yes`), or name a NATS server that it reaches by itself with \
                      `--nats URL`"
+                ),
+                Refusal::LocalPort => format!(
+                    "a `LocalForward` of your `~/.ssh/config` whose port is in use ends ssh here (`ExitOnForwardFailure`): end the \
+                     other ssh to `{host}` that has the port, or name the machine by an alias without it"
                 ),
                 Refusal::Other => format!("see what `ssh {host} true` says"),
             },

@@ -114,7 +114,10 @@ impl Machine<'_> {
                     Some(Reply::Missing(installed)) => return Ok(Opened::Missing { system, installed }),
                     Some(Reply::BySize) | None => {}
                 },
-                Heard::Line(Line::Err(line)) => port = port.or_else(|| allocated_port(&line)),
+                Heard::Line(Line::Err(line)) => {
+                    let allocated = self.way.port.and_then(|here| allocated_port(&line, here));
+                    port = port.or(allocated);
+                }
                 Heard::Nothing => {}
                 Heard::Over => return Err(self.ended(WHAT, &mut session)),
             }
@@ -143,7 +146,7 @@ impl Machine<'_> {
         let mut session = self.session(None, &script::copy(self.bundle.digest(), &id))?;
         let (clock, mut is_by_size) = (Clock::start(), false);
         let (input, bundle) = (session.take_input(), self.bundle);
-        let end = thread::scope(|scope| {
+        let end = thread::scope(|scope| -> Result<End, Problem> {
             // What cannot be read here or written there is not whole there, and the other side says so.
             let write = move || input.map(|input| bundle.write(BufWriter::new(input)));
             thread::Builder::new().name("copy".into()).spawn_scoped(scope, write).map_err(Problem::Start)?;
