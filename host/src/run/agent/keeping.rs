@@ -18,6 +18,7 @@ use crate::{
         subjects,
     },
     record::{journal, kept_run::KeptRun},
+    run::lock,
 };
 
 /// Folders that are named at most, the latest ones: an answer is a message.
@@ -83,7 +84,9 @@ impl Keeper {
             let entry = entry?;
             let folder = entry.file_name().to_string_lossy().into_owned();
             let written = entry.path().join(journal::FILE_NAME).metadata().and_then(|file| file.modified());
-            if let Some(written) = written.ok().filter(|_| !self.current.is(&folder)) {
+            // Another agent may share the folders, and have a run.
+            let is_going = self.current.is(&folder) || lock::owner(&entry.path()).is_some();
+            if let Some(written) = written.ok().filter(|_| !is_going) {
                 dated.push((seconds(written), folder));
             }
         }
@@ -101,7 +104,9 @@ impl Keeper {
     /// from the load.
     fn path_of(&self, piece: &PieceOf) -> Option<PathBuf> {
         let (folder, name) = (plain(&piece.run).ok()?, plain(&piece.name).ok()?);
-        (!self.current.is_any()).then(|| self.runs.join(folder).join(name))
+        let dir = self.runs.join(folder);
+        let is_given = !self.current.is_any() && lock::owner(&dir).is_none();
+        is_given.then(|| dir.join(name))
     }
 }
 
@@ -114,7 +119,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::record::NodeFacts;
+    use crate::{record::NodeFacts, run::lock::Lock};
 
     fn keeper(runs: &Path) -> Keeper {
         Keeper { id: "a".repeat(32), runs: runs.to_owned(), current: Current::default() }
@@ -158,6 +163,18 @@ mod tests {
         {
             assert_eq!(path(run, name), None, "{run} {name}");
         }
+    }
+
+    #[test]
+    fn a_run_of_another_agent_that_shares_the_folders_is_not_given_away() {
+        let runs = tempfile::tempdir().unwrap();
+        keep(runs.path(), "x-1");
+        let keeper = keeper(runs.path());
+        let piece = PieceOf { run: "x-1".to_owned(), name: "journal.prony".to_owned(), offset: 0 };
+        let lock = Lock::take(&runs.path().join("x-1")).unwrap();
+        assert!(keeper.keeps().folders.is_empty() && keeper.path_of(&piece).is_none());
+        drop(lock);
+        assert!(keeper.keeps().folders.len() == 1 && keeper.path_of(&piece).is_some());
     }
 
     #[test]

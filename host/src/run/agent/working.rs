@@ -22,6 +22,7 @@ use crate::{
     request::{worker::Control, worker_statistics::WorkerUsage},
     run::{
         channels::{Channels, Signal},
+        lock,
         recording::Hearing,
         running_phase::RunningPhase,
         usage,
@@ -365,7 +366,8 @@ pub(super) fn kept_files(dir: &Path) -> io::Result<Vec<KeptFile>> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         let metadata = entry.metadata()?;
-        if metadata.is_file() {
+        // The lock of the folder is the agent's own.
+        if metadata.is_file() && entry.file_name() != lock::FILE_NAME {
             let name = entry.file_name().to_string_lossy().into_owned();
             kept.push(KeptFile { name, bytes: metadata.len() });
         }

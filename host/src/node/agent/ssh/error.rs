@@ -160,7 +160,11 @@ impl OnHost {
                 "build prony for the system of `{host}`, and install it there, on the `PATH`; a folder from which nothing may be run is \
                  avoided with another `XDG_CACHE_HOME` there"
             ),
-            Problem::Ended { .. } => format!("read the last lines above that begin with `{host}:`, and try again"),
+            Problem::Ended { .. } => {
+                // Lines of a machine have its name in front, without the user.
+                let name = host.rsplit('@').next().unwrap_or(host);
+                format!("read the last lines above that begin with `{name}:`, and try again")
+            }
         }
     }
 }
