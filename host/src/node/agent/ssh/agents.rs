@@ -156,7 +156,7 @@ impl SshAgent {
 
 /// A machine as it stands in front of a path: the colons of an IPv6 address are in brackets.
 fn before_path(address: &str) -> String {
-    let (user, machine) = address.rsplit_once('@').map_or(("", address), |(user, machine)| (user, machine));
+    let (user, machine) = address.rsplit_once('@').unwrap_or(("", address));
     let at = if user.is_empty() { "" } else { "@" };
     if machine.contains(':') && !machine.starts_with('[') {
         format!("{user}{at}[{machine}]")
