@@ -103,6 +103,7 @@ fn what_is_missing_on_the_command_line_is_named() {
         (&["collect", "a"][..], "`--into` is missing"),
         (&["collect", "--into", "run"][..], "what becomes the run in `--into` is missing"),
         (&["collect", "a", "--nats", "h", "--into", "run"][..], "--nats"),
+        (&["collect", "a", "--nats-token", "t", "--into", "run"][..], "--nats-token"),
     ] {
         let run = Tool::new(words).run();
         run.ends_with(2);

@@ -78,7 +78,7 @@ pub(super) struct AgentArgs {
     /// A `--plugin-policy` other than `any` forbids it.
     #[arg(long)]
     accept_plugins: bool,
-    /// Address of this agent on NATS; `prony profile --agents ssh:HOST` says it, whose agent ends with its standard input.
+    /// Address of this agent on NATS: prony gives this to an agent that it starts by ssh. The agent ends when its standard input ends.
     #[arg(long, value_name = "ID", hide = true)]
     started_by_ssh: Option<String>,
 

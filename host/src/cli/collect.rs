@@ -29,7 +29,8 @@ use crate::{
 pub(super) struct CollectArgs {
     /// Folders that agents have for the run: each holds `agent.json` and `journal.prony`. Without them, agents at a NATS server are
     /// asked.
-    #[arg(value_name = "FOLDER", conflicts_with_all = ["nats", "run"])]
+    #[arg(value_name = "FOLDER", conflicts_with_all = ["run", "nats", "nats_token", "nats_creds"])]
+    #[arg(conflicts_with_all = ["nats_tls_ca", "nats_tls_cert", "nats_tls_key"])]
     folders: Vec<PathBuf>,
 
     /// Folder that becomes that of the run: an empty one, or one that does not exist yet.
@@ -125,8 +126,12 @@ fn fetch(
         let failure = Failure::new(Exit::Failed, message).caused_by(&error);
         failure.with_hint("name a folder on a disk where you may write with `--into`")
     };
-    // On the disk that must have room for the run anyway.
-    let fetched = tempfile::Builder::new().prefix("agents-").tempdir_in(&claimed.dir).map_err(cannot)?;
+    // Beside the folder, most often on the disk that must have room for the run anyway: what an interrupt leaves is not in the way of
+    // another try. Where nothing may be written there, in it.
+    let temporary = |dir: &Path| tempfile::Builder::new().prefix("agents-").tempdir_in(dir);
+    let whole = std::path::absolute(&claimed.dir).map_err(cannot)?;
+    let beside = temporary(whole.parent().unwrap_or(&whole));
+    let fetched = beside.or_else(|_| temporary(&whole)).map_err(cannot)?;
     let folders = uncollected.bring(run, fetched.path())?;
     gather(&folders)?.write(&claimed.dir)?;
     drop(fetched);

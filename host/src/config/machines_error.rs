@@ -38,7 +38,7 @@ pub(crate) enum MachinesError {
         most: u32,
         agents: u32,
     },
-    /// A word that would be a machine, had `ssh:` stood in front of it.
+    /// A word that would be a machine if `ssh:` stood in front of it.
     #[error("use `{word}` of `{by}`: no `ssh:` stands in front of it")]
     NoSsh { by: Origin, word: String },
     /// Agents on two machines would have one name.

@@ -14,7 +14,7 @@ use std::{
 };
 
 use async_nats::{
-    Client, ConnectOptions, ServerAddr, Subscriber,
+    Client, ConnectOptions, ServerAddr, Subject, Subscriber,
     client::{Request, RequestError, RequestErrorKind},
     connection::State,
     rustls,
@@ -172,13 +172,31 @@ impl Bus {
         subject: &str,
         answer: impl FnMut(&[u8]) -> Option<Vec<u8>> + Send + 'static,
     ) -> Result<Subscription, BusError> {
-        let (client, subject) = (self.client(), subject.to_owned());
-        let requests = self.wait_within(SLACK, async move {
-            let subscribed = client.subscribe(subject.clone()).await;
-            subscribed.map_err(|error| BusError::Refused { subject, source: Cause::of(&error) })
-        })?;
+        let requests = self.requests(subject)?;
         let task = self.start(answer_all(self.client(), requests, answer));
         Ok(Subscription { _task: task, _bus: self.clone() })
+    }
+
+    /// The same where an answer takes a while: each is made on a thread beside that of the bus, one after the other.
+    ///
+    /// # Errors
+    /// Those of [`Bus::serve`].
+    pub(crate) fn serve_aside(
+        &self,
+        subject: &str,
+        answer: impl Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync + 'static,
+    ) -> Result<Subscription, BusError> {
+        let requests = self.requests(subject)?;
+        let task = self.start(answer_all_aside(self.client(), requests, Arc::new(answer)));
+        Ok(Subscription { _task: task, _bus: self.clone() })
+    }
+
+    fn requests(&self, subject: &str) -> Result<Subscriber, BusError> {
+        let (client, subject) = (self.client(), subject.to_owned());
+        self.wait_within(SLACK, async move {
+            let subscribed = client.subscribe(subject.clone()).await;
+            subscribed.map_err(|error| BusError::Refused { subject, source: Cause::of(&error) })
+        })
     }
 
     /// Whether the connection stands.
@@ -318,11 +336,28 @@ async fn answer_all(
 ) {
     while let Some(request) = requests.next().await {
         let said = answer(&request.payload);
-        if let (Some(said), Some(reply)) = (said, request.reply)
-            && let Err(error) = client.publish(reply, said.into()).await
-        {
-            tracing::warn!(%error, "an answer was not sent");
-        }
+        send_answer(&client, request.reply, said).await;
+    }
+}
+
+async fn answer_all_aside(
+    client: Client,
+    mut requests: Subscriber,
+    answer: Arc<impl Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync + 'static>,
+) {
+    while let Some(request) = requests.next().await {
+        let (answer, question) = (Arc::clone(&answer), request.payload);
+        let said = tokio::task::spawn_blocking(move || answer(&question)).await;
+        // Where it panics there is no answer.
+        send_answer(&client, request.reply, said.ok().flatten()).await;
+    }
+}
+
+async fn send_answer(client: &Client, reply: Option<Subject>, said: Option<Vec<u8>>) {
+    if let (Some(said), Some(reply)) = (said, reply)
+        && let Err(error) = client.publish(reply, said.into()).await
+    {
+        tracing::warn!(%error, "an answer was not sent");
     }
 }
 

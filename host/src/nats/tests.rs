@@ -4,7 +4,8 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::mpsc,
+    sync::{Mutex, mpsc},
+    thread,
     time::Duration,
 };
 
@@ -101,7 +102,7 @@ fn eventually<T>(mut found: impl FnMut() -> Option<T>) -> T {
             return answer;
         }
         assert!(clock.now() < as_ns(PATIENCE), "it did not happen");
-        std::thread::sleep(Duration::from_millis(5));
+        thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -139,6 +140,30 @@ fn one_is_asked_and_all_are_asked() {
     eventually(|| {
         let all = asking.gather("a.b", vec![], Duration::from_millis(300)).unwrap();
         (all == [b" one".to_vec()]).then_some(())
+    });
+}
+
+#[test]
+fn an_answer_that_is_made_aside_holds_no_other_one_up() {
+    let Some(server) = Real::start(&configuration(TOKEN)) else { return };
+    let (asking, answering) = (server.bus("asking"), server.bus("answering"));
+    let (begin, begun) = mpsc::channel::<()>();
+    let (end, ended) = mpsc::channel::<()>();
+    let ended = Mutex::new(ended);
+    let slow = move |_: &[u8]| {
+        begin.send(()).ok()?;
+        ended.lock().ok()?.recv_timeout(PATIENCE).ok()?;
+        Some(b"slow".to_vec())
+    };
+    let _slow = answering.serve_aside("slow", slow).unwrap();
+    let _quick = answering.serve("quick", |_| Some(b"quick".to_vec())).unwrap();
+    eventually(|| asking.request("quick", vec![], PATIENCE).ok());
+    thread::scope(|scope| {
+        let slow = scope.spawn(|| asking.request("slow", vec![], PATIENCE));
+        begun.recv_timeout(PATIENCE).unwrap();
+        assert_eq!(asking.request("quick", vec![], PATIENCE).unwrap(), b"quick");
+        end.send(()).unwrap();
+        assert_eq!(slow.join().unwrap().unwrap(), b"slow");
     });
 }
 

@@ -100,7 +100,9 @@ impl Explain for OfferRefusal {
                     .to_owned()
             }
             Self::NotAccepted { .. } => {
-                "install the plugin on the agent's machine, or start the agent with `--accept-plugins`".to_owned()
+                "install the plugin on the agent's machine, or start the agent with `--accept-plugins`; for an agent that a run starts by ssh, \
+                 set `PRONY_AGENT_ACCEPT_PLUGINS=true` in the environment that ssh gives it"
+                    .to_owned()
             }
             Self::Target { here, .. } => {
                 format!("install the plugin's build for {here} on the agent's machine")

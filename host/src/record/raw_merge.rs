@@ -6,7 +6,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, ErrorKind},
+    io::{self, BufRead, BufReader, ErrorKind, Read},
     path::Path,
 };
 
@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 
 use super::{ClockShift, NodeFacts, merge::NodeJournal, raw::RawFile};
+
+/// The longest line, in bytes. A longer one, which may come from anywhere, is several that make no sense.
+const LONGEST_LINE: u64 = 256 << 20;
 
 /// A line, as far as it is looked at.
 #[derive(Serialize, Deserialize)]
@@ -49,7 +52,7 @@ fn append(file: &mut RawFile, path: &Path, node: &NodeJournal) -> io::Result<()>
         Err(error) => return Err(error),
     };
     let mut line = Vec::new();
-    while lines.read_until(b'\n', &mut line)? > 0 {
+    while lines.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)? > 0 {
         match moved(&line, file.wall_start_ns(), &node.facts, &node.clock) {
             Ok(moved) => file.append(&moved),
             Err(error) => {

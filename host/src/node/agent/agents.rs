@@ -1,6 +1,7 @@
 //! The agents of a run, from their taking to the start of their workers: [`Agents`].
 
 use std::{
+    cell::Cell,
     path::Path,
     sync::{
         Arc, Mutex, PoisonError,
@@ -68,6 +69,8 @@ pub(crate) struct Agents {
     events: Receiver<Heard>,
     /// The library of the endpoint, for those who lack it.
     library: Option<Offered>,
+    /// It is where they find it.
+    library_is_sent: Cell<bool>,
 }
 
 /// Agents that are let go with this value, unless their workers have started.
@@ -134,7 +137,17 @@ impl Agents {
             .map(|(presence, division)| Agent::hear(&bus, &run, presence, division, said.clone()));
         let agents = agents.collect::<Result<Vec<_>, _>>()?;
         let taken = Taken(agents.iter().map(|agent| Arc::clone(&agent.down)).collect());
-        Ok(Self { taken, own, bus, server, run, members: agents, events, library: None })
+        Ok(Self {
+            taken,
+            own,
+            bus,
+            server,
+            run,
+            members: agents,
+            events,
+            library: None,
+            library_is_sent: Cell::new(false),
+        })
     }
 
     /// Gives them what their workers need, and returns once the target can be measured from all of them.
@@ -197,7 +210,8 @@ impl Agents {
             AgentEvent::Started(started) => Some(started),
             _ => None,
         })?;
-        let Self { mut taken, own, bus, server, run, members: agents, events, .. } = self;
+        // Where this fails, what stands last in the list ends first: agents are let go before what they are reached by ends.
+        let Self { server, bus, own, run, members: agents, events, taken, .. } = self;
         let nodes = u32::try_from(agents.len()).unwrap_or(u32::MAX);
         let numbers = Arc::new(Numbers::new(work.plan.phases.clone(), nodes));
         let followed = agents.iter().filter_map(Agent::followed).collect();
@@ -220,9 +234,11 @@ impl Agents {
         let nodes: Vec<AgentNode> = agents.into_iter().filter_map(|agent| agent.started(&shared)).collect();
         let downs = nodes.iter().map(|node| Arc::clone(&node.collector.down)).collect();
         let listeners = nodes.iter().map(|node| Listener::of(node, &downs, observer.clone())).collect();
+        // Bound after the nodes: it ends before them where nobody can listen.
+        let mut still_taken = taken;
         listen(listeners, events)?;
         // From here on it is the fleet that lets them go.
-        taken.0.clear();
+        still_taken.0.clear();
         Ok(nodes.into_iter().map(|node| Box::new(node) as Box<dyn Link>).collect())
     }
 
@@ -259,10 +275,13 @@ impl Agents {
         Ok(())
     }
 
-    /// Puts the library where an agent finds it. What is there already is not sent again.
+    /// Puts the library where agents find it, once, and says so to one that asks.
     fn give_library(&self, to: &Agent) -> Result<(), AgentError> {
         let Some(library) = &self.library else { return Ok(()) };
-        self.bus.blobs().put(&library.bytes).map_err(AgentError::File)?;
+        if !self.library_is_sent.get() {
+            self.bus.blobs().put(&library.bytes).map_err(AgentError::File)?;
+            self.library_is_sent.set(true);
+        }
         to.say(&AgentCommand::Library)
     }
 }

@@ -31,6 +31,9 @@ const AGAIN: u32 = 5;
 /// From one time to the next.
 const EVERY: Duration = Duration::from_secs(10);
 
+/// Agents that are asked at the same time, while a run lasts: one after the other, far ones would not all be asked in time.
+const AT_ONCE: usize = 16;
+
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -98,11 +101,8 @@ impl Clocks {
         let (bus, noted) = (bus.clone(), Arc::clone(&seen));
         let spawned = thread::Builder::new().name("clocks".into()).spawn(move || {
             while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
-                for (agent, seen) in agents.iter().zip(noted.iter()) {
-                    if let Some(standing) = look(&bus, &agent.id, clock, AGAIN) {
-                        agent.note(standing, &mut seen.lock().unwrap_or_else(PoisonError::into_inner));
-                    }
-                }
+                let all: Vec<_> = agents.iter().zip(noted.iter()).collect();
+                all.chunks(AT_ONCE).for_each(|some| look_again(&bus, some, clock));
             }
         });
         spawned.map_err(AgentError::Thread)?;
@@ -114,6 +114,22 @@ impl Clocks {
         let seen = self.seen.get(node as usize);
         seen.map(|seen| seen.lock().unwrap_or_else(PoisonError::into_inner).facts.clone()).unwrap_or_default()
     }
+}
+
+/// Asks agents side by side where their clocks stand.
+fn look_again(bus: &Bus, agents: &[(&Followed, &Mutex<Seen>)], clock: Clock) {
+    thread::scope(|scope| {
+        for &(agent, seen) in agents {
+            let ask = move || {
+                if let Some(standing) = look(bus, &agent.id, clock, AGAIN) {
+                    agent.note(standing, &mut seen.lock().unwrap_or_else(PoisonError::into_inner));
+                }
+            };
+            if let Err(error) = thread::Builder::new().name("clock".into()).spawn_scoped(scope, ask) {
+                tracing::warn!(%error, "a clock of an agent is not looked at this time");
+            }
+        }
+    });
 }
 
 impl Followed {

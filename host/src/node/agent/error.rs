@@ -61,6 +61,9 @@ pub(crate) enum AgentError {
     /// The controller is gone that was asked for it.
     #[error("hear of the library that the controller was asked for")]
     Unanswered,
+    /// It does not send it.
+    #[error("wait for the library that the controller was asked for: it did not come within {within_s} s")]
+    LateLibrary { within_s: u64 },
     /// One cannot do its part.
     #[error("use the agent `{name}`")]
     Refused { name: String, source: RemoteError },
@@ -98,6 +101,7 @@ impl AgentError {
             | Self::Receive(_)
             | Self::Received(_)
             | Self::Unanswered
+            | Self::LateLibrary { .. }
             | Self::Silent { .. }
             | Self::Message(_)
             | Self::Thread(_)
@@ -116,6 +120,10 @@ impl Explain for AgentError {
             Self::Library(refusal) => refusal.hint(),
             Self::Received(error) => error.hint(),
             Self::Unanswered => "look at what the controller says".to_owned(),
+            Self::LateLibrary { .. } => {
+                "see that the NATS server runs and that its disk has room; or install the plugin on the agent's machine"
+                    .to_owned()
+            }
             Self::TooFew { .. } => {
                 "start more with `prony agent --nats URL`, or ask for fewer with `--agents`".to_owned()
             }

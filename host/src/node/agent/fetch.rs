@@ -9,6 +9,7 @@ use std::{
 };
 
 use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
+use rustix::fs::statvfs;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -87,9 +88,10 @@ impl Origin<'_> {
 /// Brings a file into `dir`, and to the disk. Says how many of its bytes are missing.
 ///
 /// # Errors
-/// It cannot be written here.
+/// It cannot be written here, or says that it is larger than the disk has room for.
 pub(super) fn fetch(from: &Origin<'_>, file: &KeptFile, dir: &Path) -> Result<u64, AgentError> {
     let failed = |source| from.cannot_keep(source);
+    check_room(file, free_bytes(dir)).map_err(failed)?;
     let mut here = File::create(dir.join(plain(&file.name).map_err(failed)?)).map_err(failed)?;
     let mut offset = 0;
     while offset < file.bytes {
@@ -101,6 +103,22 @@ pub(super) fn fetch(from: &Origin<'_>, file: &KeptFile, dir: &Path) -> Result<u6
     }
     here.sync_all().map_err(failed)?;
     Ok(file.bytes.saturating_sub(offset))
+}
+
+/// What is free on the disk of a folder, in bytes. Nothing where the system does not say.
+fn free_bytes(dir: &Path) -> Option<u64> {
+    let system = statvfs(dir).ok()?;
+    Some(system.f_bavail.saturating_mul(system.f_frsize))
+}
+
+fn check_room(file: &KeptFile, free: Option<u64>) -> io::Result<()> {
+    match free {
+        Some(free) if file.bytes > free => Err(io::Error::new(
+            io::ErrorKind::StorageFull,
+            format!("`{}` has {} bytes, and the disk has room for {free}", file.name, file.bytes),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Asks for a piece once.
@@ -138,6 +156,14 @@ mod tests {
         assert_eq!(rmp_serde::from_slice::<Chunk>(&sent).unwrap().bytes().unwrap(), content[..PIECE]);
         assert_eq!(chunk_of(&path, PIECE as u64).unwrap().bytes().unwrap(), content[PIECE..]);
         assert_eq!(chunk_of(&path, content.len() as u64).unwrap().bytes().unwrap(), [0; 0]);
+    }
+
+    #[test]
+    fn a_file_for_which_there_is_no_room_is_refused() {
+        let file = KeptFile { name: "journal.prony".to_owned(), bytes: 11 };
+        let error = check_room(&file, Some(10)).unwrap_err();
+        assert_eq!(error.to_string(), "`journal.prony` has 11 bytes, and the disk has room for 10");
+        assert!(check_room(&file, Some(11)).is_ok() && check_room(&file, None).is_ok());
     }
 
     #[test]

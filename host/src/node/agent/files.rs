@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::AgentError;
 use crate::{
+    bounded,
     dataset::Source,
     nats::Blobs,
     plan::{DatasetConfig, Plan, SystemPrompt, TokenizerChoice},
@@ -20,6 +21,9 @@ const OF_TOKENIZER: [&str; 2] = ["json", "jinja"];
 
 /// So many files are named in a message; a list of more is a file itself.
 const MOST_NAMED: usize = 500;
+
+/// The largest such list, in megabytes: more than a million files.
+const LARGEST_LIST_MB: u64 = 256;
 
 /// So deep are the folders of a dataset that are looked into: a link may lead back to where it is.
 const DEEPEST: usize = 16;
@@ -141,7 +145,7 @@ pub(crate) fn receive(
 /// All files that were sent, where a file lists them, too.
 fn listed(files: &[SentFile], blobs: &Blobs, store: &Path) -> Result<Vec<SentFile>, AgentError> {
     let [SentFile { role: Role::List, sha256, .. }] = files else { return Ok(files.to_vec()) };
-    let list = fs::read(fetch(sha256, blobs, store)?).map_err(AgentError::Receive)?;
+    let list = bounded::read(&fetch(sha256, blobs, store)?, LARGEST_LIST_MB).map_err(AgentError::Receive)?;
     let nonsense = |error: rmp_serde::decode::Error| {
         AgentError::Receive(io::Error::new(io::ErrorKind::InvalidData, error))
     };

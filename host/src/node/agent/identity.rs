@@ -41,41 +41,44 @@ impl Identity {
     }
 }
 
-/// Writes what came along below a folder of the run, and has the plan name it there. Whatever the plan names on this machine, it does
-/// not name any more.
+/// Writes what came along into the folder of the run, and has the plan name it there. Paths of the controller are removed from the
+/// plan.
 ///
 /// # Errors
 /// It cannot be written.
-pub(crate) fn place(identity: Option<Identity>, plan: &mut Plan, dir: &Path) -> Result<(), AgentError> {
-    let (certificate, key) = written_to(identity, dir).map_err(AgentError::Receive)?;
+pub(crate) fn place(identity: Option<Identity>, plan: &mut Plan, dir: &Path) -> Result<Placed, AgentError> {
+    let placed = Placed(dir.join("identity"));
+    let (certificate, key) = written_to(identity, &placed.0).map_err(AgentError::Receive)?;
     plan.target.tls.client_cert = certificate;
     plan.target.tls.client_key = key;
-    Ok(())
+    Ok(placed)
+}
+
+/// What was written. It is removed with this value: by then everybody who needs it has read it, or nobody wants it any more.
+#[derive(Debug)]
+pub(crate) struct Placed(PathBuf);
+
+impl Drop for Placed {
+    fn drop(&mut self) {
+        match fs::remove_dir_all(&self.0) {
+            Ok(()) => {}
+            // There was no certificate, or the folder of the run is gone.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => tracing::warn!(%error, "the certificate of a run is still in its folder"),
+        }
+    }
 }
 
 /// Where certificate and key are.
 type Places = (Option<PathBuf>, Option<PathBuf>);
 
-fn written_to(identity: Option<Identity>, dir: &Path) -> io::Result<Places> {
+fn written_to(identity: Option<Identity>, folder: &Path) -> io::Result<Places> {
     let Some(Identity { certificate, key }) = identity else { return Ok((None, None)) };
-    let folder = folder(dir);
-    DirBuilder::new().recursive(true).mode(OUR_FOLDER).create(&folder)?;
+    // Only this folder: one of a run that was removed meanwhile does not come back.
+    DirBuilder::new().mode(OUR_FOLDER).create(folder)?;
     let certificate = written(folder.join("certificate.pem"), &certificate)?;
     let key = key.map(|key| written(folder.join("key.pem"), &key)).transpose()?;
     Ok((Some(certificate), key))
-}
-
-/// Removes what was written: everybody who needs it has read it.
-pub(crate) fn forget(dir: &Path) {
-    match fs::remove_dir_all(folder(dir)) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => tracing::warn!(%error, "the certificate of a run is still in its folder"),
-    }
-}
-
-fn folder(dir: &Path) -> PathBuf {
-    dir.join("identity")
 }
 
 fn written(path: PathBuf, text: &str) -> io::Result<PathBuf> {
@@ -91,10 +94,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_ours_alone_and_gone_when_it_is_forgotten() {
+    fn a_key_is_ours_alone_and_gone_when_it_is_not_needed_any_more() {
         let dir = tempfile::tempdir().unwrap();
         let identity = Identity { certificate: "cert".to_owned(), key: Some("key".to_owned()) };
-        let (certificate, key) = written_to(Some(identity), dir.path()).unwrap();
+        let placed = Placed(dir.path().join("identity"));
+        let (certificate, key) = written_to(Some(identity), &placed.0).unwrap();
         let (certificate, key) = (certificate.unwrap(), key.unwrap());
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&key), mode(key.parent().unwrap())), (OUR_FILE, OUR_FOLDER));
@@ -102,9 +106,18 @@ mod tests {
             (fs::read_to_string(&certificate).unwrap(), fs::read_to_string(&key).unwrap()),
             ("cert".into(), "key".into())
         );
-        forget(dir.path());
+        drop(placed);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
-        forget(dir.path());
+    }
+
+    #[test]
+    fn in_the_folder_of_a_run_that_is_gone_nothing_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let identity = Identity { certificate: "cert".to_owned(), key: Some("key".to_owned()) };
+        let placed = Placed(dir.path().join("gone/identity"));
+        let error = written_to(Some(identity), &placed.0).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert!(!dir.path().join("gone").exists());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::{
     fs,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use super::{
@@ -21,6 +22,9 @@ use crate::{
     record::{NodeFacts, NodeLoss, kept_run::KeptRun, merge::NodeJournal},
     schedule::division::Division,
 };
+
+/// How long those may take to come whose turn is before: a journal may have gigabytes, and a network may be slow.
+const TURN_TIMEOUT: Duration = Duration::from_secs(4 * 3600);
 
 /// Brings here what an agent has kept, once.
 #[derive(Debug)]
@@ -73,7 +77,8 @@ impl Collector {
         if let Some(fetching) = self.shared.own.fetching(&self.presence.id, &folder) {
             let name = &self.presence.name;
             tracing::error!(
-                "what the agent `{name}` has measured stays on its machine: `{fetching}`, and then `prony collect`"
+                "what the agent `{name}` has measured stays on its machine: `{fetching}`, with the flags that `--ssh` has for \
+                 it, and then `prony collect`"
             );
         }
     }
@@ -81,7 +86,13 @@ impl Collector {
     /// Bytes that are missing; nothing where nothing came.
     fn fetch_all(&self, dir: &PathBuf) -> Option<u64> {
         let kept = self.state.look(|known| known.kept.clone())?;
-        let _turn = self.shared.fetching.wait();
+        let Some(_turn) = self.shared.fetching.wait(TURN_TIMEOUT) else {
+            let (name, hours) = (&self.presence.name, TURN_TIMEOUT.as_secs() / 3600);
+            tracing::error!(
+                "what the agent `{name}` has measured stays with it: what others have measured was not fetched within {hours} h"
+            );
+            return None;
+        };
         let from = Origin {
             bus: &self.shared.bus,
             subject: subjects::piece(&self.presence.id),
@@ -92,7 +103,7 @@ impl Collector {
             .map_err(|source| from.cannot_keep(source))
             .and_then(|()| kept.iter().map(|file| fetch(&from, file, dir)).collect::<Result<Vec<u64>, _>>());
         match missing {
-            Ok(missing) => Some(missing.into_iter().sum()),
+            Ok(missing) => Some(missing.into_iter().fold(0, u64::saturating_add)),
             Err(error) => {
                 tracing::error!(agent = self.presence.name, %error, "what it has measured stays with it");
                 None

@@ -1,6 +1,9 @@
 //! How many may do something at the same time: [`Turns`].
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 /// So many turns, each of which somebody has or waits for.
 #[derive(Debug)]
@@ -20,11 +23,12 @@ impl Turns {
         Self { free: Mutex::new(most), changed: Condvar::new() }
     }
 
-    /// Waits for one.
-    pub(super) fn wait(&self) -> Turn<'_> {
-        let free = self.changed.wait_while(self.free(), |free| *free == 0);
-        *free.unwrap_or_else(PoisonError::into_inner) -= 1;
-        Turn(self)
+    /// Waits for one. Nothing where none was given back within this time.
+    pub(super) fn wait(&self, within: Duration) -> Option<Turn<'_>> {
+        let waited = self.changed.wait_timeout_while(self.free(), within, |free| *free == 0);
+        let (mut free, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        *free = free.checked_sub(1)?;
+        Some(Turn(self))
     }
 
     fn free(&self) -> MutexGuard<'_, usize> {
@@ -55,7 +59,7 @@ mod tests {
         thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
-                    let _turn = turns.wait();
+                    let _turn = turns.wait(Duration::from_secs(60)).unwrap();
                     most.fetch_max(at_it.fetch_add(1, SeqCst) + 1, SeqCst);
                     thread::yield_now();
                     at_it.fetch_sub(1, SeqCst);
@@ -66,5 +70,14 @@ mod tests {
         assert!(most.into_inner() <= 2);
         assert_eq!(done.into_inner(), 8);
         assert_eq!(*turns.free(), 2);
+    }
+
+    #[test]
+    fn who_waits_too_long_has_none() {
+        let turns = Turns::of(1);
+        let turn = turns.wait(Duration::ZERO);
+        assert!(turn.is_some() && turns.wait(Duration::from_millis(1)).is_none());
+        drop(turn);
+        assert!(turns.wait(Duration::ZERO).is_some());
     }
 }

@@ -54,7 +54,10 @@ impl Explain for UncollectedError {
                  or copy their folders, and name these"
                     .to_owned()
             }
-            Self::Gone { .. } => "start it again with the same `--dir`, and collect again".to_owned(),
+            Self::Gone { .. } => {
+                "wait for the end of its run if it has one, or start it again with the same `--dir`; then collect again"
+                    .to_owned()
+            }
             Self::Agent(_) | Self::Note(_) => {
                 "look at the space on this disk and at its permissions; the agents keep what they have"
                     .to_owned()
@@ -94,7 +97,8 @@ struct Part {
 impl UncollectedRun {
     /// Names of the agents that keep something, each with the size of it in bytes.
     pub(crate) fn agents(&self) -> impl ExactSizeIterator<Item = (&str, u64)> {
-        let bytes = |part: &Part| part.kept.files.iter().map(|file: &KeptFile| file.bytes).sum::<u64>();
+        let add = |all: u64, file: &KeptFile| all.saturating_add(file.bytes);
+        let bytes = move |part: &Part| part.kept.files.iter().fold(0, add);
         self.parts.iter().map(move |part| (part.kept.name.as_str(), bytes(part)))
     }
 }

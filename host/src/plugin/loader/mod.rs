@@ -137,8 +137,9 @@ fn module(library: &Library, facts: &LibraryFacts) -> Result<PluginModule_Ref, F
     let header = header(library, facts)?;
     check_layout(header, facts)?;
     // SAFETY: both sides' layouts of the root module, and of all that hangs off it, were just compared.
-    unsafe { header.init_root_module_with_unchecked_layout::<PluginModule_Ref>() }
-        .map_err(|error| Fault::Root { plugin: facts.plugin(), reason: one_line(&error), hint: String::new() })
+    unsafe { header.init_root_module_with_unchecked_layout::<PluginModule_Ref>() }.map_err(|error| {
+        Fault::Root { plugin: facts.plugin(), reason: one_line(&error), hint: String::new() }
+    })
 }
 
 /// The module of a library in C.

@@ -28,7 +28,6 @@ use crate::{
         agent::{
             chunk_of,
             files::plain,
-            identity,
             messages::{AgentCommand, AgentEvent, Beginning, Equipment, KeptFile, PieceOf, Take},
             subjects,
         },
@@ -249,9 +248,7 @@ impl Run {
 
     fn start(&mut self, beginning: &Beginning) {
         let Stage::Prepared(prepared) = std::mem::replace(&mut self.stage, Stage::Waiting) else { return };
-        let started = Working::start(*prepared, beginning, &self.here.dir, &self.voice);
-        identity::forget(&self.here.files());
-        match started {
+        match Working::start(*prepared, beginning, &self.here.dir, &self.voice) {
             Ok((working, signals)) => {
                 self.stage = Stage::Working(Box::new(working), signals);
                 self.voice.say(&AgentEvent::Started(Ok(())));

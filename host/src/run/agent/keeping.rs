@@ -18,6 +18,7 @@ use crate::{
         subjects,
     },
     record::{journal, kept_run::KeptRun},
+    run::lock,
 };
 
 /// Folders that are named at most, the latest ones: an answer is a message.
@@ -31,6 +32,10 @@ impl Current {
     /// A run begins, or is over.
     pub(super) fn set(&self, folder: Option<String>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = folder;
+    }
+
+    fn is_any(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     fn is(&self, folder: &str) -> bool {
@@ -54,8 +59,8 @@ pub(super) struct Keeper {
 /// The thread of the bus is gone.
 pub(super) fn serve_kept(bus: &Bus, keeper: Keeper) -> Result<[Subscription; 2], BusError> {
     let (pieces, asked) = (keeper.clone(), subjects::kept_piece(&keeper.id));
-    let keeps = bus.serve(subjects::KEEPS, move |_| rmp_serde::to_vec_named(&keeper.keeps()).ok())?;
-    let piece = bus.serve(&asked, move |question| {
+    let keeps = bus.serve_aside(subjects::KEEPS, move |_| rmp_serde::to_vec_named(&keeper.keeps()).ok())?;
+    let piece = bus.serve_aside(&asked, move |question| {
         let piece: PieceOf = rmp_serde::from_slice(question).ok()?;
         let chunk = chunk_of(&pieces.path_of(&piece)?, piece.offset).ok()?;
         rmp_serde::to_vec_named(&chunk).ok()
@@ -79,7 +84,9 @@ impl Keeper {
             let entry = entry?;
             let folder = entry.file_name().to_string_lossy().into_owned();
             let written = entry.path().join(journal::FILE_NAME).metadata().and_then(|file| file.modified());
-            if let Some(written) = written.ok().filter(|_| !self.current.is(&folder)) {
+            // Another agent may share the folders, and have a run.
+            let is_going = self.current.is(&folder) || lock::owner(&entry.path()).is_some();
+            if let Some(written) = written.ok().filter(|_| !is_going) {
                 dated.push((seconds(written), folder));
             }
         }
@@ -93,10 +100,13 @@ impl Keeper {
         Some(KeptFolder { folder, run_id, node: facts.node, nodes, name: facts.name, written_s, files })
     }
 
-    /// The file of a piece; nothing where it would be anywhere else.
+    /// The file of a piece; nothing where it would be anywhere else, and while a run goes on: making pieces smaller takes a processor
+    /// from the load.
     fn path_of(&self, piece: &PieceOf) -> Option<PathBuf> {
         let (folder, name) = (plain(&piece.run).ok()?, plain(&piece.name).ok()?);
-        (!self.current.is(folder)).then(|| self.runs.join(folder).join(name))
+        let dir = self.runs.join(folder);
+        let is_given = !self.current.is_any() && lock::owner(&dir).is_none();
+        is_given.then(|| dir.join(name))
     }
 }
 
@@ -109,7 +119,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::record::NodeFacts;
+    use crate::{record::NodeFacts, run::lock::Lock};
 
     fn keeper(runs: &Path) -> Keeper {
         Keeper { id: "a".repeat(32), runs: runs.to_owned(), current: Current::default() }
@@ -153,6 +163,28 @@ mod tests {
         {
             assert_eq!(path(run, name), None, "{run} {name}");
         }
+    }
+
+    #[test]
+    fn a_run_of_another_agent_that_shares_the_folders_is_not_given_away() {
+        let runs = tempfile::tempdir().unwrap();
+        keep(runs.path(), "x-1");
+        let keeper = keeper(runs.path());
+        let piece = PieceOf { run: "x-1".to_owned(), name: "journal.prony".to_owned(), offset: 0 };
+        let lock = Lock::take(&runs.path().join("x-1")).unwrap();
+        assert!(keeper.keeps().folders.is_empty() && keeper.path_of(&piece).is_none());
+        drop(lock);
+        assert!(keeper.keeps().folders.len() == 1 && keeper.path_of(&piece).is_some());
+    }
+
+    #[test]
+    fn while_a_run_goes_on_nothing_is_given_away() {
+        let keeper = keeper(Path::new("/runs"));
+        let piece = PieceOf { run: "x-1".to_owned(), name: "journal.prony".to_owned(), offset: 0 };
+        keeper.current.set(Some("y-1".to_owned()));
+        assert_eq!(keeper.path_of(&piece), None);
+        keeper.current.set(None);
+        assert!(keeper.path_of(&piece).is_some());
     }
 
     #[test]

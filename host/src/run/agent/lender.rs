@@ -47,13 +47,10 @@ impl Lender {
 
     /// Does what the controller says. What is to be said of it.
     pub(super) fn obey(&mut self, phase: u32, limited: Limited, change: Change) -> Option<AgentEvent> {
-        if phase != self.phase {
-            // It may begin here a moment later than elsewhere, and then it may be asked again.
-            let nothing = AgentEvent::Places(phase, limited, PlacesSaid::GaveHalf(0));
-            return (change == Change::GiveHalf).then_some(nothing);
-        }
-        let limit = self.limits.iter_mut().find(|limit| limit.limited == limited)?;
-        let said = limit.obey(change)?;
+        // A phase may begin here a moment later than elsewhere, and a limit may be lent elsewhere and not here: it may be asked again.
+        let nothing = (change == Change::GiveHalf).then_some(PlacesSaid::GaveHalf(0));
+        let limit = self.limits.iter_mut().find(|limit| phase == self.phase && limit.limited == limited);
+        let said = limit.map_or(nothing, |limit| limit.obey(change))?;
         Some(AgentEvent::Places(phase, limited, said))
     }
 
@@ -170,7 +167,8 @@ mod tests {
         assert!(lender.obey(1, Limited::InFlight, Change::Add(4)).is_none());
         let said = lender.obey(1, Limited::InFlight, Change::GiveHalf);
         assert!(matches!(said, Some(AgentEvent::Places(1, _, PlacesSaid::GaveHalf(0)))), "{said:?}");
-        assert!(lender.obey(2, Limited::Prefill, Change::GiveHalf).is_none());
+        let said = lender.obey(2, Limited::Prefill, Change::GiveHalf);
+        assert!(matches!(said, Some(AgentEvent::Places(2, _, PlacesSaid::GaveHalf(0)))), "{said:?}");
         assert!(lender.obey(2, Limited::InFlight, Change::GiveHalf).is_some());
     }
 }

@@ -1,6 +1,10 @@
 //! Which library an agent's endpoint comes from: its own, or the controller's, which it asks for and keeps.
 
-use std::{path::PathBuf, sync::mpsc::Receiver};
+use std::{
+    path::PathBuf,
+    sync::mpsc::{Receiver, RecvTimeoutError},
+    time::Duration,
+};
 
 use super::{here::Here, voice::Voice};
 use crate::{
@@ -10,6 +14,9 @@ use crate::{
     },
     plugin::{Choice, DiscoveryOptions, Offer, Received, Registry},
 };
+
+/// How long a controller may take to put a library into the object store.
+const LIBRARY_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The way to ask a controller for the library that it has offered.
 pub(super) struct Asking {
@@ -22,7 +29,10 @@ impl Asking {
     /// Returns once the library is in the object store.
     fn ask(&self) -> Result<(), AgentError> {
         self.voice.say(&AgentEvent::WantsLibrary);
-        self.given.recv().map_err(|_| AgentError::Unanswered)
+        self.given.recv_timeout(LIBRARY_TIMEOUT).map_err(|error| match error {
+            RecvTimeoutError::Timeout => AgentError::LateLibrary { within_s: LIBRARY_TIMEOUT.as_secs() },
+            RecvTimeoutError::Disconnected => AgentError::Unanswered,
+        })
     }
 }
 

@@ -12,7 +12,11 @@ use crate::{
     dataset::{Source, Tokenizer},
     node::{
         self, LoadedEndpoint, Loading, NodeError,
-        agent::{AgentError, files, identity, messages::Equipment},
+        agent::{
+            AgentError, files,
+            identity::{self, Placed},
+            messages::Equipment,
+        },
     },
     plan::Plan,
     plugin::Registry,
@@ -33,6 +37,8 @@ pub(super) struct Prepared {
     /// What counts tokens, unless only the server does.
     pub(super) tokenizer: Option<Arc<Tokenizer>>,
     pub(super) redactor: Arc<Redactor>,
+    /// The certificate that is shown to the target, on the disk as long as this is there.
+    pub(super) identity: Placed,
 }
 
 /// Makes it. Returns when the target answers from here.
@@ -47,7 +53,7 @@ pub(super) fn prepare(equipment: Equipment, here: &Here, asking: &Asking) -> Res
     redact::learn(redact::of_config(&plan));
     redact::learn(redact::of_environment());
     take_files(&sent, &mut plan, here)?;
-    identity::place(identity, &mut plan, &here.files())?;
+    let identity = identity::place(identity, &mut plan, &here.dir)?;
     let registry = Arc::new(library::registry(library.as_ref(), here, asking)?);
     let metadata = registry.endpoint(&plan.target.endpoint_type)?.metadata.clone();
     let tokenizer = load_tokenizer(&plan, &metadata)?;
@@ -63,7 +69,7 @@ pub(super) fn prepare(equipment: Equipment, here: &Here, asking: &Asking) -> Res
     let counts = tokenizer.is_some();
     endpoint.await_target(&plan, &target, &source, counts, clock, &registry)?;
     let tokenizer = tokenizer.filter(|_| !plan.target.use_server_token_count);
-    Ok(Prepared { plan, clock, division, registry, endpoint, source, target, tokenizer, redactor })
+    Ok(Prepared { plan, clock, division, registry, endpoint, source, target, tokenizer, redactor, identity })
 }
 
 fn take_files(sent: &[files::SentFile], plan: &mut Plan, here: &Here) -> Result<(), AgentError> {

@@ -28,7 +28,7 @@ use crate::{
         messages::{Presence, Take, Taken, is_id},
         subjects,
     },
-    run::{Interrupt, host, interrupts::Interrupts},
+    run::{Interrupt, host, interrupts::Interrupts, lock::Lock},
 };
 
 /// How long a NATS server may take to answer.
@@ -80,6 +80,7 @@ async fn serve_in_loop(config: &AgentConfig, say: &mut dyn FnMut(&str)) -> Resul
         let dir = kept.join("runs").join(&folder_name);
         station.current.set(Some(folder_name));
         fs::create_dir_all(&dir).map_err(folder)?;
+        let lock = locked(&dir);
         let mut leaves = false;
         let attendant = Attendant {
             here: station.here(config, &kept, dir.clone()),
@@ -92,6 +93,7 @@ async fn serve_in_loop(config: &AgentConfig, say: &mut dyn FnMut(&str)) -> Resul
         if matches!(attended, Attended::Released | Attended::Nothing) {
             forget(&dir);
         }
+        drop(lock);
         station.current.set(None);
         tell(&attended, say);
         station.is_busy.store(false, Ordering::Release);
@@ -101,6 +103,12 @@ async fn serve_in_loop(config: &AgentConfig, say: &mut dyn FnMut(&str)) -> Resul
         left = left.map(|left| left.saturating_sub(u64::from(attended != Attended::Nothing)));
     }
     Ok(Served::AllRuns)
+}
+
+/// Takes the folder of a run, for agents that share it. They may take the run for one that is over where this fails.
+fn locked(dir: &Path) -> Option<Lock> {
+    let lock = Lock::take(dir);
+    lock.inspect_err(|error| tracing::warn!(%error, "the folder of a run is not locked")).ok()
 }
 
 fn tell(attended: &Attended, say: &mut dyn FnMut(&str)) {

@@ -22,6 +22,7 @@ use crate::{
     request::{worker::Control, worker_statistics::WorkerUsage},
     run::{
         channels::{Channels, Signal},
+        lock,
         recording::Hearing,
         running_phase::RunningPhase,
         usage,
@@ -310,7 +311,7 @@ fn start(
     dir: &Path,
     signals: UnboundedSender<Signal>,
 ) -> Result<Working, NodeError> {
-    let Prepared { plan, clock, division, registry, endpoint, source, target, tokenizer, redactor } =
+    let Prepared { plan, clock, division, registry, endpoint, source, target, tokenizer, redactor, identity } =
         prepared;
     let live = Arc::new(Live::default());
     let watch = Arc::new(Watch::new(clock, plan.target.use_server_token_count));
@@ -326,6 +327,8 @@ fn start(
     let channels = Channels::of(plan.phases.len(), recorder.handle(), signals, watch, Arc::clone(&live));
     let work = Work { plan: &plan, clock, target: &target, source: &source, division, header, dir };
     let fleet = endpoint.start(&work, &channels)?;
+    // All workers have read it.
+    drop(identity);
     Ok(Working {
         plan,
         clock,
@@ -363,7 +366,8 @@ pub(super) fn kept_files(dir: &Path) -> io::Result<Vec<KeptFile>> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         let metadata = entry.metadata()?;
-        if metadata.is_file() {
+        // The lock of the folder is the agent's own.
+        if metadata.is_file() && entry.file_name() != lock::FILE_NAME {
             let name = entry.file_name().to_string_lossy().into_owned();
             kept.push(KeptFile { name, bytes: metadata.len() });
         }

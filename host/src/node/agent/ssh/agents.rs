@@ -13,6 +13,7 @@ use super::{
     script::quoted,
 };
 use crate::{
+    clock::Clock,
     plan::{SshHost, SshPlan},
     plugin::Registry,
 };
@@ -58,14 +59,20 @@ impl SshAgents {
         let started: Vec<Result<SshAgent, OnHost>> = thread::scope(|scope| {
             let start = |host| {
                 let say = say.clone();
-                scope.spawn(move || SshAgent::start(host, command, bundle, way, &|text| drop(say.send(text))))
+                let start = move || SshAgent::start(host, command, bundle, way, &|text| drop(say.send(text)));
+                thread::Builder::new().name("ssh start".into()).spawn_scoped(scope, start)
             };
             let starts: Vec<_> = hosts.iter().map(|host| (host, start(host))).collect();
             drop(say);
             said.iter().for_each(|text| notice(&text));
-            let panicked =
-                |host: &SshHost| Err(on_host(host, Problem::Start(io::Error::other("a thread panicked"))));
-            starts.into_iter().map(|(host, start)| start.join().unwrap_or_else(|_| panicked(host))).collect()
+            let failed = |host, error| Err(on_host(host, Problem::Start(error)));
+            let started = starts.into_iter().map(|(host, start)| match start {
+                Ok(start) => {
+                    start.join().unwrap_or_else(|_| failed(host, io::Error::other("a thread panicked")))
+                }
+                Err(error) => failed(host, error),
+            });
+            started.collect()
         });
         let (mut agents, mut problems) = (Self::default(), Vec::new());
         for started in started {
@@ -104,7 +111,7 @@ impl SshAgents {
     /// The command that fetches a folder of the runs that an agent has kept, if it is one of these.
     pub(in crate::node::agent) fn fetching(&self, id: &str, folder: &str) -> Option<String> {
         let agent = self.0.iter().find(|agent| agent.id == id)?;
-        let from = format!("{}:{}/runs/{folder}", agent.host.address(), agent.dir);
+        let from = format!("{}:{}/runs/{folder}", before_path(agent.host.address()), agent.dir);
         Some(format!("scp -r {} {}", quoted(&from), agent.host.name()))
     }
 
@@ -122,8 +129,10 @@ impl SshAgents {
 impl Drop for SshAgents {
     fn drop(&mut self) {
         self.0.iter().for_each(|agent| agent.attended.close());
+        // All of them together have this time.
+        let clock = Clock::start();
         for agent in &self.0 {
-            agent.attended.wait(ENDS_WITH_INPUT);
+            agent.attended.wait(ENDS_WITH_INPUT.saturating_sub(Duration::from_nanos(clock.now())));
         }
     }
 }
@@ -145,6 +154,30 @@ impl SshAgent {
     }
 }
 
+/// A machine as it stands in front of a path: the colons of an IPv6 address are in brackets.
+fn before_path(address: &str) -> String {
+    let (user, machine) = address.rsplit_once('@').unwrap_or(("", address));
+    let at = if user.is_empty() { "" } else { "@" };
+    if machine.contains(':') && !machine.starts_with('[') {
+        format!("{user}{at}[{machine}]")
+    } else {
+        address.to_owned()
+    }
+}
+
 fn on_host(host: &SshHost, problem: Problem) -> OnHost {
     OnHost { host: host.address().to_owned(), problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_address_is_in_brackets_in_front_of_a_path() {
+        assert_eq!(before_path("me@host"), "me@host");
+        assert_eq!(before_path("fe80::1"), "[fe80::1]");
+        assert_eq!(before_path("me@fe80::1"), "me@[fe80::1]");
+        assert_eq!(before_path("[fe80::1]"), "[fe80::1]");
+    }
 }

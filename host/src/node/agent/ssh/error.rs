@@ -21,7 +21,7 @@ pub(super) struct OnHost {
 #[derive(Debug)]
 pub(super) enum Problem {
     /// There is no such program as ssh here.
-    NoSsh { command: String },
+    NoSsh { program: String },
     /// It cannot be started here.
     Start(io::Error),
     /// A file of this program cannot be read here.
@@ -56,8 +56,8 @@ impl fmt::Display for OnHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = &self.host;
         match &self.problem {
-            Problem::NoSsh { command } => {
-                write!(f, "start an agent on `{host}`: there is no program for `{command}` on this machine")
+            Problem::NoSsh { program } => {
+                write!(f, "start an agent on `{host}`: there is no program for `{program}` on this machine")
             }
             Problem::Start(source) => write!(f, "start ssh to `{host}`: {source}"),
             Problem::Read { path, source } => {
@@ -70,6 +70,7 @@ impl fmt::Display for OnHost {
                     Refusal::UnknownKey => "its key is not known, or is another one than before",
                     Refusal::Login => "it refuses the login",
                     Refusal::NoPort => "it gives no port that leads to the NATS server here",
+                    Refusal::LocalPort => "a port of this machine that ssh is to forward is in use",
                     Refusal::Other => "ssh ended with an error",
                 };
                 write!(f, "start an agent on `{host}`: {what}: {said}")
@@ -142,6 +143,10 @@ impl OnHost {
                     "allow it in the sshd of `{host}` (`AllowTcpForwarding yes`), or name a NATS server that it reaches by itself with \
                      `--nats URL`"
                 ),
+                Refusal::LocalPort => format!(
+                    "a `LocalForward` of your `~/.ssh/config` whose port is in use ends ssh here (`ExitOnForwardFailure`): end the \
+                     other ssh to `{host}` that has the port, or name the machine by an alias without it"
+                ),
                 Refusal::Other => format!("see what `ssh {host} true` says"),
             },
             Problem::Silent { .. } => format!(
@@ -155,7 +160,11 @@ impl OnHost {
                 "build prony for the system of `{host}`, and install it there, on the `PATH`; a folder from which nothing may be run is \
                  avoided with another `XDG_CACHE_HOME` there"
             ),
-            Problem::Ended { .. } => format!("look at what it says of `{host}`, and try again"),
+            Problem::Ended { .. } => {
+                // Lines of a machine have its name in front, without the user.
+                let name = host.rsplit('@').next().unwrap_or(host);
+                format!("read the last lines above that begin with `{name}:`, and try again")
+            }
         }
     }
 }

@@ -114,7 +114,10 @@ impl Machine<'_> {
                     Some(Reply::Missing(installed)) => return Ok(Opened::Missing { system, installed }),
                     Some(Reply::BySize) | None => {}
                 },
-                Heard::Line(Line::Err(line)) => port = port.or_else(|| allocated_port(&line)),
+                Heard::Line(Line::Err(line)) => {
+                    let allocated = self.way.port.and_then(|here| allocated_port(&line, here));
+                    port = port.or(allocated);
+                }
                 Heard::Nothing => {}
                 Heard::Over => return Err(self.ended(WHAT, &mut session)),
             }
@@ -143,9 +146,10 @@ impl Machine<'_> {
         let mut session = self.session(None, &script::copy(self.bundle.digest(), &id))?;
         let (clock, mut is_by_size) = (Clock::start(), false);
         let (input, bundle) = (session.take_input(), self.bundle);
-        let end = thread::scope(|scope| {
+        let end = thread::scope(|scope| -> Result<End, Problem> {
             // What cannot be read here or written there is not whole there, and the other side says so.
-            scope.spawn(|| input.map(|input| bundle.write(BufWriter::new(input))));
+            let write = move || input.map(|input| bundle.write(BufWriter::new(input)));
+            thread::Builder::new().name("copy".into()).spawn_scoped(scope, write).map_err(Problem::Start)?;
             loop {
                 match session.next(LOOK_EVERY) {
                     Heard::Line(Line::Out(line)) => is_by_size |= reply(&line) == Some(Reply::BySize),
@@ -188,11 +192,17 @@ impl Machine<'_> {
     fn problem(&self, what: &'static str, end: End, session: &Session) -> Problem {
         let said = session.said_in_one();
         match end {
-            End::NoProgram => Problem::NoSsh { command: self.ssh.to_owned() },
+            End::NoProgram => Problem::NoSsh { program: program_of(self.ssh) },
             End::Ssh => Problem::Refused { refusal: Refusal::of(session.said()), said },
             end => Problem::Ended { what, how: end.to_string(), said },
         }
     }
+}
+
+/// What a text for the shell starts. What stands behind it may be a password, as may the value of a variable in front of it.
+fn program_of(ssh: &str) -> String {
+    let first = ssh.split_whitespace().next().unwrap_or_default();
+    first.split('=').next().unwrap_or_default().to_owned()
 }
 
 fn silent(what: &'static str, within: Duration, session: &Session) -> Problem {
@@ -226,6 +236,12 @@ fn variables(access: &Access, port: Option<u16>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_is_named_without_what_may_be_a_password() {
+        assert_eq!(program_of("sshpass -p secret ssh"), "sshpass");
+        assert_eq!(program_of(" PASSWORD=secret sshpass"), "PASSWORD");
+    }
 
     #[test]
     fn an_agent_gets_its_login_by_way_of_its_environment() {

@@ -29,16 +29,21 @@ pub(super) fn reply(line: &str) -> Option<Reply> {
     }
 }
 
-/// The port there that leads here, from what OpenSSH says once it has one:
-/// `Allocated port 43215 for remote forward to 127.0.0.1:4222`.
-pub(super) fn allocated_port(line: &str) -> Option<u16> {
-    let rest = line.trim().strip_prefix("Allocated port ")?;
-    rest.split_once(" for remote forward")?.0.parse().ok()
+/// The port there that leads to this one here, from what OpenSSH says once it has one:
+/// `Allocated port 43215 for remote forward to 127.0.0.1:4222`. The user's configuration may have others.
+pub(super) fn allocated_port(line: &str, here: u16) -> Option<u16> {
+    let (port, to) = allocated(line)?;
+    (to == format!("127.0.0.1:{here}")).then(|| port.parse().ok())?
+}
+
+/// A port there, and what it leads to.
+fn allocated(line: &str) -> Option<(&str, &str)> {
+    line.trim().strip_prefix("Allocated port ")?.split_once(" for remote forward to ")
 }
 
 /// What ssh says in every session, or only while it connects: nothing that anybody needs to know.
 pub(super) fn is_noise(line: &str) -> bool {
-    allocated_port(line).is_some() || line.starts_with("Warning: Permanently added")
+    allocated(line).is_some() || line.starts_with("Warning: Permanently added")
 }
 
 /// Why ssh has given up.
@@ -54,6 +59,8 @@ pub(super) enum Refusal {
     Login,
     /// It gives us no port there.
     NoPort,
+    /// A port of this machine is in use that the user's configuration forwards.
+    LocalPort,
     /// Something else.
     Other,
 }
@@ -61,12 +68,13 @@ pub(super) enum Refusal {
 impl Refusal {
     /// From the lines that ssh has said, as OpenSSH words them.
     pub(super) fn of<'a>(said: impl IntoIterator<Item = &'a str>) -> Self {
-        const SIGNS: [(&str, Refusal); 10] = [
+        const SIGNS: [(&str, Refusal); 11] = [
             ("Could not resolve hostname", Refusal::UnknownName),
             ("Host key verification failed", Refusal::UnknownKey),
             ("Permission denied", Refusal::Login),
             ("Too many authentication failures", Refusal::Login),
             ("remote port forwarding failed", Refusal::NoPort),
+            ("Could not request local forwarding", Refusal::LocalPort),
             ("Connection refused", Refusal::Unreachable),
             ("timed out", Refusal::Unreachable),
             ("No route to host", Refusal::Unreachable),
@@ -139,12 +147,13 @@ mod tests {
 
     #[test]
     fn the_port_there_is_read_from_what_ssh_says() {
-        assert_eq!(
-            allocated_port("Allocated port 43215 for remote forward to 127.0.0.1:4222\r"),
-            Some(43215)
-        );
-        assert_eq!(allocated_port("Allocated port many for remote forward to 127.0.0.1:4222"), None);
-        assert_eq!(allocated_port("Warning: Permanently added '[127.0.0.1]:2222' to the list"), None);
+        let port = |line| allocated_port(line, 4222);
+        assert_eq!(port("Allocated port 43215 for remote forward to 127.0.0.1:4222\r"), Some(43215));
+        assert_eq!(port("Allocated port many for remote forward to 127.0.0.1:4222"), None);
+        assert_eq!(port("Warning: Permanently added '[127.0.0.1]:2222' to the list"), None);
+        // One of the user's own.
+        assert_eq!(port("Allocated port 43216 for remote forward to 127.0.0.1:80"), None);
+        assert_eq!(port("Allocated port 43216 for remote forward to 127.0.0.1:42220"), None);
     }
 
     #[rstest]
@@ -153,6 +162,7 @@ mod tests {
     #[case("me@h: Permission denied (publickey).", Refusal::Login)]
     #[case("Host key verification failed.", Refusal::UnknownKey)]
     #[case("Error: remote port forwarding failed for listen port 0", Refusal::NoPort)]
+    #[case("Could not request local forwarding.", Refusal::LocalPort)]
     #[case("something else", Refusal::Other)]
     fn why_ssh_gave_up_is_read_from_what_it_says(#[case] line: &str, #[case] expected: Refusal) {
         assert_eq!(Refusal::of(["Warning: x", line]), expected);

@@ -68,8 +68,8 @@ pub(super) fn start(start: &Start<'_>) -> String {
 }
 
 /// Reads an archive from standard input into a folder of this `id`, tries it, and gives it the name of the copy: what is cut never has
-/// that name. A broken copy is removed before, and a whole one left alone, which somebody else may have made meanwhile. Folders that an
-/// earlier day has left behind half written are removed.
+/// that name. A broken copy is removed before, and a whole one left alone, which somebody else may have made meanwhile; what was moved
+/// into that, where two machines have one home, is removed. So are folders that an earlier day has left behind half written.
 pub(super) fn copy(digest: &str, id: &str) -> String {
     let places = places(digest);
     in_sh(&format!(
@@ -82,7 +82,7 @@ pub(super) fn copy(digest: &str, id: &str) -> String {
          whole \"$fresh\" || exit {NOT_WHOLE}; \
          \"$fresh/bin/prony\" --version > /dev/null || exit {NOT_RUNNING}; \
          if [ -e \"$copy\" ]; then whole \"$copy\" || exit {NOT_WHOLE}; exit 0; fi; \
-         mv \"$fresh\" \"$copy\" || exit {NOT_WRITTEN}; \
+         mv \"$fresh\" \"$copy\" || exit {NOT_WRITTEN}; rm -rf \"$copy/.copying-{id}\"; \
          command -v sha256sum > /dev/null || echo prony-by-size"
     ))
 }

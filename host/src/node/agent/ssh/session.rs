@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     fmt,
     io::{self, BufRead, BufReader, Read, Write},
-    os::unix::process::{CommandExt, ExitStatusExt},
+    os::unix::process::CommandExt,
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     thread,
@@ -13,7 +13,7 @@ use std::{
 
 use rustix::process::{Pid, Signal};
 
-use super::reply::is_noise;
+use super::{reply::is_noise, script::MARK};
 use crate::clock::{Clock, as_ns};
 
 /// How a shell ends that finds no program of a name.
@@ -99,6 +99,8 @@ pub(super) struct Session {
     input: Option<ChildStdin>,
     lines: Receiver<Line>,
     last: VecDeque<String>,
+    /// The shell of the other side has said something: there is a program for ssh here.
+    is_there: bool,
 }
 
 impl Session {
@@ -129,7 +131,7 @@ impl Session {
         let (said, lines) = channel();
         let (input, output, errors) = (process.stdin.take(), process.stdout.take(), process.stderr.take());
         // It ends with this value, whatever is missing.
-        let session = Self { process, input, lines, last: VecDeque::new() };
+        let session = Self { process, input, lines, last: VecDeque::new(), is_there: false };
         if let (Some(output), Some(errors)) = (output, errors) {
             read_lines(output, said.clone(), Line::Out)?;
             read_lines(errors, said, Line::Err)?;
@@ -149,6 +151,7 @@ impl Session {
                     }
                     self.last.push_back(text.clone());
                 }
+                self.is_there |= matches!(&line, Line::Out(text) if text.trim_start().starts_with(MARK));
                 Heard::Line(line)
             }
             Err(RecvTimeoutError::Timeout) => Heard::Nothing,
@@ -189,15 +192,25 @@ impl Session {
         let clock = Clock::start();
         loop {
             match self.process.try_wait() {
-                Ok(Some(status)) => return end_of(status),
+                Ok(Some(status)) => return self.end_of(status),
                 Ok(None) if clock.now() < as_ns(within) => thread::sleep(LOOK_EVERY),
                 Ok(None) => {
                     self.kill();
-                    return self.process.wait().map_or(End::Killed, end_of);
+                    let status = self.process.wait();
+                    return status.map_or(End::Killed, |status| self.end_of(status));
                 }
                 // The system has lost track of it.
                 Err(_) => return End::Killed,
             }
+        }
+    }
+
+    fn end_of(&self, status: ExitStatus) -> End {
+        match status.code() {
+            Some(NO_PROGRAM) if !self.is_there => End::NoProgram,
+            Some(OF_SSH) => End::Ssh,
+            Some(code) => End::Code(code),
+            None => End::Killed,
         }
     }
 
@@ -216,15 +229,6 @@ impl Drop for Session {
         self.kill();
         // Nobody is left who wants to know how.
         let _ = self.process.wait();
-    }
-}
-
-fn end_of(status: ExitStatus) -> End {
-    match (status.code(), status.signal()) {
-        (Some(NO_PROGRAM), _) => End::NoProgram,
-        (Some(OF_SSH), _) => End::Ssh,
-        (Some(code), _) => End::Code(code),
-        (None, _) => End::Killed,
     }
 }
 
@@ -287,6 +291,13 @@ mod tests {
         let mut session = session("/nowhere/ssh");
         lines(&mut session);
         assert_eq!(session.end(Duration::from_secs(60)), End::NoProgram);
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_on_the_other_side_is_not_ours() {
+        let mut session = session("sh -c 'echo prony-system x; exit 127' --");
+        lines(&mut session);
+        assert_eq!(session.end(Duration::from_secs(60)), End::Code(127));
     }
 
     #[test]
