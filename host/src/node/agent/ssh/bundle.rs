@@ -6,7 +6,7 @@ use std::{
     env,
     fmt::Write as _,
     fs::File,
-    io::{self, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
