@@ -362,9 +362,12 @@ mod tests {
         let queue = LineQueue { when_full: WhenFull::Drop, ..LineQueue::default() };
         queue.note_losses_by(|lost| format!("{lost} are lost\n"));
         (0..CAPACITY + 3).for_each(|_| queue.leave(b"line\n".to_vec()));
-        // Whoever had waited for a writer that there is not would have found it stuck.
-        assert!(!queue.state().stuck);
-        assert_eq!((queue.state().lost, queue.state().waiting.len()), (3, CAPACITY));
+        {
+            let state = queue.state();
+            // Whoever had waited for a writer that there is not would have found it stuck.
+            assert!(!state.stuck);
+            assert_eq!((state.lost, state.waiting.len()), (3, CAPACITY));
+        }
         queue.written();
         assert_eq!(queue.state().waiting.back().unwrap(), b"3 are lost\n");
     }

@@ -105,31 +105,10 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         logging::init(&cli.log)?;
     }
     prepare()?;
-    if matches!(
-        cli.command,
-        Command::Profile(_)
-            | Command::Search(_)
-            | Command::Agent(_)
-            | Command::Report(_)
-            | Command::Collect(_)
-            | Command::Plot(_)
-            | Command::Export(_)
-            | Command::Compare(_)
-            | Command::Calibrate(_)
-            | Command::Selftest
-            | Command::Worker
-    ) {
+    if shares_work(&cli.command) {
         limits::start_shared_threads()?;
     }
-    // Not in a child: its parent has an eye on how long it takes.
-    if matches!(
-        cli.command,
-        Command::Profile(_)
-            | Command::Search(_)
-            | Command::Agent(_)
-            | Command::Compare(_)
-            | Command::Calibrate(_)
-    ) {
+    if opens_libraries(&cli.command) {
         plugin::when_one_hangs(opening_hangs);
     }
     match cli.command {
@@ -174,6 +153,36 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         Command::Completions(args) => completions::run(&args, &help::command()),
         Command::Man(args) => man::run(&args, help::command()),
     }
+}
+
+/// It shares large work between the cores.
+fn shares_work(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Profile(_)
+            | Command::Search(_)
+            | Command::Agent(_)
+            | Command::Report(_)
+            | Command::Collect(_)
+            | Command::Plot(_)
+            | Command::Export(_)
+            | Command::Compare(_)
+            | Command::Calibrate(_)
+            | Command::Selftest
+            | Command::Worker
+    )
+}
+
+/// It opens libraries, and nobody watches how long that takes: a child is watched by its parent.
+fn opens_libraries(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Profile(_)
+            | Command::Search(_)
+            | Command::Agent(_)
+            | Command::Compare(_)
+            | Command::Calibrate(_)
+    )
 }
 
 /// AIPerf has no command for a search: there, flags of `profile` ask for one.

@@ -84,7 +84,9 @@ impl LastSeconds {
             all.iter().map(|machine| machine.a_second(count(&machine.ended))).fold(0.0, |sum, one| sum + one)
         };
         let mut sum = Ended::<Cells>::default();
-        all.iter().for_each(|machine| sum.add(&machine.ended));
+        for machine in all {
+            sum.add(&machine.ended);
+        }
         (client.sent, client.sent_late) = (sum.sent, sum.sent_late);
         client.lateness_ms = sum.lateness.spread();
         Recent {

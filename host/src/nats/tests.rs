@@ -147,7 +147,7 @@ fn one_is_asked_and_all_are_asked() {
 fn an_answer_that_is_made_aside_holds_no_other_one_up() {
     let Some(server) = Real::start(&configuration(TOKEN)) else { return };
     let (asking, answering) = (server.bus("asking"), server.bus("answering"));
-    let (begin, begun) = mpsc::channel::<()>();
+    let (begin, has_begun) = mpsc::channel::<()>();
     let (end, ended) = mpsc::channel::<()>();
     let ended = Mutex::new(ended);
     let slow = move |_: &[u8]| {
@@ -160,7 +160,7 @@ fn an_answer_that_is_made_aside_holds_no_other_one_up() {
     eventually(|| asking.request("quick", vec![], PATIENCE).ok());
     thread::scope(|scope| {
         let slow = scope.spawn(|| asking.request("slow", vec![], PATIENCE));
-        begun.recv_timeout(PATIENCE).unwrap();
+        has_begun.recv_timeout(PATIENCE).unwrap();
         assert_eq!(asking.request("quick", vec![], PATIENCE).unwrap(), b"quick");
         end.send(()).unwrap();
         assert_eq!(slow.join().unwrap().unwrap(), b"slow");

@@ -230,7 +230,7 @@ impl PhaseSlots {
         // A node without a slot in this phase may still have requests of the one before.
         let slots = taken_over.or_else(|| of_workers.first().cloned()).filter(|_| phase.hands_over);
         let handed_over = slots.map(|slots| (slots, prefill.clone()));
-        Self { of_workers, handed_over, prefill, lendable }
+        Self { of_workers, prefill, handed_over, lendable }
     }
 }
 

@@ -419,7 +419,9 @@ impl Recording {
     /// Takes the bodies in that nodes have kept, if the run keeps any.
     fn take_bodies(&mut self, nodes: &[NodeJournal]) -> Result<(), JournalError> {
         let Some(raw) = &mut self.raw else { return Ok(()) };
-        nodes.iter().for_each(|node| merge_bodies(raw, node));
+        for node in nodes {
+            merge_bodies(raw, node);
+        }
         self.flush()
     }
 

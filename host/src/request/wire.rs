@@ -84,7 +84,9 @@ impl Wire {
         exchange.tried = Some((request.method.clone(), Arc::clone(&request.place)));
         let stamps = &exchange.stamps;
         let own = exchange.affinity.as_ref().and_then(|affinity| affinity.connections.as_ref());
-        deadlines.during(stamps, self.transport.send(request, own, fresh, stamps)).await
+        // In a place of its own: what opening a connection needs is gone while the answer is read.
+        let sent = Box::pin(self.transport.send(request, own, fresh, stamps));
+        deadlines.during(stamps, sent).await
     }
 
     /// An error status is an error, unless the parser follows it up without one of its own.

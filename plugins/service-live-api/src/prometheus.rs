@@ -156,7 +156,9 @@ fn agents(page: &mut Page, now: &RunNow) {
         let values: Vec<(String, f64)> = values.collect();
         if !values.is_empty() {
             page.family(name, "gauge", help);
-            values.into_iter().for_each(|(agent, value)| page.sample(name, &[("agent", agent)], value));
+            for (agent, value) in values {
+                page.sample(name, &[("agent", agent)], value);
+            }
         }
     }
 }

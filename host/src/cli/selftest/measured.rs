@@ -75,16 +75,16 @@ pub(super) struct Trial<'a> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Distance {
     /// Arrival of first tokens against their sending, the 99th percentile.
-    first_token_ms: f64,
+    first_token: f64,
     /// Inter-token latency of a request, the 99th percentile.
-    inter_token_ms: f64,
+    inter_token: f64,
     /// Mean time to first token.
-    ttft_ms: f64,
+    ttft: f64,
 }
 
 impl Distance {
     fn is_small(self) -> bool {
-        [self.first_token_ms, self.inter_token_ms, self.ttft_ms].into_iter().all(|ms| ms < BOUND_MS)
+        [self.first_token, self.inter_token, self.ttft].into_iter().all(|ms| ms < BOUND_MS)
     }
 }
 
@@ -95,9 +95,9 @@ pub(super) fn check(trial: Trial<'_>) -> Outcome {
         match measure(trial, attempt) {
             Err(fault) => return Outcome::Failed(fault),
             Ok(distance) => {
-                let Distance { first_token_ms, inter_token_ms, ttft_ms } = distance;
+                let Distance { first_token, inter_token, ttft } = distance;
                 let numbers = format!(
-                    "first token off by {first_token_ms:.3} ms, ITL by {inter_token_ms:.3} ms, mean TTFT by {ttft_ms:.3} ms"
+                    "first token off by {first_token:.3} ms, ITL by {inter_token:.3} ms, mean TTFT by {ttft:.3} ms"
                 );
                 if distance.is_small() {
                     return Outcome::Passed(format!("{REQUESTS} requests, {numbers}"));
@@ -160,9 +160,9 @@ fn judge(summary: &Value, records: &[Value], truth: &Value) -> Result<Distance, 
     let ttft = summary["time_to_first_token"]["avg"].as_f64().zip(true_ttft_ms(truth));
     let (reported, real) = ttft.ok_or("there is no time to first token")?;
     Ok(Distance {
-        first_token_ms: errors.first_token_ms,
-        inter_token_ms: errors.inter_token_ms,
-        ttft_ms: (reported - real).abs(),
+        first_token: errors.first_token_ms,
+        inter_token: errors.inter_token_ms,
+        ttft: (reported - real).abs(),
     })
 }
 
@@ -221,9 +221,9 @@ mod tests {
     #[test]
     fn a_run_that_reports_what_the_server_did_is_as_far_from_it_as_its_times() {
         let distance = judge(&summary(), &records(), &truth()).unwrap();
-        let Distance { first_token_ms, inter_token_ms, ttft_ms } = distance;
-        assert!((first_token_ms - 1.0).abs() < 0.01 && (inter_token_ms - 0.5).abs() < 0.01, "{distance:?}");
-        assert!((ttft_ms - 0.25).abs() < 1e-9 && distance.is_small(), "{distance:?}");
+        let Distance { first_token, inter_token, ttft } = distance;
+        assert!((first_token - 1.0).abs() < 0.01 && (inter_token - 0.5).abs() < 0.01, "{distance:?}");
+        assert!((ttft - 0.25).abs() < 1e-9 && distance.is_small(), "{distance:?}");
         let late = json!({ "avg": 35.0 });
         let mut summary = summary();
         summary["time_to_first_token"] = late;

@@ -44,7 +44,9 @@ impl Lendings {
         let Known { lost, of } = &mut *known;
         let lending = of.entry((phase, limited)).or_insert_with(|| {
             let mut lending = Lending::among(self.nodes);
-            lost.iter().for_each(|node| lending.lose(*node));
+            for node in lost.iter() {
+                lending.lose(*node);
+            }
             lending
         });
         lending.hear(node, said)

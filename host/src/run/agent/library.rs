@@ -45,7 +45,9 @@ pub(super) fn registry(offer: Option<&Offer>, here: &Here, asking: &Asking) -> R
     let Some(offer) = offer else { return Ok(own) };
     match own.choose(offer, here.accepts_plugins).map_err(AgentError::from)? {
         Choice::Own(remark) => {
-            remark.into_iter().for_each(|remark| own.remark(format!("the agent `{}` {remark}", here.name)));
+            if let Some(remark) = remark {
+                own.remark(format!("the agent `{}` {remark}", here.name));
+            }
             Ok(own)
         }
         Choice::Controllers => {

@@ -64,7 +64,9 @@ impl SshAgents {
             };
             let starts: Vec<_> = hosts.iter().map(|host| (host, start(host))).collect();
             drop(say);
-            said.iter().for_each(|text| notice(&text));
+            for text in &said {
+                notice(&text);
+            }
             let failed = |host, error| Err(on_host(host, Problem::Start(error)));
             let started = starts.into_iter().map(|(host, start)| match start {
                 Ok(start) => {

@@ -49,7 +49,11 @@ impl Bundle {
     pub(super) fn of(registry: &Registry) -> Result<Self, Problem> {
         let mut files = vec![(program(), "bin/prony".to_owned(), RUNS)];
         files.extend(shipped(registry).into_iter().map(|(name, from)| {
-            let mode = if name.ends_with(".yaml") { IS_READ } else { RUNS };
+            let mode = if Path::new(&name).extension().is_some_and(|extension| extension == "yaml") {
+                IS_READ
+            } else {
+                RUNS
+            };
             (from, format!("lib/prony/{name}"), mode)
         }));
         Self::of_files(files)

@@ -80,7 +80,7 @@ impl Events {
     fn json_text(&mut self, channel: u32, choice: u32, value: &[u8]) {
         let inner = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
         // All bytes are looked at, which takes less time than to stop at one.
-        let has_control = |text: &[u8]| text.iter().fold(false, |has, byte| has | (*byte < 0x20));
+        let has_control = |text: &[u8]| text.iter().any(|byte| *byte < 0x20);
         let plain =
             inner.filter(|inner| memchr::memchr2(b'"', b'\\', inner).is_none() && !has_control(inner));
         match plain.map(std::str::from_utf8) {
