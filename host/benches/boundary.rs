@@ -149,7 +149,7 @@ fn parse_both(one: &Arc<EndpointInstance>, other: &Arc<EndpointInstance>, event:
         || (0..CALLS).for_each(|_| one.event("", black_box(event), &mut heard_one).expect("a good event")),
         || {
             (0..CALLS)
-                .for_each(|_| other.event("", black_box(event), &mut heard_other).expect("a good event"))
+                .for_each(|_| other.event("", black_box(event), &mut heard_other).expect("a good event"));
         },
     );
     assert_eq!(heard_one.bytes, heard_other.bytes, "both sides must do the same work");

@@ -1,7 +1,6 @@
 //! One run on several machines: a controller and its agents, over a real NATS server. What they do together is what one machine
 //! does; who is lost is named, and nothing is lost that somebody's disk has.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
-#![expect(clippy::print_stderr, reason = "a test that cannot be made says why")]
 
 #[path = "many_machines/bodies.rs"]
 mod bodies;

@@ -84,10 +84,10 @@ fn main() -> ExitCode {
     let mut kept = true;
     for (label, value, most) in rows {
         let is_kept = most.is_none_or(|most| value <= most);
-        let word = most
+        let verdict = most
             .map_or_else(String::new, |most| format!("{most:<9.1}{}", if is_kept { "ok" } else { "OVER" }));
         kept &= is_kept;
-        println!("{label:<26}{value:>14.2}   {word}");
+        println!("{label:<26}{value:>14.2}   {verdict}");
     }
     if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

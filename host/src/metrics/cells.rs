@@ -118,7 +118,9 @@ mod tests {
 
     fn cells(times: &[f64]) -> Cells {
         let mut cells = Cells::default();
-        times.iter().for_each(|ms| cells.note_time(*ms));
+        for ms in times {
+            cells.note_time(*ms);
+        }
         cells
     }
 
