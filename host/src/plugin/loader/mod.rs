@@ -76,7 +76,7 @@ pub(super) fn open(path: &Path, checked: &Checked, pinned: bool) -> Result<Plugi
     let (done, result) = sync_channel(1);
     // What it needs was looked for beside the file itself, and so must the linker.
     let path = path.canonicalize().map_err(Fault::Unreadable)?;
-    let _watched = opening::watch(&path).map_err(Fault::Thread)?;
+    let _watched = opening::watch(&path, end_now).map_err(Fault::Thread)?;
     let copy = checked.clone();
     let home = thread::Builder::new().name("library".to_owned());
     let opened = home.spawn(move || {

@@ -13,8 +13,6 @@ use std::{
     time::Duration,
 };
 
-use super::end_now;
-
 /// How long a library may take to open: less than it and what is made from it may take together.
 const LONGEST: Duration = Duration::from_secs(8);
 
@@ -48,11 +46,11 @@ struct Shared {
     library: PathBuf,
 }
 
-/// Watches the opening of a library, if anybody wants to hear of it. Returns when the watch has begun.
+/// Watches the opening of a library, if anybody wants to hear of it. Returns when the watch has begun. `end` ends the process.
 ///
 /// # Errors
 /// There is no thread left.
-pub(super) fn watch(library: &Path) -> io::Result<Option<Opening>> {
+pub(super) fn watch(library: &Path, end: fn(u8) -> !) -> io::Result<Option<Opening>> {
     let Some(say) = SAY.get() else { return Ok(None) };
     let shared = Arc::new(Shared {
         state: Mutex::new(State::New),
@@ -60,18 +58,18 @@ pub(super) fn watch(library: &Path) -> io::Result<Option<Opening>> {
         library: library.to_owned(),
     });
     let watched = Arc::clone(&shared);
-    thread::Builder::new().name("opening".to_owned()).spawn(move || watched.watch(*say))?;
+    thread::Builder::new().name("opening".to_owned()).spawn(move || watched.watch(*say, end))?;
     shared.wait_for_the_watch();
     Ok(Some(Opening { shared }))
 }
 
 impl Shared {
-    fn watch(&self, say: Say) {
+    fn watch(&self, say: Say, end: fn(u8) -> !) {
         self.set(State::Watched);
         let in_time = self.changed.wait_timeout_while(self.lock(), LONGEST, |state| *state == State::Watched);
         let (state, _) = in_time.unwrap_or_else(PoisonError::into_inner);
         if *state == State::Watched {
-            end_now(say(&self.library, LONGEST));
+            end(say(&self.library, LONGEST));
         }
     }
 
