@@ -124,7 +124,8 @@ fn an_experiment_that_was_killed_goes_on_and_comes_to_what_one_comes_to_that_was
 
 #[test]
 fn ctrl_c_ends_the_current_run_as_a_run_ends_and_the_rest_can_be_measured_later() {
-    let server = MockServer::start(["--ttft-ms", "150"]);
+    // The first run lasts for as long as another process needs to be refused, also on a busy machine.
+    let server = MockServer::start(["--ttft-ms", "2000"]);
     let words = ["--no-server-metrics", "--concurrency", "1,2", "--request-count", "2", "--osl", "2"];
     let running = Tool::profile(&server).args(words).args(["-H", "X-Key:very-secret"]).spawn();
     running.until("a request is in flight", || (server.truth()["in_flight"] == 1).then_some(()));
