@@ -63,7 +63,7 @@ fn each_line_is_an_object_where_that_is_asked_for() {
 #[test]
 fn objects_stand_on_standard_error_without_a_file() {
     let server = MockServer::start([]);
-    let run = verbose(&server).args(["--log-format", "json", "--ui", "none"]).run();
+    let run = verbose(&server).args(["--log-format", "json"]).run();
     run.succeeds();
     let objects: String =
         run.stderr.lines().filter(|line| line.starts_with('{')).map(|line| line.to_owned() + "\n").collect();

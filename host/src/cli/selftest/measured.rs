@@ -149,7 +149,7 @@ fn judge(summary: &Value, records: &[Value], truth: &Value) -> Result<Distance, 
         return Err(format!("the run is not complete: {}", summary["incomplete_reason"]));
     }
     let sent = truth["tokens_sent_total"].as_f64().unwrap_or(0.0);
-    same("tokens of the report", sent, summary["total_output_tokens"]["avg"].as_f64())?;
+    same("tokens of the report", sent, summary["total_osl"]["avg"].as_f64())?;
     let errors = compare(records, truth, 0.0).ok_or("run and server have no request in common")?;
     if errors.failed > 0 {
         return Err(format!(
@@ -214,7 +214,7 @@ mod tests {
     }
 
     fn summary() -> Value {
-        json!({ "request_count": { "avg": REQUESTS }, "total_output_tokens": { "avg": 2 * REQUESTS }, "is_complete": true,
+        json!({ "request_count": { "avg": REQUESTS }, "total_osl": { "avg": 2 * REQUESTS }, "is_complete": true,
                 "time_to_first_token": { "avg": 20.25 } })
     }
 
@@ -239,10 +239,10 @@ mod tests {
         };
         assert_eq!(wrong("request_count", json!({ "avg": 7 })), "requests of the report: 7, and not 8");
         assert_eq!(
-            wrong("total_output_tokens", json!({ "avg": 15 })),
+            wrong("total_osl", json!({ "avg": 15 })),
             "tokens of the report: 15, and not 16"
         );
-        assert_eq!(wrong("total_output_tokens", Value::Null), "tokens of the report: not told");
+        assert_eq!(wrong("total_osl", Value::Null), "tokens of the report: not told");
         assert_eq!(wrong("time_to_first_token", Value::Null), "there is no time to first token");
         assert!(wrong("is_complete", json!(false)).starts_with("the run is not complete"));
         assert_eq!(
