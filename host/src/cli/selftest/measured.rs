@@ -238,10 +238,7 @@ mod tests {
             judge(&summary, &records(), &truth()).unwrap_err()
         };
         assert_eq!(wrong("request_count", json!({ "avg": 7 })), "requests of the report: 7, and not 8");
-        assert_eq!(
-            wrong("total_osl", json!({ "avg": 15 })),
-            "tokens of the report: 15, and not 16"
-        );
+        assert_eq!(wrong("total_osl", json!({ "avg": 15 })), "tokens of the report: 15, and not 16");
         assert_eq!(wrong("total_osl", Value::Null), "tokens of the report: not told");
         assert_eq!(wrong("time_to_first_token", Value::Null), "there is no time to first token");
         assert!(wrong("is_complete", json!(false)).starts_with("the run is not complete"));
