@@ -1,7 +1,11 @@
 //! Flags that say nothing about a design, and settings that several runs cannot have.
 
 use super::{convergence::Convergence, design::Design, design_error::DesignError};
-use crate::config::{flags::ExperimentFlags, words::Words};
+use crate::config::{
+    agents_word::{agents_word, are_all_by_ssh},
+    flags::ExperimentFlags,
+    words::Words,
+};
 
 /// Flags that say nothing about this design.
 pub(super) fn without_effect(flags: &ExperimentFlags, design: &Design) -> Vec<DesignError> {
@@ -63,12 +67,20 @@ pub(super) fn of_one_run(base: &Words) -> impl Iterator<Item = DesignError> {
         ("--input-file -", says("input-file", Some("-")), "standard input can be read only once"),
         (
             "--agents",
-            says("agents", None) && !says("nats", None),
+            are_met(base) && !says("nats", None),
             "each run would start a NATS server of its own, which no agent knows: name one that stays, with `--nats`",
         ),
     ];
     let wrong = rules.into_iter().filter(|(_, is_given, _)| *is_given);
     wrong.map(|(flag, _, reason)| DesignError::OneRunOnly { flag, reason })
+}
+
+/// Some agents are there before the run, which does not start all of them by ssh.
+fn are_met(base: &Words) -> bool {
+    let lists = base.get("agents").into_iter().flatten().filter_map(|list| list.to_str());
+    let words = lists.flat_map(|list| list.split(',')).filter_map(|word| agents_word(word).ok());
+    let words: Vec<_> = words.collect();
+    !are_all_by_ssh(&words)
 }
 
 /// A convergence that looks at single requests, where runs leave no lines of them.
