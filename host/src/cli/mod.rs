@@ -109,7 +109,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         limits::start_shared_threads()?;
     }
     if opens_libraries(&cli.command) {
-        plugin::when_one_hangs(opening_hangs);
+        plugin::when_an_opening_hangs(opening_hangs);
     }
     match cli.command {
         Command::Profile(flags) => {
@@ -209,7 +209,7 @@ fn run_with_lists(Typed { settings, log, purpose }: Typed) -> Result<Exit, Failu
         return config::show_with_lists(settings, is_json);
     }
     limits::start_shared_threads()?;
-    plugin::when_one_hangs(opening_hangs);
+    plugin::when_an_opening_hangs(opening_hangs);
     terminal::be_quiet_if(settings.get("quiet").is_some());
     profile_or_experiment(&settings::of_words(settings)?, &log)
 }

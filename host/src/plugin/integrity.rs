@@ -5,6 +5,8 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::fingerprint;
+
 const PREFIX: &str = "sha256-";
 
 /// A SHA-256 digest.
@@ -19,7 +21,7 @@ impl Digest {
 
     /// Its hexadecimal digits alone, as `sha256sum` prints them.
     pub(super) fn hex(&self) -> String {
-        self.to_string().split_off(PREFIX.len())
+        fingerprint::hex(&self.0)
     }
 }
 
@@ -65,8 +67,7 @@ fn from_base64(text: &[u8]) -> Option<[u8; 32]> {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(PREFIX)?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "{PREFIX}{}", self.hex())
     }
 }
 

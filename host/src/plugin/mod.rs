@@ -9,7 +9,7 @@
 //! - `catalogue`: names and conflicts, pure;
 //! - `trust`, `object_file`, `needs`, `c_descriptor`, `ladder`: what is checked before any code of a library runs;
 //! - `sealed`, `loader`, `log`: the one `dlopen`, the only `unsafe` of this crate, and what an open library may use;
-//! - `surroundings`: what belongs to the whole process, and is put back where a library has changed it;
+//! - `process_state`: what belongs to the whole process, and is put back where a library has changed it;
 //! - `check`: a library tried against everything that may be done to it, in a child process;
 //! - `libraries`, `listing`: what is open, and what there is to be shown;
 //! - `inspection`, `options`: what a library says about itself, and which options it takes;
@@ -58,7 +58,7 @@ pub(crate) use entry::{Category, Isolation, Key, Tier};
 pub(crate) use error::{A_BUG, AN_OPTION, PluginError, chain};
 pub(crate) use inspection::{Inspection, Inspections, Messages};
 pub(crate) use listing::{EntryState, Listed, ListedEntry};
-pub(crate) use loader::{end, when_one_hangs};
+pub(crate) use loader::{end, when_an_opening_hangs};
 pub(crate) use log::{LOG_LINE, PluginLog};
 pub(crate) use offer::{Choice, Offer, OfferRefusal, Offered};
 pub(crate) use options::{OptionError, OptionSchema};

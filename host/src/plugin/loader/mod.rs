@@ -1,5 +1,6 @@
 //! Opens a library that was [`Checked`]: the one `dlopen` of the program, and, with what takes signals back from libraries
-//! ([`signals`]), the only `unsafe` of this crate.
+//! ([`signals`]) and what stands behind the header for C ([`c`]), the only `unsafe` of this crate. [`opening`] watches how long it
+//! takes.
 //!
 //! The library's header is found by its symbol, never with `abi_stable`'s own `RootModule::load_from_file`: that one keeps
 //! one module a *type*, so the second plugin would silently be the first. Libraries are never closed: their threads,
@@ -65,7 +66,7 @@ const RTLD_NODELETE: c_int = if cfg!(target_vendor = "apple") {
 /// Libraries whose initialisers run.
 static OPENING: AtomicUsize = AtomicUsize::new(0);
 
-pub(crate) use opening::when_one_hangs;
+pub(crate) use opening::when_an_opening_hangs;
 
 /// Opens a library and runs its start, on a thread that stays. If it is `pinned`, nothing but the checked bytes will do. A library
 /// in C is opened once in a process.

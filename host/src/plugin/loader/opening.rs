@@ -23,7 +23,7 @@ static SAY: OnceLock<Say> = OnceLock::new();
 
 /// The process ends when a library does not finish to open, after `say`. Without this, whoever has started the process has to
 /// watch it.
-pub(crate) fn when_one_hangs(say: Say) {
+pub(crate) fn when_an_opening_hangs(say: Say) {
     SAY.get_or_init(|| say);
 }
 
