@@ -19,14 +19,47 @@ const CONTRACT: &str = "plugin-api";
 const EXAMPLES: [(&str, &str); 2] =
     [("ENDPOINT", "plugins/example-vendor"), ("SERVICE", "plugins/example-vendor-service")];
 
-/// The examples in C, with the folders in them.
-const EXAMPLES_IN_C: [(&str, &str, &[&str]); 2] = [
-    ("ENDPOINT_IN_C", "plugins/example-vendor-c", &["tests"]),
-    ("SERVICE_IN_C", "plugins/example-vendor-c-service", &[]),
-];
+/// An example over the header for C.
+struct OverTheHeader {
+    /// The name of the constant that holds it.
+    name: &'static str,
+    folder: &'static str,
+    /// Its files, but those of `tests`.
+    files: &'static [&'static str],
+    /// Whether it has a folder `tests`.
+    has_tests: bool,
+}
 
-/// The files of an example in C that stand in its own folder.
-const FILES_IN_C: [&str; 6] = [".gitignore", "Makefile", "README.md", "check.c", "plugin.c", "plugins.yaml"];
+const FILES_IN_C: &[&str] = &[".gitignore", "Makefile", "README.md", "check.c", "plugin.c", "plugins.yaml"];
+
+const OVER_THE_HEADER: &[OverTheHeader] = &[
+    OverTheHeader {
+        name: "ENDPOINT_IN_C",
+        folder: "plugins/example-vendor-c",
+        files: FILES_IN_C,
+        has_tests: true,
+    },
+    OverTheHeader {
+        name: "SERVICE_IN_C",
+        folder: "plugins/example-vendor-c-service",
+        files: FILES_IN_C,
+        has_tests: false,
+    },
+    OverTheHeader {
+        name: "ENDPOINT_IN_CPP",
+        folder: "plugins/example-vendor-cpp",
+        files: &[
+            ".gitignore",
+            "CMakeLists.txt",
+            "README.md",
+            "check.cpp",
+            "plugin.cpp",
+            "plugins.yaml",
+            "prony.hpp",
+        ],
+        has_tests: true,
+    },
+];
 
 /// The contract in C: where it stands in the contract crate, and in a new plugin.
 const HEADER: &str = "include/prony_plugin.h";
@@ -55,11 +88,12 @@ pub(crate) fn carry(root: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
         writeln!(text, "pub(super) const {name}_LOCK: &str = {lock:?};")?;
     }
     write_files(&mut text, "HEADER", &contract, &[PathBuf::from(HEADER)])?;
-    for (name, folder, folders) in EXAMPLES_IN_C {
-        let folder = root.join(folder);
-        let mut files = files_below(&folder, folders)?;
-        files.extend(FILES_IN_C.map(PathBuf::from));
-        write_files(&mut text, name, &folder, &files)?;
+    for example in OVER_THE_HEADER {
+        let folder = root.join(example.folder);
+        let tests: &[&str] = if example.has_tests { &["tests"] } else { &[] };
+        let mut files = files_below(&folder, tests)?;
+        files.extend(example.files.iter().map(PathBuf::from));
+        write_files(&mut text, example.name, &folder, &files)?;
     }
     Ok(fs::write(out.join("vendor_kit.rs"), text)?)
 }

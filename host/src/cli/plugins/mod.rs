@@ -43,7 +43,7 @@ enum Action {
     Validate(validate::ValidateArgs),
     /// Show which service receives which message; opens no library.
     Graph(graph::GraphArgs),
-    /// Write the folder of a new plugin, in Rust or C.
+    /// Write the folder of a new plugin, in Rust, C, C++, Go or Zig.
     New(new::NewArgs),
     /// Run the conformance tests on a plugin library.
     Check(check::CheckArgs),

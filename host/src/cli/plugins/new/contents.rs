@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use clap::ValueEnum;
-
-use super::{kit, name::Name};
+use super::{kit, language::Language, name::Name};
 
 /// Where the contract crate stands in the new one.
 const CONTRACT_DIR: &str = "prony-plugin-api";
@@ -14,15 +12,6 @@ const CONTRACT_DIR: &str = "prony-plugin-api";
 pub(super) enum Kind {
     Endpoint,
     Service,
-}
-
-/// What it is written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Language {
-    /// A crate, which cargo builds.
-    Rust,
-    /// A file in C99, which make builds.
-    C,
 }
 
 /// One of the examples.
@@ -78,17 +67,41 @@ const SERVICE_IN_C: Template = Template {
     cargo: None,
 };
 
-/// Paths and contents of everything in the folder. `None` when the type's name already means something in it.
-pub(super) fn files(name: &Name, kind: Kind, language: Language) -> Option<Vec<(String, String)>> {
-    let template = match (kind, language) {
-        (Kind::Endpoint, Language::Rust) => ENDPOINT,
-        (Kind::Service, Language::Rust) => SERVICE,
-        (Kind::Endpoint, Language::C) => ENDPOINT_IN_C,
-        (Kind::Service, Language::C) => SERVICE_IN_C,
-    };
+const ENDPOINT_IN_CPP: Template = Template {
+    files: kit::ENDPOINT_IN_CPP,
+    names: ["example-vendor-cpp", "example_vendor_cpp", "ExampleVendorCpp", "Example Vendor"],
+    cargo: None,
+};
+
+/// Why a folder cannot be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoFiles {
+    /// The type's name already means something in the example.
+    Taken,
+    /// There is no example of this kind in this language.
+    NoExample,
+}
+
+fn template(kind: Kind, language: Language) -> Result<Template, NoFiles> {
+    match (kind, language) {
+        (Kind::Endpoint, Language::Rust) => Ok(ENDPOINT),
+        (Kind::Service, Language::Rust) => Ok(SERVICE),
+        (Kind::Endpoint, Language::C) => Ok(ENDPOINT_IN_C),
+        (Kind::Service, Language::C) => Ok(SERVICE_IN_C),
+        (Kind::Endpoint, Language::Cpp) => Ok(ENDPOINT_IN_CPP),
+        (Kind::Service, Language::Cpp) => Err(NoFiles::NoExample),
+    }
+}
+
+/// Paths and contents of everything in the folder.
+///
+/// # Errors
+/// There is no example to begin with, or the name cannot be put into it.
+pub(super) fn files(name: &Name, kind: Kind, language: Language) -> Result<Vec<(String, String)>, NoFiles> {
+    let template = template(kind, language)?;
     let type_name = name.type_name();
     if template.means_something(&type_name) && type_name != template.names[2] {
-        return None;
+        return Err(NoFiles::Taken);
     }
     let mut files: Vec<(String, String)> = template
         .files
@@ -104,7 +117,7 @@ pub(super) fn files(name: &Name, kind: Kind, language: Language) -> Option<Vec<(
     } else {
         files.extend(kit::HEADER.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
     }
-    Some(files)
+    Ok(files)
 }
 
 impl Template {
@@ -182,11 +195,12 @@ fn lock(template: &str, name: &Name) -> String {
 mod tests {
     use super::*;
 
-    const ALL: [(Kind, Language, &str, &str); 4] = [
+    const ALL: [(Kind, Language, &str, &str); 5] = [
         (Kind::Endpoint, Language::Rust, "example-vendor", "src/lib.rs"),
         (Kind::Service, Language::Rust, "example-vendor-service", "src/lib.rs"),
         (Kind::Endpoint, Language::C, "example-vendor-c", "plugin.c"),
         (Kind::Service, Language::C, "example-vendor-c-service", "plugin.c"),
+        (Kind::Endpoint, Language::Cpp, "example-vendor-cpp", "plugin.cpp"),
     ];
 
     fn written(name: &str, kind: Kind, language: Language) -> Vec<(String, String)> {
@@ -227,15 +241,24 @@ mod tests {
     }
 
     #[test]
-    fn a_plugin_in_c_has_its_header_and_nothing_of_cargo() {
-        let files = written("acme-chat", Kind::Endpoint, Language::C);
+    fn a_plugin_over_the_header_has_it_and_nothing_of_cargo() {
         let header = std::fs::read_to_string(concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/../plugin-api/include/prony_plugin.h"
         ));
-        let carried = files.iter().find(|(path, _)| path == "include/prony_plugin.h");
-        assert_eq!(carried.map(|(_, text)| text.as_str()), header.ok().as_deref(), "build prony again");
-        assert!(!files.iter().any(|(path, _)| path.contains("Cargo") || path.starts_with(CONTRACT_DIR)));
+        for (kind, language, ..) in ALL.into_iter().filter(|(_, language, ..)| *language != Language::Rust) {
+            let files = written("acme-chat", kind, language);
+            let carried = files.iter().find(|(path, _)| path == "include/prony_plugin.h");
+            let carried = carried.map(|(_, text)| text.as_str());
+            assert_eq!(carried, header.as_deref().ok(), "build prony again");
+            assert!(!files.iter().any(|(path, _)| path.contains("Cargo") || path.starts_with(CONTRACT_DIR)));
+        }
+    }
+
+    #[test]
+    fn what_has_no_example_is_not_written() {
+        let name: Name = "acme-chat".parse().unwrap();
+        assert_eq!(files(&name, Kind::Service, Language::Cpp), Err(NoFiles::NoExample));
     }
 
     #[test]

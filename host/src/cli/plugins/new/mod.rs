@@ -1,8 +1,9 @@
 //! `prony plugins new NAME`: the folder of a new plugin, in Rust a crate. It brings the contract along; everything else that a
-//! crate needs is of crates.io, and one in C needs nothing.
+//! crate needs is of crates.io, and one in another language needs nothing but its compiler.
 
 mod contents;
 mod kit;
+mod language;
 mod name;
 
 use std::{
@@ -13,7 +14,8 @@ use std::{
 use clap::Args;
 
 use self::{
-    contents::{Kind, Language, files},
+    contents::{Kind, NoFiles, files},
+    language::{Language, Steps},
     name::{Name, NameError},
 };
 use crate::{
@@ -55,6 +57,9 @@ enum NewError {
         /// The name in Rust.
         type_name: String,
     },
+    /// There is nothing to begin with.
+    #[error("write a service in {}: prony has no example of one", .0.title())]
+    NoExample(Language),
     /// The system does not let us.
     #[error("write `{}`", .path.display())]
     Write {
@@ -76,6 +81,10 @@ impl Explain for NewError {
         match self {
             Self::Exists(_) => "choose another name, or another folder with --dir".to_owned(),
             Self::Taken { name, .. } => format!("put your company's name in front: `acme-{name}`"),
+            Self::NoExample(_) => {
+                "write it with `--language c` or `--language rust`, and change what you want to have in another language"
+                    .to_owned()
+            }
             Self::Write { .. } => "choose a folder that you may write to with --dir".to_owned(),
         }
     }
@@ -116,14 +125,8 @@ fn next_steps(folder: &Path, name: &Name, kind: Kind, language: Language) -> Str
         ),
         Kind::Service => ("", "prony profile --mock".to_owned()),
     };
-    let (build, place, needs) = match language {
-        Language::Rust => (
-            "cargo test\n  cargo build --release",
-            "target/release/",
-            "The first build downloads the packages of its Cargo.lock from crates.io, unless cargo has them already.",
-        ),
-        Language::C => ("make\n  make check", "", "It needs make and a C compiler, and no library."),
-    };
+    let Steps { commands, place, needs } = language.steps();
+    let build = commands.join("\n  ");
     let extension = std::env::consts::DLL_EXTENSION;
     format!(
         "Wrote `{}`. What to do next:\n\n  cd {}\n  {build}\n  prony plugins check \
@@ -168,8 +171,10 @@ fn a(category: Category) -> &'static str {
 
 /// Writes all files beside their place and then moves them there: a plugin is whole or not there.
 fn write(folder: &Path, name: &Name, kind: Kind, language: Language) -> Result<(), NewError> {
-    let files = files(name, kind, language)
-        .ok_or_else(|| NewError::Taken { name: name.package(), type_name: name.type_name() })?;
+    let files = files(name, kind, language).map_err(|reason| match reason {
+        NoFiles::Taken => NewError::Taken { name: name.package(), type_name: name.type_name() },
+        NoFiles::NoExample => NewError::NoExample(language),
+    })?;
     if folder.symlink_metadata().is_ok() {
         return Err(NewError::Exists(folder.to_owned()));
     }
@@ -226,6 +231,17 @@ mod tests {
             assert_eq!(failure.exit, Exit::Usage);
             assert!(failure.message.contains("means something else"), "{}", failure.message);
         }
+        assert!(is_empty(dir.path()));
+    }
+
+    #[test]
+    fn a_service_without_an_example_is_refused_with_the_languages_that_have_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let words = NewArgs { service: true, language: Language::Cpp, ..args("acme-bill", dir.path()) };
+        let failure = run(&words).unwrap_err();
+        assert_eq!(failure.exit, Exit::Usage);
+        assert!(failure.message.contains("a service in C++"), "{}", failure.message);
+        assert!(failure.hint.unwrap().contains("--language c"));
         assert!(is_empty(dir.path()));
     }
 

@@ -1,0 +1,56 @@
+//! What a plugin is written in, and how such a folder is built.
+
+use clap::ValueEnum;
+
+/// What it is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Language {
+    /// A crate, which cargo builds.
+    Rust,
+    /// A file in C99, which make builds.
+    C,
+    /// Two classes in C++17, which cmake builds.
+    Cpp,
+}
+
+/// How a folder is built.
+pub(super) struct Steps {
+    /// Commands, each on a line of its own.
+    pub(super) commands: &'static [&'static str],
+    /// The folder of the built library, with a slash at its end; empty where that is the plugin's own.
+    pub(super) place: &'static str,
+    /// What the commands need.
+    pub(super) needs: &'static str,
+}
+
+impl Language {
+    /// How it is called in sentences.
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Rust => "Rust",
+            Self::C => "C",
+            Self::Cpp => "C++",
+        }
+    }
+
+    /// How a folder in it is built and tested.
+    pub(super) fn steps(self) -> Steps {
+        match self {
+            Self::Rust => Steps {
+                commands: &["cargo test", "cargo build --release"],
+                place: "target/release/",
+                needs: "The first build downloads the packages of its Cargo.lock from crates.io, unless cargo has them already.",
+            },
+            Self::C => Steps {
+                commands: &["make", "make check"],
+                place: "",
+                needs: "It needs make and a C compiler, and no library.",
+            },
+            Self::Cpp => Steps {
+                commands: &["cmake -B build", "cmake --build build", "ctest --test-dir build"],
+                place: "",
+                needs: "It needs cmake and a compiler for C++17, and no library.",
+            },
+        }
+    }
+}
