@@ -59,6 +59,23 @@ const OVER_THE_HEADER: &[OverTheHeader] = &[
         ],
         has_tests: true,
     },
+    OverTheHeader {
+        name: "ENDPOINT_IN_GO",
+        folder: "plugins/example-vendor-go",
+        files: &[
+            ".gitignore",
+            "Makefile",
+            "README.md",
+            "binding.c",
+            "binding.go",
+            "binding.h",
+            "go.mod",
+            "plugin.go",
+            "plugin_test.go",
+            "plugins.yaml",
+        ],
+        has_tests: true,
+    },
 ];
 
 /// The contract in C: where it stands in the contract crate, and in a new plugin.

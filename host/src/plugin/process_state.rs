@@ -10,7 +10,7 @@ use std::{
 
 use rustix::{fs::Mode, process};
 
-use super::loader::signals::Answers;
+use super::loader::signals::{Answers, use_stacks_apart};
 
 /// What was noted.
 pub(super) struct ProcessState {
@@ -25,11 +25,13 @@ impl ProcessState {
     /// As they are now.
     pub(super) fn note() -> Self {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        use_stacks_apart();
         Self { folder: File::open(".").ok(), mask: mask(&status), answers: Mutex::new(Answers::note()) }
     }
 
     /// The program itself answers signals in another way from now on.
     pub(super) fn note_answers(&self) {
+        use_stacks_apart();
         *self.answers.lock().unwrap_or_else(PoisonError::into_inner) = Answers::note();
     }
 

@@ -185,7 +185,8 @@ fn dlopen(path: &Path) -> Result<Library, libloading::Error> {
     OPENING.fetch_add(1, SeqCst);
     // SAFETY: this runs the library's initialisers. It is a plugin by its descriptor, and its file was checked to be
     // whole, for this machine, and under the control of users who could run code as us anyway.
-    let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE) };
+    let open = || unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE) };
+    let library = signals::keep_sigpipe(open);
     OPENING.fetch_sub(1, SeqCst);
     library
 }

@@ -2,6 +2,11 @@
 //!
 //! A handler belongs to the process, and any library can replace it: then Ctrl-C is not heard any more. To look and to put
 //! back are calls into the C library.
+//!
+//! The runtime of Go, which a library in Go brings along, does two things while it is opened that its author cannot prevent: it
+//! takes SIGPIPE, and it marks every handler that it finds as one that runs on a stack apart (`SA_ONSTACK`). The first is put back
+//! without a word ([`keep_sigpipe`]). The second is right: a thread that runs Go has a stack of a few kilobytes, on which a handler
+//! would write over other memory. So the program's own handlers are marked like this from the beginning ([`use_stacks_apart`]).
 
 use std::{ffi::c_int, mem::MaybeUninit, ptr};
 
@@ -38,8 +43,34 @@ impl Answers {
     }
 }
 
+/// Marks the functions that answer: each runs on a stack apart, in threads that have one. In others nothing changes.
+pub(in crate::plugin) fn use_stacks_apart() {
+    for (signal, _) in SIGNALS {
+        let found =
+            answer(signal).filter(|found| ![libc::SIG_DFL, libc::SIG_IGN].contains(&found.sa_sigaction));
+        let Some(mut action) = found.filter(|found| found.sa_flags & libc::SA_ONSTACK == 0) else { continue };
+        action.sa_flags |= libc::SA_ONSTACK;
+        set_answer(signal, &action);
+    }
+}
+
+/// Does something in which SIGPIPE may be taken from a program that ignores it, and ignores it again.
+pub(super) fn keep_sigpipe<T>(work: impl FnOnce() -> T) -> T {
+    let ignored = answer(libc::SIGPIPE).filter(|noted| noted.sa_sigaction == libc::SIG_IGN);
+    let result = work();
+    if let Some(ignored) = ignored
+        && !is_same(answer(libc::SIGPIPE).as_ref(), &ignored)
+    {
+        tracing::debug!("a library that was opened has taken SIGPIPE: it is ignored again");
+        set_answer(libc::SIGPIPE, &ignored);
+    }
+    result
+}
+
+/// Whether the same function answers in the same way. On which stack it runs is no difference.
 fn is_same(found: Option<&libc::sigaction>, noted: &libc::sigaction) -> bool {
-    found.is_none_or(|found| found.sa_sigaction == noted.sa_sigaction && found.sa_flags == noted.sa_flags)
+    let manner = |action: &libc::sigaction| (action.sa_sigaction, action.sa_flags & !libc::SA_ONSTACK);
+    found.is_none_or(|found| manner(found) == manner(noted))
 }
 
 fn answer(signal: c_int) -> Option<libc::sigaction> {
@@ -52,8 +83,8 @@ fn answer(signal: c_int) -> Option<libc::sigaction> {
 }
 
 fn set_answer(signal: c_int, action: &libc::sigaction) {
-    // SAFETY: the action is one that the C library has given for this signal, in this process: the functions that it may
-    // name are the program's own, and stay where they are.
+    // SAFETY: the action is one that the C library has given for this signal, in this process, and differs from it by its stack
+    // at most: the functions that it may name are the program's own, and stay where they are.
     let result = unsafe { libc::sigaction(signal, action, ptr::null_mut()) };
     if result != 0 {
         tracing::warn!(signal, "a handler of a signal cannot be put back");

@@ -73,6 +73,12 @@ const ENDPOINT_IN_CPP: Template = Template {
     cargo: None,
 };
 
+const ENDPOINT_IN_GO: Template = Template {
+    files: kit::ENDPOINT_IN_GO,
+    names: ["example-vendor-go", "example_vendor_go", "ExampleVendorGo", "Example Vendor"],
+    cargo: None,
+};
+
 /// Why a folder cannot be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoFiles {
@@ -89,7 +95,8 @@ fn template(kind: Kind, language: Language) -> Result<Template, NoFiles> {
         (Kind::Endpoint, Language::C) => Ok(ENDPOINT_IN_C),
         (Kind::Service, Language::C) => Ok(SERVICE_IN_C),
         (Kind::Endpoint, Language::Cpp) => Ok(ENDPOINT_IN_CPP),
-        (Kind::Service, Language::Cpp) => Err(NoFiles::NoExample),
+        (Kind::Endpoint, Language::Go) => Ok(ENDPOINT_IN_GO),
+        (Kind::Service, Language::Cpp | Language::Go) => Err(NoFiles::NoExample),
     }
 }
 
@@ -195,12 +202,13 @@ fn lock(template: &str, name: &Name) -> String {
 mod tests {
     use super::*;
 
-    const ALL: [(Kind, Language, &str, &str); 5] = [
+    const ALL: [(Kind, Language, &str, &str); 6] = [
         (Kind::Endpoint, Language::Rust, "example-vendor", "src/lib.rs"),
         (Kind::Service, Language::Rust, "example-vendor-service", "src/lib.rs"),
         (Kind::Endpoint, Language::C, "example-vendor-c", "plugin.c"),
         (Kind::Service, Language::C, "example-vendor-c-service", "plugin.c"),
         (Kind::Endpoint, Language::Cpp, "example-vendor-cpp", "plugin.cpp"),
+        (Kind::Endpoint, Language::Go, "example-vendor-go", "binding.c"),
     ];
 
     fn written(name: &str, kind: Kind, language: Language) -> Vec<(String, String)> {

@@ -11,6 +11,8 @@ pub(super) enum Language {
     C,
     /// Two classes in C++17, which cmake builds.
     Cpp,
+    /// A package in Go, which make builds by `go build`.
+    Go,
 }
 
 /// How a folder is built.
@@ -30,6 +32,7 @@ impl Language {
             Self::Rust => "Rust",
             Self::C => "C",
             Self::Cpp => "C++",
+            Self::Go => "Go",
         }
     }
 
@@ -50,6 +53,12 @@ impl Language {
                 commands: &["cmake -B build", "cmake --build build", "ctest --test-dir build"],
                 place: "",
                 needs: "It needs cmake and a compiler for C++17, and no library.",
+            },
+            Self::Go => Steps {
+                commands: &["make", "make check"],
+                place: "",
+                needs: "It needs Go from 1.19 on, make and a C compiler, and no package. The first build takes half a minute, later \
+                        ones a second.",
             },
         }
     }
