@@ -76,6 +76,20 @@ const OVER_THE_HEADER: &[OverTheHeader] = &[
         ],
         has_tests: true,
     },
+    OverTheHeader {
+        name: "ENDPOINT_IN_ZIG",
+        folder: "plugins/example-vendor-zig",
+        files: &[
+            ".gitignore",
+            "README.md",
+            "build.zig",
+            "check.zig",
+            "descriptor.zig",
+            "plugin.zig",
+            "plugins.yaml",
+        ],
+        has_tests: true,
+    },
 ];
 
 /// The contract in C: where it stands in the contract crate, and in a new plugin.

@@ -79,6 +79,12 @@ const ENDPOINT_IN_GO: Template = Template {
     cargo: None,
 };
 
+const ENDPOINT_IN_ZIG: Template = Template {
+    files: kit::ENDPOINT_IN_ZIG,
+    names: ["example-vendor-zig", "example_vendor_zig", "ExampleVendorZig", "Example Vendor"],
+    cargo: None,
+};
+
 /// Why a folder cannot be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoFiles {
@@ -96,7 +102,8 @@ fn template(kind: Kind, language: Language) -> Result<Template, NoFiles> {
         (Kind::Service, Language::C) => Ok(SERVICE_IN_C),
         (Kind::Endpoint, Language::Cpp) => Ok(ENDPOINT_IN_CPP),
         (Kind::Endpoint, Language::Go) => Ok(ENDPOINT_IN_GO),
-        (Kind::Service, Language::Cpp | Language::Go) => Err(NoFiles::NoExample),
+        (Kind::Endpoint, Language::Zig) => Ok(ENDPOINT_IN_ZIG),
+        (Kind::Service, Language::Cpp | Language::Go | Language::Zig) => Err(NoFiles::NoExample),
     }
 }
 
@@ -202,13 +209,14 @@ fn lock(template: &str, name: &Name) -> String {
 mod tests {
     use super::*;
 
-    const ALL: [(Kind, Language, &str, &str); 6] = [
+    const ALL: [(Kind, Language, &str, &str); 7] = [
         (Kind::Endpoint, Language::Rust, "example-vendor", "src/lib.rs"),
         (Kind::Service, Language::Rust, "example-vendor-service", "src/lib.rs"),
         (Kind::Endpoint, Language::C, "example-vendor-c", "plugin.c"),
         (Kind::Service, Language::C, "example-vendor-c-service", "plugin.c"),
         (Kind::Endpoint, Language::Cpp, "example-vendor-cpp", "plugin.cpp"),
         (Kind::Endpoint, Language::Go, "example-vendor-go", "binding.c"),
+        (Kind::Endpoint, Language::Zig, "example-vendor-zig", "plugin.zig"),
     ];
 
     fn written(name: &str, kind: Kind, language: Language) -> Vec<(String, String)> {

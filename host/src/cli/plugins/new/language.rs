@@ -13,6 +13,8 @@ pub(super) enum Language {
     Cpp,
     /// A package in Go, which make builds by `go build`.
     Go,
+    /// Files in Zig, which `zig build` builds.
+    Zig,
 }
 
 /// How a folder is built.
@@ -33,6 +35,7 @@ impl Language {
             Self::C => "C",
             Self::Cpp => "C++",
             Self::Go => "Go",
+            Self::Zig => "Zig",
         }
     }
 
@@ -59,6 +62,11 @@ impl Language {
                 place: "",
                 needs: "It needs Go from 1.19 on, make and a C compiler, and no package. The first build takes half a minute, later \
                         ones a second.",
+            },
+            Self::Zig => Steps {
+                commands: &["zig build", "zig build test"],
+                place: "",
+                needs: "It needs Zig 0.17, and no package. The first build takes a minute, later ones a second.",
             },
         }
     }
