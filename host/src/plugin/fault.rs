@@ -63,6 +63,12 @@ pub(crate) enum Fault {
     /// A path that it names is no absolute one.
     #[error("its place depends on the working directory")]
     Relative,
+    /// The runtime of its sanitizer would end the process.
+    #[error("it is built with a sanitizer, and `{}` must be in a process from its start", .runtime.display())]
+    Sanitizer {
+        /// As its dynamic section names it.
+        runtime: PathBuf,
+    },
     /// A text file, an empty file, an archive.
     #[error("its {size} bytes are not a shared library: {reason}")]
     NotAnObject {
@@ -212,6 +218,11 @@ impl Explain for Fault {
             Self::Needs { fault, .. } | Self::Search { fault, .. } => fault.hint(),
             Self::Relative => {
                 "link it against libraries of the system, or with absolute paths; `readelf -d` shows them".to_owned()
+            }
+            Self::Sanitizer { .. } => {
+                "build it without `-fsanitize`, or start prony with `LD_PRELOAD=$(cc -print-file-name=libasan.so) \
+                 ASAN_OPTIONS=detect_leaks=0`; for clang name its own library"
+                    .to_owned()
             }
             Self::NotAnObject { .. } | Self::NotShared { .. } | Self::Truncated { .. } => {
                 "install the library again, or build it with `crate-type = [\"cdylib\"]`".to_owned()

@@ -46,6 +46,7 @@ mod policy;
 mod process_state;
 mod received;
 mod registry;
+mod sanitizer;
 mod sealed;
 #[cfg(test)]
 pub(crate) mod testing;

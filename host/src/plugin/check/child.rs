@@ -10,7 +10,7 @@ use prony_plugin_api::{
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use super::{
-    super::{fault::Fault, ladder, loader, trust::Trust},
+    super::{fault::Fault, ladder, loader, sanitizer, trust::Trust},
     job::{CheckMessage, Job},
     rungs::{WITHOUT_CODE, climbed, fallen},
     speed,
@@ -48,9 +48,12 @@ pub(crate) fn run() -> io::Result<()> {
 }
 
 fn limit() {
-    // Where the system does not let us, the library has what everybody has.
-    let limit = Rlimit { current: Some(MEMORY_BYTES), maximum: Some(MEMORY_BYTES) };
-    let _ = setrlimit(Resource::As, limit);
+    // The runtime of a sanitizer reserves many terabytes of addresses, and uses few of them.
+    if !sanitizer::is_watching() {
+        // Where the system does not let us, the library has what everybody has.
+        let limit = Rlimit { current: Some(MEMORY_BYTES), maximum: Some(MEMORY_BYTES) };
+        let _ = setrlimit(Resource::As, limit);
+    }
     // A parent that is killed must not leave a library behind that hangs.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));

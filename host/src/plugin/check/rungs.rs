@@ -77,7 +77,9 @@ fn height(fault: &Fault) -> usize {
         Fault::NoDescriptor { .. } | Fault::BadDescriptor(_) => 3,
         Fault::Epoch { .. } | Fault::HostTooOld { .. } => 4,
         Fault::PanicStrategy { .. } => 5,
-        Fault::Thread(_) | Fault::Open(_) | Fault::Unsealed(_) | Fault::Changed => 6,
+        Fault::Sanitizer { .. } | Fault::Thread(_) | Fault::Open(_) | Fault::Unsealed(_) | Fault::Changed => {
+            6
+        }
         Fault::NoEntrySymbol(_) | Fault::Header { .. } | Fault::Layout { .. } | Fault::Table { .. } => 7,
         Fault::Root { .. } | Fault::NotExported { .. } => 8,
     }

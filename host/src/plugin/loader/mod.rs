@@ -51,6 +51,7 @@ use super::{
     fault::Fault,
     ladder::{Checked, LibraryFacts},
     log::PluginLog,
+    sanitizer,
     sealed::SealedCopy,
 };
 
@@ -122,6 +123,7 @@ unsafe extern "C" {
 fn open_here(path: &Path, checked: &Checked, pinned: bool) -> Result<PluginRoot, Fault> {
     let facts = &checked.facts;
     warn_of_a_debug_build(path, facts);
+    sanitizer::check(&checked.bytes)?;
     // Never closed, refused or not: its initialisers have run, and may have started what cannot be stopped.
     let library = ManuallyDrop::new(map(path, &checked.bytes, pinned)?);
     let host = HostTable::leak(PluginLog::new(&facts.descriptor.name));
