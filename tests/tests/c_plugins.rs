@@ -127,17 +127,16 @@ fn the_reader_of_json_copies_what_fits() {
 #[case::debug("cc", &["-O0"])]
 #[case::release("cc", &["-O2"])]
 #[case::whole_program("cc", &["-O3", "-flto"])]
-#[case::clang("clang", &["-O2"])]
 #[case::sanitizer("cc", &["-O1", "-fsanitize=undefined"])]
+#[case::clang_debug("clang", &["-O0"])]
+#[case::clang("clang", &["-O2"])]
+#[case::clang_whole_program("clang", &["-O3", "-flto"])]
+#[case::clang_sanitizer("clang", &["-O1", "-fsanitize=undefined", "-fsanitize-trap=undefined"])]
 fn a_library_in_c_conforms_and_measures_however_it_is_compiled(
     #[case] compiler: &str,
     #[case] words: &[&str],
 ) {
-    if !is_here(compiler) {
-        return;
-    }
-    if words.contains(&"-fsanitize=undefined") && !has_sanitizer() {
-        eprintln!("not tested: the compiler has no library for `-fsanitize=undefined`");
+    if !is_here(compiler) || !can_compile(compiler, words) {
         return;
     }
     let pack = example_pack(compiler, words);
@@ -158,12 +157,58 @@ fn a_library_in_c_conforms_and_measures_however_it_is_compiled(
     assert!(summary["time_to_first_token"]["avg"].as_f64().unwrap() > 0.0);
 }
 
-fn has_sanitizer() -> bool {
+/// Whether a compiler has what some words need: the runtime of a sanitizer, or a linker that optimises.
+fn can_compile(compiler: &str, words: &[&str]) -> bool {
     let folder = tempfile::tempdir().unwrap();
     let source = folder.path().join("x.c");
-    fs::write(&source, "int x(int y) { return y + y; }\n").unwrap();
-    let words = [&["-fsanitize=undefined"][..], &SHARED].concat();
-    try_to_compile("cc", &words, &source, &folder.path().join("libx.so")).status.success()
+    fs::write(&source, "int x(int y);\nint x(int y) { return y + y; }\n").unwrap();
+    let words = [words, &SHARED].concat();
+    let can = try_to_compile(compiler, &words, &source, &folder.path().join("libx.so")).status.success();
+    if !can {
+        eprintln!("not tested: {compiler} cannot compile with {words:?}");
+    }
+    can
+}
+
+/// The runtime of this sanitizer ends a process to which it comes late. prony refuses the library before, and opens it where the
+/// runtime was there from the start.
+#[test]
+fn a_sanitizer_that_watches_memory_must_be_there_from_the_start() {
+    let words = ["-O1", "-fsanitize=address,undefined"];
+    if !can_compile("cc", &words) {
+        return;
+    }
+    let pack = example_pack("cc", &words);
+    let server = MockServer::start(["--tokens", "5"]);
+    let measure = || profile(&pack, &server).args(["--endpoint-type", "example_vendor_c"]);
+    let conform = || check(&pack, "libexample_vendor_c.so");
+    let run = measure().run();
+    run.ends_with(3);
+    assert!(run.stderr.contains("it is built with a sanitizer, and `libasan.so"), "{}", run.stderr);
+    assert!(run.stderr.contains("\nhelp: build it without `-fsanitize`"), "{}", run.stderr);
+    let run = conform().run();
+    run.ends_with(3);
+    assert!(run.stdout.contains("it is built with a sanitizer"), "{}", run.stdout);
+
+    let found = finish(Command::new("cc").arg("-print-file-name=libasan.so"));
+    let runtime = String::from_utf8_lossy(&found.stdout).trim().to_owned();
+    let watched = |tool: Tool| {
+        let tool = tool.env("LD_PRELOAD", &runtime);
+        // What prony itself keeps until its end is no leak.
+        tool.env("ASAN_OPTIONS", "detect_leaks=0")
+    };
+    let run = watched(conform()).run();
+    assert!(run.succeeds().stdout.contains("endpoint ExampleVendorC conforms"), "{}", run.stdout);
+    assert_eq!(watched(measure()).run().succeeds().summary()["request_count"]["avg"], 4);
+}
+
+/// The runtime of Go does such things, and no author of a library in Go can prevent them.
+#[test]
+fn what_a_runtime_does_to_signals_is_put_right_without_a_word() {
+    let (pack, server) = (faulty_pack("GO_RUNTIME"), MockServer::start(["--tokens", "5"]));
+    let run = profile(&pack, &server).args(["--endpoint-type", "acme"]).run();
+    assert_eq!(run.succeeds().summary()["request_count"]["avg"], 4);
+    assert!(!run.stderr.contains("put it back"), "{}", run.stderr);
 }
 
 /// The bodies of the first requests that a run would send.

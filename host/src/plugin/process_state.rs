@@ -37,6 +37,8 @@ impl ProcessState {
 
     /// Puts back what was changed, and says what that was.
     pub(super) fn put_back(&self) -> Vec<String> {
+        // Those that came later: of children, and of the terminal.
+        use_stacks_apart();
         let mut changed = Vec::new();
         if let Some(folder) = self.folder.as_ref().filter(|folder| is_elsewhere(folder)) {
             match process::fchdir(folder) {

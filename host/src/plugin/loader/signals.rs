@@ -8,7 +8,7 @@
 //! without a word ([`keep_sigpipe`]). The second is right: a thread that runs Go has a stack of a few kilobytes, on which a handler
 //! would write over other memory. So the program's own handlers are marked like this from the beginning ([`use_stacks_apart`]).
 
-use std::{ffi::c_int, mem::MaybeUninit, ptr};
+use std::{ffi::c_int, mem::MaybeUninit, ops::RangeInclusive, ptr};
 
 use nix::libc;
 
@@ -43,9 +43,12 @@ impl Answers {
     }
 }
 
+/// The signals that POSIX names have these numbers on all systems that we know.
+const STANDARD: RangeInclusive<c_int> = 1..=31;
+
 /// Marks the functions that answer: each runs on a stack apart, in threads that have one. In others nothing changes.
 pub(in crate::plugin) fn use_stacks_apart() {
-    for (signal, _) in SIGNALS {
+    for signal in STANDARD {
         let found =
             answer(signal).filter(|found| ![libc::SIG_DFL, libc::SIG_IGN].contains(&found.sa_sigaction));
         let Some(mut action) = found.filter(|found| found.sa_flags & libc::SA_ONSTACK == 0) else { continue };
