@@ -87,7 +87,7 @@ fn answer(signal: c_int) -> Option<libc::sigaction> {
 
 fn set_answer(signal: c_int, action: &libc::sigaction) {
     // SAFETY: the action is one that the C library has given for this signal, in this process, and differs from it by its stack
-    // at most: the functions that it may name are the program's own, and stay where they are.
+    // at most: the functions that it may name are the program's own or those of a library, and libraries are never unloaded.
     let result = unsafe { libc::sigaction(signal, action, ptr::null_mut()) };
     if result != 0 {
         tracing::warn!(signal, "a handler of a signal cannot be put back");

@@ -1,0 +1,188 @@
+//! Libraries in C++, Go and Zig: what `plugins new` writes is built with the language's own tool, where it is installed, and goes
+//! all the way.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+#![expect(clippy::print_stderr, reason = "a test that cannot be made says why")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use prony_tests::{MockServer, Run, Tool, eventually, finish};
+use rstest::rstest;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A command in words: a program, and what comes behind it.
+type Words = Vec<&'static str>;
+
+/// The commands that build and test a folder, if what they need is installed.
+fn commands(language: &str) -> Option<Vec<Words>> {
+    let found = match language {
+        "cpp" if answers(&["cmake", "--version"]) => Some(vec![
+            vec!["cmake", "-B", "build"],
+            vec!["cmake", "--build", "build"],
+            vec!["ctest", "--test-dir", "build"],
+        ]),
+        // What cmake does, where there is none: a C++ compiler comes with that for C.
+        "cpp" if answers(&["c++", "--version"]) => Some(vec![
+            [CPP, &["-shared", "-o", "libacme_cpp.so", "plugin.cpp"]].concat(),
+            [CPP, &["-o", "check-plugin", "plugin.cpp", "check.cpp"]].concat(),
+            vec!["./check-plugin"],
+        ]),
+        "go" if answers(&["go", "version"]) && answers(&["make", "--version"]) => {
+            Some(vec![vec!["make"], vec!["make", "check"]])
+        }
+        "zig" => zig().map(|zig| vec![[zig, &["build"]].concat(), [zig, &["build", "test"]].concat()]),
+        _ => None,
+    };
+    if found.is_none() {
+        eprintln!("not tested: nothing is installed that builds {language}");
+    }
+    found
+}
+
+const CPP: &[&str] = &["c++", "-std=c++17", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-Iinclude"];
+
+/// Zig as a program, or as Python's package `ziglang`, of the release that the folder is written for.
+fn zig() -> Option<&'static [&'static str]> {
+    const WAYS: [&[&str]; 2] = [&["zig"], &["python3", "-m", "ziglang"]];
+    WAYS.into_iter().find(|way| {
+        let version = Command::new(way[0]).args(&way[1..]).arg("version").stdin(Stdio::null()).output();
+        version.is_ok_and(|output| output.stdout.starts_with(b"0.17."))
+    })
+}
+
+/// Whether a program is there and does what it is told.
+fn answers(words: &[&str]) -> bool {
+    let output = Command::new(words[0]).args(&words[1..]).stdin(Stdio::null()).output();
+    output.is_ok_and(|output| output.status.success())
+}
+
+/// The folder of a new endpoint `acme-cpp`, built and tested.
+fn made(language: &str) -> Option<(TempDir, PathBuf)> {
+    let commands = commands(language)?;
+    let dir = tempfile::tempdir().unwrap();
+    let name = format!("acme-{language}");
+    let tool = Tool::new(["plugins", "new", name.as_str(), "--language", language, "--dir"]).arg(dir.path());
+    let run = tool.run();
+    let library = format!("prony plugins check libacme_{language}.so --replay tests/stream.sse");
+    assert!(run.succeeds().stdout.contains(&library), "{}", run.stdout);
+    let folder = dir.path().join(name);
+    for words in commands {
+        let output = finish(Command::new(words[0]).args(&words[1..]).current_dir(&folder));
+        let said = [output.stdout, output.stderr].concat();
+        assert!(output.status.success(), "{words:?}:\n{}", String::from_utf8_lossy(&said));
+    }
+    Some((dir, folder))
+}
+
+/// A measurement of its recorded response with what is installed.
+fn measured(folder: &Path, data: &Path, language: &str, words: &[&str]) -> Run {
+    let tool = Tool::bare_profile().env("XDG_DATA_HOME", data).args(["--mock", "--isl", "8", "--streaming"]);
+    let tool = tool.args(["--request-count", "4", "--endpoint-type"]).arg(format!("acme_{language}"));
+    tool.args(words).arg("--mock-answer").arg(folder.join("tests/stream.sse")).run()
+}
+
+/// The bodies of the first requests that a run in an API format would send.
+fn bodies(format: &str, data: &Path) -> Vec<Value> {
+    let tool = Tool::bare_profile().env("XDG_DATA_HOME", data).args(["--mock", "--endpoint-type", format]);
+    let tool = tool.args(["--isl", "9", "--num-conversations", "3", "--conversation-turn-mean", "2"]);
+    let tool = tool.args(["--image-width-mean", "16", "--image-height-mean", "16"]);
+    let run = tool.args(["--extra-inputs", "temperature:0.25", "--streaming", "--dry-run", "20"]).run();
+    let lines = run.succeeds().stdout.lines();
+    lines.map(|line| serde_json::from_str::<Value>(line).unwrap()["body"].clone()).collect()
+}
+
+#[rstest]
+#[case::cpp("cpp", "AcmeCpp")]
+#[case::go("go", "AcmeGo")]
+#[case::zig("zig", "AcmeZig")]
+fn a_new_endpoint_goes_all_the_way(#[case] language: &str, #[case] type_name: &str) {
+    let Some((_dir, folder)) = made(language) else { return };
+    let check = Tool::new(["plugins", "check", "--mutations", "50", "--deny-warnings"]);
+    let check = check.arg(folder.join(format!("libacme_{language}.so")));
+    let check = check.arg("--replay").arg(folder.join("tests/stream.sse"));
+    let run = check.arg("--replay").arg(folder.join("tests/answer.json")).run();
+    assert!(run.succeeds().stdout.contains(&format!("endpoint {type_name} conforms\n")), "{}", run.stdout);
+
+    let data = tempfile::tempdir().unwrap();
+    Tool::new(["plugins", "add"]).arg(&folder).env("XDG_DATA_HOME", data.path()).run().succeeds();
+    let name = format!("acme_{language}");
+    let apart = ["--isolate", name.as_str()];
+    for words in [&apart[..0], &apart[..]] {
+        let run = measured(&folder, data.path(), language, words);
+        let summary = run.succeeds().summary();
+        assert_eq!(summary["request_count"]["avg"], 4);
+        assert_eq!(summary["usage_completion_tokens"]["avg"], 6);
+        // Whatever a runtime brings along, it changes nothing of prony's.
+        assert!(!run.stderr.contains("put it back"), "{}", run.stderr);
+    }
+    // It says the same as the endpoint in Rust that ships with prony.
+    let written = bodies(&name, data.path());
+    assert_eq!(written, bodies("chat", data.path()));
+    assert!(written.len() >= 3, "{written:?}");
+    hears_an_interrupt(&folder, data.path(), &name);
+}
+
+/// Ctrl-C is prony's, whatever threads a library has.
+fn hears_an_interrupt(folder: &Path, data: &Path, name: &str) {
+    let server = MockServer::start(["--ttft-ms", "20"]);
+    let tool = Tool::bare_profile().env("XDG_DATA_HOME", data).args(["--url", server.url(), "--streaming"]);
+    let tool = tool.args(["--isl", "8", "--request-rate", "50", "--request-count", "10000"]);
+    let running = tool.args(["--endpoint-type", name]).spawn();
+    eventually("a request is sent", || server.truth()["requests_total"].as_u64().filter(|count| *count > 0));
+    running.signal("INT");
+    running.wait().ends_with(130);
+    assert!(folder.exists());
+}
+
+/// The vendor's own code, without what stands between it and the contract.
+#[rstest]
+#[case("example-vendor-cpp/plugin.cpp")]
+#[case("example-vendor-go/plugin.go")]
+#[case("example-vendor-zig/plugin.zig")]
+fn a_complete_endpoint_has_less_than_120_lines(#[case] file: &str) {
+    let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("plugins");
+    let source = fs::read_to_string(plugins.join(file)).unwrap();
+    let lines = source.lines().filter(|line| !line.trim().is_empty()).count();
+    assert!(lines < 120, "{lines} lines");
+}
+
+/// No exception leaves a library: it becomes the error of its call. The test is compiled where C++ is.
+#[test]
+fn an_exception_is_the_error_of_its_call() {
+    if !answers(&["c++", "--version"]) {
+        eprintln!("not tested: c++ is not installed");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("plugins/example-vendor-cpp");
+    let program = dir.path().join("exceptions");
+    let source = prony_tests::fixtures().join("cpp/exceptions.cpp");
+    let include = format!("-I{}", plugins.display());
+    let output = finish(
+        Command::new("c++")
+            .args(&CPP[1..])
+            .arg(include)
+            .current_dir(&plugins)
+            .arg(source)
+            .arg("-o")
+            .arg(&program),
+    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = finish(&mut Command::new(program));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_service_without_an_example_is_refused_with_what_there_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let tool = Tool::new(["plugins", "new", "acme-bill", "--service", "--language", "go", "--dir"]);
+    let run = tool.arg(dir.path()).run();
+    run.ends_with(2);
+    assert!(run.stderr.contains("a service in Go: prony has no example of one"), "{}", run.stderr);
+    assert!(run.stderr.contains("\nhelp: write it with `--language c`"), "{}", run.stderr);
+    assert!(!dir.path().join("acme-bill").exists());
+}
