@@ -43,8 +43,12 @@ fn the_guide_shows_what_the_command_writes() {
     for block in blocks(&guide, "toml") {
         assert!(written("Cargo.toml").contains(&block), "{block}");
     }
-    for block in blocks(&guide, "c") {
-        assert!(written_in("c", "plugin.c").contains(&block), "{block}");
+    let others = [("c", "plugin.c"), ("cpp", "plugin.cpp"), ("go", "plugin.go"), ("zig", "plugin.zig")];
+    for (language, file) in others {
+        let source = written_in(language, file);
+        for block in blocks(&guide, language) {
+            assert!(source.contains(&block), "{block}");
+        }
     }
 }
 
@@ -53,7 +57,8 @@ fn every_block_has_a_language_that_is_checked() {
     let guide = guide();
     let fences = guide.lines().filter(|line| line.starts_with("```") && *line != "```");
     for fence in fences {
-        assert!(["```rust", "```yaml", "```toml", "```sh", "```c"].contains(&fence), "{fence}");
+        let checked = ["```rust", "```yaml", "```toml", "```sh", "```c", "```cpp", "```go", "```zig"];
+        assert!(checked.contains(&fence), "{fence}");
     }
 }
 
