@@ -29,6 +29,7 @@ use crate::{
 
 /// What to check.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
 #[command(after_help = "Exit codes: 0 when every library conforms, 3 when one does not, 2 when one is not \
     there, or needs other --options to be checked, or if no chosen case is of it, 1 when --report or --trace cannot be \
     written.\nWarnings count with --deny-warnings only.\nThe library runs in child processes: what crashes or blocks them is a finding.")]
