@@ -73,8 +73,8 @@ mod tests {
     // printf abc | sha256sum
     #[test]
     fn a_recording_is_told_by_its_digest() {
-        let told = recording(&("a.sse".to_owned(), b"abc".to_vec()));
+        let one = recording(&("a.sse".to_owned(), b"abc".to_vec()));
         let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(told, json!({"name": "a.sse", "bytes": 3, "sha256": digest}));
+        assert_eq!(one, json!({"name": "a.sse", "bytes": 3, "sha256": digest}));
     }
 }
