@@ -190,7 +190,7 @@ fn try_type(
         examination.rungs.extend(rungs);
     }
     if is_open {
-        if report.checks.is_empty() {
+        if !report.checks.iter().any(|check| is_wanted(check, &job.selection)) {
             let text = "no chosen case found anything to try with this type".to_owned();
             report.checks.push(Check::found(SOMETHING_TRIED, Verdict::Unchecked, text));
         }
@@ -198,6 +198,11 @@ fn try_type(
         examination.types.push(TypeReport { category, report, speed });
     }
     Ok(is_open)
+}
+
+/// Whether a check is of a chosen case, or of what is found while one is made; and not only of what others stand on.
+fn is_wanted(check: &Check, selection: &Selection) -> bool {
+    CASES.iter().all(|case| case.id != check.case || selection.chooses(*case))
 }
 
 /// A child at work, and what it has told.
@@ -262,4 +267,20 @@ impl Trial<'_> {
 
 fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+#[cfg(test)]
+mod tests {
+    use prony_plugin_api::conformance::{OPTIONS_TAKEN, SPEED};
+
+    use super::*;
+
+    #[test]
+    fn what_was_not_chosen_does_not_stand_for_what_was() {
+        let selection = Selection::new(&["speed".to_owned()], &[]);
+        assert!(is_wanted(&Check::of(SPEED), &selection));
+        assert!(is_wanted(&Check::of(PROCESS_LIVES), &selection));
+        assert!(!is_wanted(&Check::of(OPTIONS_TAKEN), &selection));
+        assert!(is_wanted(&Check::of(OPTIONS_TAKEN), &Selection::default()));
+    }
 }
