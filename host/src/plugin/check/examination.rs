@@ -1,18 +1,19 @@
 //! What came out for one library.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use prony_plugin_api::{
     conformance::{Report, Verdict},
     descriptor::Descriptor,
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{Rung, Speed, Window};
 
 /// Everything that was found out about one library.
 #[derive(Debug, Serialize)]
 pub(crate) struct Examination {
+    #[serde(serialize_with = "as_text")]
     pub(crate) library: PathBuf,
     /// Digits of the SHA-256 of its file, if that can be read.
     pub(crate) sha256: Option<String>,
@@ -23,7 +24,7 @@ pub(crate) struct Examination {
     /// What it says about itself.
     pub(crate) descriptor: Option<Descriptor>,
     /// The `plugins.yaml` that says how its streams are framed, if one was found.
-    pub(crate) manifest: Option<PathBuf>,
+    pub(crate) manifest: Option<String>,
     /// How far it got on the loading ladder.
     pub(crate) rungs: Vec<Rung>,
     /// What it does under load, for each exported type.
@@ -44,6 +45,11 @@ pub(crate) struct TypeReport {
     pub(crate) report: Report,
     /// How fast it is, where that was measured.
     pub(crate) speed: Option<Speed>,
+}
+
+/// A path that is no UTF-8 is written as well as it can be.
+fn as_text<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
 }
 
 impl Examination {

@@ -100,7 +100,7 @@ pub(crate) fn examine(
         bytes: None,
         abi: None,
         descriptor: None,
-        manifest: declared.manifest.clone(),
+        manifest: declared.manifest.as_ref().map(|file| file.display().to_string()),
         rungs: Vec::new(),
         types: Vec::new(),
         skipped: Vec::new(),

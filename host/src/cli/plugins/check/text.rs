@@ -13,7 +13,7 @@ const NOT_COUNTED: &str = "note: a library allocates by itself, so its allocatio
 /// All of it.
 pub(super) fn text(examination: &Examination, plan: &Plan) -> String {
     let mut lines = vec![heading(examination)];
-    lines.extend(examination.manifest.as_ref().map(|file| format!("  manifest {}", file.display())));
+    lines.extend(examination.manifest.as_ref().map(|file| format!("  manifest {file}")));
     lines.extend(examination.rungs.iter().map(rung));
     lines.extend(examination.abi.as_ref().map(|window| format!("  {window}")));
     lines.extend(examination.sha256.as_ref().map(|digits| format!("  sha256 {digits}")));
