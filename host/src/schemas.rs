@@ -26,7 +26,7 @@ macro_rules! text {
 }
 
 /// All of them: those of a run, of several runs, and of what commands print.
-pub(crate) static SCHEMAS: [Schema; 15] = [
+pub(crate) static SCHEMAS: [Schema; 17] = [
     Schema {
         name: "run",
         files: &["profile_export_prony.json"],
@@ -146,6 +146,22 @@ pub(crate) static SCHEMAS: [Schema; 15] = [
         is_of_lines: false,
         about: "a comparison, as `prony compare --format json` prints it",
         text: text!("compare"),
+    },
+    Schema {
+        name: "conformance",
+        files: &[],
+        version: "1.1",
+        is_of_lines: false,
+        about: "a conformance report, as `prony plugins check --report` writes it",
+        text: text!("conformance"),
+    },
+    Schema {
+        name: "conformance-trace",
+        files: &[],
+        version: "1.0",
+        is_of_lines: true,
+        about: "a call into a library, as `prony plugins check --trace` writes it",
+        text: text!("conformance-trace"),
     },
 ];
 
