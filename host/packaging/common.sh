@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the scripts of this folder share: sourced by them, from the top of the repository.
 
 # Ends the script, with what is wrong and what to do about it.
