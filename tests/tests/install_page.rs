@@ -171,6 +171,8 @@ fn the_folder_runs_where_it_is_unpacked_and_by_a_link_and_the_debian_package_has
     let goes = |from: &str, to: &str| assets.iter().any(|(pattern, dest)| pattern == from && dest == to);
     // The program finds its plugins in `../lib/prony` of its own folder.
     assert!(goes("bin/prony", "usr/bin/") && goes("lib/prony/*", "usr/lib/prony/"), "{assets:?}");
+    // Where no file is named so, cargo-deb writes one of its own beside it.
+    assert!(goes("share/doc/prony/copyright", "usr/share/doc/prony/copyright"), "{assets:?}");
 }
 
 /// `cargo install` brings the program alone.
