@@ -184,7 +184,7 @@ fn a_program_without_plugins_says_which_command_brings_them_and_that_one_does() 
     let bin = machine.path().join("bin");
     fs::create_dir(&bin).unwrap();
     fs::copy(program(), bin.join("prony")).unwrap();
-    let measure = "prony profile --mock --ui none --artifact-dir run";
+    let measure = "prony profile --mock --request-count 1 --osl 4 --ui none --artifact-dir run";
 
     let Output { status, stderr, .. } = finish(&mut shell(machine.path(), measure));
     assert_eq!(status.code(), Some(2));
