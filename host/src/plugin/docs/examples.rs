@@ -1,7 +1,7 @@
 //! What an endpoint has shown, as sections of a page. Pure.
 
 use prony_plugin_api::metadata::EndpointMetadata;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     job::{FormPart, Refusal, Shown, Work, Written},
@@ -32,8 +32,11 @@ pub(super) fn sections(shown: &Shown, options: &str, declared: Option<&EndpointM
     }
 }
 
+/// The options by their names alone: a value may be a key.
 fn with_options(options: &str) -> String {
-    if options == "{}" { "no options".to_owned() } else { format!("the options {}", code(options)) }
+    let options: Map<String, Value> = serde_json::from_str(options).unwrap_or_default();
+    let names: Vec<String> = options.keys().map(|name| code(name)).collect();
+    if names.is_empty() { "no options".to_owned() } else { format!("the options {}", names.join(", ")) }
 }
 
 fn introduction(options: &str) -> String {
@@ -120,7 +123,7 @@ fn head(written: &Written, path: Option<&str>) -> String {
         None if is_named("authorization") => {}
         None => lines.push(format!("Authorization: Bearer {KEY}")),
     }
-    lines.iter().map(|line| line.clone() + "\n").collect()
+    lines.into_iter().map(|line| line + "\n").collect()
 }
 
 /// A body that can be read: JSON with its keys in their order, or text.
@@ -200,7 +203,7 @@ mod tests {
         let page = shown(vec![(TEXT, Err(refusal.clone()))]);
         assert!(page.contains("It refuses: \"failed to send an image\" (leave it out).\n"), "{page}");
         let page = sections(&Shown::Refused(refusal), r#"{"a":1}"#, None).join("\n");
-        assert!(page.contains("With the options `{\"a\":1}` it does not start: \"failed to send"), "{page}");
+        assert!(page.contains("With the options `a` it does not start: \"failed to send"), "{page}");
     }
 
     #[test]

@@ -17,7 +17,7 @@ const MADE: &str = "<!-- Made by `prony plugins docs`: changes by hand are lost.
 
 /// The page of a subject, with what it has shown when it was made with these options, the text of a JSON object.
 pub(crate) fn page(subject: &Subject, shown: Option<&Shown>, options: &str) -> String {
-    let mut parts = vec![MADE.to_owned(), format!("# {}\n", subject.name())];
+    let mut parts = vec![MADE.to_owned(), format!("# {}\n", prose(subject.name()))];
     parts.extend(subject.description().map(|text| prose(text) + "\n"));
     parts.push(use_of(subject));
     parts.push(facts(&about(subject)));
@@ -38,7 +38,22 @@ pub(crate) fn page(subject: &Subject, shown: Option<&Shown>, options: &str) -> S
         _ => None,
     };
     parts.extend(shown.into_iter().flat_map(|shown| examples::sections(shown, options, declared)));
-    parts.join("\n")
+    without_secrets(parts.join("\n"), &schema(subject), options)
+}
+
+fn schema(subject: &Subject) -> Value {
+    serde_json::from_str(&subject.exported().options).unwrap_or_default()
+}
+
+/// The page without the values of options that are secrets: an endpoint may write them into its requests.
+fn without_secrets(page: String, schema: &Value, options: &str) -> String {
+    let options: Value = serde_json::from_str(options).unwrap_or_default();
+    let secrets = schema["properties"].as_object().into_iter().flatten();
+    let secrets = secrets.filter(|(_, about)| about["writeOnly"] == true);
+    let values = secrets.filter_map(|(name, _)| options[name].as_str().map(|value| (name, value)));
+    values
+        .filter(|(_, value)| !value.is_empty())
+        .fold(page, |page, (name, value)| page.replace(value, &format!("({name})")))
 }
 
 /// How a user comes to it.
@@ -107,7 +122,7 @@ fn messages(subject: &Subject) -> Vec<String> {
 
 /// The options that it takes, and how they are set.
 fn option_table(subject: &Subject) -> Vec<String> {
-    let schema: Value = serde_json::from_str(&subject.exported().options).unwrap_or_default();
+    let schema = schema(subject);
     let Some(properties) = schema["properties"].as_object() else {
         return vec!["The library does not say which options it takes.\n".to_owned()];
     };
@@ -155,6 +170,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_secret_option_is_on_no_page() {
+        let schema = json!({"properties": {"key": {"writeOnly": true}, "region": {}}});
+        let page =
+            without_secrets("x: s3cret in eu".to_owned(), &schema, r#"{"key": "s3cret", "region": "eu"}"#);
+        assert_eq!(page, "x: (key) in eu");
+        assert_eq!(without_secrets("x".to_owned(), &Value::Null, "{}"), "x");
+    }
 
     #[test]
     fn an_option_is_a_row() {
