@@ -128,7 +128,7 @@ mod tests {
 
     use super::*;
 
-    fn declared(more: Value) -> EndpointMetadata {
+    fn declared(more: &Value) -> EndpointMetadata {
         let mut all = json!({
             "endpoint_path": "/v1/x", "supports_streaming": true, "produces_tokens": true, "tokenizes_input": true,
         });
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn what_the_manifest_says_decides_what_is_shown() {
-        let chat = declared(json!({"supports_images": true, "supports_tools": true}));
+        let chat = declared(&json!({"supports_images": true, "supports_tools": true}));
         let all = [
             (Content::Text, false),
             (Content::Text, true),
@@ -158,10 +158,10 @@ mod tests {
     #[test]
     fn the_simplest_request_is_one_that_the_endpoint_takes() {
         let ranking =
-            declared(json!({"ranks_passages": true, "produces_tokens": false, "supports_streaming": false}));
+            declared(&json!({"ranks_passages": true, "produces_tokens": false, "supports_streaming": false}));
         assert_eq!(contents(&ranking), [(Content::Passages, false)]);
         let speech =
-            declared(json!({"requires_audio": true, "supports_audio": true, "tokenizes_input": false}));
+            declared(&json!({"requires_audio": true, "supports_audio": true, "tokenizes_input": false}));
         assert_eq!(contents(&speech), [(Content::Audio, false), (Content::Audio, true)]);
         assert!(!wanted(Some(&speech))[0].has_text);
     }
