@@ -198,6 +198,24 @@ mod tests {
         }
     }
 
+    /// The contract for scripts has a row for each.
+    #[test]
+    fn the_versions_are_those_of_the_contract_for_scripts() {
+        let page = include_str!("../../docs/EXIT_CODES_AND_FILES.md");
+        let (_, table) = page.split_once("\n| schema | files | version |\n|---|---|---|\n").unwrap();
+        let rows: Vec<&str> = table.lines().take_while(|line| line.starts_with('|')).collect();
+        let row = |schema: &Schema| {
+            let files: Vec<String> = schema.files.iter().map(|file| format!("`{file}`")).collect();
+            let files = if files.is_empty() {
+                "printed by `prony compare --format json`".to_owned()
+            } else {
+                files.join(", ")
+            };
+            format!("| `{}` | {files} | {} |", schema.name, schema.version)
+        };
+        assert_eq!(rows, SCHEMAS.iter().map(row).collect::<Vec<_>>());
+    }
+
     #[test]
     fn names_are_names_of_one_schema() {
         let names: BTreeSet<&str> = SCHEMAS.iter().map(|schema| schema.name).collect();
