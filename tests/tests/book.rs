@@ -271,7 +271,6 @@ fn commands(line: &str) -> Vec<Vec<String>> {
                 word.get_or_insert_default();
             }
             (None | Some('"'), '\\') => word.get_or_insert_default().extend(signs.next()),
-            (Some(_), _) => word.get_or_insert_default().push(sign),
             (None, '#') if word.is_none() => break,
             (None, '&' | '|' | ';' | '<' | '>' | '(' | ')') => {
                 let is_redirection = matches!(sign, '<' | '>');
@@ -286,7 +285,7 @@ fn commands(line: &str) -> Vec<Vec<String>> {
                 }
             }
             (None, _) if sign.is_whitespace() => keep(&mut commands, &mut word, &mut is_file),
-            (None, _) => word.get_or_insert_default().push(sign),
+            _ => word.get_or_insert_default().push(sign),
         }
     }
     keep(&mut commands, &mut word, &mut is_file);
@@ -359,8 +358,9 @@ fn wrong(words: &[String]) -> Option<String> {
 fn side_by_side<T: Sync, U: Send>(all: &[T], each: impl Fn(&T) -> Option<U> + Sync) -> Vec<U> {
     let each = &each;
     thread::scope(|scope| {
-        let part = |part| scope.spawn(move || <[T]>::iter(part).filter_map(each).collect::<Vec<_>>());
-        let threads: Vec<_> = all.chunks(all.len().div_ceil(2).max(1)).map(part).collect();
+        let parts = all.chunks(all.len().div_ceil(2).max(1));
+        let threads: Vec<_> =
+            parts.map(|part| scope.spawn(move || part.iter().filter_map(each).collect::<Vec<_>>())).collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     })
 }
@@ -440,8 +440,8 @@ fn the_flags_that_other_tools_lead_to_exist() {
     let mut count = 0;
     let mut unknown = Vec::new();
     for row in page.text.lines().filter(|line| line.starts_with("| `")) {
-        let (_, theirs_to_ours) = row.trim_end_matches('|').rsplit_once('|').unwrap();
-        let code = theirs_to_ours.split('`').skip(1).step_by(2);
+        let (_, cell) = row.trim_end_matches('|').rsplit_once('|').unwrap();
+        let code = cell.split('`').skip(1).step_by(2);
         for flag in code.flat_map(|code| code.split([' ', '='])).filter(|word| word.starts_with("--")) {
             count += 1;
             unknown.extend((!has_flag(&helps, flag)).then_some((flag, row)));
