@@ -321,6 +321,18 @@ fn commands_of(block: &str) -> Vec<Vec<String>> {
     all.iter().filter_map(|command| ours(command)).map(<[String]>::to_vec).collect()
 }
 
+#[test]
+fn a_line_is_cut_as_a_shell_cuts_it() {
+    let line = "A=1 prony profile --slo 'a < 1' \\\n  -q > out 2>&1 && ./bin/prony show last | head # prony runs\necho prony\n";
+    let expected = [vec!["profile", "--slo", "a < 1", "-q"], vec!["show", "last"]];
+    assert_eq!(commands_of(line), expected);
+}
+
+#[test]
+fn a_heading_has_the_anchor_of_its_text() {
+    assert_eq!(anchor("What `--slo` says, of [a run](RUN.md#x) (once)"), "what---slo-says-of-a-run-once");
+}
+
 /// Runs a command line in a folder with the files that pages name.
 fn tried(words: &[String], flags: &[&str]) -> Run {
     let tool = Tool::new(words).args(flags);
