@@ -26,7 +26,7 @@ macro_rules! text {
 }
 
 /// All of them: those of a run, of several runs, and of what commands print.
-pub(crate) static SCHEMAS: [Schema; 15] = [
+pub(crate) static SCHEMAS: [Schema; 17] = [
     Schema {
         name: "run",
         files: &["profile_export_prony.json"],
@@ -147,6 +147,22 @@ pub(crate) static SCHEMAS: [Schema; 15] = [
         about: "a comparison, as `prony compare --format json` prints it",
         text: text!("compare"),
     },
+    Schema {
+        name: "conformance",
+        files: &[],
+        version: "1.1",
+        is_of_lines: false,
+        about: "a conformance report, as `prony plugins check --report` writes it",
+        text: text!("conformance"),
+    },
+    Schema {
+        name: "conformance-trace",
+        files: &[],
+        version: "1.0",
+        is_of_lines: true,
+        about: "a call into a library, as `prony plugins check --trace` writes it",
+        text: text!("conformance-trace"),
+    },
 ];
 
 /// The schema of a file, by its name or path.
@@ -180,6 +196,24 @@ mod tests {
             let stated = &schema["properties"]["schema_version"]["const"];
             assert!(stated.is_null() || stated == version, "{name}: {stated}");
         }
+    }
+
+    /// The contract for scripts has a row for each.
+    #[test]
+    fn the_versions_are_those_of_the_contract_for_scripts() {
+        let page = include_str!("../../docs/EXIT_CODES_AND_FILES.md");
+        let (_, table) = page.split_once("\n| schema | files | version |\n|---|---|---|\n").unwrap();
+        let rows: Vec<&str> = table.lines().take_while(|line| line.starts_with('|')).collect();
+        let row = |schema: &Schema| {
+            let files: Vec<String> = schema.files.iter().map(|file| format!("`{file}`")).collect();
+            let files = if files.is_empty() {
+                "printed by `prony compare --format json`".to_owned()
+            } else {
+                files.join(", ")
+            };
+            format!("| `{}` | {files} | {} |", schema.name, schema.version)
+        };
+        assert_eq!(rows, SCHEMAS.iter().map(row).collect::<Vec<_>>());
     }
 
     #[test]

@@ -13,6 +13,9 @@ pub const EPOCH: u32 = 1;
 /// notice it, and an older host opens no library in C.
 pub const MINOR: u32 = 4;
 
+/// The minor whose hosts are the first to open libraries in C.
+pub const C_MINOR: u32 = 4;
+
 /// The symbol a plugin library exports: where the host finds the library header of this epoch.
 pub const ENTRY_SYMBOL: &str = "prony_plugin_root_v1";
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use prony_plugin_api::{
-    conformance::{Report, Suite, Verdict},
+    conformance::{Report, Selection, Suite, Verdict, CASES, SPEED},
     message::{PhaseEnded, RecordBatch},
     testing::Recording,
     Endpoint, EventSink, HostHandle, Message, Parser, PartKind, PluginError, RawMessage, RequestWriter,
@@ -173,6 +173,54 @@ fn a_sound_endpoint_conforms_without_a_finding() {
     assert_eq!(report.verdict(), Verdict::Ok, "{report}");
     assert_eq!(report.subject, "Faulty");
     assert!(report.checks.iter().map(|check| check.cases).sum::<u64>() > 1000, "{report}");
+}
+
+#[test]
+fn every_case_of_endpoints_is_made_under_its_name() {
+    let report = checked("");
+    let made: Vec<&str> = report.checks.iter().map(|check| check.case.as_str()).collect();
+    // What is measured needs a process of its own.
+    let wanted = CASES.iter().filter(|case| case.of_endpoints && **case != SPEED);
+    assert_eq!(made, wanted.map(|case| case.id).collect::<Vec<_>>());
+}
+
+/// A panic that only one case finds: it is told when that case is made, and not when it is left out.
+#[rstest]
+#[case(&[], &[], true)]
+#[case(&["hostile"], &[], true)]
+#[case(&["responses/*"], &[], false)]
+#[case(&[], &["hostile", "fuzz"], false)]
+fn only_the_chosen_cases_are_made(
+    #[case] include: &[&str],
+    #[case] exclude: &[&str],
+    #[case] is_found: bool,
+) {
+    let owned = |patterns: &[&str]| patterns.iter().map(|&text| text.to_owned()).collect::<Vec<String>>();
+    let report = Suite::new()
+        .options(&json!({"fault": "panics at bad bytes"}).to_string())
+        .replay("stream.sse", Recording::stream(STREAM))
+        .choose(Selection::new(&owned(include), &owned(exclude)))
+        .mutations(40)
+        .endpoint::<Faulty>();
+    assert_eq!(!report.conforms(), is_found, "{report}");
+    let is_listed = |topic: &str| report.checks.iter().any(|check| check.case.starts_with(topic));
+    assert_eq!(is_listed("hostile/"), is_found, "{report}");
+}
+
+#[test]
+fn another_seed_tries_something_else_and_the_same_one_the_same() {
+    let fuzzed = |seed| {
+        Suite::new()
+            .options(&json!({"fault": "panics at bad bytes"}).to_string())
+            .replay("stream.sse", Recording::stream(STREAM))
+            .choose(Selection::new(&["fuzz/events".to_owned()], &[]))
+            .mutations(400)
+            .seed(seed)
+            .endpoint::<Faulty>()
+    };
+    assert!(finding(&fuzzed(1), Verdict::Fail).contains("(seed 1)"), "{}", fuzzed(1));
+    assert_eq!(fuzzed(1), fuzzed(1));
+    assert_ne!(fuzzed(1), fuzzed(2));
 }
 
 #[test]

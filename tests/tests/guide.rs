@@ -80,7 +80,7 @@ fn the_commands_of_the_guide_exist() {
         blocks.iter().flat_map(|block| block.lines()).filter_map(|line| line.strip_prefix("prony "));
     for command in commands {
         let words: Vec<&str> = command.split(' ').collect();
-        let known = ["list", "show", "add", "remove", "validate", "graph", "new", "check"];
+        let known = ["list", "show", "add", "remove", "validate", "graph", "new", "check", "docs"];
         let depth = if words.get(1).is_some_and(|word| known.contains(word)) { 2 } else { 1 };
         let run = Tool::new(&words[..depth]).arg("--help").run();
         let help = &run.succeeds().stdout;

@@ -314,12 +314,12 @@ fn what_arrived_before_the_end_counts_and_what_arrived_after_it_does_not(
 fn the_documents_define_times_as_the_summary_does() {
     let server = MockServer::start([]);
     let run = Tool::profile(&server).args(["--request-count", "1", "--osl", "4"]).run();
-    let readme = include_str!("../../README.md").to_lowercase();
+    let page = include_str!("../../docs/METRICS.md").to_lowercase();
     for tag in ["time_to_first_token", "request_latency"] {
         let definition =
             run.succeeds().summary()["definitions"][tag]["text"].as_str().unwrap().to_lowercase();
         assert!(definition.starts_with("from the moment the request was sent"), "{definition}");
-        assert!(readme.contains(definition.trim_end_matches('.')), "{definition}");
+        assert!(page.contains(definition.trim_end_matches('.')), "{definition}");
     }
 }
 

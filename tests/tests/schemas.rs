@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fs, net::TcpListener, path::Path};
 
 use boon::{Compiler, SchemaIndex, Schemas};
-use prony_tests::{MockServer, Run, Tool};
+use prony_tests::{MockServer, Run, Tool, library};
 use serde_json::Value;
 
 /// The schemas as the program prints them, compiled.
@@ -13,7 +13,7 @@ struct Known {
     by_name: BTreeMap<String, SchemaIndex>,
 }
 
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 17] = [
     "run",
     "request",
     "session",
@@ -29,6 +29,8 @@ const NAMES: [&str; 15] = [
     "experiment-results",
     "search",
     "compare",
+    "conformance",
+    "conformance-trace",
 ];
 
 impl Known {
@@ -300,6 +302,38 @@ fn the_files_of_an_experiment_and_a_comparison_are_what_their_schemas_say() {
     let compared = Tool::new(["compare", "--format", "json"]).args(gate).args(&sides).run();
     assert!(!compared.stdout.is_empty(), "{}", compared.stderr);
     known.describes("compare", &serde_json::from_str(&compared.stdout).unwrap());
+}
+
+#[test]
+fn the_report_and_the_trace_of_a_check_are_what_their_schemas_say() {
+    let known = Known::read();
+    let stream = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/example-vendor/tests/stream.sse");
+    let both = Tool::new(["plugins", "check", "--mutations", "8", "--trace", "calls.jsonl"])
+        .args(["--report", "report.json", "--options", "{\"unknown\": 1}", "--replay"])
+        .arg(stream)
+        .args([library("example-vendor"), library("example-vendor-service")])
+        .run();
+    let report = json(&both.succeeds().dir().join("report.json"));
+    known.describes("conformance", &report);
+    let trace = fs::read_to_string(both.dir().join("calls.jsonl")).unwrap();
+    let lines: Vec<Value> = trace.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.iter().all(|line| known.accepts("conformance-trace", line)));
+    let whole = lines.iter().find(|line| line["in"] != Value::Array(Vec::new())).unwrap();
+    known.describes("conformance-trace", whole);
+    // What falls from the ladder has no type, and says why; what crashes has a last call.
+    let fallen = Tool::new(["plugins", "check", "--json"]).arg(library("bad-layout")).run();
+    known.describes("conformance", &serde_json::from_str(&fallen.ends_with(3).stdout).unwrap());
+    let crash = Tool::new(["plugins", "check", "--mutations", "8", "--trace", "calls.jsonl", "--options"])
+        .arg("{\"do\": \"segfault\"}")
+        .arg(library("bad-conduct"))
+        .run();
+    let trace = fs::read_to_string(crash.ends_with(3).dir().join("calls.jsonl")).unwrap();
+    let lost: Vec<Value> = trace.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lost: Vec<&Value> = lost.iter().filter(|line| !line["lost"].is_null()).collect();
+    assert_eq!(lost.len(), 2, "one for each type: {lost:#?}");
+    for line in lost {
+        known.describes("conformance-trace", line);
+    }
 }
 
 #[test]

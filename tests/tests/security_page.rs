@@ -28,7 +28,9 @@ fn exists(test: &str) -> bool {
             .any(|text| text.contains("#[test]"));
     }
     let (suite, name) = test.split_once("::").unwrap_or((test, ""));
-    let source = fs::read_to_string(root().join(format!("tests/tests/{suite}.rs"))).unwrap_or_default();
+    let places = [format!("tests/tests/{suite}.rs"), format!("tests/tests/{suite}/mod.rs")];
+    let source: String =
+        places.iter().filter_map(|place| fs::read_to_string(root().join(place)).ok()).collect();
     let is_suite = source.contains("#[test]") || source.contains("#[rstest]");
     is_suite && (name.is_empty() || source.contains(&format!("fn {name}(")))
 }

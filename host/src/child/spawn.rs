@@ -18,6 +18,18 @@ use super::{Death, SharedCount, printed::Printed};
 /// Variables that hold secrets, an address that may have a login among them: what a child needs of them travels in frames.
 const SECRETS: [&str; 3] = ["PRONY_API_KEY", "PRONY_NATS_TOKEN", "PRONY_NATS"];
 
+/// Where the system looks for the libraries that a plugin needs.
+const LIBRARY_FOLDERS: &str = "LD_LIBRARY_PATH";
+
+/// What a child sees of our environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Variables {
+    /// All of it but [`SECRETS`].
+    Ours,
+    /// Nothing but [`LIBRARY_FOLDERS`].
+    None,
+}
+
 /// A running child. It does not outlive this value.
 #[derive(Debug)]
 pub(crate) struct Child {
@@ -67,7 +79,16 @@ impl Child {
     /// # Errors
     /// There is no process, no memory or no descriptor left.
     pub(crate) fn spawn(words: &[&str]) -> io::Result<(Self, UnixStream)> {
-        Self::spawn_with_output(words, io::stderr().into(), None)
+        Self::spawn_with_output(words, io::stderr().into(), None, Variables::Ours)
+    }
+
+    /// The same without the variables of our environment: what a library in it does depends on nobody's settings, and what it
+    /// writes can hold none of them.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) fn spawn_without_variables(words: &[&str]) -> io::Result<(Self, UnixStream)> {
+        Self::spawn_with_output(words, io::stderr().into(), None, Variables::None)
     }
 
     /// The same with a count, which it takes with [`parent_and_count`]. What it prints is passed on line by line: it may be there
@@ -77,7 +98,8 @@ impl Child {
     /// As above, or there is no thread left.
     pub(crate) fn spawn_with_count(words: &[&str], count: &SharedCount) -> io::Result<(Self, UnixStream)> {
         let (reading, writing) = io::pipe()?;
-        let (mut child, socket) = Self::spawn_with_output(words, count.as_stdout()?, Some(writing))?;
+        let (mut child, socket) =
+            Self::spawn_with_output(words, count.as_stdout()?, Some(writing), Variables::Ours)?;
         child.printed = Some(Printed::pass_on(reading)?);
         Ok((child, socket))
     }
@@ -86,6 +108,7 @@ impl Child {
         words: &[&str],
         output: Stdio,
         errors: Option<PipeWriter>,
+        variables: Variables,
     ) -> io::Result<(Self, UnixStream)> {
         let (ours, theirs) = UnixStream::pair()?;
         let mut command = Command::new(this_program()?);
@@ -94,8 +117,16 @@ impl Child {
         if let Some(errors) = errors {
             command.stderr(errors);
         }
-        for name in SECRETS {
-            command.env_remove(name);
+        match variables {
+            Variables::Ours => {
+                for name in SECRETS {
+                    command.env_remove(name);
+                }
+            }
+            Variables::None => {
+                let folders = std::env::var_os(LIBRARY_FOLDERS);
+                command.env_clear().envs(folders.map(|folders| (LIBRARY_FOLDERS, folders)));
+            }
         }
         let process = command.spawn()?;
         let group = i32::try_from(process.id()).ok().and_then(Pid::from_raw);

@@ -18,7 +18,7 @@ use crate::{
     doctor::{self, Group, Look, State, Wanted},
     explain::Explain,
     plugin::{
-        PluginError, Registry, chain,
+        INSTALL_PLUGINS, PluginError, Registry, chain,
         validate::{self, Finding, Severity, Validation},
     },
     screen::counted,
@@ -95,7 +95,7 @@ fn plugins(validation: Result<Validation, PluginError>) -> Vec<Look> {
         counted(validation.manifests.len(), "manifest"),
         if entries == 1 { "passes" } else { "pass" }
     );
-    let fix = "install the libraries and `plugins.yaml` beside the program, or in `../lib/prony`; `prony plugins` lists what there is";
+    let fix = format!("{INSTALL_PLUGINS}; `prony plugins` lists what there is");
     let all = Look::new(Group::Installation, what, found, needed).unless(entries > 0, State::Fail, fix);
     [all].into_iter().chain(validation.findings.iter().map(fault)).collect()
 }

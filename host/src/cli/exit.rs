@@ -35,21 +35,23 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    /// All of them, by their numbers.
+    const ALL: [Self; 10] = [
+        Self::Success,
+        Self::Failed,
+        Self::Usage,
+        Self::Plugin,
+        Self::Unreachable,
+        Self::Objective,
+        Self::Incomplete,
+        Self::HungUp,
+        Self::Interrupted,
+        Self::Terminated,
+    ];
+
     /// The one with this number, if there is one.
     pub(crate) fn of_code(code: u8) -> Option<Self> {
-        let all = [
-            Self::Success,
-            Self::Failed,
-            Self::Usage,
-            Self::Plugin,
-            Self::Unreachable,
-            Self::Objective,
-            Self::Incomplete,
-            Self::HungUp,
-            Self::Interrupted,
-            Self::Terminated,
-        ];
-        all.into_iter().find(|exit| *exit as u8 == code)
+        Self::ALL.into_iter().find(|exit| *exit as u8 == code)
     }
 }
 
@@ -202,13 +204,34 @@ mod tests {
         assert_eq!(failure.causes, ["count the boxes: invalid digit found in string"]);
     }
 
+    /// The compiler sees to it that `number` knows every one.
     #[test]
-    fn the_numbers_are_the_documented_ones() {
-        use Exit::{
-            Failed, HungUp, Incomplete, Interrupted, Plugin, Success, Terminated, Unreachable, Usage,
-        };
-        let all = [Success, Failed, Usage, Plugin, Unreachable, Incomplete, HungUp, Interrupted, Terminated];
-        assert_eq!(all.map(|exit| exit as u8), [0, 1, 2, 3, 4, 6, 129, 130, 143]);
-        assert!(all.iter().all(|exit| Exit::of_code(*exit as u8) == Some(*exit)));
+    fn the_numbers_are_those_of_the_contract_for_scripts() {
+        fn number(exit: Exit) -> u8 {
+            match exit {
+                Exit::Success => 0,
+                Exit::Failed => 1,
+                Exit::Usage => 2,
+                Exit::Plugin => 3,
+                Exit::Unreachable => 4,
+                Exit::Objective => 5,
+                Exit::Incomplete => 6,
+                Exit::HungUp => 129,
+                Exit::Interrupted => 130,
+                Exit::Terminated => 143,
+            }
+        }
+        let page = include_str!("../../../docs/EXIT_CODES_AND_FILES.md");
+        let (_, table) = page.split_once("\n| code | name | meaning |\n|---|---|---|\n").unwrap();
+        let rows = table.lines().take_while(|line| line.starts_with('|'));
+        let rows: Vec<(String, String)> = rows
+            .map(|row| {
+                let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+                (cells[1].to_owned(), cells[2].replace(' ', ""))
+            })
+            .collect();
+        let codes = Exit::ALL.map(|exit| (number(exit).to_string(), format!("{exit:?}").to_lowercase()));
+        assert_eq!(rows, codes);
+        assert!(Exit::ALL.iter().all(|exit| Exit::of_code(number(*exit)) == Some(*exit)));
     }
 }

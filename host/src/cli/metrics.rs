@@ -1,4 +1,4 @@
-//! `prony metrics [TAG]`: what each number means.
+//! `prony metrics [TAG]`: what each number means. `--markdown` is the page of the documentation that has all of it.
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -33,6 +33,10 @@ pub(super) struct MetricsArgs {
     /// List AIPerf's metrics that prony does not have, with the reasons.
     #[arg(long, conflicts_with = "tag")]
     absent: bool,
+
+    /// Print all of them as a page of Markdown, with their definitions.
+    #[arg(long, conflicts_with_all = ["tag", "json", "absent"])]
+    markdown: bool,
 }
 
 /// Prints one metric, or a list of all.
@@ -44,6 +48,7 @@ pub(super) fn run(args: &MetricsArgs) -> Result<Exit, Failure> {
         }
         None if args.absent && args.json => pretty(&absent_in_json()),
         None if args.absent => absent_list(),
+        None if args.markdown => markdown(),
         None if args.json => pretty(&CATALOGUE.iter().map(object).collect()),
         None => list(),
     };
@@ -110,6 +115,35 @@ fn facts(metric: &Metric) -> Vec<(&'static str, String)> {
     facts.extend(metric.bias().map(|bias| ("beware", bias.to_owned())));
     facts.push(("key", format!("`{}` in `{}`", metric.tag, file_names::SUMMARY)));
     facts
+}
+
+/// All metrics on a page of Markdown. A test compares `docs/METRIC_DEFINITIONS.md` with it.
+fn markdown() -> String {
+    let keys = PERCENTILES.map(|(key, _)| format!("`{key}`")).join(", ");
+    let head = format!(
+        "# Definitions of all metrics\n\n`prony metrics --markdown` prints this page. [METRICS.md](METRICS.md) has objectives, prices and \
+         curves; `prony metrics --absent` lists what AIPerf has and prony has not.\n\nThe title of a section is the key in `{}`. A metric with \
+         many values has `avg`, `min`, `max`, `std`, and the percentiles {keys}; of requests, gaps and sessions also `sum` and \
+         `count`. One number stands in `avg`.\n",
+        file_names::SUMMARY
+    );
+    let sections = CATALOGUE.iter().map(section);
+    std::iter::once(head).chain(sections).collect::<Vec<_>>().join("\n")
+}
+
+/// A metric on that page.
+fn section(metric: &Metric) -> String {
+    let better = if metric.larger_is_better { "more" } else { "less" };
+    let Metric { tag, header, unit, definition, .. } = metric;
+    let mut lines = vec![
+        format!("## `{tag}`\n\n{header} ({unit}; {better} is better). {definition}\n"),
+        format!("- Values: {}.", metric.values()),
+    ];
+    let needs = metric.conditions();
+    lines.extend((!needs.is_empty()).then(|| format!("- Needs: {}.", needs.join("; "))));
+    lines.push(format!("- Left out: {}.", metric.excluded()));
+    lines.extend(metric.bias().map(|bias| format!("- Beware: {bias}")));
+    lines.join("\n") + "\n"
 }
 
 /// What is computed of its values, where there are many.

@@ -157,6 +157,9 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
 
 /// It shares large work between the cores.
 fn shares_work(command: &Command) -> bool {
+    if let Command::Plugins(args) = command {
+        return args.shares_work();
+    }
     matches!(
         command,
         Command::Profile(_)

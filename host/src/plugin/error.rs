@@ -20,6 +20,10 @@ pub(crate) const A_BUG: &str = "it is a bug of the plugin: tell its author";
 /// What to do about an option that a plugin does not take.
 pub(crate) const AN_OPTION: &str = "correct the option that it names";
 
+/// What to do where nothing is beside the program. `cargo install` brings the program alone: the plugins are packages of their own.
+pub(crate) const INSTALL_PLUGINS: &str = "install the libraries and `plugins.yaml` beside the program, or in `../lib/prony` (after \
+    `cargo install`, `host/packaging/install-plugins` of the clone does it)";
+
 /// So many names are listed in an error; more are left to `prony plugins`.
 const A_FEW: usize = 5;
 
@@ -144,8 +148,7 @@ impl Explain for PluginError {
                 None => "`prony plugins` lists everything".to_owned(),
             },
             Self::UnknownName { known, .. } if known.is_empty() => {
-                "no manifest was found: plugins.yaml belongs beside the program, or name one with --plugins"
-                    .to_owned()
+                format!("no manifest was found: {INSTALL_PLUGINS}, or name a manifest with --plugins")
             }
             Self::UnknownName { category, name, known } => {
                 let all = match &known[..] {
@@ -211,13 +214,20 @@ mod tests {
     #[case("rerank", &["chat", "completions"], "there are `chat`, `completions`")]
     #[case("chatt", &["chat", "b", "c", "d", "e", "f"], "did you mean `chat`? `prony plugins endpoint` lists all")]
     #[case("rerank", &["chat", "b", "c", "d", "e", "f"], "`prony plugins endpoint` lists all")]
-    #[case("chat", &[], "no manifest was found: plugins.yaml belongs beside the program, or name one with --plugins")]
     fn an_unknown_name_leads_to_the_known_ones(
         #[case] name: &str,
         #[case] known: &[&str],
         #[case] hint: &str,
     ) {
         assert_eq!(unknown(name, known).hint(), hint);
+    }
+
+    #[test]
+    fn where_there_are_no_names_it_is_said_what_installs_them() {
+        let hint = unknown("chat", &[]).hint();
+        assert!(hint.starts_with("no manifest was found: install the libraries"), "{hint}");
+        assert!(hint.contains("(after `cargo install`, `host/packaging/install-plugins`"), "{hint}");
+        assert!(hint.ends_with("or name a manifest with --plugins"), "{hint}");
     }
 
     #[test]

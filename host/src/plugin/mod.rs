@@ -11,6 +11,7 @@
 //! - `sealed`, `loader`, `log`: the one `dlopen`, the only `unsafe` of this crate, and what an open library may use;
 //! - `process_state`: what belongs to the whole process, and is put back where a library has changed it;
 //! - `check`: a library tried against everything that may be done to it, in a child process;
+//! - `docs`: a page about an endpoint or a service, for which an endpoint is asked in a child process;
 //! - `libraries`, `listing`: what is open, and what there is to be shown;
 //! - `inspection`, `options`: what a library says about itself, and which options it takes;
 //! - `offer`, `received`: a library of a controller that its agents may take;
@@ -23,6 +24,7 @@ mod c_descriptor;
 mod catalogue;
 pub(crate) mod check;
 mod discovery;
+pub(crate) mod docs;
 mod entry;
 mod error;
 mod fault;
@@ -56,7 +58,7 @@ pub(crate) mod validate;
 
 pub(crate) use discovery::DiscoveryOptions;
 pub(crate) use entry::{Category, Isolation, Key, Tier};
-pub(crate) use error::{A_BUG, AN_OPTION, PluginError, chain};
+pub(crate) use error::{A_BUG, AN_OPTION, INSTALL_PLUGINS, PluginError, chain};
 pub(crate) use inspection::{Inspection, Inspections, Messages};
 pub(crate) use listing::{EntryState, Listed, ListedEntry};
 pub(crate) use loader::{end, when_an_opening_hangs};

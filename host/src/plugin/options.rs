@@ -193,7 +193,7 @@ fn is_in_bounds(schema: &Value, value: &Value) -> bool {
 }
 
 /// What a schema wants, in words.
-fn wanted(schema: &Value) -> String {
+pub(super) fn wanted(schema: &Value) -> String {
     if let Some(choices) = schema["enum"].as_array() {
         let choices: Vec<String> =
             choices.iter().map(|choice| choice.as_str().map_or(choice.to_string(), str::to_owned)).collect();

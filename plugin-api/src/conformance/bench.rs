@@ -1,6 +1,12 @@
 //! Where checks are made: steps are told before they are taken, findings are collected.
 
-use super::{Check, Finding, Verdict, Witness};
+use super::{
+    cases::CaseName,
+    piece::Piece,
+    report::{Check, Finding, Verdict},
+    selection::Selection,
+    Witness,
+};
 use crate::error::{ErrorKind, PluginError};
 
 /// So many findings of one check are listed: the first few tell it all.
@@ -11,24 +17,43 @@ const LONGEST: usize = 400;
 
 pub(super) struct Bench<'a> {
     witness: &'a mut dyn Witness,
+    selection: &'a Selection,
 }
 
 impl<'a> Bench<'a> {
-    pub(super) fn new(witness: &'a mut dyn Witness) -> Self {
-        Self { witness }
+    pub(super) fn new(witness: &'a mut dyn Witness, selection: &'a Selection) -> Self {
+        Self { witness, selection }
     }
 
-    /// Makes one check. Its name is a statement that holds when nothing is found.
-    pub(super) fn check<R>(&mut self, name: &str, body: impl FnOnce(&mut Case<'_>) -> R) -> R {
-        let check = Check { name: name.to_owned(), ..Check::default() };
-        let mut case = Case { witness: self.witness, check };
+    /// Makes one check, if it is chosen.
+    pub(super) fn check(&mut self, name: CaseName, body: impl FnOnce(&mut Case<'_>)) {
+        if self.selection.chooses(name) {
+            let ((), check) = self.make(name, body);
+            self.tell(check);
+        }
+    }
+
+    /// Makes one that the others cannot do without. If it was not chosen, only what is found is told.
+    pub(super) fn basis<R>(&mut self, name: CaseName, body: impl FnOnce(&mut Case<'_>) -> R) -> R {
+        let (outcome, check) = self.make(name, body);
+        if self.selection.chooses(name) || check.verdict != Verdict::Ok {
+            self.tell(check);
+        }
+        outcome
+    }
+
+    fn make<R>(&mut self, name: CaseName, body: impl FnOnce(&mut Case<'_>) -> R) -> (R, Check) {
+        self.witness.opens(name);
+        let mut case = Case { witness: self.witness, check: Check::of(name) };
         let outcome = body(&mut case);
-        // What there was nothing to try with was not checked.
-        let check = case.check;
+        (outcome, case.check)
+    }
+
+    /// What there was nothing to try with was not checked.
+    fn tell(&mut self, check: Check) {
         if check.cases > 0 || !check.findings.is_empty() {
             self.witness.checked(check);
         }
-        outcome
     }
 }
 
@@ -43,6 +68,20 @@ impl Case<'_> {
     pub(super) fn step(&mut self, what: &str) {
         self.check.cases += 1;
         self.witness.begins(what);
+    }
+
+    /// What goes into the call of this step, if a trace is wanted.
+    pub(super) fn gives(&mut self, pieces: impl FnOnce() -> Vec<Piece>) {
+        if self.witness.traces() {
+            self.witness.gives(pieces());
+        }
+    }
+
+    /// What came out of it.
+    pub(super) fn gets(&mut self, pieces: impl FnOnce() -> Vec<Piece>) {
+        if self.witness.traces() {
+            self.witness.gets(pieces());
+        }
     }
 
     pub(super) fn fail(&mut self, text: impl Into<String>) {

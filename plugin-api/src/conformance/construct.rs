@@ -2,7 +2,11 @@
 
 use serde_json::Value;
 
-use super::bench::{Bench, Case};
+use super::{
+    bench::{Bench, Case},
+    cases::{OPTIONS_SCHEMA, OPTIONS_TAKEN, OPTIONS_UNKNOWN, OPTIONS_WRONG},
+    piece::{self, Piece},
+};
 use crate::error::{ErrorKind, Result};
 
 /// Options that no plugin can know.
@@ -12,7 +16,7 @@ const UNKNOWN: &str = "prony_conformance_unknown_option";
 const WRONG: [&str; 6] = ["", "null", "[]", "not JSON", "{\"", "{\"a\": 1e999}"];
 
 pub(super) fn schema(schema: &str, bench: &mut Bench<'_>) {
-    bench.check("the schema of the options is a JSON object", |case| {
+    bench.check(OPTIONS_SCHEMA, |case| {
         case.step("`OPTIONS`");
         match serde_json::from_str::<Value>(schema) {
             Ok(Value::Object(_)) => {}
@@ -28,9 +32,12 @@ pub(super) fn instance<T>(
     options: &str,
     bench: &mut Bench<'_>,
 ) -> Option<T> {
-    let made = bench.check("`new` takes its options, or says which one is missing", |case| {
+    let made = bench.basis(OPTIONS_TAKEN, |case| {
         case.step("`new`");
-        match create(options) {
+        case.gives(|| vec![Piece::new("options", options.as_bytes())]);
+        let made = create(options);
+        case.gets(|| piece::outcome(&made));
+        match made {
             Ok(made) => Some(made),
             Err(error) if error.kind == ErrorKind::CONFIG && !error.message.is_empty() => {
                 case.give_up(format!(
@@ -46,13 +53,17 @@ pub(super) fn instance<T>(
             }
         }
     })?;
-    bench.check("`new` ignores options that it does not know", |case| {
+    bench.check(OPTIONS_UNKNOWN, |case| {
         case.step("`new` with an unknown option");
-        if let Err(error) = create(&with_unknown(options)) {
+        let options = with_unknown(options);
+        case.gives(|| vec![Piece::new("options", options.as_bytes())]);
+        let made = create(&options);
+        case.gets(|| piece::outcome(&made));
+        if let Err(error) = made {
             case.fail(format!("`new` refuses the option `{UNKNOWN}`: {error}"));
         }
     });
-    bench.check("`new` survives wrong options", |case| {
+    bench.check(OPTIONS_WRONG, |case| {
         for options in WRONG.into_iter().map(str::to_owned).chain(wrong_types(options)) {
             wrong(create, &options, case);
         }
@@ -63,7 +74,10 @@ pub(super) fn instance<T>(
 fn wrong<T>(create: &dyn Fn(&str) -> Result<T>, options: &str, case: &mut Case<'_>) {
     let what = format!("`new` with the options `{options}`");
     case.step(&what);
-    if let Err(error) = create(options) {
+    case.gives(|| vec![Piece::new("options", options.as_bytes())]);
+    let made = create(options);
+    case.gets(|| piece::outcome(&made));
+    if let Err(error) = made {
         case.judge(&error, &what);
     }
 }

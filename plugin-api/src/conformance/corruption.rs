@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use super::{
     bench::{Bench, Case},
+    cases::{FUZZ_EVENTS, HOSTILE_PREFIXES, HOSTILE_SHUFFLED, HOSTILE_TYPES},
     parser::judge,
+    piece,
     replay::events,
 };
 use crate::testing::{dice::Dice, Recording, TestEndpoint};
@@ -51,18 +53,18 @@ pub(super) fn check(
     if events.is_empty() {
         return;
     }
-    bench.check("events cut at any byte are survived", |case| {
+    bench.check(HOSTILE_PREFIXES, |case| {
         for event in &events {
             prefixes(endpoint, event, case);
         }
     });
-    bench.check("events with values of other types are survived", |case| {
+    bench.check(HOSTILE_TYPES, |case| {
         for event in &events {
             other_types(endpoint, event, case);
         }
     });
-    bench.check("events in any order are survived", |case| orders(endpoint, &events, seed, case));
-    bench.check("randomly corrupted events are survived", |case| {
+    bench.check(HOSTILE_SHUFFLED, |case| orders(endpoint, &events, seed, case));
+    bench.check(FUZZ_EVENTS, |case| {
         let mut dice = Dice::new(seed);
         for number in 0..mutations {
             let Some(event) = dice.pick(&events) else { return };
@@ -96,6 +98,7 @@ fn pool(known: &[(String, Recording)]) -> Vec<Event> {
 fn feed(endpoint: &TestEndpoint, event: &Event, data: &[u8], what: &str, case: &mut Case<'_>) {
     let as_event = format!("`event` with {what}");
     case.step(&as_event);
+    case.gives(|| piece::event(&event.name, data));
     let answer = endpoint.read(|parser, answer| {
         parser.event(&event.name, data, answer)?;
         parser.end(answer)
@@ -103,6 +106,7 @@ fn feed(endpoint: &TestEndpoint, event: &Event, data: &[u8], what: &str, case: &
     judge(&answer, data.len(), &as_event, case);
     let as_body = format!("`body` with {what}");
     case.step(&as_body);
+    case.gives(|| piece::body(200, data));
     judge(&endpoint.read_body(200, data), data.len(), &as_body, case);
 }
 
@@ -181,7 +185,7 @@ fn orders(endpoint: &TestEndpoint, events: &[Event], seed: u64, case: &mut Case<
 }
 
 /// One to eight changes at random places.
-fn mutated(data: &[u8], dice: &mut Dice) -> Vec<u8> {
+pub(super) fn mutated(data: &[u8], dice: &mut Dice) -> Vec<u8> {
     let mut bytes = data.to_vec();
     for _ in 0..=dice.below(8) {
         let at = dice.below(bytes.len());

@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use super::{
     bench::{Bench, Case},
+    cases::{FORMAT_EXTRA, FORMAT_REPEATED, FORMAT_TURNS},
     catalogue::{turns, Sample},
+    piece,
 };
 use crate::{
     error::Result,
@@ -16,16 +18,14 @@ const EXTRA: &str = "prony_conformance_extra";
 
 pub(super) fn check(endpoint: &TestEndpoint, bench: &mut Bench<'_>) {
     let samples = turns();
-    bench.check("`format` writes a sound request for every turn, or says why not", |case| {
+    bench.check(FORMAT_TURNS, |case| {
         let accepted: usize = samples.iter().map(|sample| inspect(endpoint, sample, case)).sum();
         if accepted == 0 {
             case.fail("`format` refuses every turn of the catalogue");
         }
     });
-    bench.check("`format` is deterministic, in several threads as in one", |case| {
-        deterministic(endpoint, case);
-    });
-    bench.check("the user's extra fields are in the body, and win", |case| extra_fields(endpoint, case));
+    bench.check(FORMAT_REPEATED, |case| deterministic(endpoint, case));
+    bench.check(FORMAT_EXTRA, |case| extra_fields(endpoint, case));
 }
 
 /// Formats a turn with and without streaming. Returns how often it was accepted.
@@ -52,7 +52,9 @@ fn formatted(
     let mode = if streaming { ", streaming" } else { "" };
     let what = format!("`format` of a turn with {}{mode}", sample.name);
     case.step(&what);
+    case.gives(|| piece::turn(&turn));
     let result = endpoint.format(&turn);
+    case.gets(|| piece::request(&result));
     match &result {
         Ok(request) => sound(request, sample, &what, case),
         Err(error) => case.judge(error, &what),
@@ -162,10 +164,11 @@ fn extra_fields(endpoint: &TestEndpoint, case: &mut Case<'_>) {
     if let Some(own) = own {
         extra.insert(own.clone(), Value::from(EXTRA));
     }
-    let json = match endpoint
-        .format(&turn.extra(&Value::Object(extra).to_string()))
-        .and_then(|request| request.json())
-    {
+    let turn = turn.extra(&Value::Object(extra).to_string());
+    case.gives(|| piece::turn(&turn));
+    let result = endpoint.format(&turn);
+    case.gets(|| piece::request(&result));
+    let json = match result.and_then(|request| request.json()) {
         Ok(json) => json,
         Err(error) => return case.fail(format!("a turn with extra fields: {error}")),
     };

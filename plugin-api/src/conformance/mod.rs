@@ -28,19 +28,27 @@
 //! ```
 
 mod bench;
+mod cases;
 mod catalogue;
+mod chunks;
 mod construct;
 mod corruption;
 mod format;
+mod fuzz;
 mod garbage;
 mod parser;
+mod piece;
 mod replay;
 mod report;
 mod samples;
+mod selection;
 mod service;
 mod watch;
 
+pub use cases::{CaseName, CALLS_RETURN, CASES, OPTIONS_TAKEN, PROCESS_LIVES, SOMETHING_TRIED, SPEED};
+pub use piece::Piece;
 pub use report::{Check, Finding, Report, Verdict};
+pub use selection::Selection;
 
 use std::time::Duration;
 
@@ -57,7 +65,7 @@ use crate::{
 /// Seed of everything that is random, unless told otherwise.
 pub const SEED: u64 = 42;
 
-/// How many corrupted events are tried, unless told otherwise.
+/// How many corrupted events are tried, unless told otherwise; and a quarter as many corrupted streams and random responses.
 pub const MUTATIONS: u32 = 4000;
 
 /// How long one call may take before it counts as a hang, unless told otherwise: debug builds on busy machines are slow.
@@ -80,6 +88,20 @@ pub trait Witness {
 
     /// A check is over.
     fn checked(&mut self, check: Check);
+
+    /// The steps from now on are those of this case.
+    fn opens(&mut self, _case: CaseName) {}
+
+    /// Whether it wants to hear what goes in and out. Making that known takes time.
+    fn traces(&self) -> bool {
+        false
+    }
+
+    /// What goes into the call that has just begun.
+    fn gives(&mut self, _pieces: Vec<Piece>) {}
+
+    /// What came out of it.
+    fn gets(&mut self, _pieces: Vec<Piece>) {}
 }
 
 /// The suite, with what it needs to know about a plugin.
@@ -90,6 +112,7 @@ pub struct Suite {
     seed: u64,
     mutations: u32,
     deadline: Duration,
+    selection: Selection,
 }
 
 impl Default for Suite {
@@ -107,6 +130,7 @@ impl Suite {
             seed: SEED,
             mutations: MUTATIONS,
             deadline: DEADLINE,
+            selection: Selection::default(),
         }
     }
 
@@ -127,6 +151,12 @@ impl Suite {
     #[must_use]
     pub fn seed(self, seed: u64) -> Self {
         Self { seed, ..self }
+    }
+
+    /// Only these cases. One that the others cannot do without is made all the same, and told if something is found.
+    #[must_use]
+    pub fn choose(self, selection: Selection) -> Self {
+        Self { selection, ..self }
     }
 
     /// Another number of corrupted events.
@@ -160,7 +190,7 @@ impl Suite {
     /// Runs it on an endpoint's function table; nobody watches for calls that do not return. `schema` is the type's
     /// `OPTIONS`.
     pub fn endpoint_table(&self, table: EndpointVt_Ref, schema: &str, witness: &mut dyn Witness) {
-        let mut bench = bench::Bench::new(witness);
+        let mut bench = bench::Bench::new(witness, &self.selection);
         construct::schema(schema, &mut bench);
         let create = |options: &str| TestEndpoint::from_table(table, options);
         let Some(endpoint) = construct::instance(&create, &self.options, &mut bench) else { return };
@@ -169,12 +199,13 @@ impl Suite {
         replay::check(&endpoint, &known, self.seed, &mut bench);
         parser::check(&endpoint, &mut bench);
         corruption::check(&endpoint, &known, self.seed, self.mutations, &mut bench);
+        fuzz::check(&endpoint, &known, self.seed, self.mutations / 4, &mut bench);
     }
 
     /// Runs it on a service's function table; nobody watches for calls that do not return. `schema` is the type's
     /// `OPTIONS`.
     pub fn service_table(&self, table: ServiceVt_Ref, schema: &str, witness: &mut dyn Witness) {
-        let mut bench = bench::Bench::new(witness);
+        let mut bench = bench::Bench::new(witness, &self.selection);
         construct::schema(schema, &mut bench);
         service::check(table, &self.options, &mut bench);
     }

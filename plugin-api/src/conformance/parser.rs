@@ -2,7 +2,9 @@
 
 use super::{
     bench::{Bench, Case},
+    cases::{HOSTILE_BODIES, HOSTILE_EVENTS, HOSTILE_LARGE, HOSTILE_ORDER},
     garbage::{large, small, Garbage},
+    piece,
 };
 use crate::{
     abi::host::ParserInstance,
@@ -11,7 +13,7 @@ use crate::{
 };
 
 /// Statuses whose bodies are errors.
-const ERRORS: [u32; 14] = [400, 401, 403, 404, 408, 413, 415, 422, 429, 500, 502, 503, 504, 599];
+pub(super) const ERRORS: [u32; 14] = [400, 401, 403, 404, 408, 413, 415, 422, 429, 500, 502, 503, 504, 599];
 
 /// Names that events come with.
 const NAMES: [&str; 4] = ["", "error", "message", "a name that nobody knows"];
@@ -22,34 +24,35 @@ const SOME_TEXT: usize = 1 << 16;
 
 pub(super) fn check(endpoint: &TestEndpoint, bench: &mut Bench<'_>) {
     let small = small();
-    bench.check("`event` survives garbage", |case| {
+    bench.check(HOSTILE_EVENTS, |case| {
         for garbage in &small {
             for name in NAMES {
                 event(endpoint, garbage, name, case);
             }
         }
     });
-    bench.check("`body` survives garbage, with every status", |case| {
+    bench.check(HOSTILE_BODIES, |case| {
         for garbage in &small {
             for status in [200, 204].into_iter().chain(ERRORS) {
                 body(endpoint, garbage, status, case);
             }
         }
     });
-    bench.check("huge and deeply nested input neither kills nor bloats", |case| {
+    bench.check(HOSTILE_LARGE, |case| {
         for garbage in &large() {
             event(endpoint, garbage, "", case);
             body(endpoint, garbage, 200, case);
             body(endpoint, garbage, 500, case);
         }
     });
-    bench.check("calls in any order are survived", |case| orders(endpoint, case));
+    bench.check(HOSTILE_ORDER, |case| orders(endpoint, case));
 }
 
 fn event(endpoint: &TestEndpoint, garbage: &Garbage, name: &str, case: &mut Case<'_>) {
     let named = if name.is_empty() { String::new() } else { format!(" named `{name}`") };
     let what = format!("`event`{named} with {}", garbage.name);
     case.step(&what);
+    case.gives(|| piece::event(name, &garbage.bytes));
     let answer = endpoint.read(|parser, answer| {
         parser.event(name, &garbage.bytes, answer)?;
         parser.end(answer)
@@ -60,12 +63,14 @@ fn event(endpoint: &TestEndpoint, garbage: &Garbage, name: &str, case: &mut Case
 fn body(endpoint: &TestEndpoint, garbage: &Garbage, status: u32, case: &mut Case<'_>) {
     let what = format!("`body` of status {status} with {}", garbage.name);
     case.step(&what);
+    case.gives(|| piece::body(status, &garbage.bytes));
     let answer = endpoint.read_body(status, &garbage.bytes);
     judge(&answer, garbage.bytes.len(), &what, case);
 }
 
 /// What holds for every answer, whatever was read.
 pub(super) fn judge(answer: &Answer, given: usize, what: &str, case: &mut Case<'_>) {
+    case.gets(|| piece::answer(answer));
     if let Some(error) = &answer.failure {
         case.judge(error, what);
     }

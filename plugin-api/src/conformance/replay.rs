@@ -2,7 +2,10 @@
 
 use super::{
     bench::{Bench, Case},
+    cases::{RESPONSES_CHUNKS, RESPONSES_CUT, RESPONSES_PARSERS, RESPONSES_REPEATED, RESPONSES_SPLIT},
+    chunks::chunks,
     parser::judge,
+    piece,
 };
 use crate::{
     framing::StreamSplitter,
@@ -13,29 +16,38 @@ use crate::{
 /// Streams up to this size are split at every byte, longer ones at this many.
 const EVERY_SPLIT: usize = 4096;
 
+/// So often each stream is cut into random chunks.
+const CHUNKINGS: u32 = 200;
+
 pub(super) fn check(
     endpoint: &TestEndpoint,
     known: &[(String, Recording)],
     seed: u64,
     bench: &mut Bench<'_>,
 ) {
-    bench.check("the same response is read the same, again and from two threads", |case| {
+    bench.check(RESPONSES_REPEATED, |case| {
         for (name, recording) in known {
             again(endpoint, name, recording, case);
         }
     });
-    bench.check("a response does not depend on where the network splits it", |case| {
+    bench.check(RESPONSES_SPLIT, |case| {
         let mut dice = Dice::new(seed);
         for (name, framing, bytes) in streams(known) {
             splits(endpoint, name, framing, bytes, &mut dice, case);
         }
     });
-    bench.check("parsers do not influence each other", |case| {
+    bench.check(RESPONSES_CHUNKS, |case| {
+        let mut dice = Dice::new(seed);
+        for (name, framing, bytes) in streams(known) {
+            random_chunks(endpoint, name, framing, bytes, &mut dice, case);
+        }
+    });
+    bench.check(RESPONSES_PARSERS, |case| {
         for (name, framing, bytes) in streams(known) {
             side_by_side(endpoint, name, framing, bytes, case);
         }
     });
-    bench.check("a response that is cut off is not complete", |case| {
+    bench.check(RESPONSES_CUT, |case| {
         for (name, recording) in known {
             match (recording, recording.framing()) {
                 (Recording::Body(status, bytes), _) => cut_body(endpoint, name, *status, bytes, case),
@@ -47,7 +59,8 @@ pub(super) fn check(
     });
 }
 
-fn streams(known: &[(String, Recording)]) -> impl Iterator<Item = (&str, StreamFraming, &[u8])> {
+/// Those that stream: name, framing and bytes.
+pub(super) fn streams(known: &[(String, Recording)]) -> impl Iterator<Item = (&str, StreamFraming, &[u8])> {
     known
         .iter()
         .filter_map(|(name, recording)| Some((name.as_str(), recording.framing()?, recording.bytes())))
@@ -94,13 +107,39 @@ fn splits(
     for place in 0..places {
         let at = if every { place } else { dice.below(bytes.len()) };
         case.step(&format!("`event` and `end` with the recording `{name}`, split at byte {at}"));
-        if endpoint.read_framed(framing, [&bytes[..at], &bytes[at..]]) != whole {
+        let pieces = [&bytes[..at], &bytes[at..]];
+        case.gives(|| piece::chunks(&pieces));
+        let answer = endpoint.read_framed(framing, pieces);
+        case.gets(|| piece::answer(&answer));
+        if answer != whole {
             return case.fail(format!("`{name}`, split at byte {at}, gives another response"));
         }
     }
     case.step(&format!("`event` and `end` with the recording `{name}`, byte by byte"));
     if endpoint.read_framed(framing, bytes.chunks(1)) != whole {
         case.fail(format!("`{name}`, read byte by byte, gives another response"));
+    }
+}
+
+fn random_chunks(
+    endpoint: &TestEndpoint,
+    name: &str,
+    framing: StreamFraming,
+    bytes: &[u8],
+    dice: &mut Dice,
+    case: &mut Case<'_>,
+) {
+    let whole = endpoint.read_framed(framing, [bytes]);
+    for number in 0..CHUNKINGS {
+        let pieces = chunks(bytes, dice);
+        let what = format!("the recording `{name}` in {} random chunks (way {number})", pieces.len());
+        case.step(&format!("`event` and `end` with {what}"));
+        case.gives(|| piece::chunks(&pieces));
+        let answer = endpoint.read_framed(framing, pieces);
+        case.gets(|| piece::answer(&answer));
+        if answer != whole {
+            return case.fail(format!("{what} gives another response than in one"));
+        }
     }
 }
 
@@ -150,6 +189,7 @@ fn cut_stream(
     for at in ends {
         let what = format!("the recording `{name}`, cut off after byte {at}");
         case.step(&format!("`event` and `end` with {what}"));
+        case.gives(|| piece::chunks(&[&bytes[..at]]));
         let cut = endpoint.read_framed_cut(framing, &bytes[..at]);
         judge(&cut, at, &what, case);
         if cut.is_complete() && cut.text_bytes() < whole.text_bytes() {
@@ -169,6 +209,7 @@ fn cut_body(endpoint: &TestEndpoint, name: &str, status: u32, bytes: &[u8], case
     for at in (0..whole).step_by(step) {
         let what = format!("the recording `{name}`, cut off after byte {at}");
         case.step(&format!("`body` with {what}"));
+        case.gives(|| piece::body(status, &bytes[..at]));
         let cut = endpoint.read_body(status, &bytes[..at]);
         judge(&cut, at, &what, case);
         if is_json && at > 0 && cut.is_success() && cut.has_content() {

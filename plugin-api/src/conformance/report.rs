@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::cases::CaseName;
+
 /// Everything that was checked of one plugin type.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
@@ -16,6 +18,8 @@ pub struct Report {
 /// One check.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
+    /// The name of the case: [`CaseName::id`].
+    pub case: String,
     /// What was checked, as a statement that holds when it is [`Verdict::Ok`].
     pub name: String,
     /// The worst of its findings.
@@ -84,15 +88,14 @@ impl Report {
 }
 
 impl Check {
+    /// A check that has not looked at anything yet.
+    pub fn of(case: CaseName) -> Self {
+        Self { case: case.id.to_owned(), name: case.statement.to_owned(), ..Self::default() }
+    }
+
     /// A check with one finding.
-    pub fn found(name: &str, verdict: Verdict, text: String) -> Self {
-        Self {
-            name: name.to_owned(),
-            verdict,
-            cases: 1,
-            findings: vec![Finding { verdict, text }],
-            unlisted: 0,
-        }
+    pub fn found(case: CaseName, verdict: Verdict, text: String) -> Self {
+        Self { verdict, cases: 1, findings: vec![Finding { verdict, text }], ..Self::of(case) }
     }
 }
 
@@ -110,7 +113,7 @@ impl fmt::Display for Verdict {
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = if self.cases == 1 { "" } else { "s" };
-        write!(f, "  {:<5} {} ({} case{plural})", self.verdict, self.name, self.cases)?;
+        write!(f, "  {:<5} {}: {} ({} case{plural})", self.verdict, self.case, self.name, self.cases)?;
         for finding in &self.findings {
             write!(f, "\n          {}: {}", finding.verdict, finding.text)?;
         }

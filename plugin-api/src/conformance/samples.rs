@@ -1,6 +1,6 @@
 //! Recorded answers: the vendor's own, or those of common API formats, in case the plugin speaks one of them.
 
-use super::{bench::Bench, replay::events};
+use super::{bench::Bench, cases::RESPONSES_UNDERSTOOD, piece, replay::events};
 use crate::testing::{Recording, TestEndpoint};
 
 /// Answers of common API formats, under their names.
@@ -151,10 +151,12 @@ pub(super) fn understood(
     given: &[(String, Recording)],
     bench: &mut Bench<'_>,
 ) -> Vec<(String, Recording)> {
-    bench.check("recorded responses are understood", |case| {
+    bench.basis(RESPONSES_UNDERSTOOD, |case| {
         for (name, recording) in given {
             case.step(&format!("{} with the recording `{name}`", recording.calls()));
+            case.gives(|| piece::chunks(&[recording.bytes()]));
             let answer = endpoint.replay(recording);
+            case.gets(|| piece::answer(&answer));
             if let Some(error) = &answer.failure {
                 case.fail(format!("`{name}`: {error}"));
             } else if !answer.errors.is_empty() {

@@ -6,7 +6,9 @@ use serde::de::IgnoredAny;
 
 use super::{
     bench::{Bench, Case},
+    cases::{SERVICE_BUS, SERVICE_CUT, SERVICE_LIFE, SERVICE_MESSAGES, SERVICE_PUBLISHED, SERVICE_TWO},
     construct,
+    piece::{self, Piece},
 };
 use crate::{
     abi::ServiceVt_Ref,
@@ -31,18 +33,18 @@ pub(super) fn check(table: ServiceVt_Ref, options: &str, bench: &mut Bench<'_>) 
     let subscriptions = service.subscriptions();
     drop(service);
     let life = |host: &ScriptedHost| TestService::from_table(table, options, host);
-    bench.check("it lives a whole life", |case| whole_life(&life, case));
-    bench.check("it survives messages of every kind", |case| messages(&life, &subscriptions, case));
-    bench.check("it survives a life that is cut short", |case| short_lives(&life, case));
-    bench.check("two instances live side by side", |case| two(&life, case));
-    bench.check("it survives a bus that is full or closed", |case| {
+    bench.check(SERVICE_LIFE, |case| whole_life(&life, case));
+    bench.check(SERVICE_MESSAGES, |case| messages(&life, &subscriptions, case));
+    bench.check(SERVICE_CUT, |case| short_lives(&life, case));
+    bench.check(SERVICE_TWO, |case| two(&life, case));
+    bench.check(SERVICE_BUS, |case| {
         let (full, closed) = (host(), host());
         full.set_room(0);
         live(&life, &full, "beside a full bus", case);
         closed.end_run();
         live(&life, &closed, "beside a closed bus", case);
     });
-    bench.check("what it publishes can be read", |case| published(&life, case));
+    bench.check(SERVICE_PUBLISHED, |case| published(&life, case));
 }
 
 fn host() -> ScriptedHost {
@@ -55,6 +57,7 @@ type Life<'a> = dyn Fn(&ScriptedHost) -> Result<TestService> + 'a;
 
 /// Takes one step of a life; any error but a panic will do.
 fn take(result: Result<()>, what: &str, case: &mut Case<'_>) {
+    case.gets(|| piece::outcome(&result));
     if let Err(error) = result {
         case.judge(&error, what);
     }
@@ -83,12 +86,18 @@ fn live(life: &Life<'_>, host: &ScriptedHost, how: &str, case: &mut Case<'_>) ->
     for (message_type, payload) in run_of_messages() {
         if subscriptions.iter().any(|name| name == message_type) {
             case.step(&format!("`on_message` with `{message_type}` {how}"));
+            case.gives(|| message(message_type, &payload));
             take(service.send_raw(message_type, &payload), "`on_message`", case);
         }
     }
     case.step(&format!("`stop` {how}"));
     take(service.stop(STOP), "`stop`", case);
     Some(service)
+}
+
+/// A message, for a trace.
+fn message(message_type: &str, payload: &[u8]) -> Vec<Piece> {
+    vec![Piece::new("type", message_type.as_bytes()), Piece::new("payload", payload)]
 }
 
 fn whole_life(life: &Life<'_>, case: &mut Case<'_>) {
@@ -162,6 +171,7 @@ fn messages(life: &Life<'_>, subscriptions: &[String], case: &mut Case<'_>) {
             take(service.init().and_then(|()| service.start()), "`init` or `start`", case);
             let what = format!("`on_message` with a `{name}` {how}");
             case.step(&what);
+            case.gives(|| message(name, &payload));
             take(service.send_raw(name, &payload), &what, case);
             case.step(&format!("`stop` after {what}"));
             take(service.stop(STOP), "`stop`", case);
@@ -191,6 +201,10 @@ fn stranger(life: &Life<'_>, case: &mut Case<'_>) {
 fn published(life: &Life<'_>, case: &mut Case<'_>) {
     let host = host();
     live(life, &host, "with an open ear", case);
+    case.gets(|| {
+        let published = host.published();
+        published.iter().flat_map(|sent| message(&sent.message_type, &sent.payload)).collect()
+    });
     for published in host.published() {
         let (name, payload) = (published.message_type.as_str(), published.payload.as_slice());
         let is_map = matches!(payload.first(), Some(0x80..=0x8f | 0xde | 0xdf));

@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use super::{Check, Report, Verdict, Witness};
+use super::{
+    cases::{CALLS_RETURN, SUITE_RUNS},
+    report::{Check, Report, Verdict},
+    Witness,
+};
 
 enum Notice {
     Step(String),
@@ -39,7 +43,7 @@ pub(super) fn watched(
         Ok(thread) => thread,
         Err(error) => {
             let text = format!("the suite's thread cannot be started: {error}");
-            report.checks.push(Check::found("the suite runs", Verdict::Fail, text));
+            report.checks.push(Check::found(SUITE_RUNS, Verdict::Fail, text));
             return report;
         }
     };
@@ -50,7 +54,7 @@ pub(super) fn watched(
             Ok(Notice::Checked(check)) => report.checks.push(check),
             Err(RecvTimeoutError::Timeout) => {
                 let text = format!("no return within {deadline:?} while checking {step}");
-                report.checks.push(Check::found("every call returns", Verdict::Fail, text));
+                report.checks.push(Check::found(CALLS_RETURN, Verdict::Fail, text));
                 return report;
             }
             Err(RecvTimeoutError::Disconnected) => break,
@@ -58,7 +62,7 @@ pub(super) fn watched(
     }
     if thread.join().is_err() {
         let text = format!("a panic outside of the boundary while checking {step}");
-        report.checks.push(Check::found("the suite runs to its end", Verdict::Fail, text));
+        report.checks.push(Check::found(SUITE_RUNS, Verdict::Fail, text));
     }
     report
 }

@@ -13,7 +13,7 @@ use crate::{
         terminal,
     },
     config::policy::PluginPolicy,
-    plugin::{Category, Inspections, Listed, ListedEntry, PluginError, Registry, chain},
+    plugin::{Category, INSTALL_PLUGINS, Inspections, Listed, ListedEntry, PluginError, Registry, chain},
     screen::counted,
 };
 
@@ -91,10 +91,10 @@ fn write_overview(registry: &Registry, listing: &mut Listing) {
     if registry.policy().policy != PluginPolicy::Any {
         listing.line(&format!("In force is {}.", registry.policy()));
     }
-    listing.line(if registry.packs().is_empty() {
-        "No manifest was found: plugins.yaml belongs beside the program, or name one with --plugins."
+    listing.line(&if registry.packs().is_empty() {
+        format!("No manifest was found: {INSTALL_PLUGINS}, or name a manifest with --plugins.")
     } else {
-        "`prony plugins CATEGORY NAME` describes one of them."
+        "`prony plugins CATEGORY NAME` describes one of them.".to_owned()
     });
 }
 

@@ -2,6 +2,7 @@
 
 mod add;
 mod check;
+mod docs;
 mod graph;
 mod json;
 mod list;
@@ -47,9 +48,18 @@ enum Action {
     New(new::NewArgs),
     /// Run the conformance tests on a plugin library.
     Check(check::CheckArgs),
+    /// Write a page about an endpoint or a service, in Markdown.
+    Docs(docs::DocsArgs),
     /// Open a library that the parent process names.
     #[command(hide = true)]
     Probe(loading::ProbeArgs),
+}
+
+impl PluginsArgs {
+    /// It shares large work between the cores.
+    pub(in crate::cli) fn shares_work(&self) -> bool {
+        matches!(&self.action, Some(Action::Docs(args)) if args.is_about_all())
+    }
 }
 
 /// Does what was asked for.
@@ -64,6 +74,7 @@ pub(in crate::cli) fn run(args: &PluginsArgs) -> Result<Exit, Failure> {
         Some(Action::Graph(args)) => graph::run(args),
         Some(Action::New(args)) => new::run(args),
         Some(Action::Check(args)) => check::run(args),
+        Some(Action::Docs(args)) => docs::run(args),
         Some(Action::Probe(args)) => loading::run(args),
     }
 }

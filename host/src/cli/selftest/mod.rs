@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     explain::Explain,
-    plugin::chain,
+    plugin::{INSTALL_PLUGINS, chain},
     run::{Interrupt, until},
 };
 
@@ -101,10 +101,7 @@ fn open_plugins() -> Outcome {
             };
             Outcome::Failed(Fault::new(format!("{}{more}", first.text), first.hint.clone()))
         }
-        None if opened.entries == 0 => Outcome::Failed(Fault::new(
-            "there are none",
-            "install the libraries and `plugins.yaml` beside the program, or in `../lib/prony`",
-        )),
+        None if opened.entries == 0 => Outcome::Failed(Fault::new("there are none", INSTALL_PLUGINS)),
         None => Outcome::Passed(format!("{} can be opened", opened.entries)),
     }
 }

@@ -54,7 +54,7 @@ fn every_definition_is_a_sentence_about_known_metrics() {
     }
 }
 
-/// The README says what *sent* is.
+/// `docs/METRICS.md` says what *sent* is.
 #[test]
 fn what_begins_or_ends_with_sending_says_so_in_the_same_words() {
     let of_sending: Vec<&str> =

@@ -4,7 +4,7 @@ use std::{cell::RefCell, io, os::unix::net::UnixStream, rc::Rc};
 
 use prony_plugin_api::{
     abi::host::PluginRoot,
-    conformance::{Check, Suite, Witness},
+    conformance::{CaseName, Check, Piece, SPEED, Suite, Witness},
     testing::Recording,
 };
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -32,7 +32,8 @@ pub(crate) fn run() -> io::Result<()> {
     let job: Option<Job> = FrameReader::new(socket.try_clone()?).read()?;
     let Some(job) = job else { return Ok(()) };
     limit();
-    let parent = ParentWriter { writer: Rc::new(RefCell::new(FrameWriter::new(socket))) };
+    let writer = Rc::new(RefCell::new(FrameWriter::new(socket)));
+    let parent = ParentWriter { writer, is_traced: job.is_traced };
     let root = match open(&job) {
         Ok(root) => root,
         Err(fault) => {
@@ -79,6 +80,7 @@ fn open(job: &Job) -> Result<PluginRoot, Fault> {
 
 fn examine(job: &Job, root: PluginRoot, parent: &mut ParentWriter) {
     let mut suite = Suite::new().options(&job.options).seed(job.seed).mutations(job.mutations);
+    suite = suite.choose(job.selection.clone());
     for (name, bytes) in &job.recordings {
         // The parent has read them before.
         let recording = match job.framing {
@@ -93,6 +95,9 @@ fn examine(job: &Job, root: PluginRoot, parent: &mut ParentWriter) {
         suite.service_table(table, &job.schema, parent);
     } else if let Some(table) = root.endpoint(&job.type_name) {
         suite.endpoint_table(table, &job.schema, parent);
+        if !job.selection.chooses(SPEED) {
+            return;
+        }
         if let Some(speed) = speed::measure(&suite, table, &job.options, parent) {
             parent.tell(&CheckMessage::Measured(speed));
         }
@@ -103,6 +108,7 @@ fn examine(job: &Job, root: PluginRoot, parent: &mut ParentWriter) {
 #[derive(Clone)]
 struct ParentWriter {
     writer: Rc<RefCell<FrameWriter<UnixStream>>>,
+    is_traced: bool,
 }
 
 impl ParentWriter {
@@ -121,5 +127,23 @@ impl Witness for ParentWriter {
 
     fn checked(&mut self, check: Check) {
         self.tell(&CheckMessage::Checked(check));
+    }
+
+    fn opens(&mut self, case: CaseName) {
+        if self.is_traced {
+            self.tell(&CheckMessage::Case(case.id.to_owned()));
+        }
+    }
+
+    fn traces(&self) -> bool {
+        self.is_traced
+    }
+
+    fn gives(&mut self, pieces: Vec<Piece>) {
+        self.tell(&CheckMessage::Gives(pieces));
+    }
+
+    fn gets(&mut self, pieces: Vec<Piece>) {
+        self.tell(&CheckMessage::Gets(pieces));
     }
 }

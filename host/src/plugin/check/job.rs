@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use prony_plugin_api::{conformance::Check, metadata::StreamFraming};
+use prony_plugin_api::{
+    conformance::{Check, Piece, Selection},
+    metadata::StreamFraming,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{Rung, Speed};
@@ -27,6 +30,10 @@ pub(super) struct Job {
     pub(super) seed: u64,
     /// How many corrupted events are tried.
     pub(super) mutations: u32,
+    /// Which cases are made.
+    pub(super) selection: Selection,
+    /// What goes in and out is to be told.
+    pub(super) is_traced: bool,
 }
 
 /// What the child tells, in this order: where it stands on the ladder, then steps and checks, then the end. A child that
@@ -35,8 +42,14 @@ pub(super) struct Job {
 pub(super) enum CheckMessage {
     /// It climbed the ladder, or fell.
     Climbed(Vec<Rung>),
+    /// It begins a case, by its name.
+    Case(String),
     /// It is about to make a call.
     Step(String),
+    /// What goes into the call.
+    Gives(Vec<Piece>),
+    /// What came out of it.
+    Gets(Vec<Piece>),
     /// A check is over.
     Checked(Check),
     /// It measured.

@@ -1,23 +1,35 @@
 //! Our side: the ladder up to where code would run, and a child for every exported type.
 
-use std::{io, path::PathBuf, time::Duration};
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use prony_plugin_api::{
-    conformance::{Check, DEADLINE, MUTATIONS, Report, SEED, Verdict},
+    conformance::{
+        CALLS_RETURN, CASES, CaseName, Check, DEADLINE, MUTATIONS, PROCESS_LIVES, Report, SEED,
+        SOMETHING_TRIED, Selection, Verdict,
+    },
     descriptor::Descriptor,
 };
 
 use super::{
     super::{ladder, manifest::ManifestError, trust::Trust},
-    Examination, TypeReport,
+    Examination, TypeReport, Window,
     declared::Declared,
     job::{CheckMessage, Job},
     rungs::{WITHOUT_CODE, climbed, fallen},
+    trace::{Call, Trace},
     unbuilt::NoLibrary,
 };
-use crate::child::{
-    Child,
-    frame::{FrameReader, FrameWriter},
+use crate::{
+    child::{
+        Child,
+        frame::{FrameReader, FrameWriter},
+    },
+    fingerprint,
 };
 
 /// What makes `prony plugins check` the child of another one.
@@ -38,6 +50,8 @@ pub(crate) struct Plan {
     pub(crate) mutations: u32,
     /// How long one call may take.
     pub(crate) deadline: Duration,
+    /// Which cases are made.
+    pub(crate) selection: Selection,
 }
 
 impl Default for Plan {
@@ -49,6 +63,7 @@ impl Default for Plan {
             seed: SEED,
             mutations: MUTATIONS,
             deadline: DEADLINE,
+            selection: Selection::default(),
         }
     }
 }
@@ -67,20 +82,28 @@ pub(crate) enum ExamineError {
     NoLibrary(#[from] NoLibrary),
 }
 
-/// Examines one library.
+/// Examines one library, and writes every call into it to `trace`.
 ///
 /// # Errors
 /// There is no library, no child process to be had, or the manifest that `plan` names cannot be read; what the library does
 /// is never an error.
-pub(crate) fn examine(library: PathBuf, plan: &Plan) -> Result<Examination, ExamineError> {
+pub(crate) fn examine(
+    library: PathBuf,
+    plan: &Plan,
+    mut trace: Option<&mut Trace>,
+) -> Result<Examination, ExamineError> {
     NoLibrary::find(&library)?;
     let declared = Declared::of(&library, plan.manifest.as_deref())?;
     let mut examination = Examination {
         library,
+        sha256: None,
+        bytes: None,
+        abi: None,
         descriptor: None,
-        manifest: declared.manifest.clone(),
+        manifest: declared.manifest.as_ref().map(|file| file.display().to_string()),
         rungs: Vec::new(),
         types: Vec::new(),
+        skipped: Vec::new(),
         warnings: declared.warnings.clone(),
     };
     match ladder::check(&examination.library, &Trust::of_this_process()) {
@@ -89,10 +112,17 @@ pub(crate) fn examine(library: PathBuf, plan: &Plan) -> Result<Examination, Exam
     }
     let Some(descriptor) = examination.descriptor.clone() else { return Ok(examination) };
     examination.rungs = climbed(0, WITHOUT_CODE);
+    examination.abi = Some(Window::of(&descriptor));
+    identify(&mut examination);
     examination.warnings.extend(warnings(&descriptor));
     let endpoints = descriptor.endpoints.iter().map(|exported| (false, exported));
     let services = descriptor.services.iter().map(|exported| (true, exported));
     for (is_service, exported) in endpoints.chain(services) {
+        let is_of_it = |case: &CaseName| if is_service { case.of_services } else { case.of_endpoints };
+        if !CASES.iter().any(|case| is_of_it(case) && plan.selection.chooses(*case)) {
+            examination.skipped.push(exported.type_name.clone());
+            continue;
+        }
         let job = Job {
             library: examination.library.clone(),
             is_service,
@@ -103,14 +133,25 @@ pub(crate) fn examine(library: PathBuf, plan: &Plan) -> Result<Examination, Exam
             framing: declared.framing(&exported.type_name).filter(|_| !is_service),
             seed: plan.seed,
             mutations: plan.mutations,
+            selection: plan.selection.clone(),
+            is_traced: trace.is_some(),
         };
-        let is_open = try_type(&job, plan.deadline, &mut examination)?;
+        let is_open = try_type(&job, plan.deadline, trace.as_deref_mut(), &mut examination)?;
         if !is_open {
             // It fails the same way for every type.
             break;
         }
     }
     Ok(examination)
+}
+
+/// Notes which file it was. It is a file, since it could be read as a library.
+fn identify(examination: &mut Examination) {
+    let read = File::open(&examination.library).and_then(|mut file| fingerprint::of(&mut file));
+    if let Ok((digest, bytes)) = read {
+        examination.sha256 = Some(fingerprint::hex(&digest));
+        examination.bytes = Some(bytes);
+    }
 }
 
 fn warnings(descriptor: &Descriptor) -> Vec<String> {
@@ -126,67 +167,120 @@ fn warnings(descriptor: &Descriptor) -> Vec<String> {
 }
 
 /// Tries one exported type in a child. Returns whether the library could be opened.
-fn try_type(job: &Job, deadline: Duration, examination: &mut Examination) -> io::Result<bool> {
+fn try_type(
+    job: &Job,
+    deadline: Duration,
+    trace: Option<&mut Trace>,
+    examination: &mut Examination,
+) -> io::Result<bool> {
     let (child, socket) = Child::spawn(&["plugins", "check", CHILD_FLAG])?;
     socket.set_read_timeout(Some(deadline))?;
     let mut writer = FrameWriter::new(socket.try_clone()?);
     // A child that is dead already is found out when it is listened to.
     let _ = writer.write(job);
     let report = Report { subject: job.type_name.clone(), checks: Vec::new() };
-    let mut trial = Trial { child, report, rungs: None, speed: None, step: "its opening".to_owned() };
+    let call = Call { step: "its opening".to_owned(), ..Call::default() };
+    let library = job.library.as_path();
+    let mut trial = Trial { child, report, rungs: None, speed: None, call, library, trace };
     trial.listen(FrameReader::new(socket), deadline);
-    let Trial { report, rungs, speed, .. } = trial;
+    let Trial { mut report, rungs, speed, .. } = trial;
     let is_open = rungs.as_ref().is_none_or(|rungs| rungs.iter().all(|rung| rung.verdict == Verdict::Ok));
     // The rungs are the same for every type.
     if let (Some(rungs), true) = (rungs, examination.rungs.len() == WITHOUT_CODE) {
         examination.rungs.extend(rungs);
     }
     if is_open {
+        if !report.checks.iter().any(|check| is_wanted(check, &job.selection)) {
+            let text = "no chosen case found anything to try with this type".to_owned();
+            report.checks.push(Check::found(SOMETHING_TRIED, Verdict::Unchecked, text));
+        }
         let category = if job.is_service { "service" } else { "endpoint" };
         examination.types.push(TypeReport { category, report, speed });
     }
     Ok(is_open)
 }
 
-/// A child at work, and what it has message.
-struct Trial {
+/// Whether a check is of a chosen case, or of what is found while one is made; and not only of what others stand on.
+fn is_wanted(check: &Check, selection: &Selection) -> bool {
+    CASES.iter().all(|case| case.id != check.case || selection.chooses(*case))
+}
+
+/// A child at work, and what it has told.
+struct Trial<'a> {
     child: Child,
     report: Report,
     rungs: Option<Vec<super::Rung>>,
     speed: Option<super::Speed>,
-    step: String,
+    /// What it is doing.
+    call: Call,
+    library: &'a Path,
+    trace: Option<&'a mut Trace>,
 }
 
-impl Trial {
+impl Trial<'_> {
     fn listen(&mut self, mut message: FrameReader, deadline: Duration) {
         loop {
             match message.read::<CheckMessage>() {
                 Ok(Some(CheckMessage::Climbed(rungs))) => self.rungs = Some(rungs),
-                Ok(Some(CheckMessage::Step(step))) => self.step = step,
+                Ok(Some(CheckMessage::Case(case))) => {
+                    self.note(None);
+                    self.call.case = case;
+                }
+                Ok(Some(CheckMessage::Step(step))) => {
+                    self.note(None);
+                    self.call.next(&step);
+                }
+                Ok(Some(CheckMessage::Gives(pieces))) => self.call.given = pieces,
+                Ok(Some(CheckMessage::Gets(pieces))) => self.call.got = pieces,
                 Ok(Some(CheckMessage::Checked(check))) => self.report.checks.push(check),
                 Ok(Some(CheckMessage::Measured(speed))) => self.speed = Some(speed),
-                Ok(Some(CheckMessage::Done)) => return,
+                Ok(Some(CheckMessage::Done)) => return self.note(None),
                 Err(error) if is_timeout(&error) => {
                     self.child.kill();
-                    let text = format!("no return within {deadline:?} while checking {}", self.step);
-                    return self.lost("every call returns", text);
+                    let text = format!("no return within {deadline:?} while checking {}", self.call.step);
+                    return self.lost(CALLS_RETURN, text);
                 }
                 // The end of the stream in the place of a frame, or in the middle of one, or garbage.
                 Ok(None) | Err(_) => {
                     let end =
                         self.child.end().map_or_else(|error| error.to_string(), |death| death.to_string());
-                    let text = format!("the process {end} while checking {}", self.step);
-                    return self.lost("the library leaves its process alive", text);
+                    let text = format!("the process {end} while checking {}", self.call.step);
+                    return self.lost(PROCESS_LIVES, text);
                 }
             }
         }
     }
 
-    fn lost(&mut self, name: &str, text: String) {
-        self.report.checks.push(Check::found(name, Verdict::Fail, text));
+    fn lost(&mut self, case: CaseName, text: String) {
+        self.note(Some(&text));
+        self.report.checks.push(Check::found(case, Verdict::Fail, text));
+    }
+
+    /// Writes the call that is over into the trace.
+    fn note(&mut self, lost: Option<&str>) {
+        if let (Some(trace), true) = (self.trace.as_deref_mut(), self.call.is_open) {
+            trace.note(self.library, &self.report.subject, &self.call, lost);
+            self.call.is_open = false;
+        }
     }
 }
 
 fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+#[cfg(test)]
+mod tests {
+    use prony_plugin_api::conformance::{OPTIONS_TAKEN, SPEED};
+
+    use super::*;
+
+    #[test]
+    fn what_was_not_chosen_does_not_stand_for_what_was() {
+        let selection = Selection::new(&["speed".to_owned()], &[]);
+        assert!(is_wanted(&Check::of(SPEED), &selection));
+        assert!(is_wanted(&Check::of(PROCESS_LIVES), &selection));
+        assert!(!is_wanted(&Check::of(OPTIONS_TAKEN), &selection));
+        assert!(is_wanted(&Check::of(OPTIONS_TAKEN), &Selection::default()));
+    }
 }

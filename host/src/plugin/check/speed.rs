@@ -8,7 +8,7 @@ use prony_plugin_api::{
         EndpointVt_Ref,
         host::{EndpointInstance, ResponseSink},
     },
-    conformance::{Check, Finding, Suite, Verdict, Witness},
+    conformance::{Check, Finding, SPEED, Suite, Verdict, Witness},
     framing::StreamSplitter,
     testing::{Recording, Request, TestEndpoint, Turn},
 };
@@ -58,6 +58,7 @@ pub(super) fn measure(
     let (name, recording) = readable.iter().find(is_stream).or(readable.first())?;
     let endpoint = Arc::new(EndpointInstance::create(table, options).ok()?);
     let workload = Workload::of(recording);
+    witness.opens(SPEED);
     witness.begins(&format!("the speed with the recording `{name}`"));
     let clock = Clock::start();
     let ns_per_unit = median(|| batch(&clock, || workload.read(&endpoint)))?;
@@ -74,11 +75,7 @@ pub(super) fn measure(
 
 /// A library that leaks is allowed; that it is meant is not likely.
 fn growth(units: u64, bytes: Option<u64>) -> Check {
-    let mut check = Check {
-        name: "memory does not grow with the number of events".to_owned(),
-        cases: units,
-        ..Check::default()
-    };
+    let mut check = Check { cases: units, ..Check::of(SPEED) };
     if let Some(bytes) = bytes.filter(|bytes| *bytes > GROWTH_BYTES) {
         let text = format!("resident memory grew by {} kB while {units} were read", bytes / 1024);
         check.verdict = Verdict::Warn;

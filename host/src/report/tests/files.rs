@@ -124,11 +124,11 @@ fn names_that_a_prefix_must_not_lead_to_are_all_names() {
     assert!(unknown.is_empty(), "{unknown:?}");
 }
 
-/// The first table of the README that lists the files, by the names in its first column.
+/// The table of what a run leaves behind, by the names in its first column.
 #[test]
-fn the_readme_lists_the_files_that_a_run_may_leave() {
-    let readme = include_str!("../../../../README.md");
-    let mut listed = listed(readme, "\n| file | what |\n", |line| line);
+fn the_page_of_the_run_folder_lists_the_files_that_a_run_may_leave() {
+    let page = include_str!("../../../../docs/RUN_FOLDER.md");
+    let mut listed = listed(page, "\n| file | what |\n", |line| line);
     let mut named: Vec<&str> = possible_files().chain([journal::FILE_NAME]).collect();
     listed.sort();
     named.sort_unstable();

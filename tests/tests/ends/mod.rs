@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "ends/hooks.rs"]
 mod hooks;
 
 use std::{

@@ -1,13 +1,9 @@
 //! The shape of the tree, as a test: which crate and which module may use which, and how long a file may be.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-#[path = "architecture/known_cycles.rs"]
 mod known_cycles;
-#[path = "architecture/modules.rs"]
 mod modules;
-#[path = "architecture/names.rs"]
 mod names;
-#[path = "architecture/pictures.rs"]
 mod pictures;
 
 use std::{
@@ -221,10 +217,22 @@ fn unsafe_code_stands_in_the_two_sealed_places() {
 #[test]
 fn tests_wait_for_programs_by_way_of_the_harness() {
     for (path, text) in sources("tests/tests") {
-        let starts = text.contains("Command::new") && !path.ends_with("architecture.rs");
+        let starts = text.contains("Command::new") && !path.ends_with("architecture/mod.rs");
         let waits =
             [".output()", ".status()", ".wait_with_output()"].iter().find(|call| text.contains(*call));
         assert!(!starts || waits.is_none(), "{}: `{}`", path.display(), waits.unwrap_or(&""));
+    }
+}
+
+/// A file that `main.rs` does not name is not built, and nobody hears that its tests are not run.
+#[test]
+fn every_suite_is_part_of_the_test_program() {
+    let program = fs::read_to_string(root().join("tests/tests/main.rs")).unwrap();
+    for entry in fs::read_dir(root().join("tests/tests")).unwrap() {
+        let path = entry.unwrap().path();
+        let suite = path.file_stem().unwrap().to_str().unwrap();
+        let named = program.lines().any(|line| line == format!("mod {suite};"));
+        assert!(named || suite == "main", "tests/tests/main.rs does not name {}", path.display());
     }
 }
 

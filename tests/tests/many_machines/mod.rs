@@ -2,9 +2,7 @@
 //! does; who is lost is named, and nothing is lost that somebody's disk has.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
-#[path = "many_machines/bodies.rs"]
 mod bodies;
-#[path = "many_machines/live.rs"]
 mod live;
 
 use std::{

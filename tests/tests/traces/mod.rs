@@ -1,9 +1,7 @@
 //! Traces and datasets of other tools: what is found in them, and what is sent.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "traces/played.rs"]
 mod played;
-#[path = "traces/reshaped.rs"]
 mod reshaped;
 
 use std::{collections::BTreeSet, ffi::OsString, fs, path::PathBuf};

@@ -1,0 +1,20 @@
+# shellcheck shell=bash
+# What the scripts of this folder share: sourced by them, from the top of the repository.
+
+# Ends the script, with what is wrong and what to do about it.
+stop() { echo "$(basename "$0"): $1" >&2; exit "${2:-1}"; }
+
+# The libraries that `plugins.yaml` names, without `lib` and `.so`: each is of the package of that name, with `-` for `_`.
+shipped_libraries() { sed -n 's/^ *class: \([a-z0-9_]*\):.*/\1/p' plugins.yaml | sort -u; }
+
+# Copies the libraries that `plugins.yaml` names, and the manifest itself: `copy_plugins BUILT INTO`. Other libraries may lie in the folder
+# of a build, such as those of the tests.
+copy_plugins() {
+    local built=$1 into=$2 name
+    install -d "$into"
+    for name in $(shipped_libraries); do
+        test -f "$built/lib$name.so" || stop "there is no \`$built/lib$name.so\`: build the plugins there first"
+        install -m 644 "$built/lib$name.so" "$into/"
+    done
+    install -m 644 plugins.yaml "$into/"
+}
