@@ -10,7 +10,8 @@
  * WHAT A LIBRARY HAS
  *   - one PRONY_PLUGIN_DESCRIPTOR(...): what is in it. prony reads it from the file before it runs any code of it;
  *   - one `const prony_plugin prony_plugin_c_v1`: the tables of functions.
- * Beside it stands `plugins.yaml`, which gives each endpoint its name, its path and its abilities.
+ *
+ *   Beside it stands `plugins.yaml`, which gives each endpoint its name, its path and its abilities.
  *
  * VERSIONS
  *   The contract has an epoch (in the name of the entry symbol) and a minor version. A newer minor only appends: fields at the

@@ -60,6 +60,7 @@ mod framing;
 mod golden;
 mod gpu_telemetry;
 mod guide;
+mod header_page;
 mod honesty;
 mod hostile_input;
 mod input_files;

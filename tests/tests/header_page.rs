@@ -1,0 +1,94 @@
+//! `docs/PLUGIN_HEADER.md` is what `prony_plugin.h` says: its rules as text, its tables as code, and of its helpers what they are
+//! called with.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+use std::{fmt::Write, fs, path::Path};
+
+const BEGINNING: &str = "# The header for C
+
+This page is made from `plugin-api/include/prony_plugin.h`, which is the contract for libraries in C and in languages that can make
+C functions. `prony plugins new NAME --language c|cpp|go|zig` puts the header into the folder of a new plugin.
+[The guide](../plugin-api/README.md#in-c) says how to begin, and [PLUGIN_ABI.md](PLUGIN_ABI.md) which versions go together.
+";
+
+/// How the line before a part of the header begins.
+const PART: &str = "/* -----";
+
+/// The part whose functions are shown without what they do.
+const HELPERS: &str = "helpers";
+
+/// The page that belongs to a header.
+fn page(header: &str) -> String {
+    let (rules, code) = header.split_once("\n */\n").unwrap();
+    let (_licence, rules) = rules.split_once("Apache-2.0\n").unwrap();
+    let mut page = BEGINNING.to_owned();
+    rules.lines().for_each(|line| page.push_str(&rule(line)));
+    let code = code.split("#ifdef __cplusplus\n}").next().unwrap();
+    let begin = code.find("/* The contract's epoch").unwrap();
+    let mut title = "Versions and marks".to_owned();
+    let mut block = String::new();
+    for line in code[begin..].lines().chain([PART]) {
+        if !line.starts_with(PART) {
+            writeln!(block, "{line}").unwrap();
+            continue;
+        }
+        let shown = if title.to_lowercase() == HELPERS { signatures(&block) } else { block };
+        write!(page, "\n## {title}\n\n```c\n{}\n```\n", shown.trim()).unwrap();
+        title = capital(line.trim_matches(['/', '*', ' ', '-']));
+        block = String::new();
+    }
+    page
+}
+
+/// A line of the comment at the beginning: a heading is written in capitals, and its text stands two characters in.
+fn rule(line: &str) -> String {
+    let text = line.trim_start_matches(" *").trim_start_matches(' ');
+    let indent = line.len() - line.trim_start_matches([' ', '*']).len();
+    if text.len() > 1 && text.chars().all(|sign| sign.is_ascii_uppercase() || sign == ' ') {
+        format!("## {}\n\n", capital(&text.to_lowercase()))
+    } else if text.is_empty() {
+        "\n".to_owned()
+    } else {
+        // Two for the comment, one or three for the text; what is more belongs to a list.
+        format!("{}{text}\n", " ".repeat(indent.saturating_sub(5)))
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut signs = text.chars();
+    let first = signs.next().map(|sign| sign.to_ascii_uppercase());
+    first.into_iter().chain(signs).collect()
+}
+
+/// The comments and the first lines of functions.
+fn signatures(block: &str) -> String {
+    let (mut shown, mut is_inside) = (String::new(), false);
+    for line in block.lines() {
+        if line.starts_with("static inline") {
+            writeln!(shown, "{};", line.trim_end_matches(" {")).unwrap();
+            is_inside = true;
+        } else if !is_inside {
+            writeln!(shown, "{line}").unwrap();
+        }
+        is_inside &= line != "}";
+    }
+    shown
+}
+
+#[test]
+fn the_page_of_the_header_is_what_the_header_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let header = fs::read_to_string(root.join("plugin-api/include/prony_plugin.h")).unwrap();
+    let (file, page) = (root.join("docs/PLUGIN_HEADER.md"), page(&header));
+    match fs::read_to_string(&file) {
+        Ok(kept) => {
+            assert!(kept == page, "docs/PLUGIN_HEADER.md is out of date: remove it, and run this test")
+        }
+        Err(_) => {
+            fs::write(&file, page).unwrap();
+            panic!(
+                "docs/PLUGIN_HEADER.md was not there, and is written now: look at it, and run this test again"
+            );
+        }
+    }
+}
