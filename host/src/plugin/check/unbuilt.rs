@@ -52,10 +52,12 @@ impl Explain for NoLibrary {
                     build("cargo build --release", folder),
                     folder.join(RELEASE).join(library_name("NAME")).display()
                 ),
-                (None, false) if folder.join("Makefile").exists() => {
-                    format!("build it first: {}; then name the library", build("make", folder))
-                }
-                (None, false) => "name a library, such as `target/release/libacme_chat.so`".to_owned(),
+                (None, false) => match other_command(folder) {
+                    Some(command) => {
+                        format!("build it first: {}; then name the library", build(command, folder))
+                    }
+                    None => "name a library, such as `target/release/libacme_chat.so`".to_owned(),
+                },
             },
             Self::Unbuilt { library, root } => {
                 let is_debug = library.parent().is_some_and(|folder| folder.ends_with("debug"));
@@ -72,6 +74,16 @@ impl Explain for NoLibrary {
 
 /// Where cargo puts what it builds for use.
 const RELEASE: &str = "target/release";
+
+/// What builds a folder in another language than Rust, by a file that it has.
+fn other_command(folder: &Path) -> Option<&'static str> {
+    const COMMANDS: [(&str, &str); 3] = [
+        ("Makefile", "make"),
+        ("CMakeLists.txt", "cmake -B build && cmake --build build"),
+        ("build.zig", "zig build"),
+    ];
+    COMMANDS.into_iter().find(|(file, _)| folder.join(file).exists()).map(|(_, command)| command)
+}
 
 /// A command in a folder.
 fn build(command: &str, folder: &Path) -> String {
@@ -121,12 +133,15 @@ mod tests {
         assert!(hint(&dir.path().join("target/debug/libx.so")).ends_with("&& cargo build`"));
         assert_eq!(hint(Path::new("target/release/libx.so")), "build it first: `cargo build --release`");
         assert!(!hint(dir.path()).contains("build it first"));
-        let makefile = dir.path().join("Makefile");
-        std::fs::write(&makefile, "").unwrap();
-        assert!(
-            hint(dir.path()).starts_with(&format!("build it first: `cd {} && make`", dir.path().display()))
-        );
-        std::fs::remove_file(makefile).unwrap();
+        let others =
+            [("Makefile", "make"), ("CMakeLists.txt", "cmake -B build && "), ("build.zig", "zig build")];
+        for (file, command) in others {
+            let file = dir.path().join(file);
+            std::fs::write(&file, "").unwrap();
+            let expected = format!("build it first: `cd {} && {command}", dir.path().display());
+            assert!(hint(dir.path()).starts_with(&expected), "{}", hint(dir.path()));
+            std::fs::remove_file(file).unwrap();
+        }
         std::fs::write(dir.path().join("Cargo.toml"), "").unwrap();
         assert!(hint(dir.path()).starts_with(&format!("build it first: {command}; then name the library")));
         std::fs::create_dir_all(&release).unwrap();
