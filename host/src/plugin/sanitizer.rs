@@ -39,12 +39,12 @@ pub(super) fn is_watching() -> bool {
     has_runtime(&mapped())
 }
 
-/// A library does not bring a runtime with it that comes too late.
+/// A library does not bring a runtime with it that comes too late. What cannot be read, the ladder has refused before.
 ///
 /// # Errors
-/// It does, or the bytes cannot be read as a library.
+/// It does.
 pub(super) fn check(library: &[u8]) -> Result<(), Fault> {
-    let needs = ObjectFile::parse(library)?.needs()?;
+    let Ok(needs) = ObjectFile::parse(library).and_then(|object| object.needs()) else { return Ok(()) };
     match needs.libraries.into_iter().find(|library| is_runtime(library)) {
         Some(runtime) if cfg!(target_os = "linux") && !is_watching() => Err(Fault::Sanitizer { runtime }),
         _ => Ok(()),
