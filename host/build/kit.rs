@@ -32,6 +32,25 @@ struct OverTheHeader {
 
 const FILES_IN_C: &[&str] = &[".gitignore", "Makefile", "README.md", "check.c", "plugin.c", "plugins.yaml"];
 
+const FILES_IN_CPP: &[&str] =
+    &[".gitignore", "CMakeLists.txt", "README.md", "check.cpp", "plugin.cpp", "plugins.yaml", "prony.hpp"];
+
+const FILES_IN_GO: &[&str] = &[
+    ".gitignore",
+    "Makefile",
+    "README.md",
+    "binding.c",
+    "binding.go",
+    "binding.h",
+    "go.mod",
+    "plugin.go",
+    "plugin_test.go",
+    "plugins.yaml",
+];
+
+const FILES_IN_ZIG: &[&str] =
+    &[".gitignore", "README.md", "build.zig", "check.zig", "descriptor.zig", "plugin.zig", "plugins.yaml"];
+
 const OVER_THE_HEADER: &[OverTheHeader] = &[
     OverTheHeader {
         name: "ENDPOINT_IN_C",
@@ -48,47 +67,38 @@ const OVER_THE_HEADER: &[OverTheHeader] = &[
     OverTheHeader {
         name: "ENDPOINT_IN_CPP",
         folder: "plugins/example-vendor-cpp",
-        files: &[
-            ".gitignore",
-            "CMakeLists.txt",
-            "README.md",
-            "check.cpp",
-            "plugin.cpp",
-            "plugins.yaml",
-            "prony.hpp",
-        ],
+        files: FILES_IN_CPP,
         has_tests: true,
+    },
+    OverTheHeader {
+        name: "SERVICE_IN_CPP",
+        folder: "plugins/example-vendor-cpp-service",
+        files: FILES_IN_CPP,
+        has_tests: false,
     },
     OverTheHeader {
         name: "ENDPOINT_IN_GO",
         folder: "plugins/example-vendor-go",
-        files: &[
-            ".gitignore",
-            "Makefile",
-            "README.md",
-            "binding.c",
-            "binding.go",
-            "binding.h",
-            "go.mod",
-            "plugin.go",
-            "plugin_test.go",
-            "plugins.yaml",
-        ],
+        files: FILES_IN_GO,
         has_tests: true,
+    },
+    OverTheHeader {
+        name: "SERVICE_IN_GO",
+        folder: "plugins/example-vendor-go-service",
+        files: FILES_IN_GO,
+        has_tests: false,
     },
     OverTheHeader {
         name: "ENDPOINT_IN_ZIG",
         folder: "plugins/example-vendor-zig",
-        files: &[
-            ".gitignore",
-            "README.md",
-            "build.zig",
-            "check.zig",
-            "descriptor.zig",
-            "plugin.zig",
-            "plugins.yaml",
-        ],
+        files: FILES_IN_ZIG,
         has_tests: true,
+    },
+    OverTheHeader {
+        name: "SERVICE_IN_ZIG",
+        folder: "plugins/example-vendor-zig-service",
+        files: FILES_IN_ZIG,
+        has_tests: false,
     },
 ];
 

@@ -1,5 +1,5 @@
-// What a plugin in C++ needs beside the contract: errors as exceptions, JSON as values, and the table of an endpoint made of
-// two classes. Nothing in it depends on the server.
+// What a plugin in C++ needs beside the contract: errors as exceptions, JSON as values, the table of an endpoint made of two
+// classes, and that of a service made of one. Nothing in it depends on the vendor.
 #ifndef PRONY_HPP
 #define PRONY_HPP
 
@@ -95,6 +95,43 @@ template <typename Endpoint, typename Parser> constexpr prony_endpoint endpoint(
     using Its = Functions<Endpoint, Parser>;
     return {sizeof(prony_endpoint), type_name,           Its::create, Its::destroy, Its::format, Its::parser,
             Its::parser_destroy,    Its::event, Its::body,   nullptr};
+}
+
+// A service. prony calls it from one thread at a time, in this order, and deletes it in the end. What it throws, it has failed by.
+class Service {
+public:
+    virtual ~Service() = default;
+    // Begins its own work: threads are welcome.
+    virtual void start() {}
+    // One message: its type, and the bytes of its MessagePack, which `message_json` of the host makes JSON of.
+    virtual void on_message(std::string_view type, prony_text bytes) = 0;
+    // Publishes what is left and ends its threads within so many nanoseconds.
+    virtual void stop(uint64_t) {}
+};
+
+// The functions of a service. `Its` is a Service that is made from its options and the host.
+template <typename Its> struct ServiceFunctions {
+    static int32_t create(prony_text options, const prony_host *host, void **made, const prony_error *error) {
+        return guarded(error, [&] { *made = static_cast<Service *>(new Its(Json::of(options), host)); });
+    }
+    static int32_t start(void *made, const prony_error *error) {
+        return guarded(error, [&] { static_cast<Service *>(made)->start(); });
+    }
+    static int32_t on_message(void *made, prony_text type, prony_text bytes, const prony_error *error) {
+        return guarded(error, [&] { static_cast<Service *>(made)->on_message(view(type), bytes); });
+    }
+    static int32_t stop(void *made, uint64_t deadline_ns, const prony_error *error) {
+        return guarded(error, [&] { static_cast<Service *>(made)->stop(deadline_ns); });
+    }
+    static void destroy(void *made) { delete static_cast<Service *>(made); }
+};
+
+// The table of a service that hears these types of messages.
+template <typename Its, size_t Count>
+constexpr prony_service service(const char *type_name, const char *const (&hears)[Count]) {
+    using Of = ServiceFunctions<Its>;
+    return {sizeof(prony_service), type_name, hears,          Count,    Of::create,
+            nullptr,               Of::start, Of::on_message, Of::stop, Of::destroy};
 }
 
 } // namespace prony

@@ -18,6 +18,12 @@ pub fn endpoint(comptime type_name: []const u8, comptime options: []const u8) []
     return "{\"type\":\"" ++ type_name ++ "\",\"options\":" ++ options ++ "}";
 }
 
+/// A service: the same, and two JSON arrays of message types, what it hears and what it publishes.
+pub fn service(comptime type_name: []const u8, comptime options: []const u8, comptime hears: []const u8, comptime publishes: []const u8) []const u8 {
+    return "{\"type\":\"" ++ type_name ++ "\",\"options\":" ++ options ++ ",\"subscriptions\":" ++ hears ++
+        ",\"publishes\":" ++ publishes ++ "}";
+}
+
 /// The descriptor. Of several endpoints, or services, one stands behind the other with a comma between them.
 pub fn text(comptime name: []const u8, comptime version: []const u8, comptime endpoints: []const u8, comptime services: []const u8) []const u8 {
     const versions = std.fmt.comptimePrint(

@@ -11,30 +11,35 @@ use std::{
 
 use prony_tests::{MockServer, Run, Tool, eventually, finish};
 use rstest::rstest;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// A command in words: a program, and what comes behind it.
-type Words = Vec<&'static str>;
+/// A command: a program, and what comes behind it.
+type Words = Vec<String>;
 
-/// The commands that build and test a folder, if what they need is installed.
-fn commands(language: &str) -> Option<Vec<Words>> {
+fn words(typed: &str) -> Words {
+    typed.split(' ').map(str::to_owned).collect()
+}
+
+/// How C++ is compiled without cmake.
+const CPP: &str = "c++ -std=c++17 -O2 -Wall -Wextra -Werror -fPIC -Iinclude";
+
+/// The commands that build and test the folder of a library, if what they need is installed.
+fn commands(language: &str, stem: &str) -> Option<Vec<Words>> {
     let found = match language {
-        "cpp" if answers(&["cmake", "--version"]) => Some(vec![
-            vec!["cmake", "-B", "build"],
-            vec!["cmake", "--build", "build"],
-            vec!["ctest", "--test-dir", "build"],
-        ]),
+        "cpp" if answers(&["cmake", "--version"]) => {
+            Some(vec![words("cmake -B build"), words("cmake --build build"), words("ctest --test-dir build")])
+        }
         // What cmake does, where there is none: a C++ compiler comes with that for C.
         "cpp" if answers(&["c++", "--version"]) => Some(vec![
-            [CPP, &["-shared", "-o", "libacme_cpp.so", "plugin.cpp"]].concat(),
-            [CPP, &["-o", "check-plugin", "plugin.cpp", "check.cpp"]].concat(),
-            vec!["./check-plugin"],
+            words(&format!("{CPP} -shared -o lib{stem}.so plugin.cpp")),
+            words(&format!("{CPP} -o check-plugin plugin.cpp check.cpp")),
+            words("./check-plugin"),
         ]),
         "go" if answers(&["go", "version"]) && answers(&["make", "--version"]) => {
-            Some(vec![vec!["make"], vec!["make", "check"]])
+            Some(vec![words("make"), words("make check")])
         }
-        "zig" => zig().map(|zig| vec![[zig, &["build"]].concat(), [zig, &["build", "test"]].concat()]),
+        "zig" => zig().map(|zig| vec![words(&format!("{zig} build")), words(&format!("{zig} build test"))]),
         _ => None,
     };
     if found.is_none() {
@@ -43,13 +48,11 @@ fn commands(language: &str) -> Option<Vec<Words>> {
     found
 }
 
-const CPP: &[&str] = &["c++", "-std=c++17", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-Iinclude"];
-
 /// Zig as a program, or as Python's package `ziglang`, of the release that the folder is written for.
-fn zig() -> Option<&'static [&'static str]> {
-    const WAYS: [&[&str]; 2] = [&["zig"], &["python3", "-m", "ziglang"]];
-    WAYS.into_iter().find(|way| {
-        let version = Command::new(way[0]).args(&way[1..]).arg("version").stdin(Stdio::null()).output();
+fn zig() -> Option<&'static str> {
+    ["zig", "python3 -m ziglang"].into_iter().find(|way| {
+        let way = words(way);
+        let version = Command::new(&way[0]).args(&way[1..]).arg("version").stdin(Stdio::null()).output();
         version.is_ok_and(|output| output.stdout.starts_with(b"0.17."))
     })
 }
@@ -60,22 +63,29 @@ fn answers(words: &[&str]) -> bool {
     output.is_ok_and(|output| output.status.success())
 }
 
-/// The folder of a new endpoint `acme-cpp`, built and tested.
-fn made(language: &str) -> Option<(TempDir, PathBuf)> {
-    let commands = commands(language)?;
+/// The folder of a new plugin `acme-cpp`, built and tested. `more` are words for `plugins new`.
+fn made(name: &str, language: &str, more: &[&str]) -> Option<(TempDir, PathBuf)> {
+    let stem = name.replace('-', "_");
+    let commands = commands(language, &stem)?;
     let dir = tempfile::tempdir().unwrap();
-    let name = format!("acme-{language}");
-    let tool = Tool::new(["plugins", "new", name.as_str(), "--language", language, "--dir"]).arg(dir.path());
-    let run = tool.run();
-    let library = format!("prony plugins check libacme_{language}.so --replay tests/stream.sse");
-    assert!(run.succeeds().stdout.contains(&library), "{}", run.stdout);
+    let tool = Tool::new(["plugins", "new", name, "--language", language, "--dir"]).arg(dir.path());
+    let run = tool.args(more).run();
+    let check = format!("prony plugins check lib{stem}.so");
+    assert!(run.succeeds().stdout.contains(&check), "{}", run.stdout);
     let folder = dir.path().join(name);
     for words in commands {
-        let output = finish(Command::new(words[0]).args(&words[1..]).current_dir(&folder));
+        let output = finish(Command::new(&words[0]).args(&words[1..]).current_dir(&folder));
         let said = [output.stdout, output.stderr].concat();
         assert!(output.status.success(), "{words:?}:\n{}", String::from_utf8_lossy(&said));
     }
     Some((dir, folder))
+}
+
+/// Installs a folder for a user, whose data folder is returned.
+fn install(folder: &Path) -> TempDir {
+    let data = tempfile::tempdir().unwrap();
+    Tool::new(["plugins", "add"]).arg(folder).env("XDG_DATA_HOME", data.path()).run().succeeds();
+    data
 }
 
 /// A measurement of its recorded response with what is installed.
@@ -100,16 +110,15 @@ fn bodies(format: &str, data: &Path) -> Vec<Value> {
 #[case::go("go", "AcmeGo")]
 #[case::zig("zig", "AcmeZig")]
 fn a_new_endpoint_goes_all_the_way(#[case] language: &str, #[case] type_name: &str) {
-    let Some((_dir, folder)) = made(language) else { return };
+    let name = format!("acme-{language}");
+    let Some((_dir, folder)) = made(&name, language, &[]) else { return };
     let check = Tool::new(["plugins", "check", "--mutations", "50", "--deny-warnings"]);
     let check = check.arg(folder.join(format!("libacme_{language}.so")));
     let check = check.arg("--replay").arg(folder.join("tests/stream.sse"));
     let run = check.arg("--replay").arg(folder.join("tests/answer.json")).run();
     assert!(run.succeeds().stdout.contains(&format!("endpoint {type_name} conforms\n")), "{}", run.stdout);
 
-    let data = tempfile::tempdir().unwrap();
-    Tool::new(["plugins", "add"]).arg(&folder).env("XDG_DATA_HOME", data.path()).run().succeeds();
-    let name = format!("acme_{language}");
+    let (data, name) = (install(&folder), format!("acme_{language}"));
     let apart = ["--isolate", name.as_str()];
     for words in [&apart[..0], &apart[..]] {
         let run = measured(&folder, data.path(), language, words);
@@ -123,11 +132,11 @@ fn a_new_endpoint_goes_all_the_way(#[case] language: &str, #[case] type_name: &s
     let written = bodies(&name, data.path());
     assert_eq!(written, bodies("chat", data.path()));
     assert!(written.len() >= 3, "{written:?}");
-    hears_an_interrupt(&folder, data.path(), &name);
+    hears_an_interrupt(data.path(), &name);
 }
 
 /// Ctrl-C is prony's, whatever threads a library has.
-fn hears_an_interrupt(folder: &Path, data: &Path, name: &str) {
+fn hears_an_interrupt(data: &Path, name: &str) {
     let server = MockServer::start(["--ttft-ms", "20"]);
     let tool = Tool::bare_profile().env("XDG_DATA_HOME", data).args(["--url", server.url(), "--streaming"]);
     let tool = tool.args(["--isl", "8", "--request-rate", "50", "--request-count", "10000"]);
@@ -135,15 +144,45 @@ fn hears_an_interrupt(folder: &Path, data: &Path, name: &str) {
     eventually("a request is sent", || server.truth()["requests_total"].as_u64().filter(|count| *count > 0));
     running.signal("INT");
     running.wait().ends_with(130);
-    assert!(folder.exists());
+}
+
+#[rstest]
+#[case::cpp("cpp", "AcmeCppBill")]
+#[case::go("go", "AcmeGoBill")]
+#[case::zig("zig", "AcmeZigBill")]
+fn a_new_service_goes_all_the_way(#[case] language: &str, #[case] type_name: &str) {
+    let Some((_dir, folder)) = made(&format!("acme-{language}-bill"), language, &["--service"]) else {
+        return;
+    };
+    let name = format!("acme_{language}_bill");
+    let check = Tool::new(["plugins", "check", "--deny-warnings"]).arg(folder.join(format!("lib{name}.so")));
+    let run = check.run();
+    assert!(run.succeeds().stdout.contains(&format!("service {type_name} conforms\n")), "{}", run.stdout);
+
+    let (server, data) = (MockServer::start(["--tokens", "5"]), install(&folder));
+    let apart = ["--isolate", name.as_str()];
+    for words in [&apart[..0], &apart[..]] {
+        let tool = Tool::profile(&server).env("XDG_DATA_HOME", data.path()).args(words);
+        let run = tool.args(["--request-count", "4"]).run();
+        let summary = run.succeeds().summary();
+        let service = &summary["services"][&name];
+        assert_eq!((&service["state"], &service["published"]), (&json!("stopped"), &json!(1)), "{service}");
+        let last = &service["messages"][format!("{name}_tally")]["last"][0];
+        assert_eq!((&last["requests"], &last["output_tokens"]), (&json!(4), &json!(20)), "{service}");
+        // It is opened after prony has begun to answer signals.
+        assert!(!run.stderr.contains("put it back"), "{}", run.stderr);
+    }
 }
 
 /// The vendor's own code, without what stands between it and the contract.
 #[rstest]
 #[case("example-vendor-cpp/plugin.cpp")]
+#[case("example-vendor-cpp-service/plugin.cpp")]
 #[case("example-vendor-go/plugin.go")]
+#[case("example-vendor-go-service/plugin.go")]
 #[case("example-vendor-zig/plugin.zig")]
-fn a_complete_endpoint_has_less_than_120_lines(#[case] file: &str) {
+#[case("example-vendor-zig-service/plugin.zig")]
+fn a_complete_plugin_has_less_than_120_lines(#[case] file: &str) {
     let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("plugins");
     let source = fs::read_to_string(plugins.join(file)).unwrap();
     let lines = source.lines().filter(|line| !line.trim().is_empty()).count();
@@ -162,27 +201,11 @@ fn an_exception_is_the_error_of_its_call() {
     let program = dir.path().join("exceptions");
     let source = prony_tests::fixtures().join("cpp/exceptions.cpp");
     let include = format!("-I{}", plugins.display());
-    let output = finish(
-        Command::new("c++")
-            .args(&CPP[1..])
-            .arg(include)
-            .current_dir(&plugins)
-            .arg(source)
-            .arg("-o")
-            .arg(&program),
-    );
+    let compiler = words(CPP);
+    let mut command = Command::new(&compiler[0]);
+    command.args(&compiler[1..]).arg(include).current_dir(&plugins).arg(source).arg("-o").arg(&program);
+    let output = finish(&mut command);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let output = finish(&mut Command::new(program));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
-#[test]
-fn a_service_without_an_example_is_refused_with_what_there_is() {
-    let dir = tempfile::tempdir().unwrap();
-    let tool = Tool::new(["plugins", "new", "acme-bill", "--service", "--language", "go", "--dir"]);
-    let run = tool.arg(dir.path()).run();
-    run.ends_with(2);
-    assert!(run.stderr.contains("a service in Go: prony has no example of one"), "{}", run.stderr);
-    assert!(run.stderr.contains("\nhelp: write it with `--language c`"), "{}", run.stderr);
-    assert!(!dir.path().join("acme-bill").exists());
 }

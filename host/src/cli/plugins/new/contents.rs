@@ -50,72 +50,75 @@ const SERVICE: Template = Template {
     }),
 };
 
-const ENDPOINT_IN_C: Template = Template {
-    files: kit::ENDPOINT_IN_C,
-    names: ["example-vendor-c", "example_vendor_c", "ExampleVendorC", "Example Vendor"],
-    cargo: None,
-};
+const ENDPOINT_IN_C: Template = over_the_header(
+    kit::ENDPOINT_IN_C,
+    ["example-vendor-c", "example_vendor_c", "ExampleVendorC", "Example Vendor"],
+);
 
-const SERVICE_IN_C: Template = Template {
-    files: kit::SERVICE_IN_C,
-    names: [
-        "example-vendor-c-service",
-        "example_vendor_c_service",
-        "ExampleVendorCService",
-        "Example Vendor",
-    ],
-    cargo: None,
-};
+const SERVICE_IN_C: Template = over_the_header(
+    kit::SERVICE_IN_C,
+    ["example-vendor-c-service", "example_vendor_c_service", "ExampleVendorCService", "Example Vendor"],
+);
 
-const ENDPOINT_IN_CPP: Template = Template {
-    files: kit::ENDPOINT_IN_CPP,
-    names: ["example-vendor-cpp", "example_vendor_cpp", "ExampleVendorCpp", "Example Vendor"],
-    cargo: None,
-};
+const ENDPOINT_IN_CPP: Template = over_the_header(
+    kit::ENDPOINT_IN_CPP,
+    ["example-vendor-cpp", "example_vendor_cpp", "ExampleVendorCpp", "Example Vendor"],
+);
 
-const ENDPOINT_IN_GO: Template = Template {
-    files: kit::ENDPOINT_IN_GO,
-    names: ["example-vendor-go", "example_vendor_go", "ExampleVendorGo", "Example Vendor"],
-    cargo: None,
-};
+const SERVICE_IN_CPP: Template = over_the_header(
+    kit::SERVICE_IN_CPP,
+    ["example-vendor-cpp-service", "example_vendor_cpp_service", "ExampleVendorCppService", "Example Vendor"],
+);
 
-const ENDPOINT_IN_ZIG: Template = Template {
-    files: kit::ENDPOINT_IN_ZIG,
-    names: ["example-vendor-zig", "example_vendor_zig", "ExampleVendorZig", "Example Vendor"],
-    cargo: None,
-};
+const ENDPOINT_IN_GO: Template = over_the_header(
+    kit::ENDPOINT_IN_GO,
+    ["example-vendor-go", "example_vendor_go", "ExampleVendorGo", "Example Vendor"],
+);
 
-/// Why a folder cannot be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NoFiles {
-    /// The type's name already means something in the example.
-    Taken,
-    /// There is no example of this kind in this language.
-    NoExample,
+const SERVICE_IN_GO: Template = over_the_header(
+    kit::SERVICE_IN_GO,
+    ["example-vendor-go-service", "example_vendor_go_service", "ExampleVendorGoService", "Example Vendor"],
+);
+
+const ENDPOINT_IN_ZIG: Template = over_the_header(
+    kit::ENDPOINT_IN_ZIG,
+    ["example-vendor-zig", "example_vendor_zig", "ExampleVendorZig", "Example Vendor"],
+);
+
+const SERVICE_IN_ZIG: Template = over_the_header(
+    kit::SERVICE_IN_ZIG,
+    ["example-vendor-zig-service", "example_vendor_zig_service", "ExampleVendorZigService", "Example Vendor"],
+);
+
+/// An example that is no crate.
+const fn over_the_header(
+    files: &'static [(&'static str, &'static str)],
+    names: [&'static str; 4],
+) -> Template {
+    Template { files, names, cargo: None }
 }
 
-fn template(kind: Kind, language: Language) -> Result<Template, NoFiles> {
+fn template(kind: Kind, language: Language) -> Template {
     match (kind, language) {
-        (Kind::Endpoint, Language::Rust) => Ok(ENDPOINT),
-        (Kind::Service, Language::Rust) => Ok(SERVICE),
-        (Kind::Endpoint, Language::C) => Ok(ENDPOINT_IN_C),
-        (Kind::Service, Language::C) => Ok(SERVICE_IN_C),
-        (Kind::Endpoint, Language::Cpp) => Ok(ENDPOINT_IN_CPP),
-        (Kind::Endpoint, Language::Go) => Ok(ENDPOINT_IN_GO),
-        (Kind::Endpoint, Language::Zig) => Ok(ENDPOINT_IN_ZIG),
-        (Kind::Service, Language::Cpp | Language::Go | Language::Zig) => Err(NoFiles::NoExample),
+        (Kind::Endpoint, Language::Rust) => ENDPOINT,
+        (Kind::Service, Language::Rust) => SERVICE,
+        (Kind::Endpoint, Language::C) => ENDPOINT_IN_C,
+        (Kind::Service, Language::C) => SERVICE_IN_C,
+        (Kind::Endpoint, Language::Cpp) => ENDPOINT_IN_CPP,
+        (Kind::Service, Language::Cpp) => SERVICE_IN_CPP,
+        (Kind::Endpoint, Language::Go) => ENDPOINT_IN_GO,
+        (Kind::Service, Language::Go) => SERVICE_IN_GO,
+        (Kind::Endpoint, Language::Zig) => ENDPOINT_IN_ZIG,
+        (Kind::Service, Language::Zig) => SERVICE_IN_ZIG,
     }
 }
 
-/// Paths and contents of everything in the folder.
-///
-/// # Errors
-/// There is no example to begin with, or the name cannot be put into it.
-pub(super) fn files(name: &Name, kind: Kind, language: Language) -> Result<Vec<(String, String)>, NoFiles> {
-    let template = template(kind, language)?;
+/// Paths and contents of everything in the folder. `None` when the type's name already means something in it.
+pub(super) fn files(name: &Name, kind: Kind, language: Language) -> Option<Vec<(String, String)>> {
+    let template = template(kind, language);
     let type_name = name.type_name();
     if template.means_something(&type_name) && type_name != template.names[2] {
-        return Err(NoFiles::Taken);
+        return None;
     }
     let mut files: Vec<(String, String)> = template
         .files
@@ -131,7 +134,7 @@ pub(super) fn files(name: &Name, kind: Kind, language: Language) -> Result<Vec<(
     } else {
         files.extend(kit::HEADER.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
     }
-    Ok(files)
+    Some(files)
 }
 
 impl Template {
@@ -209,14 +212,17 @@ fn lock(template: &str, name: &Name) -> String {
 mod tests {
     use super::*;
 
-    const ALL: [(Kind, Language, &str, &str); 7] = [
+    const ALL: [(Kind, Language, &str, &str); 10] = [
         (Kind::Endpoint, Language::Rust, "example-vendor", "src/lib.rs"),
         (Kind::Service, Language::Rust, "example-vendor-service", "src/lib.rs"),
         (Kind::Endpoint, Language::C, "example-vendor-c", "plugin.c"),
         (Kind::Service, Language::C, "example-vendor-c-service", "plugin.c"),
         (Kind::Endpoint, Language::Cpp, "example-vendor-cpp", "plugin.cpp"),
+        (Kind::Service, Language::Cpp, "example-vendor-cpp-service", "plugin.cpp"),
         (Kind::Endpoint, Language::Go, "example-vendor-go", "binding.c"),
+        (Kind::Service, Language::Go, "example-vendor-go-service", "binding.c"),
         (Kind::Endpoint, Language::Zig, "example-vendor-zig", "plugin.zig"),
+        (Kind::Service, Language::Zig, "example-vendor-zig-service", "plugin.zig"),
     ];
 
     fn written(name: &str, kind: Kind, language: Language) -> Vec<(String, String)> {
@@ -269,12 +275,6 @@ mod tests {
             assert_eq!(carried, header.as_deref().ok(), "build prony again");
             assert!(!files.iter().any(|(path, _)| path.contains("Cargo") || path.starts_with(CONTRACT_DIR)));
         }
-    }
-
-    #[test]
-    fn what_has_no_example_is_not_written() {
-        let name: Name = "acme-chat".parse().unwrap();
-        assert_eq!(files(&name, Kind::Service, Language::Cpp), Err(NoFiles::NoExample));
     }
 
     #[test]

@@ -9,7 +9,7 @@ pub(super) enum Language {
     Rust,
     /// A file in C99, which make builds.
     C,
-    /// Two classes in C++17, which cmake builds.
+    /// Classes in C++17, which cmake builds.
     Cpp,
     /// A package in Go, which make builds by `go build`.
     Go,
@@ -28,17 +28,6 @@ pub(super) struct Steps {
 }
 
 impl Language {
-    /// How it is called in sentences.
-    pub(super) fn title(self) -> &'static str {
-        match self {
-            Self::Rust => "Rust",
-            Self::C => "C",
-            Self::Cpp => "C++",
-            Self::Go => "Go",
-            Self::Zig => "Zig",
-        }
-    }
-
     /// How a folder in it is built and tested.
     pub(super) fn steps(self) -> Steps {
         match self {

@@ -14,7 +14,7 @@ use std::{
 use clap::Args;
 
 use self::{
-    contents::{Kind, NoFiles, files},
+    contents::{Kind, files},
     language::{Language, Steps},
     name::{Name, NameError},
 };
@@ -57,9 +57,6 @@ enum NewError {
         /// The name in Rust.
         type_name: String,
     },
-    /// There is nothing to begin with.
-    #[error("write a service in {}: prony has no example of one", .0.title())]
-    NoExample(Language),
     /// The system does not let us.
     #[error("write `{}`", .path.display())]
     Write {
@@ -81,10 +78,6 @@ impl Explain for NewError {
         match self {
             Self::Exists(_) => "choose another name, or another folder with --dir".to_owned(),
             Self::Taken { name, .. } => format!("put your company's name in front: `acme-{name}`"),
-            Self::NoExample(_) => {
-                "write it with `--language c` or `--language rust`, and change what you want to have in another language"
-                    .to_owned()
-            }
             Self::Write { .. } => "choose a folder that you may write to with --dir".to_owned(),
         }
     }
@@ -171,10 +164,8 @@ fn a(category: Category) -> &'static str {
 
 /// Writes all files beside their place and then moves them there: a plugin is whole or not there.
 fn write(folder: &Path, name: &Name, kind: Kind, language: Language) -> Result<(), NewError> {
-    let files = files(name, kind, language).map_err(|reason| match reason {
-        NoFiles::Taken => NewError::Taken { name: name.package(), type_name: name.type_name() },
-        NoFiles::NoExample => NewError::NoExample(language),
-    })?;
+    let files = files(name, kind, language)
+        .ok_or_else(|| NewError::Taken { name: name.package(), type_name: name.type_name() })?;
     if folder.symlink_metadata().is_ok() {
         return Err(NewError::Exists(folder.to_owned()));
     }
@@ -231,17 +222,6 @@ mod tests {
             assert_eq!(failure.exit, Exit::Usage);
             assert!(failure.message.contains("means something else"), "{}", failure.message);
         }
-        assert!(is_empty(dir.path()));
-    }
-
-    #[test]
-    fn a_service_without_an_example_is_refused_with_the_languages_that_have_one() {
-        let dir = tempfile::tempdir().unwrap();
-        let words = NewArgs { service: true, language: Language::Cpp, ..args("acme-bill", dir.path()) };
-        let failure = run(&words).unwrap_err();
-        assert_eq!(failure.exit, Exit::Usage);
-        assert!(failure.message.contains("a service in C++"), "{}", failure.message);
-        assert!(failure.hint.unwrap().contains("--language c"));
         assert!(is_empty(dir.path()));
     }
 

@@ -1,0 +1,1 @@
+../example-vendor-cpp/prony.hpp

@@ -1,0 +1,3 @@
+module example.com/example-vendor-go-service
+
+go 1.19

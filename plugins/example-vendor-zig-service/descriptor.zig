@@ -1,0 +1,1 @@
+../example-vendor-zig/descriptor.zig
