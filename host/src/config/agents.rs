@@ -10,6 +10,9 @@ use crate::plan::{RecordedTiming, StartWindow, StepTiming};
 /// Where sessions begin that are there from the beginning, in parts of their turns, as AIPerf has it.
 const DEFAULT_START: StartWindow = StartWindow { least: 0.25, most: 0.75 };
 
+/// Why pauses of a load are not cut that has a pace of its own.
+const OWN_PACE: &str = "the pauses of such a load are its own, and not recorded";
+
 /// Whether sessions are to begin within their conversations.
 pub(super) fn start_within(spec: &RunSpec) -> bool {
     spec.trajectory_start_min_ratio.is_given() || spec.trajectory_start_max_ratio.is_given()
@@ -58,7 +61,6 @@ pub(super) fn timing(spec: &RunSpec, problems: &mut Problems) -> RecordedTiming 
     for cap in caps(spec) {
         problems.require(cap, &spec.input_file);
     }
-    problems.require(&spec.max_idle_gap_cap_seconds, &spec.fixed_schedule);
     if let (Some(flag), Some(with)) = (closed.origin(), open.origin()) {
         let reason = "turns go either at their instants or behind those before them";
         problems.push(ConfigError::Clash { flag: flag.into(), with: with.into(), reason });
@@ -81,8 +83,26 @@ pub(super) fn timing(spec: &RunSpec, problems: &mut Problems) -> RecordedTiming 
         steps,
         most_delay_s: spec.inter_turn_delay_cap_seconds.value(),
         most_session_idle_s: spec.trace_idle_gap_cap_seconds.value(),
-        most_idle_s: spec.max_idle_gap_cap_seconds.value(),
+        // Without a schedule, it is known only as the sessions go on what is idle: see [`most_idle_s`].
+        most_idle_s: spec.max_idle_gap_cap_seconds.value().filter(|_| spec.fixed_schedule.is_given()),
     }
+}
+
+/// The longest time in which nothing goes on in a closed loop, if there is one, in seconds.
+pub(super) fn most_idle_s(spec: &RunSpec, problems: &mut Problems) -> Option<f64> {
+    let (most_s, by) = spec.max_idle_gap_cap_seconds.given().filter(|_| !spec.fixed_schedule.is_given())?;
+    let others = [
+        (spec.request_rate.origin(), OWN_PACE),
+        (spec.request_rate_series.origin(), OWN_PACE),
+        (spec.user_centric_rate.origin(), OWN_PACE),
+        (spec.agents.origin(), "an agent does not know whether the others are idle"),
+    ];
+    for (with, reason) in others {
+        if let Some(with) = with {
+            problems.push(ConfigError::Clash { flag: by.into(), with: with.into(), reason });
+        }
+    }
+    Some(*most_s)
 }
 
 /// Settings about recorded times; those that are given.
@@ -109,6 +129,7 @@ mod tests {
     fn resolved(line: &str) -> Result<(Option<StartWindow>, RecordedTiming), ConfigErrors> {
         let (spec, mut problems) = (spec(line), Problems::default());
         let resolved = (start(&spec, &mut problems), timing(&spec, &mut problems));
+        most_idle_s(&spec, &mut problems);
         problems.finish().map(|()| resolved)
     }
 
@@ -138,6 +159,21 @@ mod tests {
     }
 
     #[rstest]
+    #[case("--input-file f --system-idle-gap-cap-seconds 4", None, Some(4.0))]
+    #[case("--input-file f --system-idle-gap-cap-seconds 4 --fixed-schedule", Some(4.0), None)]
+    #[case("--input-file f", None, None)]
+    fn times_without_a_session_are_cut_in_the_recording_or_as_they_come(
+        #[case] line: &str,
+        #[case] recorded: Option<f64>,
+        #[case] live: Option<f64>,
+    ) {
+        let (spec, mut problems) = (spec(line), Problems::default());
+        assert_eq!(timing(&spec, &mut problems).most_idle_s, recorded);
+        assert_eq!(most_idle_s(&spec, &mut problems), live);
+        problems.finish().unwrap();
+    }
+
+    #[rstest]
     #[case(
         "--trajectory-start-min-ratio 0.5 --trajectory-start-max-ratio 0.4",
         "the earliest beginning is behind the latest one"
@@ -148,8 +184,12 @@ mod tests {
     )]
     #[case("--trace-idle-gap-cap-seconds 4", "`--trace-idle-gap-cap-seconds` requires `--input-file`")]
     #[case(
-        "--input-file f --max-idle-gap-cap-seconds 4",
-        "`--max-idle-gap-cap-seconds` requires `--fixed-schedule`"
+        "--input-file f --max-idle-gap-cap-seconds 4 --request-rate 2",
+        "use `--max-idle-gap-cap-seconds` together with `--request-rate`: the pauses of such a load are its own"
+    )]
+    #[case(
+        "--input-file f --max-idle-gap-cap-seconds 4 --agents 2",
+        "use `--max-idle-gap-cap-seconds` together with `--agents`: an agent does not know"
     )]
     #[case("--ignore-trace-delays", "`--ignore-trace-delays` requires `--input-file`")]
     #[case(

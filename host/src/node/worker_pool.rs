@@ -11,7 +11,7 @@ use super::{
     endpoint::HostedEndpoint, fleet::Link, messages::PhaseStart, part::NodePart, watchdog::Watchdog,
 };
 use crate::{
-    clock::{Clock, RunNs},
+    clock::{Clock, RunNs, as_ns},
     dataset::{Markers, Source},
     plan::{CacheBust, Load, Phase, Plan, ReplyPolicy, Users},
     record::merge::NodeJournal,
@@ -23,6 +23,7 @@ use crate::{
         division::Division,
         excerpt::Excerpts,
         gate::{Places, Slots},
+        idle::IdleCap,
         leased::Numbers,
         lending::Limited,
         numbers::Lease,
@@ -138,6 +139,7 @@ impl Link for WorkerPool {
         let (control, watching) = watch::channel(Control::Run);
         self.begun.insert(start.phase, Begun { control, pool: Arc::clone(&pool), lendable });
         let cancellations = Cancellations::of(phase, seed);
+        let idle = phase.rules.most_idle().map(|most| IdleCap::new(self.clock, start.start_ns, as_ns(most)));
         let workers = of_workers.len() as u64;
         for (number, (worker, slots)) in (0..).zip(self.workers.iter().zip(of_workers)) {
             let share_of_worker = Share::of(number, workers, division);
@@ -154,6 +156,7 @@ impl Link for WorkerPool {
                 prefill: prefill.clone(),
                 cancellations,
                 overflow: phase.rules.overflow,
+                idle: idle.clone(),
                 control: watching.clone(),
                 hands_over: phase.hands_over,
             });

@@ -21,6 +21,8 @@ pub(crate) struct Rules {
     pub(crate) start: Option<StartWindow>,
     /// What a conversation means that the server finds too long.
     pub(crate) overflow: OverflowPolicy,
+    /// The longest time in which nothing goes on in a closed loop, in seconds. That of a replay is cut in the recording.
+    pub(crate) most_idle_s: Option<f64>,
 }
 
 /// Where a session starts in its script, evenly between two parts of its steps from 0 to 1.
@@ -41,6 +43,13 @@ pub(crate) enum OverflowPolicy {
     EndSession,
     /// It is a failure like others.
     Fail,
+}
+
+impl Rules {
+    /// The longest time in which nothing goes on in a closed loop.
+    pub(crate) fn most_idle(&self) -> Option<Duration> {
+        self.most_idle_s.map(|most_s| Duration::try_from_secs_f64(most_s).unwrap_or(Duration::MAX))
+    }
 }
 
 impl OverflowPolicy {

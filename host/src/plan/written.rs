@@ -136,6 +136,8 @@ struct WrittenPhase {
     start: Option<StartWindow>,
     #[serde(default, skip_serializing_if = "OverflowPolicy::ends_sessions")]
     overflow: OverflowPolicy,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    most_idle_s: Option<f64>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     hands_over: bool,
 }
@@ -258,6 +260,7 @@ impl WrittenPhase {
             leave_percent: rules.leave_percent,
             start: rules.start,
             overflow: rules.overflow,
+            most_idle_s: rules.most_idle_s,
             hands_over,
         }
     }
@@ -304,6 +307,7 @@ impl WrittenPhase {
                 leave_percent: self.leave_percent,
                 start: self.start,
                 overflow: self.overflow,
+                most_idle_s: self.most_idle_s,
             },
             hands_over: self.hands_over,
         })

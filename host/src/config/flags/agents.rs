@@ -42,7 +42,10 @@ pub(crate) struct AgentFlags {
     #[arg(long, value_name = "TIME", value_parser = units::seconds, help_heading = DATASET)]
     pub(crate) trace_idle_gap_cap_seconds: Option<f64>,
 
-    /// Longest time in which no recorded session goes on; longer ones are cut to it. Needs --fixed-schedule.
+    /// Longest time in which no recorded session goes on; longer ones are cut to it.
+    ///
+    /// With --fixed-schedule they are cut in the recording. Without it they are cut as the run goes on: when no request has been
+    /// in flight for so long, all turns that are waited for come earlier by the same time, so that the next one comes now.
     #[arg(long, alias = "system-idle-gap-cap-seconds", value_name = "TIME", value_parser = units::seconds)]
     #[arg(help_heading = DATASET)]
     pub(crate) max_idle_gap_cap_seconds: Option<f64>,

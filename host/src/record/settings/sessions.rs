@@ -68,7 +68,9 @@ impl SessionSettings {
             delay_ratio,
             delay_cap_s: timing.and_then(|timing| timing.most_delay_s),
             session_idle_cap_s: timing.and_then(|timing| timing.most_session_idle_s),
-            idle_cap_s: timing.and_then(|timing| timing.most_idle_s),
+            idle_cap_s: timing
+                .and_then(|timing| timing.most_idle_s)
+                .or_else(|| rules.and_then(|rules| rules.most_idle_s)),
             context_overflow: match overflow {
                 OverflowPolicy::EndSession => "end_session",
                 OverflowPolicy::Fail => "fail",

@@ -62,6 +62,8 @@ struct Started {
     counts: ScheduleCounts,
     /// Sessions that are not over, each of which gives its number of requests.
     in_flight: JoinSet<u64>,
+    /// What cuts times in which nothing goes on. Ends with the rest.
+    _watches: JoinSet<()>,
     /// The phase's duration has ended its schedule.
     by_time: bool,
 }
@@ -168,7 +170,11 @@ impl<S: Sink> Dispatcher<S> {
     /// Starts the session of every credit of the assignment.
     async fn start_all(&self, mut phase: Assignment, pacer: &mut Pacer) -> Started {
         let mut counts = ScheduleCounts::default();
-        let mut in_flight = JoinSet::new();
+        let (mut in_flight, mut watches) = (JoinSet::new(), JoinSet::new());
+        // Any worker may be the one that sees it; several change nothing.
+        if let Some(idle) = &phase.idle {
+            watches.spawn(idle.clone().watch());
+        }
         let mut ahead = Ahead::default();
         let context = Arc::new(PhaseContext {
             phase: phase.phase,
@@ -178,6 +184,7 @@ impl<S: Sink> Dispatcher<S> {
             prefill: phase.prefill.clone(),
             cancellations: phase.cancellations,
             overflow: phase.overflow,
+            idle: phase.idle.clone(),
             control: phase.control.clone(),
             budget: phase.budget.clone(),
         });
@@ -215,7 +222,7 @@ impl<S: Sink> Dispatcher<S> {
         self.player.wire.priority.end_burst();
         counts.scheduled += counts.dropped;
         counts.sessions += counts.dropped;
-        Started { counts, in_flight, by_time: phase.credits.are_over_by_time() }
+        Started { counts, in_flight, _watches: watches, by_time: phase.credits.are_over_by_time() }
     }
 
     /// In a closed loop the slot comes first: whoever has one takes the next number, and waits for one where the node has to be

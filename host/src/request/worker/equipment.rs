@@ -10,7 +10,9 @@ use crate::{
     dataset::Source,
     plan::OverflowPolicy,
     request::{endpoint::Endpoint, target::TargetPlan},
-    schedule::{Credit, budget::Budget, cancellation::Cancellations, credits::Credits, gate::Slots},
+    schedule::{
+        Credit, budget::Budget, cancellation::Cancellations, credits::Credits, gate::Slots, idle::IdleCap,
+    },
     session::PhaseSessions,
 };
 
@@ -41,6 +43,8 @@ pub(crate) struct Assignment {
     pub(crate) cancellations: Option<Cancellations>,
     /// What a conversation means that the server finds too long.
     pub(crate) overflow: OverflowPolicy,
+    /// The longest time in which nothing goes on, of all workers together, if there is one.
+    pub(crate) idle: Option<IdleCap>,
     /// Run, drain or cancel.
     pub(crate) control: watch::Receiver<Control>,
     /// The next phase begins while the last sessions of this one go on.

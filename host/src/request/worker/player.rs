@@ -28,6 +28,7 @@ use crate::{
         budget::Budget,
         cancellation::Cancellations,
         gate::{Slot, Slots},
+        idle::IdleCap,
         pacer::{alarm, pause},
     },
     session::{Pace, Session, Turn, history::Reply},
@@ -62,6 +63,8 @@ pub(super) struct PhaseContext {
     pub(super) cancellations: Option<Cancellations>,
     /// What a conversation means that the server finds too long.
     pub(super) overflow: OverflowPolicy,
+    /// The longest time in which nothing goes on, if there is one.
+    pub(super) idle: Option<IdleCap>,
     /// Run, drain or cancel.
     pub(super) control: watch::Receiver<Control>,
     /// Requests that are left of its number.
@@ -209,6 +212,7 @@ impl<S: Sink> Player<S> {
 
     async fn play_single(self: Arc<Self>, ready: ReadySession, context: Arc<PhaseContext>) -> u64 {
         let ReadySession { first, slot, rest, .. } = ready;
+        let _busy = context.busy();
         self.request(first, &context, rest, Some(slot)).await;
         1
     }
@@ -221,7 +225,7 @@ impl<S: Sink> Player<S> {
         let exchange = &first.finished.exchange;
         let start_ns = exchange.instants.scheduled.max(context.start_ns);
         let pace = Pace {
-            start_ns,
+            start_ns: start_ns.saturating_add(context.ahead_ns()),
             first_step: first.turn.position,
             begins_at_ns: session.begins_at_ns(),
             turn_gap_ns: context.turn_gap_ns,
@@ -229,7 +233,12 @@ impl<S: Sink> Player<S> {
         let playing = Playing { context, pace, rest, affinity: exchange.affinity.clone() };
         let (mut slot, mut requests, mut is_cut) = (Some(slot), 0, false);
         let mut running = FuturesUnordered::new();
-        running.push(Either::Left(Box::pin(self.request(first, context, rest, None))));
+        let (player, busy) = (&*self, context.busy());
+        running.push(Either::Left(Box::pin(async move {
+            let end = player.request(first, context, rest, None).await;
+            drop(busy);
+            end
+        })));
         for turn in session.others_at_start() {
             is_cut = is_cut || !context.budget.take();
             if is_cut {
@@ -262,19 +271,15 @@ impl<S: Sink> Player<S> {
     async fn step(&self, turn: Turn, ready_ns: RunNs, playing: &Playing<'_>, slot: Option<Slot>) -> StepEnd {
         let clock = self.wire.clock;
         let Playing { context, pace, rest, .. } = *playing;
+        let ready_ns = ready_ns.saturating_add(context.ahead_ns());
         let due_ns = pace.due_ns(turn.position, turn.step().step.start, ready_ns);
         // A prefill slot comes first, and is not waited for before its time.
         let ahead_ns = if context.prefill.is_some() { 0 } else { AHEAD_NS };
         let mut control = context.control.clone();
-        if due_ns > clock.now().saturating_add(ahead_ns) {
-            let waited = async {
-                alarm(clock, due_ns - ahead_ns).await;
-                Some(())
-            };
-            if unless_drained(&mut control, waited).await.is_none() {
-                return StepEnd::NeverDue;
-            }
-        }
+        let Some(due_ns) = context.until(due_ns, ahead_ns, clock, &mut control).await else {
+            return StepEnd::NeverDue;
+        };
+        let _busy = context.busy();
         let Some(prefill) = unless_drained(&mut control, context.prefill(clock)).await else {
             return StepEnd::NeverDue;
         };
