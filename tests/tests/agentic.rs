@@ -1,6 +1,7 @@
 //! Sessions of agents, in a closed loop: where they begin, what is warmed up for them, and which of their pauses are cut.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
-use prony_tests::{MockServer, Tool};
+use prony_tests::{MockServer, Script, ScriptedServer, SeenRequest, Tool};
 use serde_json::{Value, json};
 
 /// So many conversations of so many turns. Before each turn but the first one somebody thinks for a day, and all that was said is
@@ -38,4 +39,44 @@ fn times_in_which_no_session_goes_on_are_cut_as_they_come() {
     assert_eq!(requests(&run.summary()), Some(12.0));
     let said = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains("times without a session of 0.05 s at most"), "{said}");
+}
+
+/// An answer of a chat, some time after its request.
+fn answer(after_ms: u64) -> Script {
+    let choice =
+        json!({"index": 0, "message": {"role": "assistant", "content": "live"}, "finish_reason": "length"});
+    let body =
+        json!({"choices": [choice], "usage": {"prompt_tokens": 5, "completion_tokens": 1}}).to_string();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    Script::silent().pause_ms(after_ms).bytes(head).bytes(body)
+}
+
+/// What a request says, text for text, and how many tokens it asks for.
+fn asked(request: &SeenRequest) -> (Vec<String>, Option<u64>) {
+    let body: Value = serde_json::from_str(&request.body()).unwrap();
+    let said = body["messages"].as_array().unwrap().iter();
+    let tokens = body["max_tokens"].as_u64().or(body["max_completion_tokens"].as_u64());
+    (said.map(|message| message["content"].as_str().unwrap().to_owned()).collect(), tokens)
+}
+
+/// The first answer comes when the time of the warm-up is over.
+#[test]
+fn a_session_begins_in_the_warm_up_and_goes_on_in_the_measurement() {
+    let server = ScriptedServer::start([answer(1500), answer(0), answer(0)]);
+    let tool = Tool::bare_profile().args(["--url", &server.url(), "--input-file", "agents.jsonl"]);
+    tool.file("agents.jsonl", agents(1, 3));
+    let tool = tool.args(["--osl", "4", "--extra-inputs", "min_tokens:4", "--ignore-trace-delays"]);
+    let run = tool.args(["--agentic-cache-warmup-duration", "1s", "--num-conversations", "1"]).run();
+    run.succeeds();
+    assert_eq!(requests(&run.summary()), Some(2.0));
+    let seen: Vec<_> = server.requests().iter().map(asked).collect();
+    let said = ["ask 0 0", "reply 0 0", "ask 0 1", "live", "ask 0 2"].map(str::to_owned);
+    assert_eq!(seen[0], (said[..1].to_vec(), Some(1)));
+    assert_eq!(seen[1], (said[..3].to_vec(), Some(4)));
+    assert_eq!(seen[2], (said.to_vec(), Some(4)));
+    let bodies: Vec<String> = server.requests().iter().map(SeenRequest::body).collect();
+    assert!(!bodies[0].contains("min_tokens") && bodies[1].contains("min_tokens"), "{bodies:?}");
 }

@@ -7,6 +7,7 @@ mod agents;
 mod agents_list;
 pub(crate) mod agents_word;
 mod arrival;
+mod cache_warmup;
 mod class;
 mod classes;
 pub(crate) mod content;

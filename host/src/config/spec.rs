@@ -325,6 +325,9 @@ run_spec! {
     warmup_prefill_concurrency: NonZeroU32 = "--warmup-prefill-concurrency" in warmup.warmup_prefill_concurrency;
     warmup_prefill_concurrency_ramp_duration: f64
         = "--warmup-prefill-concurrency-ramp-duration" in warmup.warmup_prefill_concurrency_ramp_duration;
+    agentic_cache_warmup_duration: f64
+        = "--agentic-cache-warmup-duration" in warmup.agentic_cache_warmup_duration;
+    agentic_warmup_grace_period: Grace = "--agentic-warmup-grace-period" in warmup.agentic_warmup_grace_period;
     phases: Vec<PhaseText> = "--phases" in phases.phases;
     workers: usize = "--workers" in workers;
     random_seed: u64 = "--random-seed" in random_seed;

@@ -29,7 +29,7 @@ use crate::{
         numbers::Lease,
     },
     seed::Seed,
-    session::PhaseSessions,
+    session::{Filling, PhaseSessions, Standing},
 };
 
 /// Workers as threads of this process.
@@ -54,6 +54,8 @@ pub(crate) struct WorkerPool {
     begun: BTreeMap<u32, Begun>,
     /// What a phase that hands over leaves to the next one.
     handed_over: Option<HandedOver>,
+    /// The sessions that a phase leaves to the next one, if it does.
+    standing: Option<Standing>,
     /// Goes last.
     hosted: HostedEndpoint,
 }
@@ -94,6 +96,7 @@ impl WorkerPool {
             has_dialogues: equipment.source.has_dialogues(),
             begun: BTreeMap::new(),
             handed_over: None,
+            standing: None,
             hosted,
         })
     }
@@ -129,7 +132,11 @@ impl Link for WorkerPool {
             markers: Markers::of(self.cache_bust, Seed::new(self.seed), phase.role),
             excerpts,
             replies: self.replies,
+            begun: self.standing.take().map(|before| before.begun()).unwrap_or_default(),
+            fills_cache: phase.rules.filling.is_some(),
         };
+        let filling = phase.rules.filling.map(|how| Filling { how, standing: Standing::new(first_script) });
+        self.standing = filling.as_ref().map(|filling| filling.standing.clone());
         // Of single requests there are as many as sessions, and their number is known without counting.
         let requests = phase.stop.requests().filter(|_| self.has_dialogues);
         let budget = requests.map_or_else(Budget::default, |requests| Budget::of(division.part(requests)));
@@ -149,7 +156,7 @@ impl Link for WorkerPool {
                 ends_ns: phase.stop.ends_after_ns().map(|ns| start.start_ns.saturating_add(ns)),
                 credits: Credits::new(phase, seed, share_of_worker, &pool),
                 budget: budget.clone(),
-                sessions,
+                sessions: sessions.clone(),
                 turn_gap_ns: phase.load.users().map(Users::gap_ns),
                 slots,
                 slotted_ns: 0,
@@ -157,6 +164,7 @@ impl Link for WorkerPool {
                 cancellations,
                 overflow: phase.rules.overflow,
                 idle: idle.clone(),
+                filling: filling.clone(),
                 control: watching.clone(),
                 hands_over: phase.hands_over,
             });

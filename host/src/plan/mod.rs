@@ -52,7 +52,7 @@ pub(crate) use self::{
     ramp::{Level, Piece, Ramp, RampError},
     replay::{RecordedTiming, Replay, StepTiming},
     reshaping::{Reshaping, Synthesis},
-    rules::{Cancellation, OverflowPolicy, Rules, StartWindow},
+    rules::{CacheFilling, Cancellation, OverflowPolicy, Rules, StartWindow},
     sampling::{Sampling, SessionOrder},
     secret::Secret,
     services::{LiveApiConfig, ServerMetricsConfig, ServiceOption, ServicesConfig},

@@ -26,7 +26,7 @@ use super::{
     price::Price,
     ramp::Ramp,
     replay::Replay,
-    rules::{Cancellation, OverflowPolicy, Rules, StartWindow},
+    rules::{CacheFilling, Cancellation, OverflowPolicy, Rules, StartWindow},
     sampling::Sampling,
     services::{ServerMetricsConfig, ServicesConfig},
     stop::{Grace, StopRule, TimeLimit},
@@ -138,6 +138,8 @@ struct WrittenPhase {
     overflow: OverflowPolicy,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     most_idle_s: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    filling: Option<CacheFilling>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     hands_over: bool,
 }
@@ -261,6 +263,7 @@ impl WrittenPhase {
             start: rules.start,
             overflow: rules.overflow,
             most_idle_s: rules.most_idle_s,
+            filling: rules.filling,
             hands_over,
         }
     }
@@ -308,6 +311,7 @@ impl WrittenPhase {
                 start: self.start,
                 overflow: self.overflow,
                 most_idle_s: self.most_idle_s,
+                filling: self.filling,
             },
             hands_over: self.hands_over,
         })

@@ -125,6 +125,8 @@ impl Listing<'_> {
             markers: Markers::of(self.plan.cache_bust, Seed::new(self.plan.random_seed), phase.role),
             excerpts,
             replies: self.plan.replies,
+            fills_cache: phase.rules.filling.is_some(),
+            ..PhaseSessions::default()
         };
         let pool = Pool::of(&self.source.starts(), &self.source, first_script, excerpts);
         let credits = Credits::new(phase, seed, Share::alone(), &Arc::new(pool));

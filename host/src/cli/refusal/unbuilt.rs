@@ -16,10 +16,6 @@ const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
          --trace-idle-gap-cap-seconds 10 --trajectory-start-min-ratio 0.25 --trajectory-start-max-ratio 0.75`",
     ),
     (
-        &["--agentic-cache-warmup-duration", "--agentic-warmup-grace-period"],
-        "use `--warmup-duration`: its sessions fill the cache with what sessions share",
-    ),
-    (
         &[
             "--search-metric",
             "--search-stat",

@@ -185,6 +185,7 @@ impl<S: Sink> Dispatcher<S> {
             cancellations: phase.cancellations,
             overflow: phase.overflow,
             idle: phase.idle.clone(),
+            filling: phase.filling.clone(),
             control: phase.control.clone(),
             budget: phase.budget.clone(),
         });

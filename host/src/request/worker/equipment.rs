@@ -13,7 +13,7 @@ use crate::{
     schedule::{
         Credit, budget::Budget, cancellation::Cancellations, credits::Credits, gate::Slots, idle::IdleCap,
     },
-    session::PhaseSessions,
+    session::{Filling, PhaseSessions},
 };
 
 /// One worker's part of one phase.
@@ -45,6 +45,8 @@ pub(crate) struct Assignment {
     pub(crate) overflow: OverflowPolicy,
     /// The longest time in which nothing goes on, of all workers together, if there is one.
     pub(crate) idle: Option<IdleCap>,
+    /// How the phase fills the server's cache, if that is what it is for.
+    pub(crate) filling: Option<Filling>,
     /// Run, drain or cancel.
     pub(crate) control: watch::Receiver<Control>,
     /// The next phase begins while the last sessions of this one go on.

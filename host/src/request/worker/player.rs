@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     clock::RunNs,
-    dataset::Part,
+    dataset::{Part, Start},
     plan::OverflowPolicy,
     request::{
         affinity::Affinity,
@@ -31,7 +31,7 @@ use crate::{
         idle::IdleCap,
         pacer::{alarm, pause},
     },
-    session::{Pace, Session, Turn, history::Reply},
+    session::{Course, Filling, Pace, Session, Turn, history::Reply},
 };
 
 /// Plays the sessions of one worker.
@@ -65,6 +65,8 @@ pub(super) struct PhaseContext {
     pub(super) overflow: OverflowPolicy,
     /// The longest time in which nothing goes on, if there is one.
     pub(super) idle: Option<IdleCap>,
+    /// How the phase fills the server's cache, if that is what it is for.
+    pub(super) filling: Option<Filling>,
     /// Run, drain or cancel.
     pub(super) control: watch::Receiver<Control>,
     /// Requests that are left of its number.
@@ -233,6 +235,8 @@ impl<S: Sink> Player<S> {
         let playing = Playing { context, pace, rest, affinity: exchange.affinity.clone() };
         let (mut slot, mut requests, mut is_cut) = (Some(slot), 0, false);
         let mut running = FuturesUnordered::new();
+        let mut course =
+            context.filling.as_ref().map(|filling| filling.course(first.turn.session, first.turn.position));
         let (player, busy) = (&*self, context.busy());
         running.push(Either::Left(Box::pin(async move {
             let end = player.request(first, context, rest, None).await;
@@ -250,9 +254,18 @@ impl<S: Sink> Player<S> {
             requests += u64::from(!matches!(end, StepEnd::NeverDue));
             let StepEnd::Answered { turn, reply, at_ns } = end else {
                 is_cut = true;
+                if let Some(course) = &mut course {
+                    course.failed();
+                }
                 continue;
             };
-            for next in session.answered(turn, reply.map(|reply| *reply)) {
+            if let Some(course) = &mut course {
+                course.answered(turn.position);
+                is_cut |= course.is_enough();
+            }
+            // What fills a cache repeats what is recorded, since that is what is repeated when the session goes on.
+            let reply = reply.filter(|_| course.is_none()).map(|reply| *reply);
+            for next in session.answered(turn, reply) {
                 is_cut = is_cut || *context.control.borrow() != Control::Run || !context.budget.take();
                 if is_cut {
                     break;
@@ -261,6 +274,9 @@ impl<S: Sink> Player<S> {
                 let last = slot.take_if(|_| session.is_last());
                 running.push(Either::Right(self.step(next, at_ns, &playing, last)));
             }
+        }
+        if let Some(course) = course.filter(|_| !session.is_over()) {
+            course.leave(*context.control.borrow() != Control::Run);
         }
         drop(slot);
         requests
@@ -272,7 +288,8 @@ impl<S: Sink> Player<S> {
         let clock = self.wire.clock;
         let Playing { context, pace, rest, .. } = *playing;
         let ready_ns = ready_ns.saturating_add(context.ahead_ns());
-        let due_ns = pace.due_ns(turn.position, turn.step().step.start, ready_ns);
+        let start = if turn.fills_cache() { Start::After(0) } else { turn.step().step.start };
+        let due_ns = pace.due_ns(turn.position, start, ready_ns);
         // A prefill slot comes first, and is not waited for before its time.
         let ahead_ns = if context.prefill.is_some() { 0 } else { AHEAD_NS };
         let mut control = context.control.clone();

@@ -219,6 +219,7 @@ fn assignment(load: Load, sessions: u64, start_ns: RunNs, control: watch::Receiv
         hands_over: false,
         overflow: OverflowPolicy::default(),
         idle: None,
+        filling: None,
         control,
     }
 }
