@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use prony_tests::{MockServer, Script, ScriptedServer, SeenRequest, Tool};
+use rstest::rstest;
 use serde_json::{Value, json};
 
 /// So many conversations of so many turns. Before each turn but the first one somebody thinks for a day, and all that was said is
@@ -79,4 +80,19 @@ fn a_session_begins_in_the_warm_up_and_goes_on_in_the_measurement() {
     assert_eq!(seen[2], (said.to_vec(), Some(4)));
     let bodies: Vec<String> = server.requests().iter().map(SeenRequest::body).collect();
     assert!(!bodies[0].contains("min_tokens") && bodies[1].contains("min_tokens"), "{bodies:?}");
+}
+
+#[rstest]
+#[case::together("--burst-phase-starts", 2)]
+#[case::behind_their_pauses("--no-burst-phase-starts", 0)]
+fn sessions_that_begin_in_their_middle_begin_together_or_behind_a_pause(
+    #[case] starts: &str,
+    #[case] expected: u64,
+) {
+    let server = MockServer::start([]);
+    let middle = ["--trajectory-start-min-ratio", "0.5", "--trajectory-start-max-ratio", "0.5"];
+    let tool = run_of(&server, &agents(2, 4)).args(middle).args([starts, "--no-server-metrics"]);
+    // Whether a run that sends nothing has failed is not asked here.
+    tool.args(["--benchmark-duration", "500ms"]).run();
+    assert_eq!(server.answered(), expected);
 }

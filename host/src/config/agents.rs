@@ -39,6 +39,29 @@ pub(super) fn start(spec: &RunSpec, problems: &mut Problems) -> Option<StartWind
     Some(window)
 }
 
+/// Whether sessions that begin in their middle wait for the pause before their first turn. They begin together otherwise.
+pub(super) fn spreads_starts(spec: &RunSpec, problems: &mut Problems) -> bool {
+    const ARRIVALS: &str = "sessions start at instants of their own then";
+    let (together, apart) = (&spec.burst_phase_starts, &spec.no_burst_phase_starts);
+    let others = one_by_one(spec).into_iter().chain([spec.user_centric_rate.origin()]).flatten();
+    let mut others: Vec<(Origin, &'static str)> = others.map(|with| (with, ARRIVALS)).collect();
+    let ramp = spec.concurrency_ramp_duration.origin().filter(|_| together.is_given());
+    others.extend(ramp.map(|with| (with, "it starts sessions one by one")));
+    for flag in [together.origin(), apart.origin()].into_iter().flatten() {
+        for (with, reason) in &others {
+            problems.push(ConfigError::Clash { flag: flag.into(), with: (*with).into(), reason });
+        }
+    }
+    if let (Some(flag), Some(with)) = (apart.origin(), together.origin()) {
+        let reason = "they say the opposite of each other";
+        problems.push(ConfigError::Clash { flag: flag.into(), with: with.into(), reason });
+    }
+    if !start_within(spec) && !spec.agentic_cache_warmup_duration.is_given() {
+        problems.require(apart, &spec.trajectory_start_min_ratio);
+    }
+    apart.is_given()
+}
+
 /// Settings by which sessions start at instants of their own.
 fn one_by_one(spec: &RunSpec) -> [Option<Origin>; 3] {
     [spec.request_rate.origin(), spec.request_rate_series.origin(), spec.fixed_schedule.origin()]
@@ -156,6 +179,31 @@ mod tests {
             most_idle_s: Some(60.0),
         };
         assert_eq!(resolved(line).unwrap().1, expected);
+    }
+
+    #[rstest]
+    #[case("", Ok(false))]
+    #[case("--burst-phase-starts", Ok(false))]
+    #[case("--no-burst-phase-starts --trajectory-start-min-ratio 0.5", Ok(true))]
+    #[case("--input-file f --no-burst-phase-starts --agentic-cache-warmup-duration 5", Ok(true))]
+    #[case("--no-burst-phase-starts", Err("requires `--trajectory-start-min-ratio`"))]
+    #[case("--burst-phase-starts --no-burst-phase-starts", Err("they say the opposite of each other"))]
+    #[case("--burst-phase-starts --request-rate 4", Err("`--request-rate`: sessions start at instants"))]
+    #[case(
+        "--burst-phase-starts --concurrency 4 --concurrency-ramp-duration 4",
+        Err("`--concurrency-ramp-duration`: it starts sessions one by one")
+    )]
+    fn sessions_begin_together_unless_they_are_to_wait(
+        #[case] line: &str,
+        #[case] expected: Result<bool, &str>,
+    ) {
+        let (spec, mut problems) = (spec(line), Problems::default());
+        let spreads = spreads_starts(&spec, &mut problems);
+        match (problems.finish(), expected) {
+            (Ok(()), expected) => assert_eq!(Ok(spreads), expected),
+            (Err(error), Err(text)) => assert!(error.to_string().contains(text), "{error}"),
+            (Err(error), Ok(_)) => panic!("{error}"),
+        }
     }
 
     #[rstest]

@@ -28,6 +28,8 @@ pub(super) fn measured(spec: &RunSpec, problems: &mut Problems) -> Rules {
         start: agents::start(spec, problems),
         overflow: spec.context_overflow.value().unwrap_or_default(),
         most_idle_s: agents::most_idle_s(spec, problems),
+        filling: None,
+        spreads_starts: agents::spreads_starts(spec, problems),
     }
 }
 
@@ -48,6 +50,8 @@ pub(super) fn warmup(spec: &RunSpec, problems: &mut Problems) -> Rules {
         start: agents::start(spec, problems),
         overflow: spec.context_overflow.value().unwrap_or_default(),
         most_idle_s: agents::most_idle_s(spec, problems),
+        filling: None,
+        spreads_starts: false,
     }
 }
 

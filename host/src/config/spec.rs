@@ -367,6 +367,8 @@ run_spec! {
     session_leave_rate: f64 = "--session-leave-rate" in agents.session_leave_rate;
     trajectory_start_min_ratio: f64 = "--trajectory-start-min-ratio" in agents.trajectory_start_min_ratio;
     trajectory_start_max_ratio: f64 = "--trajectory-start-max-ratio" in agents.trajectory_start_max_ratio;
+    burst_phase_starts: () = "--burst-phase-starts" in agents.burst_phase_starts;
+    no_burst_phase_starts: () = "--no-burst-phase-starts" in agents.no_burst_phase_starts;
     context_overflow: OverflowPolicy = "--context-overflow" in agents.context_overflow;
     inter_turn_delay_cap_seconds: f64
         = "--inter-turn-delay-cap-seconds" in agents.inter_turn_delay_cap_seconds;

@@ -165,6 +165,7 @@ impl Link for WorkerPool {
                 overflow: phase.rules.overflow,
                 idle: idle.clone(),
                 filling: filling.clone(),
+                spreads_starts: phase.rules.spreads_starts,
                 control: watching.clone(),
                 hands_over: phase.hands_over,
             });

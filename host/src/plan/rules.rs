@@ -25,6 +25,8 @@ pub(crate) struct Rules {
     pub(crate) most_idle_s: Option<f64>,
     /// The phase only fills the server's cache for the next one, which goes on with its sessions.
     pub(crate) filling: Option<CacheFilling>,
+    /// Sessions that begin in their middle wait for the pause that is recorded before their first turn, and do not begin together.
+    pub(crate) spreads_starts: bool,
 }
 
 /// How the server's cache is filled: each request asks for one token, without pauses, and repeats what is recorded.

@@ -141,6 +141,8 @@ struct WrittenPhase {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     filling: Option<CacheFilling>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    spreads_starts: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     hands_over: bool,
 }
 
@@ -264,6 +266,7 @@ impl WrittenPhase {
             overflow: rules.overflow,
             most_idle_s: rules.most_idle_s,
             filling: rules.filling,
+            spreads_starts: rules.spreads_starts,
             hands_over,
         }
     }
@@ -312,6 +315,7 @@ impl WrittenPhase {
                 overflow: self.overflow,
                 most_idle_s: self.most_idle_s,
                 filling: self.filling,
+                spreads_starts: self.spreads_starts,
             },
             hands_over: self.hands_over,
         })

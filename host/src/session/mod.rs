@@ -233,6 +233,11 @@ impl Session {
         dataset::begins_ns(&self.script, self.played.start)
     }
 
+    /// The pause that a recording has before the first step that it plays, in nanoseconds.
+    pub(crate) fn pause_before_ns(&self) -> u64 {
+        dataset::pause_before_ns(&self.script, self.played.start)
+    }
+
     /// The steps beside the first one that wait for nothing either.
     pub(crate) fn others_at_start(&mut self) -> Vec<Turn> {
         let others = (self.played.start + 1)..self.played.end.min(self.steps.len());

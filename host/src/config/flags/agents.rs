@@ -10,6 +10,7 @@ use crate::{
 
 /// Beginnings, pauses and ends of sessions.
 #[derive(Args, Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct AgentFlags {
     /// Probability that a user leaves the session after a turn, in percent [default: 0].
     ///
@@ -28,6 +29,17 @@ pub(crate) struct AgentFlags {
     /// At this part of their turns at the latest [default: 0.75 with the other ratio].
     #[arg(long, value_name = "RATIO", value_parser = units::share, help_heading = LOAD)]
     pub(crate) trajectory_start_max_ratio: Option<f64>,
+
+    /// Send the first requests of all sessions that go on at once together, when a phase begins; so it is without any flag.
+    #[arg(long, help_heading = LOAD)]
+    pub(crate) burst_phase_starts: bool,
+
+    /// Let sessions that begin within their conversations wait for the pause that is recorded before their first turn.
+    ///
+    /// The load then begins as it goes on later, and not with all sessions at once. See --trajectory-start-min-ratio and
+    /// --agentic-cache-warmup-duration.
+    #[arg(long, help_heading = LOAD)]
+    pub(crate) no_burst_phase_starts: bool,
 
     /// What it means when the server finds the context of a conversation too long: the session is over and counted apart
     /// (end-session), or a failure like others (fail) [default: end-session].

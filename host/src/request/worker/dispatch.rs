@@ -11,7 +11,7 @@ use super::{
     ahead::{Ahead, Waiting},
     control::{Control, unless_drained},
     equipment::{Assignment, Equipment},
-    player::{LONG_PROMPTS, PhaseContext, Player, ReadyRequest, ReadySession},
+    player::{First, LONG_PROMPTS, PhaseContext, Player, ReadyRequest, ReadySession},
     sink::{AllStarted, Sink},
 };
 #[cfg(test)]
@@ -186,6 +186,7 @@ impl<S: Sink> Dispatcher<S> {
             overflow: phase.overflow,
             idle: phase.idle.clone(),
             filling: phase.filling.clone(),
+            spreads_starts: phase.spreads_starts,
             control: phase.control.clone(),
             budget: phase.budget.clone(),
         });
@@ -272,9 +273,14 @@ impl<S: Sink> Dispatcher<S> {
         if let Some(wanted) = phase.credits.wanted() {
             self.player.sink.wants_numbers(phase.phase, wanted);
         }
-        self.player.sink.begun(phase.phase);
         let mut session = phase.sessions.session(&self.source, credit.number);
         let turn = session.first();
+        if context.spreads_starts && turn.skipped() > 0 {
+            drop(prefill);
+            let first = First::Later(Box::new(turn));
+            return NextSession::Start(ReadySession { session, first, slot, rest: Some(BACK_OFF) });
+        }
+        self.player.sink.begun(phase.phase);
         let mut finished = self.player.begin(context, &turn);
         let waited_ns = prefill.waited_ns;
         prefill.give(&mut finished.exchange, waited_ns);
@@ -284,7 +290,7 @@ impl<S: Sink> Dispatcher<S> {
         let now = self.clock().now();
         finished.exchange.instants.scheduled = now;
         finished.exchange.instants.started = now;
-        let first = Box::new(ReadyRequest { turn, prepared, finished });
+        let first = First::Ready(Box::new(ReadyRequest { turn, prepared, finished }));
         NextSession::Start(ReadySession { session, first, slot, rest: Some(BACK_OFF) })
     }
 
@@ -341,7 +347,7 @@ impl<S: Sink> Dispatcher<S> {
         prefill.give(exchange, phase.slotted_ns.saturating_sub(asked));
         exchange.instants.started = self.clock().now();
         self.player.sink.begun(phase.phase);
-        NextSession::Start(ReadySession { session, first, slot, rest: None })
+        NextSession::Start(ReadySession { session, first: First::Ready(first), slot, rest: None })
     }
 
     /// Formats the next request, and those that are due soon after it, as far as there is time before it is due.

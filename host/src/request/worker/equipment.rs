@@ -47,6 +47,8 @@ pub(crate) struct Assignment {
     pub(crate) idle: Option<IdleCap>,
     /// How the phase fills the server's cache, if that is what it is for.
     pub(crate) filling: Option<Filling>,
+    /// Sessions that begin in their middle wait for the pause that is recorded before their first turn.
+    pub(crate) spreads_starts: bool,
     /// Run, drain or cancel.
     pub(crate) control: watch::Receiver<Control>,
     /// The next phase begins while the last sessions of this one go on.

@@ -220,6 +220,7 @@ fn assignment(load: Load, sessions: u64, start_ns: RunNs, control: watch::Receiv
         overflow: OverflowPolicy::default(),
         idle: None,
         filling: None,
+        spreads_starts: false,
         control,
     }
 }
