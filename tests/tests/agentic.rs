@@ -1,7 +1,7 @@
 //! Sessions of agents, in a closed loop: where they begin, what is warmed up for them, and which of their pauses are cut.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
-use prony_tests::{MockServer, Script, ScriptedServer, SeenRequest, Tool};
+use prony_tests::{MockServer, Run, Script, ScriptedServer, SeenRequest, Tool};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -95,4 +95,42 @@ fn sessions_that_begin_in_their_middle_begin_together_or_behind_a_pause(
     // Whether a run that sends nothing has failed is not asked here.
     tool.args(["--benchmark-duration", "500ms"]).run();
     assert_eq!(server.answered(), expected);
+}
+
+/// A trace of an agent, with a request every tenth of a second.
+fn trace(number: usize) -> String {
+    let requests = (0..6).map(|at: u32| {
+        let blocks: Vec<u32> = (0..=at).collect();
+        let t = f64::from(at) / 10.0;
+        json!({"t": t, "type": "n", "in": 64 * (at + 1), "out": 3, "hash_ids": blocks, "api_time": 0.01})
+    });
+    let id = format!("trace_{number}");
+    json!({"id": id, "block_size": 64, "hash_id_scope": "local", "requests": requests.collect::<Vec<_>>()})
+        .to_string()
+}
+
+fn run_of_scenario(server: &MockServer, words: &[&str]) -> Run {
+    let tool = Tool::profile(server).args(["--scenario", "inferencex-agentx-mvp", "--concurrency", "2"]);
+    tool.file("traces.jsonl", (0..4).map(trace).collect::<Vec<_>>().join("\n"));
+    tool.args(["--input-file", "traces.jsonl", "--benchmark-duration", "1s"]).args(words).run()
+}
+
+#[test]
+fn a_scenario_locks_its_settings_and_says_whether_the_result_is_a_valid_one() {
+    let server = MockServer::start([]);
+    let locked = run_of_scenario(&server, &[]);
+    locked.ends_with(2);
+    assert!(locked.stderr.contains("a run of the scenario lasts 15 minutes at least"), "{}", locked.stderr);
+    assert_eq!(server.answered(), 0);
+    let run = run_of_scenario(&server, &["--unsafe-override"]);
+    run.succeeds();
+    let summary = run.summary();
+    assert_eq!(summary["scenario"]["name"], "inferencex-agentx-mvp");
+    assert_eq!(summary["scenario"]["submission_valid"], false);
+    let reasons = summary["scenario"]["reasons"].as_array().unwrap();
+    assert_eq!(reasons.len(), 1, "{reasons:?}");
+    assert!(reasons[0].as_str().unwrap().contains("15 minutes at least"), "{reasons:?}");
+    assert_eq!(summary["input_config"]["cache_bust"]["target"], "first_turn_prefix");
+    assert_eq!(summary["session_settings"]["session_idle_cap_s"], 10.0);
+    assert_eq!(summary["session_settings"]["spreads_starts"], true);
 }

@@ -48,8 +48,8 @@ pub(super) fn spreads_starts(spec: &RunSpec, problems: &mut Problems) -> bool {
     let ramp = spec.concurrency_ramp_duration.origin().filter(|_| together.is_given());
     others.extend(ramp.map(|with| (with, "it starts sessions one by one")));
     for flag in [together.origin(), apart.origin()].into_iter().flatten() {
-        for (with, reason) in &others {
-            problems.push(ConfigError::Clash { flag: flag.into(), with: (*with).into(), reason });
+        for &(with, reason) in &others {
+            problems.push(ConfigError::Clash { flag: flag.into(), with: with.into(), reason });
         }
     }
     if let (Some(flag), Some(with)) = (apart.origin(), together.origin()) {

@@ -20,7 +20,10 @@ const CLOSED: &str =
 /// How many sessions go on, when the phase is over, and what holds in it; nothing where there is to be none.
 pub(super) fn phase(spec: &RunSpec, problems: &mut Problems) -> Option<(Load, StopRule, Rules)> {
     problems.require(&spec.agentic_warmup_grace_period, &spec.agentic_cache_warmup_duration);
-    let (duration_s, by) = spec.agentic_cache_warmup_duration.given()?;
+    let Some((duration_s, by)) = spec.agentic_cache_warmup_duration.given() else {
+        // A scenario always has its sessions in the cache.
+        return spec.scenario.is_given().then(|| first_turns(spec, problems));
+    };
     if !spec.input_file.is_given() {
         problems.require(&spec.agentic_cache_warmup_duration, &spec.conversation_turn_mean);
     }
@@ -47,6 +50,13 @@ pub(super) fn phase(spec: &RunSpec, problems: &mut Problems) -> Option<(Load, St
     let grace = spec.agentic_warmup_grace_period.value().unwrap_or(Grace::Infinite);
     let stop = StopRule::of(None, None, Some(TimeLimit { duration_s: *duration_s, grace }))?;
     Some((load(spec), stop, of_filling(CacheFilling::UntilOver, spec, problems)))
+}
+
+/// The first turn of each session, however long that takes.
+fn first_turns(spec: &RunSpec, problems: &mut Problems) -> (Load, StopRule, Rules) {
+    let sessions = spec.concurrency.value().unwrap_or(NonZeroU32::MIN);
+    let stop = StopRule::after_sessions(sessions.into());
+    (load(spec), stop, of_filling(CacheFilling::FirstTurns, spec, problems))
 }
 
 /// As many sessions as are measured at once, from the beginning.
@@ -80,6 +90,18 @@ mod tests {
         assert_eq!(stop.time(), Some(TimeLimit { duration_s: 60.0, grace: Grace::Seconds(5.0) }));
         assert_eq!(rules.filling, Some(CacheFilling::UntilOver));
         assert_eq!(resolved("--input-file f --concurrency 4").unwrap(), None);
+    }
+
+    #[test]
+    fn a_scenario_has_the_first_turn_of_each_session_in_the_cache() {
+        let line = "--input-file f --concurrency 4 --scenario inferencex-agentx-mvp";
+        let (_, stop, rules) = resolved(line).unwrap().unwrap();
+        assert_eq!((stop.sessions(), stop.duration_s()), (Some(4), None));
+        assert_eq!(rules.filling, Some(CacheFilling::FirstTurns));
+        let (_, stop, rules) =
+            resolved(&format!("{line} --agentic-cache-warmup-duration 5")).unwrap().unwrap();
+        assert_eq!((stop.sessions(), stop.duration_s()), (None, Some(5.0)));
+        assert_eq!(rules.filling, Some(CacheFilling::UntilOver));
     }
 
     #[rstest]

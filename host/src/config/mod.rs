@@ -47,6 +47,7 @@ pub(crate) mod reshaping;
 pub(crate) mod resolve;
 mod rules;
 pub(crate) mod run_file;
+mod scenario;
 mod services;
 pub(crate) mod several;
 mod size;

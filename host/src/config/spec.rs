@@ -24,7 +24,7 @@ use super::{
 };
 use crate::plan::{
     CacheBustTarget, Compat, ConnectionReuse, ExportLevel, Grace, OnLoss, OverflowPolicy, PromptCorpus,
-    ReplyPolicy, SequenceLaw, ServerMetricsFormat, Smoothness, TransportKind,
+    ReplyPolicy, ScenarioName, SequenceLaw, ServerMetricsFormat, Smoothness, TransportKind,
     media::{AudioFormat, ImageFormat, PictureSampling, VideoContent, VideoFormat},
 };
 
@@ -369,6 +369,8 @@ run_spec! {
     trajectory_start_max_ratio: f64 = "--trajectory-start-max-ratio" in agents.trajectory_start_max_ratio;
     burst_phase_starts: () = "--burst-phase-starts" in agents.burst_phase_starts;
     no_burst_phase_starts: () = "--no-burst-phase-starts" in agents.no_burst_phase_starts;
+    scenario: ScenarioName = "--scenario" in agents.scenario;
+    unsafe_override: () = "--unsafe-override" in agents.unsafe_override;
     context_overflow: OverflowPolicy = "--context-overflow" in agents.context_overflow;
     inter_turn_delay_cap_seconds: f64
         = "--inter-turn-delay-cap-seconds" in agents.inter_turn_delay_cap_seconds;

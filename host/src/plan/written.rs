@@ -28,6 +28,7 @@ use super::{
     replay::Replay,
     rules::{CacheFilling, Cancellation, OverflowPolicy, Rules, StartWindow},
     sampling::Sampling,
+    scenario::Scenario,
     services::{ServerMetricsConfig, ServicesConfig},
     stop::{Grace, StopRule, TimeLimit},
     target::Target,
@@ -95,6 +96,8 @@ pub(crate) struct WrittenPlan {
     price: Option<Price>,
     #[serde(default, skip_serializing_if = "Hooks::are_none")]
     hooks: Hooks,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scenario: Option<Scenario>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     agents: Option<AgentsPlan>,
 }
@@ -188,6 +191,7 @@ impl WrittenPlan {
             slo: plan.slo,
             price: plan.price,
             hooks: plan.hooks,
+            scenario: plan.scenario,
             agents: plan.agents,
         }
     }
@@ -224,6 +228,7 @@ impl WrittenPlan {
             slo: self.slo,
             price: self.price,
             hooks: self.hooks,
+            scenario: self.scenario,
             agents: self.agents,
         })
     }

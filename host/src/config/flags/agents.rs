@@ -5,7 +5,7 @@ use clap::Args;
 use super::choice::{ChoiceParser, DATASET, LOAD};
 use crate::{
     config::units::{self, Choice},
-    plan::OverflowPolicy,
+    plan::{OverflowPolicy, ScenarioName},
 };
 
 /// Beginnings, pauses and ends of sessions.
@@ -40,6 +40,17 @@ pub(crate) struct AgentFlags {
     /// --agentic-cache-warmup-duration.
     #[arg(long, help_heading = LOAD)]
     pub(crate) no_burst_phase_starts: bool,
+
+    /// Measure a scenario: settings that belong together are filled in and locked, so that results can be put beside each other.
+    ///
+    /// `inferencex-agentx-mvp` plays traces of coding agents in a closed loop for 30 minutes. docs/SESSIONS.md lists its settings.
+    /// The summary says whether the result is a valid one.
+    #[arg(long, value_name = "NAME", value_parser = ChoiceParser::<ScenarioName>::new(), help_heading = LOAD)]
+    pub(crate) scenario: Option<ScenarioName>,
+
+    /// Measure other settings than those that --scenario locks; the result is no valid one then.
+    #[arg(long, help_heading = LOAD)]
+    pub(crate) unsafe_override: bool,
 
     /// What it means when the server finds the context of a conversation too long: the session is over and counted apart
     /// (end-session), or a failure like others (fail) [default: end-session].
@@ -80,4 +91,8 @@ pub(crate) struct AgentFlags {
 
 impl Choice for OverflowPolicy {
     const NAMES: &'static [(&'static str, Self)] = &[("end-session", Self::EndSession), ("fail", Self::Fail)];
+}
+
+impl Choice for ScenarioName {
+    const NAMES: &'static [(&'static str, Self)] = &[("inferencex-agentx-mvp", Self::AgentX)];
 }
