@@ -27,6 +27,11 @@ fn run_of(server: &MockServer, file: &str) -> Tool {
     tool.args(["--input-file", "agents.jsonl", "--osl", "4"])
 }
 
+/// A text without its line breaks.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 fn requests(summary: &Value) -> Option<f64> {
     summary["request_count"]["avg"].as_f64()
 }
@@ -34,11 +39,11 @@ fn requests(summary: &Value) -> Option<f64> {
 #[test]
 fn times_in_which_no_session_goes_on_are_cut_as_they_come() {
     let server = MockServer::start([]);
-    let words = ["--system-idle-gap-cap-seconds", "50ms", "--num-conversations", "4"];
-    let run = run_of(&server, &agents(4, 3)).args(words).run();
+    let cap = ["--system-idle-gap-cap-seconds", "50ms", "--num-conversations", "4"];
+    let run = run_of(&server, &agents(4, 3)).args(cap).run();
     run.succeeds();
     assert_eq!(requests(&run.summary()), Some(12.0));
-    let said = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = words(&run.stdout);
     assert!(said.contains("times without a session of 0.05 s at most"), "{said}");
 }
 
@@ -109,10 +114,10 @@ fn trace(number: usize) -> String {
         .to_string()
 }
 
-fn run_of_scenario(server: &MockServer, words: &[&str]) -> Run {
+fn run_of_scenario(server: &MockServer, more: &[&str]) -> Run {
     let tool = Tool::profile(server).args(["--scenario", "inferencex-agentx-mvp", "--concurrency", "2"]);
     tool.file("traces.jsonl", (0..4).map(trace).collect::<Vec<_>>().join("\n"));
-    tool.args(["--input-file", "traces.jsonl", "--benchmark-duration", "1s"]).args(words).run()
+    tool.args(["--input-file", "traces.jsonl", "--benchmark-duration", "1s"]).args(more).run()
 }
 
 #[test]
@@ -120,7 +125,8 @@ fn a_scenario_locks_its_settings_and_says_whether_the_result_is_a_valid_one() {
     let server = MockServer::start([]);
     let locked = run_of_scenario(&server, &[]);
     locked.ends_with(2);
-    assert!(locked.stderr.contains("a run of the scenario lasts 15 minutes at least"), "{}", locked.stderr);
+    let said = words(&locked.stderr);
+    assert!(said.contains("a run of the scenario lasts 15 minutes at least"), "{said}");
     assert_eq!(server.answered(), 0);
     let run = run_of_scenario(&server, &["--unsafe-override"]);
     run.succeeds();
