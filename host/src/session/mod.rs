@@ -18,7 +18,7 @@ pub(crate) use self::{
     addition::{Addition, Before, Cut},
     of_phase::PhaseSessions,
     pace::Pace,
-    standing::{Course, Filling, Standing},
+    standing::{Filling, Standing},
 };
 
 use self::history::{Reply, Said};

@@ -5,6 +5,7 @@
 //! is, in turn. Each medium has a random stream of its own, and none with the texts.
 
 mod audio;
+mod duration;
 mod encoder;
 mod ffmpeg;
 mod image;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use prony_plugin_api::PartKind;
 use rayon::prelude::*;
 
+pub(crate) use self::duration::seconds as clip_seconds;
 use self::order::Order;
 pub(crate) use self::outline::MediaError;
 use self::outline::{MOST_OF_A_REQUEST, Outline};
@@ -64,11 +66,6 @@ struct Collection {
     order: Order,
     /// They are the user's: there are as many as there are.
     is_given: bool,
-}
-
-/// Seconds that audio in a data URL, or in the form `wav,<base64>` or `mp3,<base64>`, plays; nothing where its head does not say it.
-pub(crate) fn clip_seconds(data: &str) -> Option<f64> {
-    wav::seconds(data).or_else(|| mp3::seconds(data))
 }
 
 impl Media {

@@ -31,7 +31,7 @@ use crate::{
         idle::IdleCap,
         pacer::{alarm, pause},
     },
-    session::{Course, Filling, Pace, Session, Turn, history::Reply},
+    session::{Filling, Pace, Session, Turn, history::Reply},
 };
 
 /// Plays the sessions of one worker.
