@@ -377,6 +377,7 @@ mod tests {
     #[case::prefill(json!({"prefill": {"linear": {"from": 1, "to": 4, "over_s": 9.0}}}))]
     #[case::rules(json!({"cancellation": {"percent": 10.0, "delay_s": 0.5}, "most_failed": 0.25}))]
     #[case::agents(json!({"leave_percent": 5.0, "start": {"least": 0.25, "most": 0.75}, "overflow": "fail"}))]
+    #[case::pauses(json!({"most_idle_s": 10.0, "filling": "first_turns", "spreads_starts": true}))]
     #[case::ramp(json!({"concurrency": {"linear": {"from": 1, "to": 8, "over_s": 60.0}}}))]
     #[case::changing_limit(json!({
         "arrival": {"law": "constant", "rate": 4.0}, "concurrency": {"linear": {"from": 1, "to": 8, "over_s": 60.0}}
