@@ -54,6 +54,8 @@ pub(crate) struct WorkerPool {
     begun: BTreeMap<u32, Begun>,
     /// What a phase that hands over leaves to the next one.
     handed_over: Option<HandedOver>,
+    /// How many servers the sessions go to in turn.
+    servers: usize,
     /// The sessions that a phase leaves to the next one, if it does.
     standing: Option<Standing>,
     /// Goes last.
@@ -96,6 +98,7 @@ impl WorkerPool {
             has_dialogues: equipment.source.has_dialogues(),
             begun: BTreeMap::new(),
             handed_over: None,
+            servers: plan.target.urls.len(),
             standing: None,
             hosted,
         })
@@ -132,10 +135,11 @@ impl Link for WorkerPool {
             markers: Markers::of(self.cache_bust, Seed::new(self.seed), phase.role),
             excerpts,
             replies: self.replies,
-            begun: self.standing.take().map(|before| before.begun()).unwrap_or_default(),
+            begun: self.standing.take().map(|before| before.begun(self.servers)).unwrap_or_default(),
             fills_cache: phase.rules.filling.is_some(),
         };
-        let filling = phase.rules.filling.map(|how| Filling { how, standing: Standing::new(first_script) });
+        let filling =
+            phase.rules.filling.map(|how| Filling { how, standing: Standing::new(phase.id, first_script) });
         self.standing = filling.as_ref().map(|filling| filling.standing.clone());
         // Of single requests there are as many as sessions, and their number is known without counting.
         let requests = phase.stop.requests().filter(|_| self.has_dialogues);

@@ -42,6 +42,8 @@ pub(crate) struct Session {
     left: usize,
     /// Its requests only fill the server's cache.
     fills_cache: bool,
+    /// The phase that has begun it, and its number there, if another one has.
+    began_as: Option<(u32, u64)>,
 }
 
 #[derive(Debug, Default)]
@@ -92,6 +94,8 @@ pub(crate) struct Turn {
     adapted: Option<Arc<[Message]>>,
     /// Its request only fills the server's cache.
     fills_cache: bool,
+    /// The phase that has begun its session, and the session's number there, if another one has.
+    pub(crate) began_as: Option<(u32, u64)>,
 }
 
 impl Turn {
@@ -192,8 +196,17 @@ impl Session {
     ) -> Self {
         let left = played.len();
         let skipped = played.start;
-        let mut session =
-            Self { number, class: 0, script, replies, played, steps: Vec::new(), left, fills_cache: false };
+        let mut session = Self {
+            number,
+            class: 0,
+            script,
+            replies,
+            played,
+            steps: Vec::new(),
+            left,
+            fills_cache: false,
+            began_as: None,
+        };
         // Most sessions are single requests, and need no list.
         if session.script.steps.len() > 1 {
             session.steps = session.script.steps.iter().map(StepState::of).collect();
@@ -221,6 +234,11 @@ impl Session {
     /// The same, whose requests only fill the server's cache.
     pub(crate) fn filling_cache(self) -> Self {
         Self { fills_cache: true, ..self }
+    }
+
+    /// The same, which this phase has begun under this number, if another one has.
+    pub(crate) fn begun_as(self, began_as: Option<(u32, u64)>) -> Self {
+        Self { began_as, ..self }
     }
 
     /// The first step, which waits for nothing.
@@ -318,6 +336,7 @@ impl Session {
             played: self.played.clone(),
             adapted,
             fills_cache: self.fills_cache,
+            began_as: self.began_as,
         }
     }
 }

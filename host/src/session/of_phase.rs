@@ -27,17 +27,19 @@ pub(crate) struct PhaseSessions {
 impl PhaseSessions {
     /// The session with this number, from 0.
     pub(crate) fn session(&self, source: &Source, number: u64) -> Session {
-        let (position, goes_on_with) = self.begun.place(number, self.first_script);
+        let (position, left) = self.begun.place(number, self.first_script);
         let script = source.script(position);
         let script = match &self.markers {
             Some(markers) => markers.mark(&script, position),
             None => script,
         };
-        let played = match goes_on_with {
-            Some(step) => self.excerpts.steps_from(number, step, script.steps.len()),
+        let played = match left {
+            Some(left) => self.excerpts.steps_from(number, left.step, script.steps.len()),
             None => self.excerpts.steps(number, script.steps.len()),
         };
-        let session = Session::of_part(number, script, self.replies, played).of_class(source.class(position));
+        let session = Session::of_part(number, script, self.replies, played)
+            .of_class(source.class(position))
+            .begun_as(left.map(|left| left.began_as));
         if self.fills_cache { session.filling_cache() } else { session }
     }
 }
