@@ -287,6 +287,10 @@ mod tests {
         "--input-file d.jsonl --audio-length-mean 2",
         "use `--audio-length-mean` together with `--input-file`: the file says what is sent"
     )]
+    #[case::a_rate_that_mp3_does_not_have(
+        "--audio-length-mean 2 --audio-format mp3 --audio-sample-rates 16,96",
+        "use `--audio-sample-rates` together with `--audio-format mp3`: MP3 has 8, 11.025, 12, 16, 22.05, 24, 32, 44.1 or 48 kHz"
+    )]
     fn flags_without_effect_are_refused(#[case] line: &str, #[case] text: &str) {
         let error = resolved(line, ALL).unwrap_err();
         assert_eq!(error.to_string(), text);
@@ -321,7 +325,7 @@ mod tests {
     #[case("--image-batch-size 0")]
     #[case("--image-width-mean -5")]
     #[case("--image-format webp")]
-    #[case("--audio-format mp3")]
+    #[case("--audio-format flac")]
     fn values_out_of_range_are_refused(#[case] line: &str) {
         assert!(flags(line).is_err());
     }
