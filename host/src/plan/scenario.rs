@@ -12,9 +12,8 @@ pub(crate) enum ScenarioName {
 impl ScenarioName {
     /// What it is called on the command line and in files.
     pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::AgentX => "inferencex-agentx-mvp",
-        }
+        let Self::AgentX = self;
+        "inferencex-agentx-mvp"
     }
 }
 
