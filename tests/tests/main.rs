@@ -5,6 +5,7 @@
 
 mod abi_page;
 mod affinity;
+mod agentic;
 mod agents;
 mod agents_files;
 mod agents_plugins;

@@ -71,7 +71,7 @@ pub(crate) use self::{
     prompt::{Prompt, Unwritten},
     script::{Message, PAYLOAD, Part, Recorded, Script, Start, Step, StepPlace, written},
     source::Source,
-    timing::begins_ns,
+    timing::{begins_ns, pause_before_ns},
     tokenizer::{Tokenizer, TokenizerError, yield_to_others},
     tools::message_text,
 };
