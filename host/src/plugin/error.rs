@@ -12,7 +12,7 @@ use super::{
     manifest::ManifestError,
     policy::{PolicyError, PolicyInForce},
 };
-use crate::explain::Explain;
+use crate::{explain::Explain, lockfile::LockfileError};
 
 /// What to do about a panic or a crash.
 pub(crate) const A_BUG: &str = "it is a bug of the plugin: tell its author";
@@ -48,6 +48,9 @@ pub(crate) enum PluginError {
         /// What there is: endpoints, then services.
         known: Vec<String>,
     },
+    /// The lock file cannot be read.
+    #[error(transparent)]
+    Lock(#[from] LockfileError),
     /// The plugin policy cannot be read.
     #[error(transparent)]
     Policy(#[from] PolicyError),
@@ -118,6 +121,11 @@ impl PluginError {
         self.source().map(chain)
     }
 
+    /// Whether the library is not the one that was locked.
+    pub(super) fn breaks_the_lock(&self) -> bool {
+        matches!(self, Self::Load { fault, .. } if matches!(**fault, Fault::Locked(_)))
+    }
+
     /// Whether the command line or the configuration is wrong, rather than a plugin.
     pub(crate) fn is_usage(&self) -> bool {
         match self {
@@ -129,6 +137,7 @@ impl PluginError {
             | Self::Unpinned { .. }
             | Self::NotBuiltIn { .. }
             | Self::Conflict { .. } => true,
+            Self::Lock(error) => error.is_usage(),
             Self::Load { .. } => false,
             Self::Create { source, .. } => source.kind == ErrorKind::CONFIG,
         }
@@ -161,6 +170,7 @@ impl Explain for PluginError {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "`prony plugins` lists everything".to_owned(),
             },
+            Self::Lock(error) => error.hint(),
             Self::Policy(error) => error.hint(),
             Self::Unpinned { withheld, .. } => format!(
                 "add the library's `integrity` to `{}` (`prony plugins add` does it when it installs a plugin package)",
