@@ -178,7 +178,7 @@ fn each_change_is_printed_with_both_hashes() {
 }
 
 #[test]
-fn a_folder_and_the_media_that_lines_name_are_locked_file_by_file() {
+fn a_folder_is_locked_file_by_file() {
     let place = Place::locked();
     fs::create_dir(place.path("days")).unwrap();
     place.file("days/1.jsonl", "{\"text\": \"One?\"}\n");
