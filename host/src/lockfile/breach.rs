@@ -1,13 +1,24 @@
-//! [`Breach`]: what is not as the lock file has it.
+//! [`Breach`]: something is not as the lock file has it. [`Difference`] says what.
 
 use std::path::PathBuf;
 
 use super::Sum;
 use crate::explain::Explain;
 
+/// Something is not as the lock file has it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Breach(pub(super) Box<Difference>);
+
+impl From<Difference> for Breach {
+    fn from(difference: Difference) -> Self {
+        Self(Box::new(difference))
+    }
+}
+
 /// What is not as the lock file has it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Breach {
+pub(crate) enum Difference {
     /// It has another content.
     #[error("`{lock}` demands {expected} of the {what} `{name}`, and it is {found}")]
     Changed {
@@ -62,14 +73,14 @@ pub(crate) enum Breach {
 
 impl Explain for Breach {
     fn hint(&self) -> String {
-        match self {
-            Self::Changed { .. } | Self::Gone { .. } => {
+        match *self.0 {
+            Difference::Changed { .. } | Difference::Gone { .. } => {
                 "put back what was locked; if it was changed on purpose, `prony lock` locks what there is now"
             }
-            Self::Absent { .. } => {
+            Difference::Absent { .. } => {
                 "`prony lock` adds plugins, with `--tokenizer NAME` a tokenizer, and with `--input-file FILE` a dataset"
             }
-            Self::OtherPlatform { .. } => {
+            Difference::OtherPlatform { .. } => {
                 "`prony lock` on this machine adds its platform, and keeps the others"
             }
         }

@@ -25,10 +25,11 @@ use crate::{
 /// What to add.
 #[derive(Debug, Args)]
 pub(super) struct AddArgs {
-    /// A plugin package's folder, a crate's folder with a plugins.yaml at its top, or a manifest.
+    /// A plugin package's folder, a crate's folder with a plugins.yaml at its top, a manifest, an archive of one (.tar.gz, .tgz or
+    /// .tar), or an OCI layout on the disk.
     #[arg(value_name = "PATH")]
     path: PathBuf,
-    /// Name of the installed plugin package [default: that of the folder].
+    /// Name of the installed plugin package [default: that of the folder, or of the archive].
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Replace an installed plugin package of this name.
@@ -51,13 +52,7 @@ pub(super) fn run(args: &AddArgs) -> Result<Exit, Failure> {
     let installed = match install::add(request, &options, &registry) {
         Ok(installed) => installed,
         Err(InstallError::Refused { path, validation }) => {
-            terminal::print(&if args.json {
-                write_json(&validate::as_json(&validation))
-            } else {
-                let mut listing = Listing::new();
-                validate::write_findings(&validation.findings, &mut listing);
-                listing.into_text()
-            })?;
+            terminal::print(&validate::refused(&validation, args.json))?;
             return Err(InstallError::Refused { path, validation }.into());
         }
         Err(error) => return Err(error.into()),
