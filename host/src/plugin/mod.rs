@@ -59,7 +59,7 @@ pub(crate) mod validate;
 pub(crate) use discovery::DiscoveryOptions;
 pub(crate) use entry::{Category, Isolation, Key, Tier};
 pub(crate) use error::{A_BUG, AN_OPTION, PluginError, chain};
-pub(crate) use inspection::{Inspection, Inspections, Messages};
+pub(crate) use inspection::{CAPABILITIES, Inspection, Inspections, Messages};
 pub(crate) use listing::{EntryState, Listed, ListedEntry};
 pub(crate) use loader::{end, when_an_opening_hangs};
 pub(crate) use locked::LockChoice;

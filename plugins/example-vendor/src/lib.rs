@@ -17,8 +17,7 @@ impl Endpoint for ExampleVendor {
     fn format(&self, turn: &TurnContext<'_>, request: &mut RequestWriter<'_>) -> Result<()> {
         // CHANGE: the body that the server takes.
         let mut body = json!({"model": turn.model(), "stream": turn.streaming()});
-        body["messages"] =
-            turn.messages().map(|m| json!({"role": m.role(), "content": m.text()})).collect();
+        body["messages"] = turn.messages().map(|m| json!({"role": m.role(), "content": m.text()})).collect();
         if let Some(limit) = turn.max_tokens() {
             body["max_tokens"] = limit.into();
         }
@@ -71,4 +70,4 @@ impl Parser for AnswerParser {
     }
 }
 
-prony_plugin_api::export_plugin! { endpoints: [ExampleVendor] }
+prony_plugin_api::export_plugin! { capabilities: [], endpoints: [ExampleVendor] }

@@ -9,7 +9,7 @@ use super::{
     json::{JSON_VERSION, write_json},
     listing::Listing,
     search::SearchArgs,
-    validate,
+    show, validate,
 };
 use crate::{
     cli::{
@@ -35,7 +35,7 @@ pub(super) struct AddArgs {
     /// Replace an installed plugin package of this name.
     #[arg(long)]
     replace: bool,
-    /// Print JSON: `pack`, `manifest`, `replaced`, `libraries` (`file`, `from`, `sha256`), `entries` (`category`, `name`,
+    /// Print JSON: `pack`, `manifest`, `replaced`, `libraries` (`file`, `from`, `sha256`, `capabilities`), `entries` (`category`, `name`,
     /// `state`, `by`, `reason`, `shadows`), `warnings`. A plugin package that is refused: as `validate` does.
     #[arg(long)]
     json: bool,
@@ -140,7 +140,10 @@ impl InstalledEntry {
 
 fn as_json(installed: &Installed, places: &[InstalledEntry]) -> Value {
     let libraries = installed.libraries.iter().map(|library| {
-        json!({ "file": library.file_name, "from": library.source, "sha256": library.digest.to_string() })
+        json!({
+            "file": library.file_name, "from": library.source, "sha256": library.digest.to_string(),
+            "capabilities": library.capabilities,
+        })
     });
     json!({
         "schema_version": JSON_VERSION,
@@ -158,8 +161,15 @@ fn as_text(installed: &Installed, places: &[InstalledEntry]) -> String {
     validate::write_findings(&installed.warnings, &mut listing);
     let done = if installed.replaced { "replaced" } else { "installed" };
     listing.line(&format!("{done} `{}`: {}", installed.name, installed.manifest.display()));
-    let library = |library: &InstalledLibrary| format!("{} {}", library.file_name, library.digest);
-    listing.rows(installed.libraries.iter().map(|one| vec![library(one)]));
+    listing.rows(installed.libraries.iter().map(library));
     listing.rows(places.iter().map(|place| vec![place.as_text()]));
     listing.into_text()
+}
+
+/// A library: its file, its hash, and what it says that it uses.
+fn library(library: &InstalledLibrary) -> Vec<String> {
+    let uses =
+        library.capabilities.as_ref().map(|words| words.iter().map(String::as_str).collect::<Vec<_>>());
+    let uses = format!("uses: {}", show::uses(uses.as_deref()));
+    vec![format!("{} {}", library.file_name, library.digest), uses]
 }

@@ -21,6 +21,7 @@ use super::{
     discovery::DiscoveryOptions,
     entry::{Category, is_name},
     integrity::Digest,
+    ladder::LibraryFacts,
     manifest::{FILE_NAME, Manifest},
     registry::Registry,
     validate::Finding,
@@ -64,11 +65,14 @@ pub(crate) struct InstalledLibrary {
     pub(crate) source: PathBuf,
     /// Of its whole file.
     pub(crate) digest: Digest,
+    /// What it says that it uses, if it says it.
+    pub(crate) capabilities: Option<Vec<String>>,
 }
 
 impl From<SourceLibrary> for InstalledLibrary {
     fn from(SourceLibrary { file_name, place, checked }: SourceLibrary) -> Self {
-        Self { file_name, source: place, digest: checked.facts.digest }
+        let LibraryFacts { descriptor, digest } = checked.facts;
+        Self { file_name, source: place, digest, capabilities: descriptor.capabilities }
     }
 }
 
