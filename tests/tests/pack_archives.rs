@@ -9,7 +9,7 @@ use std::{
     process::Command,
 };
 
-use prony_tests::{MockPlugin, Run, Tool, mock_plugin};
+use prony_tests::{MockPlugin, Run, Tool, finish, mock_plugin};
 use rstest::rstest;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -54,14 +54,9 @@ impl Machine {
     /// Packs the folder of the pack as other programs do.
     fn tar(&self, words: &[&str], to: &str) -> PathBuf {
         let archive = self.path(to);
-        let done = Command::new("tar")
-            .args(words)
-            .arg(&archive)
-            .arg("-C")
-            .arg(self.home.path())
-            .arg("acme-chat")
-            .status();
-        assert!(done.unwrap().success());
+        let mut command = Command::new("tar");
+        command.args(words).arg(&archive).arg("-C").arg(self.home.path()).arg("acme-chat");
+        assert!(finish(&mut command).status.success());
         archive
     }
 
