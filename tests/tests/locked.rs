@@ -135,6 +135,20 @@ fn an_isolated_endpoint_is_checked_in_its_own_process() {
 }
 
 #[test]
+fn nothing_is_used_in_the_place_of_what_was_changed() {
+    let pack = mock_plugin("chat", "bad_panics:PanickingEndpoint", "bad-panics");
+    let lock = pack.dir().join("prony.lock");
+    Tool::new(["lock", "--output"]).arg(&lock).arg("--plugins").arg(pack.path()).run().succeeds();
+    let mut bytes = fs::read(pack.dir().join(LIBRARY)).unwrap();
+    bytes.push(0);
+    fs::write(pack.dir().join(LIBRARY), bytes).unwrap();
+    let tool = Tool::profile_in("chat", "http://127.0.0.1:9").args(["--dry-run", "1", "--lock"]);
+    let run = tool.arg(&lock).arg("--plugins").arg(pack.path()).run();
+    run.ends_with(3);
+    assert!(run.stderr.contains("the plugin library `bad_panics`"), "{}", run.stderr);
+}
+
+#[test]
 fn under_the_policy_pinned_what_is_locked_may_be_used() {
     let place = Place::locked();
     let words = ["--plugin-policy", "pinned", "--dry-run", "1"];
