@@ -223,6 +223,62 @@ fn a_folder_is_locked_file_by_file() {
 }
 
 #[test]
+fn images_that_lines_name_are_locked_like_datasets() {
+    let place = Place::open();
+    let lock = place.path("prony.lock");
+    place.file("cards.jsonl", "{\"text\": \"Who is this?\", \"image\": \"card.png\"}\n");
+    place.file("card.png", "a picture");
+    let lock_files = |names: &[&str]| {
+        let tool = Tool::new(["lock", "--output"]).arg(&lock);
+        let files = names.iter().flat_map(|name| ["--input-file".into(), place.path(name)]);
+        tool.args(files).run().succeeds();
+    };
+    let run = || {
+        let tool = Tool::profile_in("chat", "http://127.0.0.1:9").args(["--dry-run", "1", "--lock"]);
+        tool.arg(&lock).arg("--input-file").arg(place.path("cards.jsonl")).run()
+    };
+    lock_files(&["cards.jsonl"]);
+    let absent = run();
+    absent.ends_with(3);
+    assert!(
+        absent.stderr.contains("has no dataset `") && absent.stderr.contains("card.png`"),
+        "{}",
+        absent.stderr
+    );
+
+    lock_files(&["card.png"]);
+    run().succeeds();
+    let before = sha256(&place.path("card.png"));
+    place.file("card.png", "another picture");
+    is_refused(&run(), "card.png`", [&before, &sha256(&place.path("card.png"))]);
+}
+
+#[test]
+fn a_tokenizer_of_a_hubs_cache_is_locked_by_its_name_with_its_revision() {
+    let place = Place::open();
+    let lock = place.path("prony.lock");
+    let folder = place.path("hub/models--org--Name");
+    fs::create_dir_all(folder.join("snapshots/abc")).unwrap();
+    fs::create_dir_all(folder.join("refs")).unwrap();
+    fs::write(folder.join("refs/main"), "abc").unwrap();
+    let file = folder.join("snapshots/abc/tokenizer.json");
+    fs::write(&file, TOKENIZER).unwrap();
+    let with_cache =
+        |tool: Tool| tool.env("HF_HUB_CACHE", place.path("hub")).args(["--tokenizer", "org/Name"]);
+    with_cache(Tool::new(["lock", "--output"]).arg(&lock)).run().succeeds();
+    assert_eq!(place.content()["tokenizers"]["org/Name"]["version"], "abc");
+
+    let run = || {
+        let tool = Tool::profile_in("chat", "http://127.0.0.1:9").args(["--dry-run", "1", "--lock"]);
+        with_cache(tool.arg(&lock)).run()
+    };
+    run().succeeds();
+    let before = sha256(&file);
+    fs::write(&file, format!("{TOKENIZER}\n")).unwrap();
+    is_refused(&run(), "the tokenizer `org/Name/tokenizer.json`", [&before, &sha256(&file)]);
+}
+
+#[test]
 fn the_environment_and_a_file_say_it_as_well() {
     let place = Place::open();
     let lock = place.path("prony.lock");
