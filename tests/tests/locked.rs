@@ -149,6 +149,23 @@ fn nothing_is_used_in_the_place_of_what_was_changed() {
 }
 
 #[test]
+fn validation_finds_what_is_not_what_was_locked() {
+    let place = Place::locked();
+    let validate = || {
+        let tool = Tool::new(["plugins", "validate"]).arg(place.0.path());
+        tool.arg("--lock").arg(place.path("prony.lock")).run()
+    };
+    let whole = validate();
+    assert!(!whole.succeeds().stdout.contains("has no `integrity`"), "{}", whole.stdout);
+    let mut bytes = fs::read(place.path(LIBRARY)).unwrap();
+    bytes.push(0);
+    fs::write(place.path(LIBRARY), bytes).unwrap();
+    let changed = validate();
+    changed.ends_with(3);
+    assert!(changed.stdout.contains("demands sha256-"), "{}", changed.stdout);
+}
+
+#[test]
 fn under_the_policy_pinned_what_is_locked_may_be_used() {
     let place = Place::locked();
     let words = ["--plugin-policy", "pinned", "--dry-run", "1"];
