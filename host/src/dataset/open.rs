@@ -1,6 +1,6 @@
 //! Opening: from the configuration to the scripts of a run.
 //!
-//! [`open`] is the stage's entry. It knows where content comes from, not how it is sent.
+//! [`open_for`] is the stage's entry. It knows where content comes from, not how it is sent.
 
 use std::sync::Arc;
 
