@@ -173,7 +173,8 @@ impl Explain for PluginError {
             Self::Lock(error) => error.hint(),
             Self::Policy(error) => error.hint(),
             Self::Unpinned { withheld, .. } => format!(
-                "add the library's `integrity` to `{}` (`prony plugins add` does it when it installs a plugin package)",
+                "add the library's `integrity` to `{}` (`prony plugins add` does it when it installs a plugin package), or lock it with \
+                 `prony lock` and name that file with `--lock`",
                 withheld.manifest.display()
             ),
             Self::NotBuiltIn { unread, policy, .. } => {
