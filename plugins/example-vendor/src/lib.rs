@@ -17,7 +17,8 @@ impl Endpoint for ExampleVendor {
     fn format(&self, turn: &TurnContext<'_>, request: &mut RequestWriter<'_>) -> Result<()> {
         // CHANGE: the body that the server takes.
         let mut body = json!({"model": turn.model(), "stream": turn.streaming()});
-        body["messages"] = turn.messages().map(|m| json!({"role": m.role(), "content": m.text()})).collect();
+        body["messages"] =
+            turn.messages().map(|m| json!({"role": m.role(), "content": m.text()})).collect();
         if let Some(limit) = turn.max_tokens() {
             body["max_tokens"] = limit.into();
         }
