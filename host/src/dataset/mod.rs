@@ -24,6 +24,7 @@ pub(crate) mod inspect;
 mod large_file;
 mod length;
 mod lexicon;
+mod locked;
 mod markers;
 mod media;
 mod open;
@@ -65,8 +66,9 @@ pub(crate) use self::{
     error::DatasetError,
     formats::{Asked, BodyFormat, FileError, ReadFile, Replied, asked, prompt_texts, replied},
     inspect::Contents,
+    locked::sums,
     markers::{Markers, cost as marker_cost},
-    open::{Opened, Purpose, open, open_for},
+    open::{Opened, Purpose, open_for, open_locked},
     prefix_cache::{PrefixCache, TextBlock, behind, cut, medium},
     prompt::{Prompt, Unwritten},
     script::{Message, PAYLOAD, Part, Recorded, Script, Start, Step, StepPlace, written},

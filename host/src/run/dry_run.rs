@@ -94,10 +94,10 @@ pub(crate) fn dry_run(
     for warning in setup::read_endpoint_options(registry, &mut plan.target)? {
         observer.notice(&warning);
     }
-    let tokenizer = load_tokenizer(&plan, metadata)?;
+    let tokenizer = load_tokenizer(&plan, metadata, registry)?;
     price_markers(&mut plan, tokenizer.as_deref());
     let endpoint = node::load_here(registry, &plan)?;
-    let (source, warnings) = open_dataset(&mut plan, metadata, tokenizer.as_ref())?;
+    let (source, warnings) = open_dataset(&mut plan, metadata, tokenizer.as_ref(), registry)?;
     for warning in &warnings {
         observer.notice(warning);
     }

@@ -208,7 +208,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        dataset::{Script, open, open::tests::scripts},
+        dataset::{Script, open::tests::scripts, open_locked},
         explain::Explain,
         plan::{
             ContextConfig, DatasetConfig, DialogueConfig, LengthLaw, PromptCorpus, SequenceLaw,
@@ -440,7 +440,7 @@ mod tests {
             context: ContextConfig::default(),
             corpus: PromptCorpus::default(),
         };
-        let error = open(&config, SessionOrder::default(), None, SEED).unwrap_err();
+        let error = open_locked(&config, SessionOrder::default(), None, SEED, None).unwrap_err();
         assert_eq!(error.to_string(), text);
         assert!(!error.hint().is_empty());
     }
