@@ -24,6 +24,7 @@ mod explain;
 mod fingerprint;
 #[doc(hidden)]
 pub mod internals;
+mod lockfile;
 mod metrics;
 mod mock_server;
 mod nats;

@@ -207,7 +207,7 @@ mod tests {
         let row = |schema: &Schema| {
             let files: Vec<String> = schema.files.iter().map(|file| format!("`{file}`")).collect();
             let files = if files.is_empty() {
-                "printed by `prony compare --format json`".to_owned()
+                schema.about.to_owned()
             } else {
                 files.join(", ")
             };

@@ -368,11 +368,29 @@ extern PRONY_EXPORT const char prony_plugin_descriptor[];
 /* The descriptor: JSON in a section of its own. All four are literals:
    PRONY_PLUGIN_DESCRIPTOR("acme-chat", "0.1.0", PRONY_ENDPOINT_TYPE("AcmeChat", PRONY_NO_OPTIONS), PRONY_NONE); */
 #define PRONY_PLUGIN_DESCRIPTOR(name, version, endpoints, services)                                                      \
+    PRONY_DESCRIPTOR_WITH(name, version, "", endpoints, services)
+
+/* The same, and what the library uses of the machine beside memory and processor, which users see before it is loaded: PRONY_NONE,
+   or some of these with "," between them. A library that does not say it is shown as one that does not.
+   PRONY_PLUGIN_DESCRIPTOR_USING("acme-bill", "0.1.0", PRONY_USES_NETWORK "," PRONY_USES_THREADS, PRONY_NONE, ...); */
+#define PRONY_PLUGIN_DESCRIPTOR_USING(name, version, uses, endpoints, services)                                          \
+    PRONY_DESCRIPTOR_WITH(name, version, ",\"capabilities\":[" uses "]", endpoints, services)
+
+/* It opens connections, or listens for some. */
+#define PRONY_USES_NETWORK "\"network\""
+/* It reads or writes files. */
+#define PRONY_USES_FILES "\"files\""
+/* It starts threads. */
+#define PRONY_USES_THREADS "\"threads\""
+/* It reads variables of the environment. */
+#define PRONY_USES_ENVIRONMENT "\"environment\""
+
+#define PRONY_DESCRIPTOR_WITH(name, version, more, endpoints, services)                                                  \
     PRONY_SECTION const char prony_plugin_descriptor[] =                                                                  \
         "{\"schema\":1,\"language\":\"c\",\"name\":\"" name "\",\"version\":\"" version                                   \
         "\",\"epoch\":" PRONY_DIGITS(PRONY_EPOCH) ",\"minor\":" PRONY_DIGITS(PRONY_MINOR)                                 \
         ",\"min_host_minor\":" PRONY_DIGITS(PRONY_MIN_HOST_MINOR) ",\"compiler\":\"" PRONY_COMPILER                       \
-        "\",\"opt_level\":\"" PRONY_OPT_LEVEL "\",\"endpoints\":[" endpoints "],\"services\":[" services "]}"
+        "\",\"opt_level\":\"" PRONY_OPT_LEVEL "\"" more ",\"endpoints\":[" endpoints "],\"services\":[" services "]}"
 
 /* ---------------------------------------------------------------------------------------------------------------- helpers */
 

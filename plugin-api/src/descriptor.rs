@@ -16,6 +16,9 @@ pub const SECTION: &str = if cfg!(target_vendor = "apple") { "__prony" } else { 
 /// Version of the descriptor's own format.
 pub const SCHEMA: u32 = 1;
 
+/// What a library may say that it uses: connections, files, threads of its own, variables of the environment.
+pub const CAPABILITIES: [&str; 4] = ["network", "files", "threads", "environment"];
+
 /// By which door a host enters a library.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -65,6 +68,10 @@ pub struct Descriptor {
     pub opt_level: String,
     /// `unwind`, or `abort`, which a host refuses; empty for a library in C, which has no panics.
     pub panic: String,
+    /// What it says that it uses of the machine beside memory and processor: some of [`CAPABILITIES`], and of later ones. Not stated
+    /// where it is missing, as in libraries that were built before this key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capabilities: Option<Vec<String>>,
     /// Endpoint types it exports.
     pub endpoints: Vec<Exported>,
     /// Service types it exports.
@@ -268,6 +275,16 @@ mod tests {
         const LIST: [u8; list_length(TEXTS)] = list(TEXTS);
         assert_eq!(&NONE, b"[]");
         assert_eq!(serde_json::from_slice::<Vec<String>>(&LIST).unwrap(), TEXTS);
+    }
+
+    #[test]
+    fn what_a_library_uses_is_a_member_of_its_descriptor_or_nothing() {
+        assert_eq!(crate::__capabilities!(), "");
+        assert_eq!(crate::__capabilities!([]), ",\"capabilities\":[]");
+        assert_eq!(crate::__capabilities!([files]), ",\"capabilities\":[\"files\"]");
+        let all = crate::__capabilities!([network, files, threads, environment]);
+        let list: Vec<String> = serde_json::from_str(all.split_once(':').unwrap().1).unwrap();
+        assert_eq!(list, CAPABILITIES);
     }
 
     #[test]

@@ -9,11 +9,16 @@
 /// A library that needs a host function of a later minor than it can do without says so with
 /// `min_host_minor: 3,` in front.
 ///
+/// What a library uses of the machine beside memory and processor, it says with `capabilities: [network, files],` before its types:
+/// `network` (it opens connections, or listens for some), `files` (it reads or writes them), `threads` (it starts some),
+/// `environment` (it reads variables); `capabilities: [],` for nothing of these. Users see it before the library is loaded. It is a
+/// statement, and no limit.
+///
 /// It exports the entry symbol of this epoch and the [descriptor](crate::descriptor) section. Both halves may be
 /// left out, but not both at once.
 #[macro_export]
 macro_rules! export_plugin {
-    ($(min_host_minor: $min:literal,)?
+    ($(min_host_minor: $min:literal,)? $(capabilities: [$($capability:ident),* $(,)?],)?
      $(endpoints: [$($endpoint:ident),+ $(,)?])? $(,)? $(services: [$($service:ident),+ $(,)?])? $(,)?) => {
         const _: () = {
             use $crate::__private as private;
@@ -40,8 +45,9 @@ macro_rules! export_plugin {
                 ",\"rustc\":\"", $crate::version::RUSTC,
                 "\",\"target\":\"", $crate::version::TARGET,
                 "\",\"opt_level\":\"", $crate::version::OPT_LEVEL,
-                "\",\"panic\":\"", $crate::version::PANIC,
-                "\",\"endpoints\":[",
+                "\",\"panic\":\"", $crate::version::PANIC, "\"",
+                $crate::__capabilities!($([$($capability),*])?),
+                ",\"endpoints\":[",
                 $($crate::__exported!(Endpoint: $($endpoint),+),)?
                 "],\"services\":[",
                 $($crate::__exported!(Service: $($service),+),)?
@@ -113,6 +119,44 @@ macro_rules! __exported_messages {
         const BYTES: [u8; $crate::__private::length(PIECES)] = $crate::__private::concat(PIECES);
         $crate::__private::text(&BYTES)
     }};
+}
+
+/// What a library says that it uses, as a member of its descriptor; nothing where it does not say it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __capabilities {
+    () => {
+        ""
+    };
+    ([]) => {
+        ",\"capabilities\":[]"
+    };
+    ([$first:ident $(, $rest:ident)*]) => {
+        ::core::concat!(
+            ",\"capabilities\":[\"",
+            $crate::__capability!($first),
+            $("\",\"", $crate::__capability!($rest),)*
+            "\"]"
+        )
+    };
+}
+
+/// One of the things that a library may say that it uses: a word that is none of these does not compile.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __capability {
+    (network) => {
+        "network"
+    };
+    (files) => {
+        "files"
+    };
+    (threads) => {
+        "threads"
+    };
+    (environment) => {
+        "environment"
+    };
 }
 
 /// A literal as text, or `0`.

@@ -2,7 +2,7 @@
 
 use prony_plugin_api::{
     abi::Usage,
-    descriptor::{Descriptor, SCHEMA},
+    descriptor::{Descriptor, CAPABILITIES, SCHEMA},
     error::LONGEST_ERROR,
     service::{LARGEST_MESSAGE, LONGEST_TYPE},
     version::{ENTRY_SYMBOL_C, EPOCH, MINOR},
@@ -72,6 +72,14 @@ fn the_descriptor_of_the_header_has_the_schema_of_the_crate() {
         "opt_level":"3","panic":"unwind","endpoints":[],"services":[]}"#;
     let descriptor: Descriptor = serde_json::from_str(json).unwrap();
     assert_eq!(descriptor.language, prony_plugin_api::descriptor::Language::Rust);
+}
+
+#[test]
+fn what_a_library_may_say_that_it_uses_is_the_same() {
+    for name in CAPABILITIES {
+        let defined = format!("#define PRONY_USES_{} \"\\\"{name}\\\"\"", name.to_uppercase());
+        assert!(HEADER.contains(&defined), "{defined}");
+    }
 }
 
 #[test]

@@ -79,6 +79,6 @@ static const prony_service *const services[] = {&billing};
 
 const prony_plugin prony_plugin_c_v1 = {sizeof prony_plugin_c_v1, PRONY_EPOCH, PRONY_MINOR, NULL, NULL, 0, services, 1};
 
-PRONY_PLUGIN_DESCRIPTOR("example-vendor-c-service", "0.1.0", PRONY_NONE,
-                        PRONY_SERVICE_TYPE("ExampleVendorCService", PRONY_NO_OPTIONS,
-                                           "[\"" RECORDS "\",\"" RECORDED "\"]", "[\"" TALLY "\"]"));
+PRONY_PLUGIN_DESCRIPTOR_USING("example-vendor-c-service", "0.1.0", PRONY_NONE, PRONY_NONE,
+                              PRONY_SERVICE_TYPE("ExampleVendorCService", PRONY_NO_OPTIONS,
+                                                 "[\"" RECORDS "\",\"" RECORDED "\"]", "[\"" TALLY "\"]"));

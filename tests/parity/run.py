@@ -33,6 +33,7 @@ MOST = {
     "--num-requests": 20,
     "--benchmark-duration": 2,
     "--warmup-duration": 1,
+    "--agentic-cache-warmup-duration": 1,
     "--warmup-request-count": 5,
     "--concurrency-ramp-duration": 1,
     "--request-rate-ramp-duration": 1,
@@ -72,6 +73,12 @@ def files():
     dag = [
         {"session_id": "root", "turns": [{"messages": [{"role": "user", "content": "begin"}], "max_tokens": 5}]},
     ]
+    weka = [
+        {"id": f"trace_{number}", "block_size": 64, "hash_id_scope": "local",
+         "requests": [{"t": at / 10, "type": "n", "in": 64 * (at + 1), "out": 3, "hash_ids": list(range(at + 1)), "api_time": 0.01}
+                      for at in range(6)]}
+        for number in range(4)
+    ]
     turns = [{"session_id": "s", "turns": [{"text": "one"}, {"text": "two", "delay": 20}]}]
     configuration = {
         "schemaVersion": "2.0",
@@ -108,6 +115,7 @@ def files():
         ),
         "payloads.jsonl": jsonl([{"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": True}]),
         "dag.jsonl": jsonl(dag),
+        "weka.jsonl": jsonl(weka),
         "qualitative.jsonl": jsonl(
             {"question_id": f"q{at}", "category": category, "messages": [{"role": "user", "content": "Sort a list."}] * 2}
             for at, category in enumerate(["coding", "math"])

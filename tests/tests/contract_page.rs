@@ -1,6 +1,5 @@
 //! `docs/EXIT_CODES_AND_FILES.md`: what commands print for programs has the version that stands there. Exit codes and files are compared
 //! beside the code that has them.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{fs, path::Path};
 

@@ -5,6 +5,7 @@
 
 mod abi_page;
 mod affinity;
+mod agentic;
 mod agents;
 mod agents_files;
 mod agents_plugins;
@@ -76,6 +77,7 @@ mod lengths;
 mod licences;
 mod live_api;
 mod live_replies;
+mod locked;
 mod logs;
 mod man;
 mod many_machines;
@@ -92,6 +94,7 @@ mod numbers;
 mod old_libraries;
 mod other_languages;
 mod otel;
+mod pack_archives;
 mod packs;
 mod payloads;
 mod plugin_docs;

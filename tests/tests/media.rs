@@ -131,8 +131,8 @@ fn what_an_endpoint_does_not_take_ends_the_run_before_the_load(
     "use `--audio-length-mean` with the endpoint `messages`: it takes no audio")]
 #[case(&["--endpoint-type", "image_retrieval", "--batch-size", "2"],
     "use `--batch-size` with the endpoint `image_retrieval`: it takes no texts")]
-#[case(&["--audio-length-mean", "1", "--audio-format", "mp3"],
-    "use `--audio-format mp3`: prony does not have this choice yet\nhelp: use `wav`: prony has no encoder of MP3")]
+#[case(&["--audio-length-mean", "1", "--audio-format", "mp3", "--audio-sample-rates", "16,96"],
+    "use `--audio-sample-rates` together with `--audio-format mp3`: MP3 has 8, 11.025, 12, 16,")]
 fn flags_that_have_no_effect_are_refused(#[case] flags: &[&str], #[case] text: &str) {
     let run = Tool::new(["profile", "--mock", "--ui", "none", "--artifact-dir", "run"]).args(flags).run();
     run.ends_with(2);
@@ -328,6 +328,41 @@ fn without_ffmpeg_it_is_said_how_to_get_it() {
                     help: install ffmpeg (`apt-get install ffmpeg`";
     assert!(run.stderr.starts_with(expected), "{}", run.stderr);
     assert!(server.requests().is_empty());
+}
+
+/// A program of the test's own makes it, since the system's need not be there. What it is given is a WAV file of a second.
+#[test]
+fn mp3_clips_are_made_by_ffmpeg() {
+    let server = replay("vllm/chat.nonstream");
+    let sound = ["--audio-length-mean", "1", "--audio-format", "mp3", "--video-batch-size", "1"];
+    let script = r#"for last; do :; done
+case "$*" in *rawvideo*) name=film;; *) name=clip;; esac
+printf '%s of %s bytes' $name $(wc -c) > "$last"
+"#;
+    let run = with_ffmpeg(script, &server.url(), &sound);
+    run.succeeds();
+    let content = body(&server)["messages"][0]["content"].clone();
+    let parts = content.as_array().unwrap();
+    let clip = parts.iter().find(|part| part["type"] == "input_audio").unwrap();
+    let made = STANDARD.encode(format!("clip of {} bytes", 44 + 2 * 16_000));
+    assert_eq!(clip["input_audio"], json!({"data": made, "format": "mp3"}));
+}
+
+/// With the real program, where there is one: a clip lasts as long as was asked for, and a frame or two more.
+#[test]
+fn an_mp3_clip_plays_as_long_as_was_asked_for() {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if !std::env::split_paths(&path).any(|path| path.join("ffmpeg").is_file()) {
+        eprintln!("not tested: ffmpeg is not installed");
+        return;
+    }
+    let server = MockServer::start([]);
+    let run = generated(
+        server.url(),
+        &["--request-count", "2", "--audio-length-mean", "2", "--audio-format", "mp3"],
+    );
+    let seconds = run.succeeds().summary()["audio_duration"]["avg"].as_f64().unwrap();
+    assert!((2.0..2.2).contains(&seconds), "{seconds}");
 }
 
 /// With the real program, where there is one.

@@ -399,6 +399,7 @@ fn everything_about_a_name_is_shown_without_opening_its_library() {
         "rustc",
         "opt_level",
         "target",
+        "capabilities",
         "options",
         "integrity",
         "isolation",
@@ -408,6 +409,7 @@ fn everything_about_a_name_is_shown_without_opening_its_library() {
         let shown = run.stdout.lines().any(|line| line.trim_start().starts_with(fact));
         assert!(shown, "{fact}: {}", run.stdout);
     }
+    assert!(run.stdout.contains("nothing beside memory and processor"), "{}", run.stdout);
     assert!(!run.stderr.contains("opened a library"), "{}", run.stderr);
 
     let pack = mock_plugin("chat", "bad_panics:PanickingEndpoint", "bad-panics");
@@ -418,6 +420,8 @@ fn everything_about_a_name_is_shown_without_opening_its_library() {
     let [own, built_in] = &shown["entries"].as_array().unwrap()[..] else { panic!("{shown}") };
     assert_eq!((&own["state"], &own["tier"]), (&"used".into(), &"command line".into()));
     assert_eq!(own["library"]["options"]["properties"]["panic_in"]["type"], "string");
+    assert_eq!(own["library"].get("capabilities"), Some(&Value::Null), "it does not state what it uses");
+    assert_eq!(built_in["library"]["capabilities"], Value::Array(Vec::new()));
     assert_eq!(own["metadata"]["endpoint_path"], "/v1/chat/completions");
     assert_eq!((&built_in["state"], &built_in["tier"]), (&"shadowed".into(), &"built-in".into()));
     assert_eq!(built_in["by"], own["manifest"]);

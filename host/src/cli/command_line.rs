@@ -12,6 +12,7 @@ use super::{
     dataset::DatasetArgs,
     doctor::DoctorArgs,
     export::ExportArgs,
+    lock::LockArgs,
     logging::LogFlags,
     man::ManArgs,
     metrics::MetricsArgs,
@@ -103,6 +104,18 @@ Examples:
   prony collect from-a/RUN from-b/RUN --into collected
   prony collect --nats nats://HOST:4222
   prony collect --nats nats://HOST:4222 --run 3f2a --into collected";
+
+/// What is locked, and how that is used.
+const LOCK: &str = "\
+All plugins that are found are locked, for the platform of this machine; what is locked for others stays. No library is opened. Each \
+change is printed with the SHA-256 before and after it. `--locked` of `prony profile` and other commands, or `PRONY_LOCKED=true`, then \
+opens nothing else. docs/SECURITY.md says what a lock covers.
+
+The exit code is 0 when the file is written, 1 when it cannot be, and 2 when something that is named is not there.
+
+Example:
+  prony lock --tokenizer org/Name --input-file day.jsonl
+  prony profile --locked --tokenizer org/Name --input-file day.jsonl --model m";
 
 /// What a recording is, and how it ends.
 const RECORD: &str = "\
@@ -197,6 +210,9 @@ pub(super) enum Command {
     Record(Box<RecordArgs>),
     /// List plugins, install, check and write them.
     Plugins(PluginsArgs),
+    /// Write down which plugins, tokenizers and datasets runs may open, by the SHA-256 of their files.
+    #[command(after_help = LOCK)]
+    Lock(LockArgs),
     /// Measure up to which load results are accurate on this machine.
     Calibrate(CalibrateArgs),
     /// Look at what would spoil a measurement on this machine, and say what to do about it.

@@ -7,7 +7,7 @@ use super::{
     exit::{Exit, Failure},
     terminal,
 };
-use crate::plugin::{Category, DiscoveryOptions, Registry};
+use crate::plugin::{Category, DiscoveryOptions, LockChoice, Registry};
 
 /// For which shell.
 #[derive(Args, Debug)]
@@ -19,7 +19,9 @@ pub(super) struct CompletionsArgs {
 
 /// Prints the script. It knows the names of the plugins that there are now.
 pub(super) fn run(args: &CompletionsArgs, command_line: &Command) -> Result<Exit, Failure> {
-    let registry = Registry::discover(&DiscoveryOptions::from_env(Vec::new()))?;
+    // Nothing is opened here.
+    let options = DiscoveryOptions::from_env(Vec::new()).with_lock(LockChoice::None);
+    let registry = Registry::discover(&options)?;
     let names = |category| registry.list(category).into_iter().map(|listed| listed.name).collect::<Vec<_>>();
     let command = visible(command_line, &names(Category::Endpoint), &names(Category::Service));
     terminal::print(&script(args.shell, command))?;

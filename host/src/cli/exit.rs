@@ -17,7 +17,7 @@ pub(crate) enum Exit {
     Failed = 1,
     /// The command line or the configuration cannot be used. Nothing was sent.
     Usage = 2,
-    /// A plugin is missing, broken, or made for another contract.
+    /// A plugin is missing, broken, or made for another contract; or a plugin, a tokenizer or a dataset is not what was locked.
     Plugin = 3,
     /// The target does not answer.
     Unreachable = 4,

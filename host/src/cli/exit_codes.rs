@@ -49,13 +49,13 @@ impl HasExit for ConfigError {
 
 impl HasExit for TokenizerError {
     fn exit(&self) -> Exit {
-        Exit::Usage
+        if matches!(self, Self::Locked(_)) { Exit::Plugin } else { Exit::Usage }
     }
 }
 
 impl HasExit for DatasetError {
     fn exit(&self) -> Exit {
-        Exit::Usage
+        if matches!(self, Self::Locked(_)) { Exit::Plugin } else { Exit::Usage }
     }
 }
 

@@ -24,6 +24,7 @@ mod export;
 mod help;
 mod limits;
 mod lists;
+mod lock;
 mod log_file;
 mod log_line;
 mod logging;
@@ -142,6 +143,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         Command::SpeedBenchReport(args) => speed_bench_report::run(&args),
         Command::Dataset(args) => dataset::run(&args),
         Command::Plugins(args) => plugins::run(&args),
+        Command::Lock(args) => lock::run(&args),
         Command::Record(args) => record::run(&args),
         Command::Calibrate(args) => calibrate::run(&args, &cli.log),
         Command::Doctor(args) => doctor::run(&args),

@@ -58,6 +58,32 @@ pub(super) fn tokenizer_in_cache(text: Option<&str>) -> Result<TokenizerChoice, 
     Ok(TokenizerChoice::Local(found.folder))
 }
 
+/// A tokenizer that is to be locked, and its revision if it is in a cache.
+///
+/// # Errors
+/// It means nothing on this machine.
+pub(super) fn tokenizer_to_lock(
+    text: &str,
+    revision: Option<&str>,
+    data_dir: Option<PathBuf>,
+) -> Result<(TokenizerChoice, Option<String>), Failure> {
+    if !is_looked_up(text) {
+        return Ok((named_tokenizer(Some(text)), None));
+    }
+    let Found { folder, has_revisions } = hub::tokenizer(text, revision, &places(data_dir))?;
+    let version = folder.file_name().filter(|_| has_revisions);
+    let version = version.map(|name| name.to_string_lossy().into_owned());
+    Ok((TokenizerChoice::Local(folder), version))
+}
+
+/// The file of a dataset.
+///
+/// # Errors
+/// There is none on this machine.
+pub(super) fn public_dataset(name: &str, data_dir: Option<PathBuf>) -> Result<PathBuf, Failure> {
+    Ok(hub::public_dataset(name, &places(data_dir))?)
+}
+
 fn places(data_dir: Option<PathBuf>) -> Places {
     Places::new(data_dir, |name| env::var_os(name))
 }

@@ -23,7 +23,7 @@ use crate::{
     config::{
         environment::Environment,
         error::ConfigErrors,
-        flags::{ProfileFlags, Ui},
+        flags::{PluginFlags, ProfileFlags, Ui},
         keys::API_KEY_VARIABLE,
         proxy::ProxyEnvironment,
         redact,
@@ -32,7 +32,7 @@ use crate::{
     },
     metrics::objectives,
     plan::Plan,
-    plugin::{self, Category, DiscoveryOptions, OptionSchema, Registry},
+    plugin::{self, Category, DiscoveryOptions, LockChoice, OptionSchema, Registry},
     record::{ProcessUsage, recorder::RecorderError},
     report::{Report, again_from_the_journal, why_incomplete},
     run::{
@@ -204,7 +204,10 @@ fn repeatable(asked: &Asked, plan: &Plan) -> String {
 
 /// The plugins that the settings allow.
 pub(super) fn discover(flags: &ProfileFlags) -> Result<Arc<Registry>, Failure> {
-    let discovery = DiscoveryOptions::from_env(flags.plugins.clone()).with_policy(flags.plugin_policy);
+    let PluginFlags { manifests, plugin_policy, locked, lock } = &flags.plugins;
+    let discovery = DiscoveryOptions::from_env(manifests.clone()).with_policy(*plugin_policy);
+    // The environment has said its word among the settings.
+    let discovery = discovery.with_lock(LockChoice::of(*locked, lock.as_deref()));
     let registry = Arc::new(Registry::discover(&discovery)?);
     for problem in registry.problems() {
         let what = if problem.is_one_entry() { "an entry" } else { "a plugin package" };

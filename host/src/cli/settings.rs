@@ -126,7 +126,7 @@ fn of_words_and_file(mut typed: Words, config: Option<&Path>) -> Result<Asked, F
 }
 
 /// Settings that say the opposite, or say it in another way: the second gives way where somebody stronger says the first.
-const INSTEAD: [(&str, &str); 23] = [
+const INSTEAD: [(&str, &str); 25] = [
     ("mock", "url"),
     ("url", "mock"),
     ("mock", "proxy"),
@@ -143,6 +143,8 @@ const INSTEAD: [(&str, &str); 23] = [
     ("no-server-metrics", "server-metrics-interval"),
     ("gpu-telemetry", "no-gpu-telemetry"),
     ("no-gpu-telemetry", "gpu-telemetry"),
+    ("burst-phase-starts", "no-burst-phase-starts"),
+    ("no-burst-phase-starts", "burst-phase-starts"),
     ("nats", "nats-server"),
     ("nats-server", "nats"),
     ("nats-server", "nats-token"),

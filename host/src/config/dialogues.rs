@@ -41,7 +41,9 @@ pub(super) fn dialogue(spec: &RunSpec, problems: &mut Problems) -> DialogueConfi
         mean: spec.conversation_turn_delay_mean.value().unwrap_or(0.0) * ratio,
         stddev: spec.conversation_turn_delay_stddev.value().unwrap_or(0.0) * ratio,
     };
-    DialogueConfig { turns, delay_ms, has_replies: agents::start_within(spec) }
+    // Sessions that go on in their middle repeat what was said before.
+    let has_replies = agents::start_within(spec) || spec.agentic_cache_warmup_duration.is_given();
+    DialogueConfig { turns, delay_ms, has_replies }
 }
 
 /// What recorded delays are multiplied by.

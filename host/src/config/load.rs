@@ -6,6 +6,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 
 use super::{
     arrival::{self, OpenLoop},
+    cache_warmup,
     error::ConfigError,
     problems::Problems,
     rules,
@@ -28,7 +29,7 @@ const DEFAULT_REQUEST_COUNT: NonZeroU64 = NonZeroU64::MIN.saturating_add(9);
 /// How long requests in flight are waited for after the duration, in seconds.
 const DEFAULT_GRACE_S: f64 = 30.0;
 
-/// The phases that are asked for: a warm-up if there is to be one, then what is measured.
+/// The phases that are asked for: a warm-up if there is to be one, one that fills the cache, then what is measured.
 pub(super) fn phases(spec: &RunSpec, problems: &mut Problems) -> Vec<Phase> {
     let users = users::users(spec, problems);
     let warmup = warmup_stop(spec, problems).and_then(|stop| {
@@ -40,14 +41,18 @@ pub(super) fn phases(spec: &RunSpec, problems: &mut Problems) -> Vec<Phase> {
             None => load(open, concurrency),
         };
         let load = problems.note(load)?;
-        Some((Role::Warmup, load, stop, rules))
+        Some((Role::Warmup, Role::Warmup.name(), load, stop, rules))
     });
+    let filling = cache_warmup::phase(spec, problems)
+        .map(|(load, stop, rules)| (Role::Warmup, cache_warmup::NAME, load, stop, rules));
     let measured = measured_with(spec, users, problems);
-    let measured = measured.map(|Measured { load, stop, rules }| (Role::Measured, load, stop, rules));
+    let measured = measured
+        .map(|Measured { load, stop, rules }| (Role::Measured, Role::Measured.name(), load, stop, rules));
     let drain_s = spec.drain_timeout.value().unwrap_or(DEFAULT_DRAIN_S);
-    let phases = (0..).zip(warmup.into_iter().chain(measured)).map(|(id, (role, load, stop, rules))| Phase {
+    let phases = warmup.into_iter().chain(filling).chain(measured);
+    let phases = (0..).zip(phases).map(|(id, (role, name, load, stop, rules))| Phase {
         id,
-        name: role.name().to_owned(),
+        name: name.to_owned(),
         role,
         load,
         stop,

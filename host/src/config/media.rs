@@ -6,7 +6,7 @@ use prony_plugin_api::metadata::EndpointMetadata;
 
 use super::{
     content,
-    error::ConfigError,
+    error::{ConfigError, Said},
     flags::ImageSource,
     problems::Problems,
     spec::{Origin, RunSpec, Setting},
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::plan::{
     LengthLaw,
-    media::{AudioConfig, ImageConfig, MediaConfig, PictureConfig, PictureSampling},
+    media::{AudioConfig, AudioFormat, ImageConfig, MediaConfig, PictureConfig, PictureSampling},
 };
 
 /// Width and height of the image of an API format that cannot do without one, in pixels.
@@ -28,6 +28,9 @@ const DEPTH: u16 = 16;
 
 /// Samples a second, unless the user says otherwise.
 const SAMPLE_RATE_HZ: u32 = 16_000;
+
+/// Samples a second that MP3 has: those of the versions 1, 2 and 2.5 of its standard.
+const RATES_OF_MP3_HZ: [u32; 9] = [8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000];
 
 /// The media that are asked for, and those that the endpoint of this name needs in every request.
 pub(super) fn media(
@@ -136,6 +139,7 @@ fn audio(spec: &RunSpec, is_required: bool, problems: &mut Problems) -> Option<A
             return None;
         }
     };
+    check_mp3(spec, problems);
     Some(AudioConfig {
         length_s: LengthLaw { mean: length, stddev: spec.audio_length_stddev.value().unwrap_or(0.0) },
         format: spec.audio_format.value().unwrap_or_default(),
@@ -144,6 +148,17 @@ fn audio(spec: &RunSpec, is_required: bool, problems: &mut Problems) -> Option<A
         channels: spec.audio_num_channels.value().unwrap_or(1),
         batch_size: spec.audio_batch_size.value().unwrap_or(1),
     })
+}
+
+/// MP3 has these rates only, and ffmpeg would silently take another one.
+fn check_mp3(spec: &RunSpec, problems: &mut Problems) {
+    let Some((AudioFormat::Mp3, format)) = spec.audio_format.given() else { return };
+    let Some((rates_hz, flag)) = spec.audio_sample_rates.given() else { return };
+    if rates_hz.iter().any(|rate_hz| !RATES_OF_MP3_HZ.contains(rate_hz)) {
+        let reason = "MP3 has 8, 11.025, 12, 16, 22.05, 24, 32, 44.1 or 48 kHz";
+        let with = Said::with_value(format, "mp3");
+        problems.push(ConfigError::Clash { flag: flag.into(), with, reason });
+    }
 }
 
 /// A mean that switches a medium on; 0 does not.
@@ -272,6 +287,10 @@ mod tests {
         "--input-file d.jsonl --audio-length-mean 2",
         "use `--audio-length-mean` together with `--input-file`: the file says what is sent"
     )]
+    #[case::a_rate_that_mp3_does_not_have(
+        "--audio-length-mean 2 --audio-format mp3 --audio-sample-rates 16,96",
+        "use `--audio-sample-rates` together with `--audio-format mp3`: MP3 has 8, 11.025, 12, 16, 22.05, 24, 32, 44.1 or 48 kHz"
+    )]
     fn flags_without_effect_are_refused(#[case] line: &str, #[case] text: &str) {
         let error = resolved(line, ALL).unwrap_err();
         assert_eq!(error.to_string(), text);
@@ -306,7 +325,7 @@ mod tests {
     #[case("--image-batch-size 0")]
     #[case("--image-width-mean -5")]
     #[case("--image-format webp")]
-    #[case("--audio-format mp3")]
+    #[case("--audio-format flac")]
     fn values_out_of_range_are_refused(#[case] line: &str) {
         assert!(flags(line).is_err());
     }

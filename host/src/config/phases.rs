@@ -76,6 +76,8 @@ fn check_beside(spec: &RunSpec, by: Origin, problems: &mut Problems) {
         spec.num_warmup_sessions.origin(),
         spec.warmup_duration.origin(),
         spec.warmup_grace_period.origin(),
+        spec.agentic_cache_warmup_duration.origin(),
+        spec.agentic_warmup_grace_period.origin(),
     ];
     let of_warmup = ends.into_iter().chain(load::warmup_loads(spec)).flatten().map(|flag| (flag, WARMUP));
     let of_replay = spec.fixed_schedule.origin().into_iter().map(|flag| (flag, REPLAY));

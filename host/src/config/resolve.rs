@@ -18,7 +18,7 @@ use super::{
     objectives::Objectives,
     phases,
     problems::Problems,
-    rankings, services, size,
+    rankings, scenario, services, size,
     spec::RunSpec,
     target, telemetry, together, url,
 };
@@ -71,8 +71,28 @@ pub(crate) fn resolve(
     endpoint: EndpointFacts<'_>,
     facts: &Environment,
 ) -> Result<Resolved, ConfigErrors> {
-    let EndpointFacts { name: endpoint_name, metadata: endpoint, own_inputs, metrics } = endpoint;
     let mut problems = Problems::default();
+    let Some(scenario) = scenario::scenario(spec, &mut problems) else {
+        return resolve_rest(spec, endpoint, facts, problems);
+    };
+    let mut resolved = resolve_rest(&scenario::filled_in(spec), endpoint, facts, problems)?;
+    let departures = scenario.departures.iter();
+    let name = &scenario.name;
+    resolved
+        .warnings
+        .extend(departures.map(|text| format!("this is no run of the scenario `{name}`: {text}")));
+    resolved.plan.scenario = Some(scenario);
+    Ok(resolved)
+}
+
+/// The same where a scenario has filled in what is its own. `problems` is what was found so far.
+fn resolve_rest(
+    spec: &RunSpec,
+    endpoint: EndpointFacts<'_>,
+    facts: &Environment,
+    mut problems: Problems,
+) -> Result<Resolved, ConfigErrors> {
+    let EndpointFacts { name: endpoint_name, metadata: endpoint, own_inputs, metrics } = endpoint;
     together::check(spec, &mut problems);
     check_endpoint(spec, endpoint, endpoint_name, &mut problems);
     let (mut target, by_proxy) = target::target(spec, facts, endpoint_name, &mut problems);
@@ -147,6 +167,7 @@ pub(crate) fn resolve(
         slo,
         price,
         hooks,
+        scenario: None,
         agents,
         is_recorded: spec.mock_answer.is_given(),
     };

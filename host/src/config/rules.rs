@@ -27,6 +27,9 @@ pub(super) fn measured(spec: &RunSpec, problems: &mut Problems) -> Rules {
         leave_percent: spec.session_leave_rate.value(),
         start: agents::start(spec, problems),
         overflow: spec.context_overflow.value().unwrap_or_default(),
+        most_idle_s: agents::most_idle_s(spec, problems),
+        filling: None,
+        spreads_starts: agents::spreads_starts(spec, problems),
     }
 }
 
@@ -46,6 +49,9 @@ pub(super) fn warmup(spec: &RunSpec, problems: &mut Problems) -> Rules {
         leave_percent: spec.session_leave_rate.value(),
         start: agents::start(spec, problems),
         overflow: spec.context_overflow.value().unwrap_or_default(),
+        most_idle_s: agents::most_idle_s(spec, problems),
+        filling: None,
+        spreads_starts: false,
     }
 }
 

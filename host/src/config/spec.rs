@@ -24,7 +24,7 @@ use super::{
 };
 use crate::plan::{
     CacheBustTarget, Compat, ConnectionReuse, ExportLevel, Grace, OnLoss, OverflowPolicy, PromptCorpus,
-    ReplyPolicy, SequenceLaw, ServerMetricsFormat, Smoothness, TransportKind,
+    ReplyPolicy, ScenarioName, SequenceLaw, ServerMetricsFormat, Smoothness, TransportKind,
     media::{AudioFormat, ImageFormat, PictureSampling, VideoContent, VideoFormat},
 };
 
@@ -325,6 +325,9 @@ run_spec! {
     warmup_prefill_concurrency: NonZeroU32 = "--warmup-prefill-concurrency" in warmup.warmup_prefill_concurrency;
     warmup_prefill_concurrency_ramp_duration: f64
         = "--warmup-prefill-concurrency-ramp-duration" in warmup.warmup_prefill_concurrency_ramp_duration;
+    agentic_cache_warmup_duration: f64
+        = "--agentic-cache-warmup-duration" in warmup.agentic_cache_warmup_duration;
+    agentic_warmup_grace_period: Grace = "--agentic-warmup-grace-period" in warmup.agentic_warmup_grace_period;
     phases: Vec<PhaseText> = "--phases" in phases.phases;
     workers: usize = "--workers" in workers;
     random_seed: u64 = "--random-seed" in random_seed;
@@ -364,6 +367,10 @@ run_spec! {
     session_leave_rate: f64 = "--session-leave-rate" in agents.session_leave_rate;
     trajectory_start_min_ratio: f64 = "--trajectory-start-min-ratio" in agents.trajectory_start_min_ratio;
     trajectory_start_max_ratio: f64 = "--trajectory-start-max-ratio" in agents.trajectory_start_max_ratio;
+    burst_phase_starts: () = "--burst-phase-starts" in agents.burst_phase_starts;
+    no_burst_phase_starts: () = "--no-burst-phase-starts" in agents.no_burst_phase_starts;
+    scenario: ScenarioName = "--scenario" in agents.scenario;
+    unsafe_override: () = "--unsafe-override" in agents.unsafe_override;
     context_overflow: OverflowPolicy = "--context-overflow" in agents.context_overflow;
     inter_turn_delay_cap_seconds: f64
         = "--inter-turn-delay-cap-seconds" in agents.inter_turn_delay_cap_seconds;

@@ -12,7 +12,11 @@ use minijinja::{Environment, Error, ErrorKind, Value, context, syntax::SyntaxCon
 use serde_json::Value as Json;
 
 use super::Message;
-use crate::{bounded, explain::Explain};
+use crate::{
+    bounded,
+    explain::Explain,
+    lockfile::{FileSum, Sum},
+};
 
 /// A template in a file of its own, and the file that else holds it.
 const FILE: &str = "chat_template.jinja";
@@ -71,11 +75,14 @@ pub(crate) struct Framing {
 }
 
 impl Framing {
-    /// Measures the template beside a `tokenizer.json`, whose tokenizer counts.
+    /// Measures the template beside a `tokenizer.json`, whose tokenizer counts. Gives the files that were read as well.
     ///
     /// # Errors
     /// There is none, or it cannot be rendered.
-    pub(super) fn measure(tokenizer: &Path, count: impl Fn(&str) -> usize) -> Result<Self, TemplateError> {
+    pub(super) fn measure(
+        tokenizer: &Path,
+        count: impl Fn(&str) -> usize,
+    ) -> Result<(Self, Vec<FileSum>), TemplateError> {
         let folder = tokenizer.parent().unwrap_or(Path::new("."));
         let template = Template::read(folder)?;
         let tokens = |roles: &[&str], opens_reply: bool| {
@@ -92,7 +99,10 @@ impl Framing {
             let system = tokens(&["system", "user"], true).map_or(user, |both| both - one);
             Ok(Self { conversation: one - user, system, user, assistant })
         };
-        measure().map_err(|source| TemplateError::Broken { folder: folder.to_owned(), source })
+        let framing = measure();
+        let framing =
+            framing.map_err(|source| TemplateError::Broken { folder: folder.to_owned(), source })?;
+        Ok((framing, template.files))
     }
 
     /// What messages add, and the beginning of their conversation or the reply before them.
@@ -130,23 +140,26 @@ struct Template {
     text: String,
     bos: String,
     eos: String,
+    /// Where it was read.
+    files: Vec<FileSum>,
 }
 
 impl Template {
     fn read(folder: &Path) -> Result<Self, TemplateError> {
+        let mut files = Vec::new();
         let path = folder.join(CONFIG);
-        let config = match read(&path)? {
+        let config = match read(&path, &mut files)? {
             Some(text) => {
                 serde_json::from_str(&text).map_err(|source| TemplateError::NoJson { path, source })?
             }
             None => Json::Null,
         };
-        let text = match read(&folder.join(FILE))? {
+        let text = match read(&folder.join(FILE), &mut files)? {
             Some(text) => Some(text),
             None => of_config(&config),
         };
         let text = text.ok_or_else(|| TemplateError::None(folder.display().to_string()))?;
-        Ok(Self { text, bos: special(&config["bos_token"]), eos: special(&config["eos_token"]) })
+        Ok(Self { text, bos: special(&config["bos_token"]), eos: special(&config["eos_token"]), files })
     }
 
     /// A sample conversation, which may end with the beginning of a reply.
@@ -176,10 +189,13 @@ impl Template {
     }
 }
 
-/// The text of a file that may be missing.
-fn read(path: &Path) -> Result<Option<String>, TemplateError> {
+/// The text of a file that may be missing. One that is there is noted.
+fn read(path: &Path, files: &mut Vec<FileSum>) -> Result<Option<String>, TemplateError> {
     match bounded::read_to_string(path, MOST_MEGABYTES) {
-        Ok(text) => Ok(Some(text)),
+        Ok(text) => {
+            files.push(FileSum { path: path.to_owned(), sum: Sum::of(text.as_bytes()) });
+            Ok(Some(text))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(TemplateError::Unreadable { path: path.to_owned(), source }),
     }
@@ -253,7 +269,7 @@ mod tests {
         for (name, content) in files {
             fs::write(folder.path().join(name), content).unwrap();
         }
-        Framing::measure(&folder.path().join("tokenizer.json"), words)
+        Framing::measure(&folder.path().join("tokenizer.json"), words).map(|(framing, _)| framing)
     }
 
     /// In the way of Qwen's and Llama's: methods of Python's, special tokens by name, and a word where there is no system message.

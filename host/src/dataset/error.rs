@@ -1,12 +1,12 @@
 //! Why there is no dataset.
 
-use std::io;
+use std::{io, path::PathBuf};
 
 use super::{
     AcceptanceError, FileError, context::SystemPromptError, media::MediaError, replay::ReplayError,
     reshaping::NothingLeft, tools::ToolsError,
 };
-use crate::explain::Explain;
+use crate::{explain::Explain, lockfile::Breach};
 
 /// Why there is no dataset.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,12 @@ pub(crate) enum DatasetError {
     /// The endpoint does not take what the dataset holds.
     #[error(transparent)]
     NotAccepted(#[from] AcceptanceError),
+    /// It is not what was locked.
+    #[error("open the dataset as it was locked")]
+    Locked(#[from] Breach),
+    /// A file of it cannot be read to the end.
+    #[error("compute the SHA-256 of `{path}`")]
+    Unhashed { path: PathBuf, source: io::Error },
     /// There is no thread left to make prompts on.
     #[error("start a thread")]
     Thread(#[source] io::Error),
@@ -54,6 +60,8 @@ impl Explain for DatasetError {
             Self::Replay(error) => error.hint(),
             Self::NothingLeft(_) => "raise these limits".to_owned(),
             Self::SystemPrompt(_) => "name a text file with `--system-prompt-file`".to_owned(),
+            Self::Locked(breach) => breach.hint(),
+            Self::Unhashed { .. } => "check what stands there, and that you may read it".to_owned(),
             Self::Thread(_) => "raise the limit on processes and threads (`ulimit -u`)".to_owned(),
         }
     }

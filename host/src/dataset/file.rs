@@ -11,6 +11,7 @@ use super::{
     facts::Facts,
     formats::{self, StoredFile},
     large_file::LargeFile,
+    locked,
     preparation::Preparation,
     prompted::{PromptWriter, Prompted},
     replay, reshaping,
@@ -20,6 +21,7 @@ use super::{
     tools,
 };
 use crate::{
+    lockfile::Lockfile,
     plan::{DatasetConfig, FileFormat, RecordedTiming, Reshaping, SequenceLaw, SessionOrder, SystemPrompt},
     seed::Seed,
 };
@@ -82,23 +84,43 @@ impl<'a> FileContent<'a> {
         }
     }
 
-    /// Opens it: all of it is read once, and is what the audience takes.
+    /// Opens it: all of it is read once, and is what the audience takes, and what was locked, if it must be.
     ///
     /// # Errors
-    /// It cannot be read, replayed or sent.
+    /// It cannot be read, replayed or sent, or it is not what was locked.
     pub(super) fn open(
         &self,
         order: SessionOrder,
         tokenizer: Option<&Arc<Tokenizer>>,
         seed: Seed,
         audience: Option<Audience<'_>>,
+        lock: Option<&Lockfile>,
     ) -> Result<(Source, Facts), DatasetError> {
         if self.entries == Some(0) {
             return Err(DatasetError::NoScripts);
         }
+        let file = match lock {
+            Some(lock) => locked::sealed(self.path, lock)?,
+            None => StoredFile::of(self.path)?,
+        };
+        let opened = self.read(file, order, tokenizer, seed, audience)?;
+        if let Some(lock) = lock {
+            locked::check_read(self.path, &opened.0, lock)?;
+        }
+        Ok(opened)
+    }
+
+    fn read(
+        &self,
+        file: StoredFile,
+        order: SessionOrder,
+        tokenizer: Option<&Arc<Tokenizer>>,
+        seed: Seed,
+        audience: Option<Audience<'_>>,
+    ) -> Result<(Source, Facts), DatasetError> {
         let replay = order.replay();
         let order = Order::of(order.sampling(), seed);
-        let mut file = StoredFile::of(self.path)?.with_media_in(self.media);
+        let mut file = file.with_media_in(self.media);
         file.wanted = self.entries;
         let preparation = Preparation {
             delay_ratio: self.delay_ratio,

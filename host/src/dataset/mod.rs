@@ -24,6 +24,7 @@ pub(crate) mod inspect;
 mod large_file;
 mod length;
 mod lexicon;
+mod locked;
 mod markers;
 mod media;
 mod open;
@@ -65,13 +66,14 @@ pub(crate) use self::{
     error::DatasetError,
     formats::{Asked, BodyFormat, FileError, ReadFile, Replied, asked, prompt_texts, replied},
     inspect::Contents,
+    locked::sums,
     markers::{Markers, cost as marker_cost},
-    open::{Opened, Purpose, open, open_for},
+    open::{Opened, Purpose, open_for, open_locked},
     prefix_cache::{PrefixCache, TextBlock, behind, cut, medium},
     prompt::{Prompt, Unwritten},
     script::{Message, PAYLOAD, Part, Recorded, Script, Start, Step, StepPlace, written},
     source::Source,
-    timing::begins_ns,
+    timing::{begins_ns, pause_before_ns},
     tokenizer::{Tokenizer, TokenizerError, yield_to_others},
     tools::message_text,
 };

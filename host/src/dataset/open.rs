@@ -1,6 +1,6 @@
 //! Opening: from the configuration to the scripts of a run.
 //!
-//! [`open`] is the stage's entry. It knows where content comes from, not how it is sent.
+//! [`open_for`] is the stage's entry. It knows where content comes from, not how it is sent.
 
 use std::sync::Arc;
 
@@ -19,6 +19,7 @@ use super::{
     tokenizer::Tokenizer,
 };
 use crate::{
+    lockfile::Lockfile,
     plan::{ContextConfig, DatasetConfig, DialogueConfig, SessionOrder, StepTiming, media::MediaConfig},
     seed::Seed,
 };
@@ -55,6 +56,8 @@ pub(crate) struct Purpose<'a> {
     pub(crate) is_marked: bool,
     /// What decides which session comes when.
     pub(crate) order: SessionOrder,
+    /// What its files must be, if they must be as they were locked.
+    pub(crate) lock: Option<&'a Lockfile>,
 }
 
 /// Opens the dataset of a run, all of which the endpoint takes.
@@ -69,12 +72,12 @@ pub(crate) fn open_for(
 ) -> Result<Opened, DatasetError> {
     let audience = Audience { endpoint: purpose.endpoint, name: purpose.name };
     let Some(content) = FileContent::of(config) else {
-        let opened = open(config, purpose.order, tokenizer, seed)?;
+        let opened = open_locked(config, purpose.order, tokenizer, seed, None)?;
         // Generated scripts are all alike.
         acceptance::check_script(&opened.source.script(0), 0, audience)?;
         return Ok(opened);
     };
-    let (source, facts) = content.open(purpose.order, tokenizer, seed, Some(audience))?;
+    let (source, facts) = content.open(purpose.order, tokenizer, seed, Some(audience), purpose.lock)?;
     let mut warnings = Vec::new();
     let is_timeless =
         matches!(config, DatasetConfig::File { timing, .. } if timing.steps == Some(StepTiming::AtOnce));
@@ -111,16 +114,19 @@ fn without_effect(settings: [(bool, &'static str); 5]) -> impl Iterator<Item = S
 /// Opens a dataset of at least one script; a replay has the part of it that is replayed, with its instants. Scripts are the same
 /// for the same seed, and the first ones do not change when more are asked for.
 ///
+/// With a lock file, what is read of files is what was locked.
+///
 /// Without a tokenizer (the endpoint's input is not counted in tokens) nothing is counted: `input_tokens` stays
 /// `None`, and synthetic texts are as long as asked for in tokens of the built-in vocabulary.
 ///
 /// # Errors
-/// There is no such dataset.
-pub(crate) fn open(
+/// There is no such dataset, or it is not what was locked.
+pub(crate) fn open_locked(
     config: &DatasetConfig,
     order: SessionOrder,
     tokenizer: Option<&Arc<Tokenizer>>,
     seed: Seed,
+    lock: Option<&Lockfile>,
 ) -> Result<Opened, DatasetError> {
     let drawn = || Order::of(order.sampling(), seed);
     match config {
@@ -143,7 +149,7 @@ pub(crate) fn open(
         }
         DatasetConfig::RawPayloads { .. } | DatasetConfig::File { .. } => {
             let Some(content) = FileContent::of(config) else { return Err(DatasetError::NoScripts) };
-            let (source, _) = content.open(order, tokenizer, seed, None)?;
+            let (source, _) = content.open(order, tokenizer, seed, None, lock)?;
             Ok(Opened { source, warnings: Vec::new() })
         }
     }
@@ -174,9 +180,9 @@ pub(super) mod tests {
     use rstest::rstest;
     use tempfile::{NamedTempFile, TempDir};
 
-    use super::open;
+    use super::{Opened, open_locked};
     use crate::{
-        dataset::{Message, Part, Script, Step, tokenizer::Tokenizer},
+        dataset::{DatasetError, Message, Part, Script, Step, tokenizer::Tokenizer},
         explain::Explain,
         plan::{
             ContextConfig, DatasetConfig, DialogueConfig, FileFormat, LengthLaw, PromptCorpus,
@@ -208,6 +214,15 @@ pub(super) mod tests {
             context: ContextConfig::default(),
             corpus: PromptCorpus::default(),
         }
+    }
+
+    fn open(
+        config: &DatasetConfig,
+        order: SessionOrder,
+        tokenizer: Option<&Arc<Tokenizer>>,
+        seed: Seed,
+    ) -> Result<Opened, DatasetError> {
+        open_locked(config, order, tokenizer, seed, None)
     }
 
     /// All scripts of a dataset that has an end.

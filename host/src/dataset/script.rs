@@ -6,7 +6,7 @@ use prony_plugin_api::PartKind;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    media::wav_seconds,
+    media::clip_seconds,
     prompt::{Prompt, Unwritten},
 };
 use crate::config::redact;
@@ -197,7 +197,7 @@ impl Step {
     pub(crate) fn audio_seconds(&self) -> Option<f64> {
         let mut clips = self.parts().filter(|part| part.kind == PartKind::AUDIO).peekable();
         clips.peek()?;
-        clips.map(|clip| wav_seconds(&clip.data)).sum()
+        clips.map(|clip| clip_seconds(&clip.data)).sum()
     }
 }
 

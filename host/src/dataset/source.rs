@@ -1,6 +1,6 @@
 //! Sources: every script of a run by its position, for any number of workers.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use super::{
     Script,
@@ -126,6 +126,11 @@ impl Source {
     /// [`with_media_in`](DatasetConfig::with_media_in) a folder finds them there.
     pub(crate) fn media(&self) -> Vec<NamedFile> {
         self.file.as_ref().map(StoredFile::media).unwrap_or_default()
+    }
+
+    /// What lines of a dataset have called files, and the bytes that were read from them.
+    pub(super) fn media_as_called(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        self.file.as_ref().map(StoredFile::media_as_called).unwrap_or_default()
     }
 
     /// How many different scripts there are; `None` where there is no end to them.

@@ -45,11 +45,23 @@ pub(crate) fn begins_ns(script: &Script, position: usize) -> u64 {
     }
 }
 
+/// The pause before the step at this position in a recording that is played as fast as it was: from the end of the steps that it
+/// waits for, in nanoseconds.
+pub(crate) fn pause_before_ns(script: &Script, position: usize) -> u64 {
+    let spans = spans(&script.steps[..=position], 1.0);
+    spans[position].begin_ns.saturating_sub(ready_ns(&script.steps[position], &spans))
+}
+
+/// When the last of the steps was over that a step waits for.
+fn ready_ns(step: &Step, spans: &[Span]) -> u64 {
+    step.after.iter().map(|before| spans[*before as usize].end_ns).max().unwrap_or(0)
+}
+
 /// When each of the first steps went on in the recording.
 fn spans(steps: &[Step], speed: f64) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::with_capacity(steps.len());
     for step in steps {
-        let ready_ns = step.after.iter().map(|before| spans[*before as usize].end_ns).max().unwrap_or(0);
+        let ready_ns = ready_ns(step, &spans);
         let begin_ns = match step.start {
             Start::After(delay_ns) => ready_ns.saturating_add(delay_ns),
             Start::At(offset_ns) => offset_ns.max(ready_ns),
@@ -119,8 +131,7 @@ fn put(script: &mut Script, spans: &[Span], is_gap: impl Fn(usize) -> bool) {
     for (position, step) in script.steps.iter_mut().enumerate() {
         let begin_ns = spans[position].begin_ns;
         step.start = if is_gap(position) {
-            let ready_ns = step.after.iter().map(|before| spans[*before as usize].end_ns).max().unwrap_or(0);
-            Start::After(begin_ns.saturating_sub(ready_ns))
+            Start::After(begin_ns.saturating_sub(ready_ns(step, spans)))
         } else {
             Start::At(begin_ns)
         };
@@ -237,6 +248,14 @@ mod tests {
         assert_eq!([begins(0), begins(1), begins(2), begins(3)], [0, 32, 32, 42]);
         let late = script(None, vec![step(after(5), 2, &[])]);
         assert_eq!(begins_ns(&late, 0), 5 * SECOND);
+    }
+
+    #[test]
+    fn a_pause_is_what_lies_between_a_step_and_those_before_it() {
+        let pause = |position| pause_before_ns(&agent(), position) / SECOND;
+        assert_eq!([pause(0), pause(1), pause(2), pause(3)], [0, 30, 30, 4]);
+        let recorded = script(None, vec![step(at(0), 2, &[]), step(at(5), 1, &[0])]);
+        assert_eq!(pause_before_ns(&recorded, 1), 3 * SECOND);
     }
 
     #[test]

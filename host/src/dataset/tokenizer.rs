@@ -20,6 +20,7 @@ use crate::{
     bounded,
     explain::Explain,
     fingerprint::hex,
+    lockfile::{Breach, FileKind, FileSum, Lockfile, Sum},
     plan::{Encoding, Plan, TokenizerChoice},
 };
 
@@ -47,6 +48,8 @@ pub(crate) struct Tokenizer {
     engine: Engine,
     /// What the model's chat template adds to conversations, where that is counted.
     framing: Option<Framing>,
+    /// Files that were read for it.
+    files: Vec<FileSum>,
 }
 
 impl std::fmt::Debug for Tokenizer {
@@ -105,6 +108,9 @@ pub(crate) enum TokenizerError {
     /// The model's chat template cannot be used.
     #[error(transparent)]
     Template(#[from] TemplateError),
+    /// It is not what was locked.
+    #[error("read the tokenizer as it was locked")]
+    Locked(#[from] Breach),
     /// Its vocabulary cannot express every text.
     #[error("encode a probe text with the tokenizer `{path}`")]
     CannotEncode {
@@ -125,6 +131,7 @@ impl Explain for TokenizerError {
                  `builtin`"
             ),
             Self::Template(error) => error.hint(),
+            Self::Locked(breach) => breach.hint(),
             Self::BrokenEncoding { .. } => "use `builtin`".to_owned(),
             Self::Unreadable { .. } => "check the file's permissions".to_owned(),
             Self::OtherJson { path } => match path.with_file_name(FILE_NAME) {
@@ -163,6 +170,7 @@ impl Tokenizer {
             fingerprint: BUILTIN_FINGERPRINT.into(),
             engine: Engine::Builtin,
             framing: None,
+            files: Vec::new(),
         }
     }
 
@@ -177,7 +185,7 @@ impl Tokenizer {
             engine.map_err(|source| TokenizerError::BrokenEncoding { name, source: source.into() })?;
         let engine = Engine::Encoding(Box::new(engine));
         let (name, fingerprint) = (format!("builtin:{name}"), fingerprint.into());
-        Ok(Self { name, fingerprint, engine, framing: None })
+        Ok(Self { name, fingerprint, engine, framing: None, files: Vec::new() })
     }
 
     fn local(choice: &Path) -> Result<Self, TokenizerError> {
@@ -193,6 +201,7 @@ impl Tokenizer {
                     fingerprint: hex(&Sha256::digest(&text)),
                     engine: Engine::Local(Box::new(tokenizer)),
                     framing: None,
+                    files: vec![FileSum { path, sum: Sum::of(&text) }],
                 }),
                 Err(source) => Err(TokenizerError::CannotEncode { path, source }),
             },
@@ -201,16 +210,31 @@ impl Tokenizer {
         }
     }
 
-    /// The tokenizer of a run.
+    /// The tokenizer of a run, whose files are as they were locked, if they must be.
     ///
     /// # Errors
-    /// As of [`Tokenizer::load`] and [`Tokenizer::with_chat_template`].
-    pub(crate) fn of_plan(plan: &Plan) -> Result<Self, TokenizerError> {
-        if plan.apply_chat_template {
-            Self::with_chat_template(&plan.tokenizer)
+    /// As of [`Tokenizer::load`] and [`Tokenizer::with_chat_template`], and where a file is not what was locked.
+    pub(crate) fn of_plan(plan: &Plan, lock: Option<&Lockfile>) -> Result<Self, TokenizerError> {
+        let tokenizer = if plan.apply_chat_template {
+            Self::with_chat_template(&plan.tokenizer)?
         } else {
-            Self::load(&plan.tokenizer)
+            Self::load(&plan.tokenizer)?
+        };
+        if let Some(lock) = lock {
+            let mut files = tokenizer.files.iter();
+            files.try_for_each(|FileSum { path, sum }| lock.check_file(FileKind::Tokenizer, path, sum))?;
         }
+        Ok(tokenizer)
+    }
+
+    /// The files that were read for it, with those of its chat template if it has one: what a lock file has of it.
+    ///
+    /// # Errors
+    /// As of [`Tokenizer::load`].
+    pub(crate) fn files_to_lock(choice: &TokenizerChoice) -> Result<Vec<FileSum>, TokenizerError> {
+        let plain = Self::load(choice)?;
+        // One without a template, or with one that cannot be used, is a tokenizer all the same.
+        Ok(Self::with_chat_template(choice).map_or(plain.files, |tokenizer| tokenizer.files))
     }
 
     /// The chosen tokenizer, which counts conversations as the model's chat template makes them.
@@ -222,8 +246,9 @@ impl Tokenizer {
         let TokenizerChoice::Local(path) = choice else {
             return Err(TemplateError::None(tokenizer.name).into());
         };
-        let framing = Framing::measure(&find(path)?, |text| tokenizer.count(text))?;
-        Ok(Self { framing: Some(framing), ..tokenizer })
+        let (framing, read) = Framing::measure(&find(path)?, |text| tokenizer.count(text))?;
+        let files = tokenizer.files.iter().cloned().chain(read).collect();
+        Ok(Self { framing: Some(framing), files, ..tokenizer })
     }
 
     /// What the model's chat template adds to conversations, where that is counted.

@@ -151,6 +151,7 @@ pub(crate) fn config() -> Plan {
         slo: Vec::new(),
         price: None,
         hooks: Hooks::default(),
+        scenario: None,
         agents: None,
         is_recorded: false,
     }

@@ -80,6 +80,9 @@ impl NodeError {
     pub(crate) fn class(&self) -> Class {
         match self {
             Self::Plugin(error) if error.is_usage() => Class::Usage,
+            Self::Dataset(DatasetError::Locked(_)) | Self::Tokenizer(TokenizerError::Locked(_)) => {
+                Class::Plugin
+            }
             Self::Dataset(_) | Self::Tokenizer(_) | Self::Plan(_) | Self::Target(_) => Class::Usage,
             Self::Plugin(_) | Self::Hangs { .. } | Self::Died { .. } => Class::Plugin,
             Self::Agent(error) => error.class(),

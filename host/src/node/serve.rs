@@ -197,9 +197,11 @@ impl Serving {
     /// Makes the dataset that the parent has made as well, to look at it.
     fn generate(&self, counts: bool) -> Result<Arc<Source>, NodeError> {
         let Equipped { plan, .. } = self.equipped()?;
-        let tokenizer = counts.then(|| Tokenizer::of_plan(&plan).map(Arc::new)).transpose()?;
+        let lock = self.registry.locked();
+        let tokenizer = counts.then(|| Tokenizer::of_plan(&plan, lock).map(Arc::new)).transpose()?;
         let seed = Seed::new(plan.random_seed);
-        let opened = dataset::open(&plan.dataset, plan.session_order(), tokenizer.as_ref(), seed)?;
+        let opened =
+            dataset::open_locked(&plan.dataset, plan.session_order(), tokenizer.as_ref(), seed, lock)?;
         Ok(Arc::new(opened.source.dealt(&plan.classes, plan.session_order().sampling(), seed)))
     }
 

@@ -11,7 +11,7 @@ use super::{
     endpoint::HostedEndpoint, fleet::Link, messages::PhaseStart, part::NodePart, watchdog::Watchdog,
 };
 use crate::{
-    clock::{Clock, RunNs},
+    clock::{Clock, RunNs, as_ns},
     dataset::{Markers, Source},
     plan::{CacheBust, Load, Phase, Plan, ReplyPolicy, Users},
     record::merge::NodeJournal,
@@ -23,12 +23,13 @@ use crate::{
         division::Division,
         excerpt::Excerpts,
         gate::{Places, Slots},
+        idle::IdleCap,
         leased::Numbers,
         lending::Limited,
         numbers::Lease,
     },
     seed::Seed,
-    session::PhaseSessions,
+    session::{Filling, PhaseSessions, Standing},
 };
 
 /// Workers as threads of this process.
@@ -53,6 +54,10 @@ pub(crate) struct WorkerPool {
     begun: BTreeMap<u32, Begun>,
     /// What a phase that hands over leaves to the next one.
     handed_over: Option<HandedOver>,
+    /// How many servers the sessions go to in turn.
+    servers: usize,
+    /// The sessions that a phase leaves to the next one, if it does.
+    standing: Option<Standing>,
     /// Goes last.
     hosted: HostedEndpoint,
 }
@@ -93,6 +98,8 @@ impl WorkerPool {
             has_dialogues: equipment.source.has_dialogues(),
             begun: BTreeMap::new(),
             handed_over: None,
+            servers: plan.target.urls.len(),
+            standing: None,
             hosted,
         })
     }
@@ -128,7 +135,12 @@ impl Link for WorkerPool {
             markers: Markers::of(self.cache_bust, Seed::new(self.seed), phase.role),
             excerpts,
             replies: self.replies,
+            begun: self.standing.take().map(|before| before.begun(self.servers)).unwrap_or_default(),
+            fills_cache: phase.rules.filling.is_some(),
         };
+        let filling =
+            phase.rules.filling.map(|how| Filling { how, standing: Standing::new(phase.id, first_script) });
+        self.standing = filling.as_ref().map(|filling| filling.standing.clone());
         // Of single requests there are as many as sessions, and their number is known without counting.
         let requests = phase.stop.requests().filter(|_| self.has_dialogues);
         let budget = requests.map_or_else(Budget::default, |requests| Budget::of(division.part(requests)));
@@ -138,6 +150,7 @@ impl Link for WorkerPool {
         let (control, watching) = watch::channel(Control::Run);
         self.begun.insert(start.phase, Begun { control, pool: Arc::clone(&pool), lendable });
         let cancellations = Cancellations::of(phase, seed);
+        let idle = phase.rules.most_idle().map(|most| IdleCap::new(self.clock, start.start_ns, as_ns(most)));
         let workers = of_workers.len() as u64;
         for (number, (worker, slots)) in (0..).zip(self.workers.iter().zip(of_workers)) {
             let share_of_worker = Share::of(number, workers, division);
@@ -147,13 +160,16 @@ impl Link for WorkerPool {
                 ends_ns: phase.stop.ends_after_ns().map(|ns| start.start_ns.saturating_add(ns)),
                 credits: Credits::new(phase, seed, share_of_worker, &pool),
                 budget: budget.clone(),
-                sessions,
+                sessions: sessions.clone(),
                 turn_gap_ns: phase.load.users().map(Users::gap_ns),
                 slots,
                 slotted_ns: 0,
                 prefill: prefill.clone(),
                 cancellations,
                 overflow: phase.rules.overflow,
+                idle: idle.clone(),
+                filling: filling.clone(),
+                spreads_starts: phase.rules.spreads_starts,
                 control: watching.clone(),
                 hands_over: phase.hands_over,
             });

@@ -103,6 +103,8 @@ pub(crate) enum AudioFormat {
     /// Uncompressed, whole numbers.
     #[default]
     Wav,
+    /// Compressed, by ffmpeg.
+    Mp3,
 }
 
 /// Generated videos.

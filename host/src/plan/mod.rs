@@ -24,6 +24,7 @@ mod replay;
 mod reshaping;
 mod rules;
 mod sampling;
+mod scenario;
 mod secret;
 mod services;
 mod speed_bench;
@@ -52,8 +53,9 @@ pub(crate) use self::{
     ramp::{Level, Piece, Ramp, RampError},
     replay::{RecordedTiming, Replay, StepTiming},
     reshaping::{Reshaping, Synthesis},
-    rules::{Cancellation, OverflowPolicy, Rules, StartWindow},
+    rules::{CacheFilling, Cancellation, OverflowPolicy, Rules, StartWindow},
     sampling::{Sampling, SessionOrder},
+    scenario::{Scenario, ScenarioName},
     secret::Secret,
     services::{LiveApiConfig, ServerMetricsConfig, ServiceOption, ServicesConfig},
     speed_bench::SpeedBenchRows,
@@ -117,6 +119,8 @@ pub(crate) struct Plan {
     pub(crate) price: Option<Price>,
     /// What is done around it and its phases.
     pub(crate) hooks: Hooks,
+    /// The scenario that it is a run of, if it is of one.
+    pub(crate) scenario: Option<Scenario>,
     /// The agents that have its workers; they are in this program where there are none.
     pub(crate) agents: Option<AgentsPlan>,
 }

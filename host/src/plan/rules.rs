@@ -21,6 +21,22 @@ pub(crate) struct Rules {
     pub(crate) start: Option<StartWindow>,
     /// What a conversation means that the server finds too long.
     pub(crate) overflow: OverflowPolicy,
+    /// The longest time in which nothing goes on in a closed loop, in seconds. That of a replay is cut in the recording.
+    pub(crate) most_idle_s: Option<f64>,
+    /// The phase only fills the server's cache for the next one, which goes on with its sessions.
+    pub(crate) filling: Option<CacheFilling>,
+    /// Sessions that begin in their middle wait for the pause that is recorded before their first turn, and do not begin together.
+    pub(crate) spreads_starts: bool,
+}
+
+/// How the server's cache is filled: each request asks for one token, without pauses, and repeats what is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CacheFilling {
+    /// Each session sends the first turn that it plays.
+    FirstTurns,
+    /// Sessions go on until the phase is over.
+    UntilOver,
 }
 
 /// Where a session starts in its script, evenly between two parts of its steps from 0 to 1.
@@ -41,6 +57,13 @@ pub(crate) enum OverflowPolicy {
     EndSession,
     /// It is a failure like others.
     Fail,
+}
+
+impl Rules {
+    /// The longest time in which nothing goes on in a closed loop.
+    pub(crate) fn most_idle(&self) -> Option<Duration> {
+        self.most_idle_s.map(|most_s| Duration::try_from_secs_f64(most_s).unwrap_or(Duration::MAX))
+    }
 }
 
 impl OverflowPolicy {

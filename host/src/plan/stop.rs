@@ -58,6 +58,11 @@ impl StopRule {
         Self { requests: Some(requests), sessions: None, time: None, recording: false }
     }
 
+    /// After so many sessions.
+    pub(crate) fn after_sessions(sessions: NonZeroU64) -> Self {
+        Self { requests: None, sessions: Some(sessions), time: None, recording: false }
+    }
+
     /// After the last session of a recording, or as [`StopRule::of`] says.
     pub(crate) fn of_replay(
         requests: Option<NonZeroU64>,

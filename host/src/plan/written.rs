@@ -26,8 +26,9 @@ use super::{
     price::Price,
     ramp::Ramp,
     replay::Replay,
-    rules::{Cancellation, OverflowPolicy, Rules, StartWindow},
+    rules::{CacheFilling, Cancellation, OverflowPolicy, Rules, StartWindow},
     sampling::Sampling,
+    scenario::Scenario,
     services::{ServerMetricsConfig, ServicesConfig},
     stop::{Grace, StopRule, TimeLimit},
     target::Target,
@@ -96,6 +97,8 @@ pub(crate) struct WrittenPlan {
     #[serde(default, skip_serializing_if = "Hooks::are_none")]
     hooks: Hooks,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    scenario: Option<Scenario>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     agents: Option<AgentsPlan>,
 }
 
@@ -136,6 +139,12 @@ struct WrittenPhase {
     start: Option<StartWindow>,
     #[serde(default, skip_serializing_if = "OverflowPolicy::ends_sessions")]
     overflow: OverflowPolicy,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    most_idle_s: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    filling: Option<CacheFilling>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    spreads_starts: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     hands_over: bool,
 }
@@ -182,6 +191,7 @@ impl WrittenPlan {
             slo: plan.slo,
             price: plan.price,
             hooks: plan.hooks,
+            scenario: plan.scenario,
             agents: plan.agents,
         }
     }
@@ -218,6 +228,7 @@ impl WrittenPlan {
             slo: self.slo,
             price: self.price,
             hooks: self.hooks,
+            scenario: self.scenario,
             agents: self.agents,
         })
     }
@@ -258,6 +269,9 @@ impl WrittenPhase {
             leave_percent: rules.leave_percent,
             start: rules.start,
             overflow: rules.overflow,
+            most_idle_s: rules.most_idle_s,
+            filling: rules.filling,
+            spreads_starts: rules.spreads_starts,
             hands_over,
         }
     }
@@ -304,6 +318,9 @@ impl WrittenPhase {
                 leave_percent: self.leave_percent,
                 start: self.start,
                 overflow: self.overflow,
+                most_idle_s: self.most_idle_s,
+                filling: self.filling,
+                spreads_starts: self.spreads_starts,
             },
             hands_over: self.hands_over,
         })
@@ -360,6 +377,7 @@ mod tests {
     #[case::prefill(json!({"prefill": {"linear": {"from": 1, "to": 4, "over_s": 9.0}}}))]
     #[case::rules(json!({"cancellation": {"percent": 10.0, "delay_s": 0.5}, "most_failed": 0.25}))]
     #[case::agents(json!({"leave_percent": 5.0, "start": {"least": 0.25, "most": 0.75}, "overflow": "fail"}))]
+    #[case::pauses(json!({"most_idle_s": 10.0, "filling": "first_turns", "spreads_starts": true}))]
     #[case::ramp(json!({"concurrency": {"linear": {"from": 1, "to": 8, "over_s": 60.0}}}))]
     #[case::changing_limit(json!({
         "arrival": {"law": "constant", "rate": 4.0}, "concurrency": {"linear": {"from": 1, "to": 8, "over_s": 60.0}}

@@ -17,6 +17,7 @@ struct Written {
     min_host_minor: u32,
     compiler: String,
     opt_level: String,
+    capabilities: Option<Vec<String>>,
     endpoints: Vec<WrittenType>,
     services: Vec<WrittenType>,
 }
@@ -50,6 +51,7 @@ pub(super) fn read(json: &[u8]) -> serde_json::Result<Descriptor> {
         target: String::new(),
         opt_level: written.opt_level,
         panic: String::new(),
+        capabilities: written.capabilities,
         endpoints: written.endpoints.into_iter().map(exported).collect(),
         services: written.services.into_iter().map(exported).collect(),
     })
@@ -67,13 +69,14 @@ mod tests {
     #[test]
     fn what_the_macro_of_the_header_writes_is_a_descriptor() {
         let text = r#"{"schema":1,"language":"c","name":"acme","version":"0.1.0","epoch":1,"minor":4,"min_host_minor":4,
-            "compiler":"gcc 12.2.0","opt_level":"on","endpoints":[{"type":"Chat","options":{"type": "object"}}],
+            "compiler":"gcc 12.2.0","opt_level":"on","capabilities":["network"],"endpoints":[{"type":"Chat","options":{"type": "object"}}],
             "services":[{"type":"Bill","options":{},"subscriptions":["record_batch"],"publishes":[]}]}"#;
         let descriptor = read(text.as_bytes()).unwrap();
         assert_eq!((descriptor.language, descriptor.min_host_minor), (Language::C, 4));
         assert_eq!((descriptor.rustc.as_str(), descriptor.panic.as_str()), ("gcc 12.2.0", ""));
         assert_eq!(descriptor.endpoints[0].options, r#"{"type":"object"}"#);
         assert_eq!(descriptor.endpoints[0].subscriptions, None);
+        assert_eq!(descriptor.capabilities.as_deref(), Some(&["network".to_owned()][..]));
         assert_eq!(descriptor.services[0].subscriptions.as_deref(), Some(&["record_batch".to_owned()][..]));
     }
 

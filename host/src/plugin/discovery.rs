@@ -12,16 +12,18 @@ use std::{
     sync::Arc,
 };
 
+use prony_plugin_api::version::TARGET;
 use serde::{Deserialize, Serialize};
 
 use super::{
     entry::{Category, Entry, Origin, Tier},
     fault::Fault,
+    locked::LockChoice,
     manifest::{self, FILE_NAME, Manifest, ManifestError, ManifestProblem},
     policy::{PolicyInForce, PolicyWishes},
     trust::Trust,
 };
-use crate::config::policy::PluginPolicy;
+use crate::{config::policy::PluginPolicy, lockfile::Lockfile};
 
 /// Folder of this program's data in an XDG data folder, and of packs in it.
 const DATA_FOLDER: &str = "prony/plugins";
@@ -44,6 +46,8 @@ pub(crate) struct DiscoveryOptions {
     pub(crate) received: Option<PathBuf>,
     /// What decides which of all these may be used.
     pub(crate) policy: PolicyWishes,
+    /// What must be as it was locked.
+    pub(crate) lock: LockChoice,
 }
 
 impl DiscoveryOptions {
@@ -63,6 +67,7 @@ impl DiscoveryOptions {
             manifests,
             received: None,
             policy: PolicyWishes::from_env(),
+            lock: LockChoice::from_env(),
         }
     }
 
@@ -70,6 +75,11 @@ impl DiscoveryOptions {
     pub(crate) fn with_policy(mut self, flag: Option<PluginPolicy>) -> Self {
         self.policy.flag = flag.or(self.policy.flag);
         self
+    }
+
+    /// The same with this lock, whatever the environment says.
+    pub(crate) fn with_lock(self, lock: LockChoice) -> Self {
+        Self { lock, ..self }
     }
 
     /// Where libraries are looked for that are not beside their manifest. Never in the working directory.
@@ -199,7 +209,11 @@ pub(super) struct Found {
 ///
 /// # Errors
 /// A manifest that the user named is bad.
-pub(super) fn discover(options: &DiscoveryOptions, policy: &PolicyInForce) -> Result<Found, ManifestError> {
+pub(super) fn discover(
+    options: &DiscoveryOptions,
+    policy: &PolicyInForce,
+    lock: Option<&Lockfile>,
+) -> Result<Found, ManifestError> {
     let (places, problems) = places(options);
     let mut found = Found { problems, ..Found::default() };
     let trust = Trust::of_this_process();
@@ -227,7 +241,7 @@ pub(super) fn discover(options: &DiscoveryOptions, policy: &PolicyInForce) -> Re
         }
     }
     if policy.policy == PluginPolicy::Pinned {
-        found.leave_out_unpinned(policy);
+        found.leave_out_unpinned(policy, lock);
     }
     Ok(found)
 }
@@ -299,12 +313,12 @@ fn on_plugin_path(folder: &Path) -> Result<Vec<SearchLocation>, DiscoveryProblem
 }
 
 impl Found {
-    /// Takes the external entries out that have no hash.
-    fn leave_out_unpinned(&mut self, policy: &PolicyInForce) {
+    /// Takes the external entries out that have no hash, neither in their manifest nor in the lock file.
+    fn leave_out_unpinned(&mut self, policy: &PolicyInForce, lock: Option<&Lockfile>) {
         for (origin, manifest) in &mut self.manifests {
             if origin.tier != Tier::BuiltIn {
-                let mut withheld = take_unpinned(Category::Endpoint, &mut manifest.endpoints);
-                withheld.extend(take_unpinned(Category::Service, &mut manifest.services));
+                let mut withheld = take_unpinned(Category::Endpoint, &mut manifest.endpoints, lock);
+                withheld.extend(take_unpinned(Category::Service, &mut manifest.services, lock));
                 let problem = |withheld| DiscoveryProblem::Unpinned { withheld, policy: policy.clone() };
                 self.problems.extend(withheld.into_iter().map(problem));
             }
@@ -312,8 +326,13 @@ impl Found {
     }
 }
 
-fn take_unpinned<M>(category: Category, entries: &mut Vec<Entry<M>>) -> Vec<Withheld> {
-    let taken = entries.extract_if(.., |entry| entry.integrity.is_none());
+fn take_unpinned<M>(
+    category: Category,
+    entries: &mut Vec<Entry<M>>,
+    lock: Option<&Lockfile>,
+) -> Vec<Withheld> {
+    let is_locked = |library: &str| lock.is_some_and(|lock| lock.has_library(library, TARGET));
+    let taken = entries.extract_if(.., |entry| entry.integrity.is_none() && !is_locked(&entry.class.library));
     let manifest = |entry: &Entry<M>| entry.origin.manifest.clone();
     taken.map(|entry| Withheld { category, manifest: manifest(&entry), name: entry.name }).collect()
 }
@@ -340,7 +359,7 @@ mod tests {
     use crate::explain::Explain;
 
     fn discover(options: &DiscoveryOptions) -> Result<Found, ManifestError> {
-        super::discover(options, &PolicyInForce::default())
+        super::discover(options, &PolicyInForce::default(), None)
     }
 
     struct World {
@@ -397,6 +416,7 @@ mod tests {
             manifests: vec![named],
             received: Some(received),
             policy: PolicyWishes::default(),
+            lock: LockChoice::None,
         })
         .unwrap();
         assert_eq!(
@@ -508,7 +528,7 @@ mod tests {
             ..DiscoveryOptions::default()
         };
         let policy = PolicyInForce { policy, ..PolicyInForce::default() };
-        let found = super::discover(&options, &policy).unwrap();
+        let found = super::discover(&options, &policy, None).unwrap();
         let root = world.root.path().canonicalize().unwrap().display().to_string();
         let problems = found.problems.iter().map(|problem| problem.to_string().replace(&root, ""));
         (names(&found), problems.collect())

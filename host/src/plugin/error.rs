@@ -12,7 +12,7 @@ use super::{
     manifest::ManifestError,
     policy::{PolicyError, PolicyInForce},
 };
-use crate::explain::Explain;
+use crate::{explain::Explain, lockfile::LockfileError};
 
 /// What to do about a panic or a crash.
 pub(crate) const A_BUG: &str = "it is a bug of the plugin: tell its author";
@@ -52,6 +52,9 @@ pub(crate) enum PluginError {
         /// What there is: endpoints, then services.
         known: Vec<String>,
     },
+    /// The lock file cannot be read.
+    #[error(transparent)]
+    Lock(#[from] LockfileError),
     /// The plugin policy cannot be read.
     #[error(transparent)]
     Policy(#[from] PolicyError),
@@ -122,6 +125,11 @@ impl PluginError {
         self.source().map(chain)
     }
 
+    /// Whether the library is not the one that was locked.
+    pub(super) fn breaks_the_lock(&self) -> bool {
+        matches!(self, Self::Load { fault, .. } if matches!(**fault, Fault::Locked(_)))
+    }
+
     /// Whether the command line or the configuration is wrong, rather than a plugin.
     pub(crate) fn is_usage(&self) -> bool {
         match self {
@@ -133,6 +141,7 @@ impl PluginError {
             | Self::Unpinned { .. }
             | Self::NotBuiltIn { .. }
             | Self::Conflict { .. } => true,
+            Self::Lock(error) => error.is_usage(),
             Self::Load { .. } => false,
             Self::Create { source, .. } => source.kind == ErrorKind::CONFIG,
         }
@@ -164,9 +173,11 @@ impl Explain for PluginError {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "`prony plugins` lists everything".to_owned(),
             },
+            Self::Lock(error) => error.hint(),
             Self::Policy(error) => error.hint(),
             Self::Unpinned { withheld, .. } => format!(
-                "add the library's `integrity` to `{}` (`prony plugins add` does it when it installs a plugin package)",
+                "add the library's `integrity` to `{}` (`prony plugins add` does it when it installs a plugin package), or lock it with \
+                 `prony lock` and name that file with `--lock`",
                 withheld.manifest.display()
             ),
             Self::NotBuiltIn { unread, policy, .. } => {

@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use prony_plugin_api::version::{EPOCH, MINOR, RUSTC};
 
 use super::{entry::Category, integrity::Digest};
-use crate::explain::Explain;
+use crate::{explain::Explain, lockfile::Breach};
 
 /// Why a library cannot be used. The text is the second line of an error whose first names the library.
 #[derive(Debug, thiserror::Error)]
@@ -151,11 +151,14 @@ pub(crate) enum Fault {
         /// What the file hashes to.
         found: Digest,
     },
+    /// It is not as the lock file has it.
+    #[error("{0}")]
+    Locked(Breach),
     /// The system's linker refuses.
     #[error("the system cannot open it: {0}")]
     Open(String),
-    /// The manifest demands a hash, and only the file itself could be opened, which may have changed since.
-    #[error("the manifest demands `integrity`, and the system cannot open a sealed copy of it: {0}")]
+    /// A manifest or a lock demands a hash, and only the file itself could be opened, which may have changed since.
+    #[error("its hash is demanded, and the system cannot open a sealed copy of it: {0}")]
     Unsealed(String),
     /// Somebody wrote to the file between the check and the opening.
     #[error("its file changed while it was being opened")]
@@ -240,9 +243,10 @@ impl Explain for Fault {
             Self::Integrity { .. } => {
                 "install the file that the manifest was made for; if you changed it on purpose, correct `integrity`".to_owned()
             }
+            Self::Locked(breach) => breach.hint(),
             Self::Unsealed(_) => {
                 "`ldd` on the file lists what it needs; if the system forbids to run code in memory files \
-                 (`vm.memfd_noexec`), allow it or remove `integrity`"
+                 (`vm.memfd_noexec`), allow it, or demand no hash"
                     .to_owned()
             }
             Self::Changed => "wait until its installation is over, and run again".to_owned(),

@@ -18,6 +18,9 @@ use super::{
 };
 use crate::explain::Explain;
 
+/// The fact of what a library says that it uses; null where it does not say it.
+pub(crate) const CAPABILITIES: &str = "capabilities";
+
 /// A library seen from one entry.
 #[derive(Debug)]
 pub(crate) struct Inspection {
@@ -119,6 +122,7 @@ impl Inspection {
         if let Some(descriptor) = &self.survey.descriptor {
             // What a library in C does not say is left out.
             facts.extend(own_words(descriptor).into_iter().filter(|(_, value)| *value != ""));
+            facts.push((CAPABILITIES, json!(descriptor.capabilities)));
         }
         facts.extend(self.options.clone().map(|options| ("options", options)));
         if category == Category::Service && self.survey.descriptor.is_some() {

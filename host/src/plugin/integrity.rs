@@ -5,7 +5,7 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::fingerprint;
+use crate::{fingerprint, lockfile::Sum};
 
 const PREFIX: &str = "sha256-";
 
@@ -17,6 +17,11 @@ impl Digest {
     /// The digest of some bytes.
     pub(super) fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
+    }
+
+    /// The same as a lock file has it.
+    pub(super) fn sum(&self) -> Sum {
+        Sum::of_digest(&self.0)
     }
 
     /// Its hexadecimal digits alone, as `sha256sum` prints them.

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use prony_plugin_api::abi::host::PluginRoot;
+use prony_plugin_api::{abi::host::PluginRoot, version::TARGET};
 
 use super::{
     catalogue::Kind,
@@ -17,13 +17,15 @@ use super::{
     trust::Trust,
     used::UsedPlugin,
 };
-use crate::config::policy::PluginPolicy;
+use crate::{config::policy::PluginPolicy, lockfile::Lockfile};
 
 /// Finds libraries, opens them on first use and keeps them.
 #[derive(Debug)]
 pub(super) struct Libraries {
     plugin_path: Vec<PathBuf>,
     policy: PluginPolicy,
+    /// What libraries must be, if that is locked.
+    lock: Option<Arc<Lockfile>>,
     open: HashMap<PathBuf, (PluginRoot, LibraryFacts)>,
     /// Every entry whose functions were found, in that order.
     used: Arc<Mutex<Vec<UsedPlugin>>>,
@@ -31,15 +33,21 @@ pub(super) struct Libraries {
 
 impl Libraries {
     /// `plugin_path`: folders to search after the manifest's own.
-    pub(super) fn new(plugin_path: Vec<PathBuf>, policy: PluginPolicy) -> Self {
-        Self { plugin_path, policy, open: HashMap::new(), used: Arc::default() }
+    pub(super) fn new(plugin_path: Vec<PathBuf>, policy: PluginPolicy, lock: Option<Arc<Lockfile>>) -> Self {
+        Self { plugin_path, policy, lock, open: HashMap::new(), used: Arc::default() }
+    }
+
+    /// Checks a library against the lock file, if there is one.
+    pub(super) fn check_locked(&self, class: &Class, facts: &LibraryFacts) -> Result<(), Fault> {
+        let Some(lock) = &self.lock else { return Ok(()) };
+        lock.check_library(&class.library, TARGET, &facts.digest.sum()).map_err(Fault::Locked)
     }
 
     /// Where an entry's library is.
     pub(super) fn locate<M>(&self, entry: &Entry<M>) -> Result<PathBuf, Fault> {
         let beside = entry.origin.manifest.parent().into_iter().map(Path::to_owned);
         // Under a policy, a file from elsewhere is only as good as its hash.
-        let elsewhere = self.policy == PluginPolicy::Any || entry.integrity.is_some();
+        let elsewhere = self.policy == PluginPolicy::Any || entry.integrity.is_some() || self.lock.is_some();
         let elsewhere = self.plugin_path.iter().filter(|_| elsewhere).cloned();
         let searched: Vec<PathBuf> = beside.chain(elsewhere).collect();
         find_in(&entry.class, &searched)
@@ -54,6 +62,7 @@ impl Libraries {
         let real = library.canonicalize().map_err(Fault::Unreadable)?;
         if let Some((root, facts)) = self.open.get(&real) {
             facts.check_entry(K::CATEGORY, entry)?;
+            self.check_locked(&entry.class, facts)?;
             let table = exported::<K>(*root, facts, entry)?;
             let used = UsedPlugin::new(K::CATEGORY, entry, &real, facts);
             self.note(used);
@@ -61,7 +70,9 @@ impl Libraries {
         }
         let checked = ladder::check(library, &Trust::of_this_process())?;
         checked.facts.check_entry(K::CATEGORY, entry)?;
-        let root = loader::open(library, &checked, entry.integrity.is_some())?;
+        self.check_locked(&entry.class, &checked.facts)?;
+        let pinned = entry.integrity.is_some() || self.lock.is_some();
+        let root = loader::open(library, &checked, pinned)?;
         let used = UsedPlugin::new(K::CATEGORY, entry, &real, &checked.facts);
         let (root, facts) = self.open.entry(real).or_insert((root, checked.facts));
         let table = exported::<K>(*root, facts, entry)?;

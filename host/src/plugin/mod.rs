@@ -5,7 +5,7 @@
 //!
 //! - `entry`, `manifest`, `integrity`: what a `plugins.yaml` says;
 //! - `discovery`: where manifests are, the only code of this module that reads the environment;
-//! - `policy`: which of them may be used, and who decides it;
+//! - `policy`, `locked`: which of them may be used, and who decides it;
 //! - `catalogue`: names and conflicts, pure;
 //! - `trust`, `object_file`, `needs`, `c_descriptor`, `ladder`: what is checked before any code of a library runs;
 //! - `sealed`, `loader`, `log`: the one `dlopen`, the only `unsafe` of this crate, and what an open library may use;
@@ -15,6 +15,7 @@
 //! - `libraries`, `listing`: what is open, and what there is to be shown;
 //! - `inspection`, `options`: what a library says about itself, and which options it takes;
 //! - `offer`, `received`: a library of a controller that its agents may take;
+//! - `lockable`: what there is for a lock file;
 //! - `registry`: all of it together, behind one lock;
 //! - `internals`: ways around it, for fuzz targets and benches.
 //!
@@ -37,6 +38,8 @@ mod ladder;
 mod libraries;
 mod listing;
 mod loader;
+mod lockable;
+mod locked;
 mod log;
 mod manifest;
 mod needs;
@@ -59,9 +62,10 @@ pub(crate) mod validate;
 pub(crate) use discovery::DiscoveryOptions;
 pub(crate) use entry::{Category, Isolation, Key, Tier};
 pub(crate) use error::{A_BUG, AN_OPTION, INSTALL_PLUGINS, PluginError, chain};
-pub(crate) use inspection::{Inspection, Inspections, Messages};
+pub(crate) use inspection::{CAPABILITIES, Inspection, Inspections, Messages};
 pub(crate) use listing::{EntryState, Listed, ListedEntry};
 pub(crate) use loader::{end, when_an_opening_hangs};
+pub(crate) use locked::LockChoice;
 pub(crate) use log::{LOG_LINE, PluginLog};
 pub(crate) use offer::{Choice, Offer, OfferRefusal, Offered};
 pub(crate) use options::{OptionError, OptionSchema};

@@ -194,6 +194,7 @@ impl Registry {
         let checked = ladder::check(&library, &Trust::of_this_process());
         let fits = checked.and_then(|checked| {
             checked.facts.check_entry(Category::Endpoint, &entry)?;
+            self.lock().libraries.check_locked(&entry.class, &checked.facts)?;
             Ok(checked)
         });
         let checked = fits.map_err(|fault| failed(library, fault))?;

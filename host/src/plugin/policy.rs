@@ -132,13 +132,8 @@ impl PolicyWishes {
 /// Whoever can write to a configuration file decides whose code runs, so that the rule of manifests holds for it, too.
 fn check_trust(file: &Path) -> Result<(), PolicyError> {
     // One that is not there is no rule, and one that cannot be read is an error of its own.
-    let (Ok(real), Ok(metadata)) = (file.canonicalize(), file.metadata()) else { return Ok(()) };
-    let trust = Trust::of_this_process();
-    let folders = [file.parent(), real.parent()].into_iter().flatten();
-    trust
-        .check_file(&real, &metadata)
-        .and_then(|()| folders.into_iter().try_for_each(|folder| trust.check_folder(folder)))
-        .and_then(|()| trust.check_way(file))
+    Trust::of_this_process()
+        .check_rules(file)
         .map_err(|fault| PolicyError::Untrusted { file: file.to_owned(), fault: Box::new(fault) })
 }
 

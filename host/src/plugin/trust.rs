@@ -84,6 +84,17 @@ impl Trust {
         self.check(&last, &metadata, metadata.mode())
     }
 
+    /// Checks a file that decides whose code runs, its folders and the way to it. One that is not there, or cannot be read, is left
+    /// to its reader.
+    pub(super) fn check_rules(&self, file: &Path) -> Result<(), Fault> {
+        let (Ok(real), Ok(metadata)) = (file.canonicalize(), file.metadata()) else { return Ok(()) };
+        let file = path::absolute(file).map_err(Fault::Unreadable)?;
+        self.check_file(&real, &metadata)?;
+        let mut folders = [file.parent(), real.parent()].into_iter().flatten();
+        folders.try_for_each(|folder| self.check_folder(folder))?;
+        self.check_way(&file)
+    }
+
     /// Goes along a path as the system does, and checks each folder before it looks into it. Returns the end of the path,
     /// without links, or the last folder that is there.
     fn follow(&self, path: &Path) -> Result<PathBuf, Fault> {

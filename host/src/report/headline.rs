@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use prony_plugin_api::message::PhaseKind;
 
-use super::{by_class, by_phase, model::Report, verdict};
+use super::{by_class, by_phase, model::Report, scenario, verdict};
 use crate::{
     config::url,
     metrics::TokenSource,
@@ -26,6 +26,7 @@ pub(super) fn lines(report: &Report) -> Vec<(&'static str, String)> {
     lines.push(("target", settings.urls.iter().map(|url| url::typed(url)).collect::<Vec<_>>().join(", ")));
     lines.extend((!proxies.is_empty()).then(|| ("proxy", proxies.join(", "))));
     lines.extend(loads(settings).into_iter().map(|load| ("load", load)));
+    lines.extend(scenario::in_words(report).map(|text| ("scenario", text)));
     let sessions = settings.sessions.as_ref().filter(|_| !report.sessions.is_empty());
     lines.extend(sessions.map(|sessions| ("sessions", sessions.in_words())));
     lines.extend(by_class::in_words(settings).map(|text| (classes(settings), text)));

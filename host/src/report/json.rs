@@ -14,7 +14,7 @@ use super::{
     errors::ErrorGroup,
     marks,
     model::Report,
-    objectives,
+    objectives, scenario,
     values::metrics,
     verdict::{self, Verdict},
 };
@@ -141,6 +141,7 @@ fn where_there_is_any(report: &Report) -> impl Iterator<Item = (&'static str, Va
         ("prefix_cache", report.prefix_cache.summary()),
         ("marks", marks::summary(report)),
         ("slo", objectives::summary(report)),
+        ("scenario", scenario::summary(report)),
         ("intervals", objectives::shares(report)),
         ("agents", by_node::summary(report)),
     ];

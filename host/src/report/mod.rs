@@ -37,6 +37,7 @@ pub(crate) mod past_runs;
 mod prefix_cache;
 mod records;
 mod recount;
+mod scenario;
 mod server_metrics;
 mod service_tables;
 mod sessions;

@@ -28,6 +28,7 @@ mod headers;
 pub(crate) mod hints;
 pub(crate) mod limits;
 pub(crate) mod machine;
+mod one_token;
 pub(crate) mod outcome;
 mod overflow;
 pub(crate) mod payload;

@@ -16,7 +16,7 @@ use super::{
     failure_kind::FailureKind,
     headers,
     limits::{self, Breach},
-    payload,
+    one_token, payload,
     target::{Address, TargetPlan},
     trace_context,
 };
@@ -70,13 +70,14 @@ pub(crate) fn prepare(
     }
     let payload = target.sample.as_ref().zip(payload::of(step));
     let extra_json = target.merge_extra(turn.class, &step.extra_json);
+    let extra_json = if turn.fills_cache() { one_token::without_lengths(extra_json) } else { extra_json };
     let facts_json = target.facts(turn, unix_time_s);
     let mut draft = Draft { request_id, ..Draft::default() };
     with_messages(turn, payload.map(|(sample, _)| sample.parts()), |messages| {
         let view = TurnView {
             model: target.model_of(turn.class),
             messages,
-            max_tokens: step.max_tokens,
+            max_tokens: turn.max_tokens(),
             streaming: target.streaming,
             turn_index: place.number,
             request_id,
@@ -104,7 +105,7 @@ pub(crate) fn prepare(
     let is_users = step.parts().any(|part| part.kind == PartKind::RAW);
     let texts = step.parts().filter(|part| part.kind == PartKind::TEXT).count();
     let choices = choices::asked_for(&body, (!is_users).then_some(texts));
-    let requested_output_tokens = step.max_tokens;
+    let requested_output_tokens = turn.max_tokens();
     Ok(Prepared { method: Method::POST, session_num, place, headers, body, requested_output_tokens, choices })
 }
 

@@ -37,7 +37,9 @@ impl SessionHeaders {
             [] => &[DEFAULT],
             asked => asked,
         };
-        let Ok(value) = HeaderValue::try_from(self.name(phase, turn.session).to_string()) else { return };
+        // One that has begun in the phase before keeps its name.
+        let (phase, session) = turn.began_as.unwrap_or((phase, turn.session));
+        let Ok(value) = HeaderValue::try_from(self.name(phase, session).to_string()) else { return };
         for name in names {
             headers.entry(name).or_insert_with(|| value.clone());
         }

@@ -94,10 +94,10 @@ pub(crate) fn dry_run(
     for warning in setup::read_endpoint_options(registry, &mut plan.target)? {
         observer.notice(&warning);
     }
-    let tokenizer = load_tokenizer(&plan, metadata)?;
+    let tokenizer = load_tokenizer(&plan, metadata, registry)?;
     price_markers(&mut plan, tokenizer.as_deref());
     let endpoint = node::load_here(registry, &plan)?;
-    let (source, warnings) = open_dataset(&mut plan, metadata, tokenizer.as_ref())?;
+    let (source, warnings) = open_dataset(&mut plan, metadata, tokenizer.as_ref(), registry)?;
     for warning in &warnings {
         observer.notice(warning);
     }
@@ -125,6 +125,8 @@ impl Listing<'_> {
             markers: Markers::of(self.plan.cache_bust, Seed::new(self.plan.random_seed), phase.role),
             excerpts,
             replies: self.plan.replies,
+            fills_cache: phase.rules.filling.is_some(),
+            ..PhaseSessions::default()
         };
         let pool = Pool::of(&self.source.starts(), &self.source, first_script, excerpts);
         let credits = Credits::new(phase, seed, Share::alone(), &Arc::new(pool));
@@ -206,6 +208,7 @@ fn is_first(turn: &Turn) -> bool {
 fn line<'a>(phase: &'a Phase, turn: &'a Turn, pace: Option<Pace>, prepared: &'a Prepared) -> Line<'a> {
     let step = turn.step();
     let delay_s = match step.step.start {
+        Start::After(_) if turn.fills_cache() && !is_first(turn) => Some(0.0),
         Start::After(delay_ns) if phase.load.users().is_none() && !is_first(turn) => Some(seconds(delay_ns)),
         _ => None,
     };

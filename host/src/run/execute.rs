@@ -190,7 +190,8 @@ fn prepare(
     }
     let services = services::choose(registry, &plan)?;
     services.warnings.iter().for_each(|warning| observer.notice(warning));
-    let tokenizer = load_tokenizer(&plan, metadata)?;
+    services.names().try_for_each(|name| registry.check_locked_service(name))?;
+    let tokenizer = load_tokenizer(&plan, metadata, registry)?;
     price_markers(&mut plan, tokenizer.as_deref());
     registry.note_process_state();
     let here = std::env::current_dir();
@@ -200,7 +201,7 @@ fn prepare(
         None => LoadedEndpoint::load(&loading, &plan)?,
     };
     registry.restore_process_state();
-    let (source, warnings) = open_in_time(&mut plan, metadata, tokenizer.as_ref(), clock)?;
+    let (source, warnings) = open_in_time(&mut plan, metadata, tokenizer.as_ref(), (registry, clock))?;
     for warning in &warnings {
         observer.notice(warning);
     }
@@ -417,11 +418,14 @@ fn open_in_time(
     plan: &mut Plan,
     endpoint: &EndpointMetadata,
     tokenizer: Option<&Arc<Tokenizer>>,
-    clock: Clock,
+    (registry, clock): (&Arc<Registry>, Clock),
 ) -> Result<OpenedDataset, ExecuteError> {
-    let Some(deadline) = plan.deadline() else { return Ok(open_dataset(plan, endpoint, tokenizer)?) };
+    let Some(deadline) = plan.deadline() else {
+        return Ok(open_dataset(plan, endpoint, tokenizer, registry)?);
+    };
     let (mut own, endpoint, tokenizer) = (plan.clone(), endpoint.clone(), tokenizer.cloned());
-    let work = move || (open_dataset(&mut own, &endpoint, tokenizer.as_ref()), own);
+    let registry = Arc::clone(registry);
+    let work = move || (open_dataset(&mut own, &endpoint, tokenizer.as_ref(), &registry), own);
     let left = deadline.saturating_sub(Duration::from_nanos(clock.now()));
     let opened = in_time(left, work).map_err(ExecuteError::Wait)?;
     let (opened, own) = opened.ok_or_else(|| late(deadline, "the content of the requests was made"))?;
@@ -429,11 +433,12 @@ fn open_in_time(
     Ok(opened?)
 }
 
-/// The dataset, all of which the endpoint takes.
+/// The dataset, all of which the endpoint takes, and which is what was locked, if it must be.
 pub(super) fn open_dataset(
     plan: &mut Plan,
     endpoint: &EndpointMetadata,
     tokenizer: Option<&Arc<Tokenizer>>,
+    registry: &Registry,
 ) -> Result<OpenedDataset, DatasetError> {
     let name = &plan.target.endpoint_type;
     let order = plan.session_order();
@@ -446,7 +451,8 @@ pub(super) fn open_dataset(
         ClassKind::Model => Some("--model"),
         ClassKind::Category => None,
     };
-    let purpose = Purpose { endpoint, name, streaming, has_extra_inputs, classes, is_marked, order };
+    let lock = registry.locked();
+    let purpose = Purpose { endpoint, name, streaming, has_extra_inputs, classes, is_marked, order, lock };
     let seed = Seed::new(plan.random_seed);
     let Opened { source, warnings } = dataset::open_for(purpose, &plan.dataset, tokenizer, seed)?;
     if plan.classes.is_empty() {
@@ -455,15 +461,16 @@ pub(super) fn open_dataset(
     Ok((Arc::new(source.dealt(&plan.classes, order.sampling(), seed)), warnings))
 }
 
-/// The run's tokenizer, if anything in it is counted or generated in tokens.
+/// The run's tokenizer, if anything in it is counted or generated in tokens: what was locked, if it must be.
 pub(super) fn load_tokenizer(
     plan: &Plan,
     endpoint: &EndpointMetadata,
+    registry: &Registry,
 ) -> Result<Option<Arc<Tokenizer>>, TokenizerError> {
     let is_generated =
         matches!(plan.dataset, DatasetConfig::Synthetic { .. } | DatasetConfig::Rankings { .. });
     let needed = is_generated || endpoint.tokenizes_input || endpoint.produces_tokens;
-    needed.then(|| Tokenizer::of_plan(plan).map(Arc::new)).transpose()
+    needed.then(|| Tokenizer::of_plan(plan, registry.locked()).map(Arc::new)).transpose()
 }
 
 fn claim(folder: Folder, plan: &Plan, clock: Clock) -> Result<artifact_dir::Claimed, ArtifactDirError> {

@@ -95,6 +95,7 @@ fn of_phase(run: &Run, phase: &Phase) -> PhaseSessions {
         markers: Markers::of(run.plan.cache_bust, Seed::new(run.plan.random_seed), phase.role),
         excerpts: Excerpts::of(phase, node::phase_seed(run.plan.random_seed, phase.id)),
         replies: run.plan.replies,
+        ..PhaseSessions::default()
     }
 }
 

@@ -55,7 +55,7 @@ pub(crate) fn look_at(
     if let Err(error) = node::plan_target(&plan, metadata) {
         wrong.push((Subject::Target, ExecuteError::Target(error)));
     }
-    let tokenizer = match load_tokenizer(&plan, metadata) {
+    let tokenizer = match load_tokenizer(&plan, metadata, registry) {
         Ok(tokenizer) => tokenizer,
         Err(error) => {
             wrong.push((Subject::Tokenizer, error.into()));
@@ -73,7 +73,7 @@ pub(crate) fn look_at(
             }
         }
     }
-    match open_dataset(&mut plan, metadata, tokenizer.as_ref()) {
+    match open_dataset(&mut plan, metadata, tokenizer.as_ref(), registry) {
         Ok((_, warnings)) => warnings.iter().for_each(|warning| observer.notice(warning)),
         Err(error) => wrong.push((Subject::Dataset, error.into())),
     }

@@ -253,6 +253,11 @@ impl Chosen {
         Ok(())
     }
 
+    /// The services, by the names of their entries.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.services.iter().map(|service| service.name.as_str())
+    }
+
     /// Every instance, with its options. `plan` knows the target by now.
     pub(crate) fn wanted(&self, plan: &Plan, registry: &Registry) -> Vec<Wanted> {
         self.services

@@ -49,6 +49,12 @@ impl Excerpts {
         start..self.end(seed, session, start, steps)
     }
 
+    /// The steps that a session plays of a script with so many, of which it has played those before this one.
+    pub(crate) fn steps_from(&self, session: u64, start: usize, steps: usize) -> Range<usize> {
+        let start = start.min(steps.saturating_sub(1));
+        start..self.seed.map_or(steps, |seed| self.end(seed, session, start, steps))
+    }
+
     fn end(&self, seed: Seed, session: u64, start: usize, steps: usize) -> usize {
         if self.leave_percent <= 0.0 {
             return steps;
@@ -119,6 +125,13 @@ mod tests {
         assert!(starts[..50].iter().all(|start| (2..6).contains(start)), "{starts:?}");
         assert!((2..6).all(|step| starts[..50].contains(&step)), "{starts:?}");
         assert!(starts[50..].iter().all(|start| *start == 0), "{starts:?}");
+    }
+
+    #[test]
+    fn a_session_that_has_begun_goes_on_to_its_end() {
+        assert_eq!(excerpts(4, Rules::default(), 42).steps_from(0, 3, 9), 3..9);
+        assert_eq!(excerpts(4, within(0.25, 0.75), 42).steps_from(0, 8, 9), 8..9);
+        assert_eq!(excerpts(4, leaving(100.0), 42).steps_from(0, 3, 9), 3..4);
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 //! The global schedule of an open loop is a pure function of the phase's configuration and the seed ([`arrival`]): every
 //! worker derives the whole of it and takes its own share. In a closed loop a free slot takes the next number. Either way
 //! ([`credits`]) no message is needed per request. Where a run has several nodes, each has a [`division`] of it, and gets the
-//! numbers of a closed loop by the range ([`numbers`], [`leased`]); places of a limit are lent by those that have free ones ([`lending`]). Only [`pacer`] waits for instants.
+//! numbers of a closed loop by the range ([`numbers`], [`leased`]); places of a limit are lent by those that have free ones ([`lending`]). Pauses in which nothing goes on can be cut ([`idle`]). Only [`pacer`] waits for instants.
 
 pub(crate) mod arrival;
 pub(crate) mod budget;
@@ -12,6 +12,7 @@ pub(crate) mod credits;
 pub(crate) mod division;
 pub(crate) mod excerpt;
 pub(crate) mod gate;
+pub(crate) mod idle;
 pub(crate) mod leased;
 pub(crate) mod lending;
 pub(crate) mod numbers;

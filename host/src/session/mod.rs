@@ -7,6 +7,7 @@ mod addition;
 pub(crate) mod history;
 mod of_phase;
 mod pace;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod tool_results;
@@ -17,6 +18,7 @@ pub(crate) use self::{
     addition::{Addition, Before, Cut},
     of_phase::PhaseSessions,
     pace::Pace,
+    standing::{Filling, Standing},
 };
 
 use self::history::{Reply, Said};
@@ -38,6 +40,10 @@ pub(crate) struct Session {
     steps: Vec<StepState>,
     /// Steps that are not over.
     left: usize,
+    /// Its requests only fill the server's cache.
+    fills_cache: bool,
+    /// The phase that has begun it, and its number there, if another one has.
+    began_as: Option<(u32, u64)>,
 }
 
 #[derive(Debug, Default)]
@@ -86,12 +92,26 @@ pub(crate) struct Turn {
     played: Range<usize>,
     /// Its messages, where the server's calls of tools or the text of its prompt made others of them.
     adapted: Option<Arc<[Message]>>,
+    /// Its request only fills the server's cache.
+    fills_cache: bool,
+    /// The phase that has begun its session, and the session's number there, if another one has.
+    pub(crate) began_as: Option<(u32, u64)>,
 }
 
 impl Turn {
     /// The step.
     pub(crate) fn step(&self) -> StepPlace<'_> {
         self.script.place(self.position)
+    }
+
+    /// Whether its request only fills the server's cache.
+    pub(crate) fn fills_cache(&self) -> bool {
+        self.fills_cache
+    }
+
+    /// Output tokens that its request asks for.
+    pub(crate) fn max_tokens(&self) -> Option<u64> {
+        if self.fills_cache { Some(1) } else { self.script.steps[self.position].max_tokens }
     }
 
     /// What it adds to what was said before it.
@@ -176,7 +196,17 @@ impl Session {
     ) -> Self {
         let left = played.len();
         let skipped = played.start;
-        let mut session = Self { number, class: 0, script, replies, played, steps: Vec::new(), left };
+        let mut session = Self {
+            number,
+            class: 0,
+            script,
+            replies,
+            played,
+            steps: Vec::new(),
+            left,
+            fills_cache: false,
+            began_as: None,
+        };
         // Most sessions are single requests, and need no list.
         if session.script.steps.len() > 1 {
             session.steps = session.script.steps.iter().map(StepState::of).collect();
@@ -201,6 +231,16 @@ impl Session {
         Self { class, ..self }
     }
 
+    /// The same, whose requests only fill the server's cache.
+    pub(crate) fn filling_cache(self) -> Self {
+        Self { fills_cache: true, ..self }
+    }
+
+    /// The same, which this phase has begun under this number, if another one has.
+    pub(crate) fn begun_as(self, began_as: Option<(u32, u64)>) -> Self {
+        Self { began_as, ..self }
+    }
+
     /// The first step, which waits for nothing.
     pub(crate) fn first(&mut self) -> Turn {
         self.turn(self.played.start)
@@ -209,6 +249,11 @@ impl Session {
     /// When the first step that it plays began in a recording of the script, in nanoseconds since the script's start.
     pub(crate) fn begins_at_ns(&self) -> u64 {
         dataset::begins_ns(&self.script, self.played.start)
+    }
+
+    /// The pause that a recording has before the first step that it plays, in nanoseconds.
+    pub(crate) fn pause_before_ns(&self) -> u64 {
+        dataset::pause_before_ns(&self.script, self.played.start)
     }
 
     /// The steps beside the first one that wait for nothing either.
@@ -221,6 +266,11 @@ impl Session {
     /// Whether only one step is not over: nothing comes after it, and nothing goes on beside it.
     pub(crate) fn is_last(&self) -> bool {
         self.left <= 1
+    }
+
+    /// Whether nothing is left of it.
+    pub(crate) fn is_over(&self) -> bool {
+        self.left == 0
     }
 
     /// The request of a step was answered. Gives the steps that were waiting for that alone.
@@ -277,8 +327,17 @@ impl Session {
         let adapted =
             calls.and_then(|ids| tool_results::for_calls(ids, &self.script.steps[position].messages));
         let adapted = adapted.map(Arc::from);
-        let (script, played) = (Arc::clone(&self.script), self.played.clone());
-        Turn { session: self.number, class: self.class, position, past, script, played, adapted }
+        Turn {
+            session: self.number,
+            class: self.class,
+            position,
+            past,
+            script: Arc::clone(&self.script),
+            played: self.played.clone(),
+            adapted,
+            fills_cache: self.fills_cache,
+            began_as: self.began_as,
+        }
     }
 }
 

@@ -196,7 +196,7 @@ fn without_texts() -> Session {
     )
     .unwrap();
     let dataset = DatasetConfig::of_file(file.path());
-    let opened = dataset::open(&dataset, SessionOrder::default(), None, Seed::new(1)).unwrap();
+    let opened = dataset::open_locked(&dataset, SessionOrder::default(), None, Seed::new(1), None).unwrap();
     Session::new(0, opened.source.script(0), ReplyPolicy::Live)
 }
 

@@ -13,4 +13,4 @@ mod wire;
 
 use messages::MessagesEndpoint;
 
-prony_plugin_api::export_plugin! { endpoints: [MessagesEndpoint] }
+prony_plugin_api::export_plugin! { capabilities: [], endpoints: [MessagesEndpoint] }

@@ -14,4 +14,4 @@ mod tests;
 
 use endpoint::ConverseEndpoint;
 
-prony_plugin_api::export_plugin! { endpoints: [ConverseEndpoint] }
+prony_plugin_api::export_plugin! { capabilities: [environment], endpoints: [ConverseEndpoint] }

@@ -18,4 +18,4 @@ mod tests;
 
 use endpoint::{RawEndpoint, TemplateEndpoint};
 
-prony_plugin_api::export_plugin! { endpoints: [RawEndpoint, TemplateEndpoint] }
+prony_plugin_api::export_plugin! { capabilities: [files], endpoints: [RawEndpoint, TemplateEndpoint] }

@@ -9,4 +9,4 @@ mod tests;
 
 use endpoint::GenerateEndpoint;
 
-prony_plugin_api::export_plugin! { endpoints: [GenerateEndpoint] }
+prony_plugin_api::export_plugin! { capabilities: [], endpoints: [GenerateEndpoint] }

@@ -9,4 +9,4 @@ mod tests;
 
 use endpoint::InferEndpoint;
 
-prony_plugin_api::export_plugin! { endpoints: [InferEndpoint] }
+prony_plugin_api::export_plugin! { capabilities: [], endpoints: [InferEndpoint] }

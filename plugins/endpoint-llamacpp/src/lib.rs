@@ -10,4 +10,4 @@ mod tests;
 
 use endpoint::CompletionEndpoint;
 
-prony_plugin_api::export_plugin! { endpoints: [CompletionEndpoint] }
+prony_plugin_api::export_plugin! { capabilities: [], endpoints: [CompletionEndpoint] }

@@ -9,4 +9,4 @@ mod tests;
 
 use endpoint::ImageRetrievalEndpoint;
 
-prony_plugin_api::export_plugin! { endpoints: [ImageRetrievalEndpoint] }
+prony_plugin_api::export_plugin! { capabilities: [], endpoints: [ImageRetrievalEndpoint] }

@@ -11,4 +11,4 @@ mod tests;
 
 use endpoint::ChatEndpoint;
 
-prony_plugin_api::export_plugin! { endpoints: [ChatEndpoint] }
+prony_plugin_api::export_plugin! { capabilities: [], endpoints: [ChatEndpoint] }

@@ -47,6 +47,7 @@ use transcriptions::TranscriptionsEndpoint;
 use videos::VideosEndpoint;
 
 prony_plugin_api::export_plugin! {
+    capabilities: [],
     endpoints: [
         ChatEndpoint,
         CompletionsEndpoint,

@@ -16,5 +16,6 @@ use nim::NimRankingsEndpoint;
 use tei::TeiRankingsEndpoint;
 
 prony_plugin_api::export_plugin! {
+    capabilities: [],
     endpoints: [CohereRankingsEndpoint, TeiRankingsEndpoint, NimRankingsEndpoint]
 }

@@ -9,4 +9,4 @@ mod tests;
 
 use endpoint::SolidoEndpoint;
 
-prony_plugin_api::export_plugin! { endpoints: [SolidoEndpoint] }
+prony_plugin_api::export_plugin! { capabilities: [], endpoints: [SolidoEndpoint] }

@@ -66,4 +66,4 @@ impl Service for ExampleVendorService {
     }
 }
 
-prony_plugin_api::export_plugin! { services: [ExampleVendorService] }
+prony_plugin_api::export_plugin! { capabilities: [], services: [ExampleVendorService] }

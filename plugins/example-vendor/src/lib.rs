@@ -71,4 +71,4 @@ impl Parser for AnswerParser {
     }
 }
 
-prony_plugin_api::export_plugin! { endpoints: [ExampleVendor] }
+prony_plugin_api::export_plugin! { capabilities: [], endpoints: [ExampleVendor] }

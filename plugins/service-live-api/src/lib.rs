@@ -109,7 +109,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     own
 }
 
-prony_plugin_api::export_plugin! { services: [LiveApi] }
+prony_plugin_api::export_plugin! { capabilities: [network, threads], services: [LiveApi] }
 
 #[cfg(test)]
 mod tests;

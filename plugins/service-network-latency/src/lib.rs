@@ -93,7 +93,7 @@ impl NetworkLatency {
     }
 }
 
-prony_plugin_api::export_plugin! { services: [NetworkLatency] }
+prony_plugin_api::export_plugin! { capabilities: [network, threads], services: [NetworkLatency] }
 
 #[cfg(test)]
 mod tests;

@@ -140,7 +140,7 @@ impl Otel {
     }
 }
 
-prony_plugin_api::export_plugin! { services: [Otel] }
+prony_plugin_api::export_plugin! { capabilities: [network, threads, environment], services: [Otel] }
 
 #[cfg(test)]
 mod tests;

@@ -23,13 +23,14 @@ use names::Names;
 const LINE_BUDGET: usize = 600;
 
 /// Modules of the host, left to right: a module uses only what stands before it.
-const HOST_ORDER: [&str; 32] = [
+const HOST_ORDER: [&str; 33] = [
     "bounded",
     "explain",
     "stderr",
     "clock",
     "seed",
     "fingerprint",
+    "lockfile",
     "screen",
     "chart",
     "page",

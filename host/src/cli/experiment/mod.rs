@@ -365,7 +365,7 @@ fn check(
 ) -> Result<(Arc<Registry>, ProfileFlags), Failure> {
     let of_cell = |cell: &experiment::Cell| settings.with(cell.over(base));
     // They are the same in all cells, of which none may be readable.
-    let of_host = base.only(|name| ["plugins", "plugin-policy"].contains(&name));
+    let of_host = base.only(|name| ["plugins", "plugin-policy", "locked", "lock"].contains(&name));
     let registry = profile::discover(&flags_of(&of_host)?)?;
     let mut first = None;
     let mut wrong: Vec<(Failure, Vec<String>)> = Vec::new();

@@ -9,7 +9,7 @@ use super::{
     json::{JSON_VERSION, write_json},
     listing::Listing,
     search::SearchArgs,
-    validate,
+    show, validate,
 };
 use crate::{
     cli::{
@@ -25,16 +25,17 @@ use crate::{
 /// What to add.
 #[derive(Debug, Args)]
 pub(super) struct AddArgs {
-    /// A plugin package's folder, a crate's folder with a plugins.yaml at its top, or a manifest.
+    /// A plugin package's folder, a crate's folder with a plugins.yaml at its top, a manifest, an archive of one (.tar.gz, .tgz or
+    /// .tar), or an OCI layout on the disk.
     #[arg(value_name = "PATH")]
     path: PathBuf,
-    /// Name of the installed plugin package [default: that of the folder].
+    /// Name of the installed plugin package [default: that of the folder, or of the archive].
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Replace an installed plugin package of this name.
     #[arg(long)]
     replace: bool,
-    /// Print JSON: `pack`, `manifest`, `replaced`, `libraries` (`file`, `from`, `sha256`), `entries` (`category`, `name`,
+    /// Print JSON: `pack`, `manifest`, `replaced`, `libraries` (`file`, `from`, `sha256`, `capabilities`), `entries` (`category`, `name`,
     /// `state`, `by`, `reason`, `shadows`), `warnings`. A plugin package that is refused: as `validate` does.
     #[arg(long)]
     json: bool,
@@ -51,13 +52,7 @@ pub(super) fn run(args: &AddArgs) -> Result<Exit, Failure> {
     let installed = match install::add(request, &options, &registry) {
         Ok(installed) => installed,
         Err(InstallError::Refused { path, validation }) => {
-            terminal::print(&if args.json {
-                write_json(&validate::as_json(&validation))
-            } else {
-                let mut listing = Listing::new();
-                validate::write_findings(&validation.findings, &mut listing);
-                listing.into_text()
-            })?;
+            terminal::print(&validate::refused(&validation, args.json))?;
             return Err(InstallError::Refused { path, validation }.into());
         }
         Err(error) => return Err(error.into()),
@@ -145,7 +140,10 @@ impl InstalledEntry {
 
 fn as_json(installed: &Installed, places: &[InstalledEntry]) -> Value {
     let libraries = installed.libraries.iter().map(|library| {
-        json!({ "file": library.file_name, "from": library.source, "sha256": library.digest.to_string() })
+        json!({
+            "file": library.file_name, "from": library.source, "sha256": library.digest.to_string(),
+            "capabilities": library.capabilities,
+        })
     });
     json!({
         "schema_version": JSON_VERSION,
@@ -163,8 +161,15 @@ fn as_text(installed: &Installed, places: &[InstalledEntry]) -> String {
     validate::write_findings(&installed.warnings, &mut listing);
     let done = if installed.replaced { "replaced" } else { "installed" };
     listing.line(&format!("{done} `{}`: {}", installed.name, installed.manifest.display()));
-    let library = |library: &InstalledLibrary| format!("{} {}", library.file_name, library.digest);
-    listing.rows(installed.libraries.iter().map(|one| vec![library(one)]));
+    listing.rows(installed.libraries.iter().map(library));
     listing.rows(places.iter().map(|place| vec![place.as_text()]));
     listing.into_text()
+}
+
+/// A library: its file, its hash, and what it says that it uses.
+fn library(library: &InstalledLibrary) -> Vec<String> {
+    let uses =
+        library.capabilities.as_ref().map(|words| words.iter().map(String::as_str).collect::<Vec<_>>());
+    let uses = format!("uses: {}", show::uses(uses.as_deref()));
+    vec![format!("{} {}", library.file_name, library.digest), uses]
 }

@@ -7,7 +7,8 @@
 //! entry: `state` (`used`, `shadowed`, `conflict`), `by` and `reason` if it is not used, `manifest`, `tier`, `class`,
 //! `description`, `priority`, `isolation` (`none`, `process`), `integrity`, `metadata`, and `library`: `file`, `faults`
 //! (`text`, `hint`; empty in a sound one), and as far as it can be read `size`, `sha256`, `package`, `version`,
-//! `contract`, `needs_contract`, `rustc`, `opt_level`, `target`, `panic`, `options` (a JSON Schema), and of a service
+//! `contract`, `needs_contract`, `rustc`, `opt_level`, `target`, `panic`, `capabilities` (what it says that it uses: `network`, `files`,
+//! `threads`, `environment`; null: not stated), `options` (a JSON Schema), and of a service
 //! `subscriptions` and `publishes` (null: unknown).
 //!
 //! Compatibility: within a `schema_version`, keys are only ever added.

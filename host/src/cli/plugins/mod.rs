@@ -3,6 +3,7 @@
 mod add;
 mod check;
 mod docs;
+mod export;
 mod graph;
 mod json;
 mod list;
@@ -38,6 +39,8 @@ enum Action {
     Show(show::ShowArgs),
     /// Copy a plugin package into your plugin folder and pin its libraries.
     Add(add::AddArgs),
+    /// Write a plugin package into an archive or a folder that `add` takes, for machines without a network.
+    Export(export::ExportArgs),
     /// Take a plugin package out of your plugin folder.
     Remove(remove::RemoveArgs),
     /// Check manifests and libraries, without running them unless you ask for it.
@@ -69,6 +72,7 @@ pub(in crate::cli) fn run(args: &PluginsArgs) -> Result<Exit, Failure> {
         Some(Action::List(args)) => list::run(args),
         Some(Action::Show(args)) => show::run(args),
         Some(Action::Add(args)) => add::run(args),
+        Some(Action::Export(args)) => export::run(args),
         Some(Action::Remove(args)) => remove::run(args),
         Some(Action::Validate(args)) => validate::run(args),
         Some(Action::Graph(args)) => graph::run(args),

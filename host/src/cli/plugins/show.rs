@@ -1,6 +1,7 @@
 //! `prony plugins show`: everything about one name. Reads files and opens no library.
 
 use clap::Args;
+use serde_json::Value;
 
 use super::{
     json::{self, write_json},
@@ -13,7 +14,7 @@ use crate::{
         exit::{Exit, Failure},
         option_rows, terminal,
     },
-    plugin::{EntryState, Inspection, Listed, Registry},
+    plugin::{CAPABILITIES, EntryState, Inspection, Listed, Registry},
 };
 
 /// What to show.
@@ -60,9 +61,7 @@ fn write_everything(listed: &Listed, listing: &mut Listing) {
     let Some(entry) = listed.entries.first() else { return };
     let inspection = Inspection::of(entry);
     let facts = inspection.facts(entry.category).into_iter().filter(|(name, _)| *name != "options");
-    let unknown =
-        |value: &serde_json::Value| if value.is_null() { "unknown".to_owned() } else { list::text(value) };
-    listing.section("library", facts.map(|(name, value)| vec![name.to_owned(), unknown(&value)]));
+    listing.section("library", facts.map(|(name, value)| vec![name.to_owned(), fact(name, &value)]));
     let options = inspection.options().map(option_rows::of).unwrap_or_default().into_iter();
     listing.section("options", options.map(|(name, about)| vec![name, about]));
     let faults = inspection
@@ -70,4 +69,23 @@ fn write_everything(listed: &Listed, listing: &mut Listing) {
         .iter()
         .flat_map(|(text, hint)| [vec![text.clone()], vec![format!("  help: {hint}")]]);
     listing.section("broken", faults);
+}
+
+/// A fact of a library in words.
+fn fact(name: &str, value: &Value) -> String {
+    let words = value.as_array().map(|words| words.iter().filter_map(Value::as_str).collect::<Vec<_>>());
+    match (name, words) {
+        (CAPABILITIES, words) => uses(words.as_deref()),
+        _ if value.is_null() => "unknown".to_owned(),
+        _ => list::text(value),
+    }
+}
+
+/// What a library says that it uses, in words.
+pub(super) fn uses(capabilities: Option<&[&str]>) -> String {
+    match capabilities {
+        None => "not stated".to_owned(),
+        Some([]) => "nothing beside memory and processor".to_owned(),
+        Some(words) => words.join(", "),
+    }
 }

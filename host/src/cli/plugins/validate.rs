@@ -48,7 +48,17 @@ pub(super) fn run(args: &ValidateArgs) -> Result<Exit, Failure> {
     Ok(if validation.count(Severity::Error) > 0 { Exit::Plugin } else { Exit::Success })
 }
 
-pub(super) fn as_json(validation: &Validation) -> serde_json::Value {
+/// What is printed of a plugin package that is refused.
+pub(super) fn refused(validation: &Validation, is_json: bool) -> String {
+    if is_json {
+        return write_json(&as_json(validation));
+    }
+    let mut listing = Listing::new();
+    write_findings(&validation.findings, &mut listing);
+    listing.into_text()
+}
+
+fn as_json(validation: &Validation) -> serde_json::Value {
     json!({
         "schema_version": JSON_VERSION,
         "manifests": validation.manifests,

@@ -39,9 +39,9 @@ fn refusal_of(line: &str) -> (String, String) {
     "`prony profile --help` lists"
 )]
 #[case(
-    "-m m --burst-phase-starts=1",
-    "`--burst-phase-starts` of AIPerf is not supported yet",
-    "leave it out"
+    "-m m --network-latency-mean=1",
+    "`--network-latency-mean` of AIPerf is not supported yet",
+    "use `--network-latency`"
 )]
 #[case("--max-seconds 30", "unknown flag `--max-seconds`", "use `--benchmark-duration`")]
 #[case("--max-seconds=30", "unknown flag `--max-seconds`", "use `--benchmark-duration`")]

@@ -7,19 +7,6 @@
 /// Flags for which there is something else to do, each group with what that is.
 const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
     (
-        &["--burst-phase-starts"],
-        "leave it out: sessions start together, as long as `--concurrency-ramp-duration` does not say otherwise",
-    ),
-    (
-        &["--scenario", "--unsafe-override"],
-        "write its settings: `--streaming --benchmark-duration 30m --extra-inputs ignore_eos:true --cache-bust first-turn-prefix \
-         --trace-idle-gap-cap-seconds 10 --trajectory-start-min-ratio 0.25 --trajectory-start-max-ratio 0.75`",
-    ),
-    (
-        &["--agentic-cache-warmup-duration", "--agentic-warmup-grace-period"],
-        "use `--warmup-duration`: its sessions fill the cache with what sessions share",
-    ),
-    (
         &[
             "--search-metric",
             "--search-stat",

@@ -5,11 +5,12 @@ use clap::Args;
 use super::choice::{ChoiceParser, DATASET, LOAD};
 use crate::{
     config::units::{self, Choice},
-    plan::OverflowPolicy,
+    plan::{OverflowPolicy, ScenarioName},
 };
 
 /// Beginnings, pauses and ends of sessions.
 #[derive(Args, Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct AgentFlags {
     /// Probability that a user leaves the session after a turn, in percent [default: 0].
     ///
@@ -29,6 +30,28 @@ pub(crate) struct AgentFlags {
     #[arg(long, value_name = "RATIO", value_parser = units::share, help_heading = LOAD)]
     pub(crate) trajectory_start_max_ratio: Option<f64>,
 
+    /// Send the first requests of all sessions that go on at once together, when a phase begins; so it is without any flag.
+    #[arg(long, help_heading = LOAD)]
+    pub(crate) burst_phase_starts: bool,
+
+    /// Let sessions that begin within their conversations wait for the pause that is recorded before their first turn.
+    ///
+    /// The load then begins as it goes on later, and not with all sessions at once. See --trajectory-start-min-ratio and
+    /// --agentic-cache-warmup-duration.
+    #[arg(long, help_heading = LOAD)]
+    pub(crate) no_burst_phase_starts: bool,
+
+    /// Measure a scenario: settings that belong together are filled in and locked, so that results can be put beside each other.
+    ///
+    /// `inferencex-agentx-mvp` plays traces of coding agents in a closed loop for 30 minutes. docs/SESSIONS.md lists its settings.
+    /// The summary says whether the result is a valid one.
+    #[arg(long, value_name = "NAME", value_parser = ChoiceParser::<ScenarioName>::new(), help_heading = LOAD)]
+    pub(crate) scenario: Option<ScenarioName>,
+
+    /// Measure other settings than those that --scenario locks; the result is no valid one then.
+    #[arg(long, help_heading = LOAD)]
+    pub(crate) unsafe_override: bool,
+
     /// What it means when the server finds the context of a conversation too long: the session is over and counted apart
     /// (end-session), or a failure like others (fail) [default: end-session].
     #[arg(long, value_name = "MEANING", value_parser = ChoiceParser::<OverflowPolicy>::new(), help_heading = LOAD)]
@@ -42,7 +65,10 @@ pub(crate) struct AgentFlags {
     #[arg(long, value_name = "TIME", value_parser = units::seconds, help_heading = DATASET)]
     pub(crate) trace_idle_gap_cap_seconds: Option<f64>,
 
-    /// Longest time in which no recorded session goes on; longer ones are cut to it. Needs --fixed-schedule.
+    /// Longest time in which no recorded session goes on; longer ones are cut to it.
+    ///
+    /// With --fixed-schedule they are cut in the recording. Without it they are cut as the run goes on: when no request has been
+    /// in flight for so long, all turns that are waited for come earlier by the same time, so that the next one comes now.
     #[arg(long, alias = "system-idle-gap-cap-seconds", value_name = "TIME", value_parser = units::seconds)]
     #[arg(help_heading = DATASET)]
     pub(crate) max_idle_gap_cap_seconds: Option<f64>,
@@ -65,4 +91,8 @@ pub(crate) struct AgentFlags {
 
 impl Choice for OverflowPolicy {
     const NAMES: &'static [(&'static str, Self)] = &[("end-session", Self::EndSession), ("fail", Self::Fail)];
+}
+
+impl Choice for ScenarioName {
+    const NAMES: &'static [(&'static str, Self)] = &[("inferencex-agentx-mvp", Self::AgentX)];
 }

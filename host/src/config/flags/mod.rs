@@ -22,6 +22,7 @@ mod objectives;
 mod pattern;
 mod phases;
 mod plots;
+mod plugins;
 mod rankings;
 mod replay;
 mod reshaping;
@@ -59,6 +60,7 @@ pub(crate) use self::{
     pattern::ArrivalPattern,
     phases::{PHASE_SETTINGS, PHASES, PhaseFlags, PhaseRole, PhaseText},
     plots::PlotFlags,
+    plugins::PluginFlags,
     rankings::RankingsFlags,
     replay::ReplayFlags,
     reshaping::ReshapingFlags,
@@ -67,10 +69,7 @@ pub(crate) use self::{
     videos::VideoFlags,
     warmup::WarmupFlags,
 };
-use super::{
-    policy::PluginPolicy,
-    units::{self, Choice},
-};
+use super::units::{self, Choice};
 use crate::plan::{ConnectionReuse, FileFormat, Grace, Sampling, TransportKind};
 
 /// What the user asked of `prony profile`.
@@ -471,14 +470,9 @@ pub(crate) struct ProfileFlags {
     #[command(flatten)]
     pub(crate) live: LiveFlags,
 
-    /// Manifest of more plugins; may be repeated.
-    #[arg(long, value_name = "FILE", help_heading = SERVICES)]
-    pub(crate) plugins: Vec<PathBuf>,
-
-    /// Plugins that may be used: any, of the external ones only those with `integrity` (pinned), or builtin
-    /// [default: `PRONY_PLUGIN_POLICY`, else `plugin_policy` of prony/config.yaml, else any].
-    #[arg(long, value_name = "POLICY", value_parser = ChoiceParser::<PluginPolicy>::new(), help_heading = SERVICES)]
-    pub(crate) plugin_policy: Option<PluginPolicy>,
+    /// Which plugins there are, and which may be used.
+    #[command(flatten)]
+    pub(crate) plugins: PluginFlags,
 
     /// Run this endpoint or service in a process of its own, so that its crash is not the run's; may be repeated.
     #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',', help_heading = SERVICES)]

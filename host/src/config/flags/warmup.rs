@@ -49,4 +49,16 @@ pub(crate) struct WarmupFlags {
     /// Time in which that number rises [default: that of --prefill-concurrency-ramp-duration].
     #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = LOAD)]
     pub(crate) warmup_prefill_concurrency_ramp_duration: Option<f64>,
+
+    /// Fill the server's cache before the measurement, for this time: the sessions that are measured begin, and ask for one token of
+    /// each reply.
+    ///
+    /// They repeat what is recorded, and leave out all pauses. The measurement goes on with each of them where it stands when the
+    /// time is over and the requests in flight have ended. Comes behind a warm-up of other flags.
+    #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = LOAD)]
+    pub(crate) agentic_cache_warmup_duration: Option<f64>,
+
+    /// Maximum time to wait for its requests in flight once that time is over [default: until all have ended].
+    #[arg(long, value_name = "TIME", value_parser = units::grace, help_heading = LOAD)]
+    pub(crate) agentic_warmup_grace_period: Option<Grace>,
 }

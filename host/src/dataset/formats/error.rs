@@ -34,7 +34,7 @@ pub(crate) enum FileError {
     /// A folder without files that can be read.
     #[error("read the folder `{path}`: there is no input file in it")]
     EmptyFolder { path: PathBuf },
-    /// It comes through a pipe, and there is no room for a copy of it.
+    /// It comes through a pipe or must be what was locked, and there is no room for a copy of it.
     #[error("copy the input file `{path}` to a temporary file in `{folder}`")]
     NotCopied {
         path: PathBuf,

@@ -78,6 +78,15 @@ impl MediaFiles {
         by_name.into_iter().map(|(name, address)| NamedFile { name, address: Arc::clone(address) }).collect()
     }
 
+    /// What rows have called files so far, and the bytes that were in them.
+    pub(super) fn as_called(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let files = known
+            .iter()
+            .map(|((_, called), address)| (called.clone(), bytes_of(address).unwrap_or_default()));
+        files.collect()
+    }
+
     /// What the file is called that an entry names in a dataset's file of this folder.
     fn called(&self, folder: &Path, entry: &str) -> PathBuf {
         folder.strip_prefix(&self.root).unwrap_or(folder).join(entry)

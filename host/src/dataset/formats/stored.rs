@@ -18,7 +18,7 @@ use super::{
     lines::Opened,
     media::{MediaFiles, NamedFile},
 };
-use crate::bounded::MEGABYTE;
+use crate::{bounded::MEGABYTE, lockfile::Sum};
 
 /// The path that means standard input.
 const STDIN: &str = "-";
@@ -72,6 +72,32 @@ impl StoredFile {
         Ok(Self { path: path.into(), copy, wanted: None, small: (LARGE_BYTES, LARGE_PACKED_BYTES), media })
     }
 
+    /// The same, whose content nobody can change any more: a file is copied. A folder is none.
+    ///
+    /// # Errors
+    /// It cannot be read or copied.
+    pub(in crate::dataset) fn sealed(self) -> Result<Self, FileError> {
+        if self.copy.is_some() || self.path.is_dir() {
+            return Ok(self);
+        }
+        let file = File::open(&self.path);
+        let file = file.map_err(|source| FileError::Unreadable { path: self.path.clone(), source })?;
+        let copy = Some(copied(&self.path, file)?);
+        Ok(Self { copy, ..self })
+    }
+
+    /// The SHA-256 of its content, if that was copied.
+    ///
+    /// # Errors
+    /// The copy cannot be read.
+    pub(in crate::dataset) fn sum(&self) -> Result<Option<Sum>, FileError> {
+        if self.copy.is_none() {
+            return Ok(None);
+        }
+        let sum = self.input(None).bytes().and_then(|mut bytes| Sum::of_reader(&mut bytes));
+        sum.map(Some).map_err(|source| FileError::Unreadable { path: self.path.clone(), source })
+    }
+
     /// The same, whose rows name files that are in this folder, if it is one.
     pub(in crate::dataset) fn with_media_in(self, folder: Option<&Path>) -> Self {
         let media = Arc::new(MediaFiles::of(&self.path, folder));
@@ -81,6 +107,11 @@ impl StoredFile {
     /// The files that its rows have named so far, each once, under the names by which [`StoredFile::with_media_in`] finds them.
     pub(in crate::dataset) fn media(&self) -> Vec<NamedFile> {
         self.media.all()
+    }
+
+    /// What rows have called files so far, and the bytes that were in them.
+    pub(in crate::dataset) fn media_as_called(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        self.media.as_called()
     }
 
     /// The same, whose content is large however little it is.

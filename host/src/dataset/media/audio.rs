@@ -6,7 +6,10 @@ use hound::{SampleFormat, WavSpec, WavWriter};
 use rand::{Rng, seq::IndexedRandom};
 use rand_distr::{Distribution, Normal, StandardNormal};
 
-use super::outline::{MediaError, Outline};
+use super::{
+    mp3,
+    outline::{MediaError, Outline},
+};
 use crate::{
     plan::{
         LengthLaw,
@@ -30,18 +33,19 @@ pub(super) struct ClipOutline {
     pub(super) depth: u16,
     pub(super) sample_rate_hz: u32,
     pub(super) channels: u16,
+    pub(super) format: AudioFormat,
 }
 
 /// One clip after the other, without end.
 pub(super) fn outlines(config: &AudioConfig, seed: Seed) -> impl Iterator<Item = ClipOutline> {
     let mut lengths = seed.stream("dataset.audio.duration");
     let mut formats = seed.stream("dataset.audio.format");
-    let AudioFormat::Wav = config.format;
     std::iter::repeat_with(move || ClipOutline {
         seconds: seconds(config.length_s, &mut lengths),
         depth: config.depths.choose(&mut formats).copied().unwrap_or_default(),
         sample_rate_hz: config.sample_rates_hz.choose(&mut formats).copied().unwrap_or_default(),
         channels: config.channels,
+        format: config.format,
     })
 }
 
@@ -62,22 +66,24 @@ impl ClipOutline {
     fn samples(&self) -> u64 {
         (self.seconds * f64::from(self.sample_rate_hz)).round() as u64
     }
-}
 
-impl Outline for ClipOutline {
-    fn what(&self) -> String {
-        format!(
-            "an audio clip of {:.1} s at {} Hz and {} bits",
-            self.seconds, self.sample_rate_hz, self.depth
-        )
+    /// Bytes of its samples as they are.
+    fn bytes(&self) -> u64 {
+        self.samples().saturating_mul(u64::from(self.channels) * u64::from(self.depth / 8))
     }
 
-    fn size(&self) -> u64 {
-        let bytes = u64::from(self.channels) * u64::from(self.depth / 8);
-        self.samples().saturating_mul(bytes).saturating_mul(4) / 3
+    /// Bytes of them as MP3.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "`as` saturates, which is meant"
+    )]
+    fn bytes_of_mp3(&self) -> u64 {
+        (self.seconds * mp3::BITS_A_SECOND / 8.0).ceil() as u64
     }
 
-    fn encode(&self, seed: Seed) -> Result<(&'static str, Vec<u8>), MediaError> {
+    /// As a WAV file.
+    fn wav(&self, seed: Seed) -> Result<Vec<u8>, MediaError> {
         let failed =
             |error: hound::Error| MediaError::Encoder { what: self.what(), reason: error.to_string() };
         let spec = WavSpec {
@@ -93,7 +99,33 @@ impl Outline for ClipOutline {
             writer.write_sample(sample(StandardNormal.sample(&mut noise), self.depth)).map_err(failed)?;
         }
         writer.finalize().map_err(failed)?;
-        Ok(("audio/wav", file.into_inner()))
+        Ok(file.into_inner())
+    }
+}
+
+impl Outline for ClipOutline {
+    fn what(&self) -> String {
+        format!(
+            "an audio clip of {:.1} s at {} Hz and {} bits",
+            self.seconds, self.sample_rate_hz, self.depth
+        )
+    }
+
+    fn size(&self) -> u64 {
+        let bytes = match self.format {
+            AudioFormat::Wav => self.bytes(),
+            // Its samples are in memory while it is made, and must not be many times as large.
+            AudioFormat::Mp3 => self.bytes_of_mp3().max(self.bytes() / 8),
+        };
+        bytes.saturating_mul(4) / 3
+    }
+
+    fn encode(&self, seed: Seed) -> Result<(&'static str, Vec<u8>), MediaError> {
+        let wav = self.wav(seed)?;
+        match self.format {
+            AudioFormat::Wav => Ok(("audio/wav", wav)),
+            AudioFormat::Mp3 => Ok(("audio/mpeg", mp3::of_wav(&|| self.what(), &wav)?)),
+        }
     }
 }
 

@@ -5,10 +5,15 @@
 //! is, in turn. Each medium has a random stream of its own, and none with the texts.
 
 mod audio;
+mod duration;
+mod encoder;
+mod ffmpeg;
 mod image;
+mod mp3;
 mod order;
 mod outline;
 mod pictures;
+mod scratch;
 mod video;
 mod wav;
 
@@ -17,12 +22,16 @@ use std::sync::Arc;
 use prony_plugin_api::PartKind;
 use rayon::prelude::*;
 
+pub(crate) use self::duration::seconds as clip_seconds;
 use self::order::Order;
 pub(crate) use self::outline::MediaError;
 use self::outline::{MOST_OF_A_REQUEST, Outline};
-pub(crate) use self::wav::seconds as wav_seconds;
 use super::{Part, data_url::data_url};
-use crate::{plan::media::MediaConfig, seed::Seed, stderr};
+use crate::{
+    plan::media::{AudioFormat, MediaConfig},
+    seed::Seed,
+    stderr,
+};
 
 /// About as many bytes as all different media of a kind may take together.
 const BUDGET: u64 = 512 << 20;
@@ -30,8 +39,8 @@ const BUDGET: u64 = 512 << 20;
 /// More different media of a kind are not made for a run.
 const MOST: u64 = 10_000;
 
-/// More different videos are not made: an encoder takes much longer for one than for an image.
-const MOST_VIDEOS: u64 = 100;
+/// More of what ffmpeg makes are not made: it takes much longer for one than an image takes.
+const MOST_OF_FFMPEG: u64 = 100;
 
 /// More of them take so long that it is told.
 const FEW_VIDEOS: usize = 10;
@@ -75,13 +84,15 @@ impl Media {
         }
         if let Some(audio) = &config.audio {
             let kind = Collection::new(PartKind::AUDIO, "audio clips", audio.batch_size);
+            let most = if audio.format == AudioFormat::Mp3 { MOST_OF_FFMPEG } else { MOST };
+            let kind = Collection { most, ..kind };
             let noise = seed.child("dataset.audio.data");
             media.0.push(kind.make(audio::outlines(audio, seed), scripts, BUDGET, noise)?);
         }
         if let Some(videos) = &config.videos {
             let kind = Collection::new(PartKind::VIDEO, "videos", videos.batch_size);
             let noise = seed.child("dataset.video.noise");
-            let kind = Collection { most: MOST_VIDEOS, ..kind };
+            let kind = Collection { most: MOST_OF_FFMPEG, ..kind };
             media.0.push(kind.make(video::outlines(videos), scripts, BUDGET, noise)?);
         }
         Ok(media)
@@ -197,12 +208,12 @@ mod tests {
 
     use super::*;
     use crate::{
-        dataset::{Script, open, open::tests::scripts},
+        dataset::{Script, open::tests::scripts, open_locked},
         explain::Explain,
         plan::{
             ContextConfig, DatasetConfig, DialogueConfig, LengthLaw, PromptCorpus, SequenceLaw,
             SequenceLengths, SessionOrder,
-            media::{AudioConfig, AudioFormat, ImageConfig, ImageFormat},
+            media::{AudioConfig, ImageConfig, ImageFormat},
         },
     };
 
@@ -313,7 +324,7 @@ mod tests {
             assert_eq!((media_type, spec.channels, spec.bits_per_sample), ("audio/wav", 2, depth));
             let seconds = f64::from(frames) / f64::from(spec.sample_rate);
             assert!((0.2..0.9).contains(&seconds), "{seconds}");
-            assert!((wav_seconds(url).unwrap() - seconds).abs() < 1e-9);
+            assert!((clip_seconds(url).unwrap() - seconds).abs() < 1e-9);
             let loudest = f64::from(i32::MAX >> (32 - depth));
             let samples: Vec<f64> =
                 reader.samples::<i32>().map(|sample| f64::from(sample.unwrap()) / loudest).collect();
@@ -429,7 +440,7 @@ mod tests {
             context: ContextConfig::default(),
             corpus: PromptCorpus::default(),
         };
-        let error = open(&config, SessionOrder::default(), None, SEED).unwrap_err();
+        let error = open_locked(&config, SessionOrder::default(), None, SEED, None).unwrap_err();
         assert_eq!(error.to_string(), text);
         assert!(!error.hint().is_empty());
     }

@@ -26,10 +26,10 @@ pub(crate) enum MediaError {
         /// What the encoder says.
         reason: String,
     },
-    /// Videos need a program that is not there.
+    /// Videos and MP3 files need a program that is not there.
     #[error("make {what}: there is no program `ffmpeg` on the PATH")]
     NoFfmpeg { what: String },
-    /// The program for videos gives none.
+    /// That program gives none.
     #[error("make {what} with ffmpeg: {reason}")]
     Ffmpeg {
         what: String,
@@ -69,12 +69,12 @@ impl Explain for MediaError {
             Self::Encoder { .. } => "ask for another format or size".to_owned(),
             Self::NoFfmpeg { .. } => {
                 "install ffmpeg (`apt-get install ffmpeg`, `dnf install ffmpeg`, `brew install \
-                ffmpeg`), or name videos of your own in an `--input-file`"
+                ffmpeg`), or name media of your own in an `--input-file`"
                     .to_owned()
             }
             Self::Ffmpeg { .. } => {
                 "`ffmpeg -encoders` and `ffmpeg -muxers` say what yours can do: choose `--video-codec`, \
-                `--video-audio-codec` and `--video-format` of these; some encoders take even sizes only"
+                `--video-audio-codec` and `--video-format` of these, or `--audio-format wav`; some encoders take even sizes only"
                     .to_owned()
             }
             Self::Pictures { .. } | Self::NoPictures { .. } => {

@@ -6,13 +6,19 @@ use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 const HEAD: usize = 4096;
 
 /// Seconds that audio in a data URL, or in the form `wav,<base64>`, plays; nothing if it is no WAV file.
-pub(crate) fn seconds(data: &str) -> Option<f64> {
+pub(super) fn seconds(data: &str) -> Option<f64> {
+    let (head, file_bytes) = head(data)?;
+    seconds_of(&head, file_bytes)
+}
+
+/// The first bytes of a file in a data URL, or behind a format and a comma, and how many it has.
+pub(super) fn head(data: &str) -> Option<(Vec<u8>, u64)> {
     let (head, encoded) = data.split_once(',')?;
     let is_encoded = head.strip_prefix("data:").is_none_or(|head| head.ends_with(";base64"));
     let encoded = encoded.trim_end_matches('=');
     let head = encoded.get(..HEAD.min(encoded.len() - encoded.len() % 4))?;
     let head = is_encoded.then(|| STANDARD_NO_PAD.decode(head).ok()).flatten()?;
-    seconds_of(&head, encoded.len() as u64 * 3 / 4)
+    Some((head, encoded.len() as u64 * 3 / 4))
 }
 
 /// By the first bytes of a file of so many. A file that was written as a stream does not know its own length.

@@ -68,7 +68,8 @@ fn height(fault: &Fault) -> usize {
         | Fault::NotAFile
         | Fault::Owner { .. }
         | Fault::Writable { .. }
-        | Fault::Integrity { .. } => 0,
+        | Fault::Integrity { .. }
+        | Fault::Locked(_) => 0,
         Fault::NotAnObject { .. }
         | Fault::Platform { .. }
         | Fault::NotShared { .. }

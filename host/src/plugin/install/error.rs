@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use super::pin::PinProblem;
+use super::{archive::UnpackProblem, pin::PinProblem};
 use crate::{
     explain::Explain,
     plugin::{
@@ -19,6 +19,12 @@ pub(crate) enum InstallError {
     /// There is nothing to install.
     #[error("find a plugin package in `{}`: there is no plugins.yaml", .path.display())]
     NoManifest { path: PathBuf },
+    /// It is an archive or a layout that cannot be used.
+    #[error("unpack the plugin package `{}`: {problem}", .path.display())]
+    Unpack { path: PathBuf, problem: UnpackProblem },
+    /// Something stands where it was to be exported to.
+    #[error("export the plugin package to `{}`: it is there already", .path.display())]
+    Taken { path: PathBuf },
     /// The pack cannot be a folder of this name.
     #[error("name the plugin package `{name}`: it takes letters, digits, `-` and `_`")]
     Name { name: String },
@@ -108,6 +114,8 @@ impl InstallError {
         match self {
             Self::Refused { .. } | Self::Changed | Self::Io { .. } | Self::Untrusted(_) => false,
             Self::NoManifest { .. }
+            | Self::Unpack { .. }
+            | Self::Taken { .. }
             | Self::Name { .. }
             | Self::NoHome
             | Self::Exists { .. }
@@ -124,8 +132,11 @@ impl Explain for InstallError {
     fn hint(&self) -> String {
         let hint = match self {
             Self::NoManifest { .. } => {
-                "name a folder with a plugins.yaml and its libraries, a crate that has one at its top, or the file itself"
+                "name a folder with a plugins.yaml and its libraries, a crate that has one at its top, the file itself, an archive \
+                 (.tar.gz) or an OCI layout"
             }
+            Self::Unpack { problem, .. } => return problem.hint(),
+            Self::Taken { .. } => "name another place, or remove what stands there",
             Self::Name { .. } => "choose another one with `--name`",
             Self::Refused { .. } => {
                 "correct what is listed above; `prony plugins validate FOLDER` lists it again"

@@ -16,10 +16,12 @@ use super::{
     error::PluginError,
     libraries::Libraries,
     listing::Listed,
+    locked::LockChoice,
     policy::PolicyInForce,
     process_state::ProcessState,
     used::{Provenance, UsedPlugin},
 };
+use crate::lockfile::Lockfile;
 
 /// Every plugin there is.
 pub(crate) struct Registry {
@@ -27,6 +29,8 @@ pub(crate) struct Registry {
     packs: Vec<Pack>,
     problems: Vec<DiscoveryProblem>,
     policy: PolicyInForce,
+    /// What must be as it was locked, if anything must.
+    lock: Option<Arc<Lockfile>>,
     /// Apart from the shelves: a library that hangs while it is opened must not keep a report from being written.
     used: Arc<Mutex<Vec<UsedPlugin>>>,
     shelves: Mutex<Shelves>,
@@ -52,11 +56,12 @@ impl Registry {
     /// A manifest that the user named is bad.
     pub(crate) fn discover(options: &DiscoveryOptions) -> Result<Self, PluginError> {
         let policy = options.policy.decide()?;
-        let found = discovery::discover(options, &policy)?;
+        let lock = options.lock.read()?;
+        let found = discovery::discover(options, &policy, lock.as_deref())?;
         let mut shelves = Shelves {
             endpoints: Catalogue::new(),
             services: Catalogue::new(),
-            libraries: Libraries::new(options.library_folders(), policy.policy),
+            libraries: Libraries::new(options.library_folders(), policy.policy, lock.clone()),
         };
         let mut packs = Vec::new();
         for (origin, manifest) in found.manifests {
@@ -74,7 +79,11 @@ impl Registry {
         }
         let used = shelves.libraries.used();
         Ok(Self {
-            search: options.clone(),
+            search: DiscoveryOptions {
+                lock: lock.clone().map_or(LockChoice::None, LockChoice::Read),
+                ..options.clone()
+            },
+            lock,
             packs,
             problems: found.problems,
             policy,
@@ -99,6 +108,11 @@ impl Registry {
     /// Which plugins may be used, and who decided it.
     pub(crate) fn policy(&self) -> &PolicyInForce {
         &self.policy
+    }
+
+    /// What must be as it was locked, if anything must.
+    pub(crate) fn locked(&self) -> Option<&Lockfile> {
+        self.lock.as_deref()
     }
 
     /// What was skipped, and why.
@@ -433,6 +447,8 @@ fn load<K: Kind>(
         };
         let entry = &candidates[position].entry;
         match (attempt, &failure) {
+            // Nothing is used in the place of what was changed.
+            (Err(error), _) if error.breaks_the_lock() => return Err(error),
             (Ok(table), None) => return Ok((table, entry.name.clone(), None)),
             (Ok(table), Some((error, manifest))) => {
                 let note = fallback_note(error, manifest, &entry.origin.manifest);

@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use prony_plugin_api::version::TARGET;
+
 use super::{
     examined::{Examined, Subject},
     finding::Severity,
@@ -13,6 +15,7 @@ use super::{
 use crate::{
     config::policy::PluginPolicy,
     explain::Explain,
+    lockfile::Lockfile,
     plugin::{
         entry::{Category, Tier},
         fault::Fault,
@@ -24,22 +27,24 @@ use crate::{
 };
 
 /// Adds findings about the libraries of a manifest, which are looked for in these folders. Returns what may be opened.
-/// Without a policy, a missing hash is no finding.
+/// Without a policy, a missing hash is no finding. With a lock file, each of them must be what was locked.
 pub(super) fn check(
     one: &mut Examined,
     folders: &[PathBuf],
     policy: Option<&PolicyInForce>,
+    lock: Option<&Lockfile>,
     trust: &Trust,
 ) -> Vec<Target> {
     let name = policy.map(|policy| policy.policy).unwrap_or_default();
     descriptions(one);
-    let mut checks = LibraryChecks { surveys: Surveys::default(), seen: HashSet::new(), trust };
+    let mut checks = LibraryChecks { surveys: Surveys::default(), seen: HashSet::new(), lock, trust };
     // What is wrong with the manifest's own folder was said of the manifest.
     checks.seen.extend(one.findings.iter().map(|finding| finding.text.clone()));
     let mut targets = Vec::new();
     for subject in one.subjects.clone() {
-        let sound = policy.is_none_or(|policy| pinned(one, &subject, policy));
-        let elsewhere = name == PluginPolicy::Any || subject.integrity.is_some();
+        let is_locked = lock.is_some_and(|lock| lock.has_library(&subject.class.library, TARGET));
+        let sound = is_locked || policy.is_none_or(|policy| pinned(one, &subject, policy));
+        let elsewhere = name == PluginPolicy::Any || subject.integrity.is_some() || lock.is_some();
         let folders = if elsewhere { folders } else { &folders[..folders.len().min(1)] };
         let target = checks.check(one, &subject, folders);
         let allowed = one.origin.tier == Tier::BuiltIn || name != PluginPolicy::Builtin;
@@ -86,6 +91,7 @@ struct LibraryChecks<'a> {
     surveys: Surveys,
     /// What was said already: several entries may share a library, and several libraries a folder.
     seen: HashSet<String>,
+    lock: Option<&'a Lockfile>,
     trust: &'a Trust,
 }
 
@@ -104,7 +110,7 @@ impl LibraryChecks<'_> {
             self.tell(one, subject, Some(&library), fault);
         }
         let mut sound = survey.faults.is_empty();
-        for fault in faults_of_entry(&survey, subject) {
+        for fault in faults_of_entry(&survey, subject, self.lock) {
             sound = false;
             self.tell(one, subject, Some(&library), &fault);
         }
@@ -122,7 +128,11 @@ impl LibraryChecks<'_> {
             name: subject.name.clone(),
             type_name: subject.class.type_name.clone(),
             library,
-            sha256: subject.integrity.map(|digest| digest.to_string()),
+            // What was compared with the lock file is what is opened.
+            sha256: subject
+                .integrity
+                .or(survey.digest.filter(|_| self.lock.is_some()))
+                .map(|digest| digest.to_string()),
         })
     }
 
@@ -140,7 +150,7 @@ impl LibraryChecks<'_> {
 }
 
 /// What is wrong between the library and this entry.
-fn faults_of_entry(survey: &Survey, subject: &Subject) -> Vec<Fault> {
+fn faults_of_entry(survey: &Survey, subject: &Subject, lock: Option<&Lockfile>) -> Vec<Fault> {
     let mut faults = Vec::new();
     if let Some(descriptor) = &survey.descriptor {
         faults.extend(ladder::exports(descriptor, subject.category, &subject.class.type_name).err());
@@ -149,6 +159,10 @@ fn faults_of_entry(survey: &Survey, subject: &Subject) -> Vec<Fault> {
         && expected != found
     {
         faults.push(Fault::Integrity { expected, found });
+    }
+    if let (Some(lock), Some(found)) = (lock, survey.digest) {
+        let checked = lock.check_library(&subject.class.library, TARGET, &found.sum());
+        faults.extend(checked.map_err(Fault::Locked).err());
     }
     faults
 }

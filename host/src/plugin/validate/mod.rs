@@ -57,9 +57,10 @@ impl Validation {
 /// Checks these manifests or folders of packs; without any, all that are discovered.
 ///
 /// # Errors
-/// The plugin policy cannot be read.
+/// The plugin policy or the lock file cannot be read.
 pub(crate) fn validate(options: &DiscoveryOptions, paths: &[PathBuf]) -> Result<Validation, PluginError> {
     let policy = options.policy.decide()?;
+    let lock = options.lock.read()?;
     let (places, problems) = discovery::places(options);
     let trust = Trust::of_this_process();
     let mut all: Vec<Examined> = Vec::new();
@@ -87,7 +88,13 @@ pub(crate) fn validate(options: &DiscoveryOptions, paths: &[PathBuf]) -> Result<
         let own =
             if paths.is_empty() { own_folder(&one.origin) } else { built_folders(&one.origin.manifest) };
         let folders: Vec<PathBuf> = own.into_iter().chain(options.library_folders()).collect();
-        validation.targets.extend(libraries::check(&mut one, &folders, Some(&policy), &trust));
+        validation.targets.extend(libraries::check(
+            &mut one,
+            &folders,
+            Some(&policy),
+            lock.as_deref(),
+            &trust,
+        ));
         validation.manifests.push(one.origin.manifest.clone());
         validation.findings.extend(one.findings);
     }
@@ -110,7 +117,7 @@ pub(super) fn validate_one(manifest: &Path, folders: &[PathBuf]) -> Validation {
     let place = SearchLocation { manifest: manifest.to_owned(), tier: Tier::CommandLine, packs: None };
     let trust = Trust::of_this_process();
     let mut one = examine(&place, &trust);
-    let targets = libraries::check(&mut one, folders, None, &trust);
+    let targets = libraries::check(&mut one, folders, None, None, &trust);
     let manifests = vec![one.origin.manifest.clone()];
     let mut validation = Validation { manifests, findings: one.findings, targets };
     validation.sort();

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use self::lenient::lenient;
 pub(super) use self::stored::{of_older, older_hint};
 pub(crate) use self::{of_plan::described, sessions::SessionSettings};
-use crate::plan::{CacheBust, Class, Classes, Encoding, Exports, Objective, Price, RunObjective};
+use crate::plan::{CacheBust, Class, Classes, Encoding, Exports, Objective, Price, RunObjective, Scenario};
 
 /// What metrics and reports read of a run's configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -95,6 +95,9 @@ pub(crate) struct RunSettings {
     /// What it costs, if the user says so.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub(crate) price: Option<Price>,
+    /// The scenario that it is a run of, if it is of one.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub(crate) scenario: Option<Scenario>,
 }
 
 impl RunSettings {

@@ -46,6 +46,7 @@ pub(crate) fn described(plan: &Redacted<Plan>) -> serde_json::Result<(RunSetting
         goodput: plan.goodput.clone(),
         slo: plan.slo.clone(),
         price: plan.price,
+        scenario: plan.scenario.clone(),
     };
     Ok((settings, serde_json::to_value(plan)?))
 }

@@ -37,6 +37,9 @@ pub(crate) struct SessionSettings {
     /// Where the first sessions start, in parts of their turns; with their first turns without it.
     #[serde(deserialize_with = "lenient")]
     pub(crate) start_within: Option<(f64, f64)>,
+    /// Those of them that start within their turns wait for the pause before the first one that they send.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) spreads_starts: bool,
     /// Headers that name the session of a request.
     #[serde(deserialize_with = "lenient")]
     pub(crate) session_headers: Vec<String>,
@@ -68,7 +71,9 @@ impl SessionSettings {
             delay_ratio,
             delay_cap_s: timing.and_then(|timing| timing.most_delay_s),
             session_idle_cap_s: timing.and_then(|timing| timing.most_session_idle_s),
-            idle_cap_s: timing.and_then(|timing| timing.most_idle_s),
+            idle_cap_s: timing
+                .and_then(|timing| timing.most_idle_s)
+                .or_else(|| rules.and_then(|rules| rules.most_idle_s)),
             context_overflow: match overflow {
                 OverflowPolicy::EndSession => "end_session",
                 OverflowPolicy::Fail => "fail",
@@ -78,6 +83,7 @@ impl SessionSettings {
             start_within: rules
                 .and_then(|rules| rules.start)
                 .map(|StartWindow { least, most }| (least, most)),
+            spreads_starts: rules.is_some_and(|rules| rules.spreads_starts),
             session_headers: plan.target.session_headers.clone(),
         })
     }
@@ -107,6 +113,9 @@ impl SessionSettings {
         if let Some((least, most)) = self.start_within {
             words.push(format!("the first ones start at {least} to {most} of their turns"));
         }
+        if self.spreads_starts {
+            words.push("each of these behind the pause before that turn".to_owned());
+        }
         if self.context_overflow == "fail" {
             words.push("a context that is too long is a failure".to_owned());
         }
@@ -134,14 +143,15 @@ mod tests {
             session_idle_cap_s: Some(10.0),
             leave_percent: 5.0,
             start_within: Some((0.25, 0.75)),
+            spreads_starts: true,
             context_overflow: "fail".into(),
             ..plain
         };
         assert_eq!(
             all.in_words(),
             "live replies, turns as long after each other as recorded, delays x 0.5, idle times of a session of 10 s at \
-             most, 5 % leave after a turn, the first ones start at 0.25 to 0.75 of their turns, a context that is too \
-             long is a failure"
+             most, 5 % leave after a turn, the first ones start at 0.25 to 0.75 of their turns, each of these \
+             behind the pause before that turn, a context that is too long is a failure"
         );
     }
 }

@@ -11,7 +11,7 @@ use super::{
     ahead::{Ahead, Waiting},
     control::{Control, unless_drained},
     equipment::{Assignment, Equipment},
-    player::{LONG_PROMPTS, PhaseContext, Player, ReadyRequest, ReadySession},
+    player::{First, LONG_PROMPTS, PhaseContext, Player, ReadyRequest, ReadySession},
     sink::{AllStarted, Sink},
 };
 #[cfg(test)]
@@ -62,6 +62,8 @@ struct Started {
     counts: ScheduleCounts,
     /// Sessions that are not over, each of which gives its number of requests.
     in_flight: JoinSet<u64>,
+    /// What cuts times in which nothing goes on. Ends with the rest.
+    _watches: JoinSet<()>,
     /// The phase's duration has ended its schedule.
     by_time: bool,
 }
@@ -168,7 +170,11 @@ impl<S: Sink> Dispatcher<S> {
     /// Starts the session of every credit of the assignment.
     async fn start_all(&self, mut phase: Assignment, pacer: &mut Pacer) -> Started {
         let mut counts = ScheduleCounts::default();
-        let mut in_flight = JoinSet::new();
+        let (mut in_flight, mut watches) = (JoinSet::new(), JoinSet::new());
+        // Any worker may be the one that sees it; several change nothing.
+        if let Some(idle) = &phase.idle {
+            watches.spawn(idle.clone().watch());
+        }
         let mut ahead = Ahead::default();
         let context = Arc::new(PhaseContext {
             phase: phase.phase,
@@ -178,6 +184,9 @@ impl<S: Sink> Dispatcher<S> {
             prefill: phase.prefill.clone(),
             cancellations: phase.cancellations,
             overflow: phase.overflow,
+            idle: phase.idle.clone(),
+            filling: phase.filling.clone(),
+            spreads_starts: phase.spreads_starts,
             control: phase.control.clone(),
             budget: phase.budget.clone(),
         });
@@ -215,7 +224,7 @@ impl<S: Sink> Dispatcher<S> {
         self.player.wire.priority.end_burst();
         counts.scheduled += counts.dropped;
         counts.sessions += counts.dropped;
-        Started { counts, in_flight, by_time: phase.credits.are_over_by_time() }
+        Started { counts, in_flight, _watches: watches, by_time: phase.credits.are_over_by_time() }
     }
 
     /// In a closed loop the slot comes first: whoever has one takes the next number, and waits for one where the node has to be
@@ -264,9 +273,14 @@ impl<S: Sink> Dispatcher<S> {
         if let Some(wanted) = phase.credits.wanted() {
             self.player.sink.wants_numbers(phase.phase, wanted);
         }
-        self.player.sink.begun(phase.phase);
         let mut session = phase.sessions.session(&self.source, credit.number);
         let turn = session.first();
+        if context.spreads_starts && turn.skipped() > 0 {
+            drop(prefill);
+            let first = First::Later(Box::new(turn));
+            return NextSession::Start(ReadySession { session, first, slot, rest: Some(BACK_OFF) });
+        }
+        self.player.sink.begun(phase.phase);
         let mut finished = self.player.begin(context, &turn);
         let waited_ns = prefill.waited_ns;
         prefill.give(&mut finished.exchange, waited_ns);
@@ -276,7 +290,7 @@ impl<S: Sink> Dispatcher<S> {
         let now = self.clock().now();
         finished.exchange.instants.scheduled = now;
         finished.exchange.instants.started = now;
-        let first = Box::new(ReadyRequest { turn, prepared, finished });
+        let first = First::Ready(Box::new(ReadyRequest { turn, prepared, finished }));
         NextSession::Start(ReadySession { session, first, slot, rest: Some(BACK_OFF) })
     }
 
@@ -333,7 +347,7 @@ impl<S: Sink> Dispatcher<S> {
         prefill.give(exchange, phase.slotted_ns.saturating_sub(asked));
         exchange.instants.started = self.clock().now();
         self.player.sink.begun(phase.phase);
-        NextSession::Start(ReadySession { session, first, slot, rest: None })
+        NextSession::Start(ReadySession { session, first: First::Ready(first), slot, rest: None })
     }
 
     /// Formats the next request, and those that are due soon after it, as far as there is time before it is due.

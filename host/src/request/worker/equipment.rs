@@ -10,8 +10,10 @@ use crate::{
     dataset::Source,
     plan::OverflowPolicy,
     request::{endpoint::Endpoint, target::TargetPlan},
-    schedule::{Credit, budget::Budget, cancellation::Cancellations, credits::Credits, gate::Slots},
-    session::PhaseSessions,
+    schedule::{
+        Credit, budget::Budget, cancellation::Cancellations, credits::Credits, gate::Slots, idle::IdleCap,
+    },
+    session::{Filling, PhaseSessions},
 };
 
 /// One worker's part of one phase.
@@ -41,6 +43,12 @@ pub(crate) struct Assignment {
     pub(crate) cancellations: Option<Cancellations>,
     /// What a conversation means that the server finds too long.
     pub(crate) overflow: OverflowPolicy,
+    /// The longest time in which nothing goes on, of all workers together, if there is one.
+    pub(crate) idle: Option<IdleCap>,
+    /// How the phase fills the server's cache, if that is what it is for.
+    pub(crate) filling: Option<Filling>,
+    /// Sessions that begin in their middle wait for the pause that is recorded before their first turn.
+    pub(crate) spreads_starts: bool,
     /// Run, drain or cancel.
     pub(crate) control: watch::Receiver<Control>,
     /// The next phase begins while the last sessions of this one go on.

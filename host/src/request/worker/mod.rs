@@ -2,7 +2,7 @@
 //!
 //! - [`equipment`]: what it has, and its part of a phase; [`sink`]: where its results go;
 //! - [`dispatch`]: takes the sessions of its share, one after the other, each when it may start;
-//! - [`prefill`]: waits until one more request may wait for its first token;
+//! - [`prefill`]: waits until one more request may wait for its first token; [`waiting`]: until a step is due;
 //! - [`player`]: plays a session, as a task of its own; [`control`]: how everything hears of the end of a phase.
 
 mod ahead;
@@ -12,6 +12,7 @@ mod equipment;
 mod player;
 mod prefill;
 mod sink;
+mod waiting;
 
 use std::{
     sync::{Arc, mpsc::Receiver},

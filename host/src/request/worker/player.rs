@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     clock::RunNs,
-    dataset::Part,
+    dataset::{Part, Start},
     plan::OverflowPolicy,
     request::{
         affinity::Affinity,
@@ -28,9 +28,10 @@ use crate::{
         budget::Budget,
         cancellation::Cancellations,
         gate::{Slot, Slots},
+        idle::IdleCap,
         pacer::{alarm, pause},
     },
-    session::{Pace, Session, Turn, history::Reply},
+    session::{Filling, Pace, Session, Turn, history::Reply},
 };
 
 /// Plays the sessions of one worker.
@@ -62,22 +63,37 @@ pub(super) struct PhaseContext {
     pub(super) cancellations: Option<Cancellations>,
     /// What a conversation means that the server finds too long.
     pub(super) overflow: OverflowPolicy,
+    /// The longest time in which nothing goes on, if there is one.
+    pub(super) idle: Option<IdleCap>,
+    /// How the phase fills the server's cache, if that is what it is for.
+    pub(super) filling: Option<Filling>,
+    /// Sessions that begin in their middle wait for the pause that is recorded before their first turn.
+    pub(super) spreads_starts: bool,
     /// Run, drain or cancel.
     pub(super) control: watch::Receiver<Control>,
     /// Requests that are left of its number.
     pub(super) budget: Budget,
 }
 
-/// A session whose first request may go.
+/// A session that may start.
 #[derive(Debug)]
 pub(super) struct ReadySession {
     pub(super) session: Session,
     /// Its first step.
-    pub(super) first: Box<ReadyRequest>,
+    pub(super) first: First,
     /// The session's, until it is over.
     pub(super) slot: Slot,
     /// How long the slot rests when nobody answers.
     pub(super) rest: Option<Duration>,
+}
+
+/// The first step that a session plays.
+#[derive(Debug)]
+pub(super) enum First {
+    /// Its request may go.
+    Ready(Box<ReadyRequest>),
+    /// It waits for the pause that is recorded before it.
+    Later(Box<Turn>),
 }
 
 /// A step whose request may go.
@@ -196,40 +212,59 @@ impl<S: Sink> Player<S> {
     ) -> Pin<Box<dyn Future<Output = u64> + Send>> {
         let is_single = ready.session.is_last();
         let is_sticky = self.wire.target.has_sticky_sessions;
-        if !is_single || is_sticky {
-            ready.first.finished.exchange.affinity = Some(Arc::new(Affinity::new(is_sticky)));
+        let affinity = (!is_single || is_sticky).then(|| Arc::new(Affinity::new(is_sticky)));
+        if let First::Ready(first) = &mut ready.first {
+            first.finished.exchange.affinity.clone_from(&affinity);
         }
         // In a place of their own, since a runtime moves what it is given several times.
-        if is_single {
-            Box::pin(self.play_single(ready, context))
-        } else {
-            Box::pin(self.play_steps(ready, context))
+        match ready {
+            ReadySession { first: First::Ready(first), slot, rest, .. } if is_single => {
+                Box::pin(self.play_single(first, (slot, rest), context))
+            }
+            ready => Box::pin(self.play_steps(ready, affinity, context)),
         }
     }
 
-    async fn play_single(self: Arc<Self>, ready: ReadySession, context: Arc<PhaseContext>) -> u64 {
-        let ReadySession { first, slot, rest, .. } = ready;
+    async fn play_single(
+        self: Arc<Self>,
+        first: Box<ReadyRequest>,
+        (slot, rest): (Slot, Option<Duration>),
+        context: Arc<PhaseContext>,
+    ) -> u64 {
+        let _busy = context.busy();
         self.request(first, &context, rest, Some(slot)).await;
         1
     }
 
     /// Thousands of sessions may sleep between two steps: what only a request needs is in a place of its own, and there for as
     /// long as the request.
-    async fn play_steps(self: Arc<Self>, ready: ReadySession, context: Arc<PhaseContext>) -> u64 {
+    async fn play_steps(
+        self: Arc<Self>,
+        ready: ReadySession,
+        affinity: Option<Arc<Affinity>>,
+        context: Arc<PhaseContext>,
+    ) -> u64 {
         let ReadySession { mut session, first, slot, rest } = ready;
         let context = &*context;
-        let exchange = &first.finished.exchange;
-        let start_ns = exchange.instants.scheduled.max(context.start_ns);
+        let (start_ns, pause_ns, turn) = match &first {
+            First::Ready(first) => (first.finished.exchange.instants.scheduled, 0, &first.turn),
+            First::Later(turn) => (self.wire.clock.now(), session.pause_before_ns(), &**turn),
+        };
+        let start_ns = start_ns.max(context.start_ns);
         let pace = Pace {
-            start_ns,
-            first_step: first.turn.position,
+            start_ns: start_ns.saturating_add(context.ahead_ns()).saturating_add(pause_ns),
+            first_step: turn.position,
             begins_at_ns: session.begins_at_ns(),
             turn_gap_ns: context.turn_gap_ns,
         };
-        let playing = Playing { context, pace, rest, affinity: exchange.affinity.clone() };
+        let mut course = context.filling.as_ref().map(|filling| filling.course(turn.session, turn.position));
+        let playing = Playing { context, pace, rest, affinity };
         let (mut slot, mut requests, mut is_cut) = (Some(slot), 0, false);
         let mut running = FuturesUnordered::new();
-        running.push(Either::Left(Box::pin(self.request(first, context, rest, None))));
+        match first {
+            First::Ready(first) => running.push(Either::Left(Box::pin(self.first(first, &playing)))),
+            First::Later(turn) => running.push(Either::Right(self.step(*turn, start_ns, &playing, None))),
+        }
         for turn in session.others_at_start() {
             is_cut = is_cut || !context.budget.take();
             if is_cut {
@@ -241,9 +276,18 @@ impl<S: Sink> Player<S> {
             requests += u64::from(!matches!(end, StepEnd::NeverDue));
             let StepEnd::Answered { turn, reply, at_ns } = end else {
                 is_cut = true;
+                if let Some(course) = &mut course {
+                    course.failed();
+                }
                 continue;
             };
-            for next in session.answered(turn, reply.map(|reply| *reply)) {
+            if let Some(course) = &mut course {
+                course.answered(turn.position);
+                is_cut |= course.is_enough();
+            }
+            // What fills a cache repeats what is recorded, since that is what is repeated when the session goes on.
+            let reply = reply.filter(|_| course.is_none()).map(|reply| *reply);
+            for next in session.answered(turn, reply) {
                 is_cut = is_cut || *context.control.borrow() != Control::Run || !context.budget.take();
                 if is_cut {
                     break;
@@ -253,8 +297,17 @@ impl<S: Sink> Player<S> {
                 running.push(Either::Right(self.step(next, at_ns, &playing, last)));
             }
         }
+        if let Some(course) = course.filter(|_| !session.is_over()) {
+            course.leave(*context.control.borrow() != Control::Run);
+        }
         drop(slot);
         requests
+    }
+
+    /// Sends the first request of a session, which is due now.
+    async fn first(&self, first: Box<ReadyRequest>, playing: &Playing<'_>) -> StepEnd {
+        let _busy = playing.context.busy();
+        self.request(first, playing.context, playing.rest, None).await
     }
 
     /// Waits until a step is due, formats its request, and sends it. `ready_ns` is when the last of those was over that it
@@ -262,19 +315,16 @@ impl<S: Sink> Player<S> {
     async fn step(&self, turn: Turn, ready_ns: RunNs, playing: &Playing<'_>, slot: Option<Slot>) -> StepEnd {
         let clock = self.wire.clock;
         let Playing { context, pace, rest, .. } = *playing;
-        let due_ns = pace.due_ns(turn.position, turn.step().step.start, ready_ns);
+        let ready_ns = ready_ns.saturating_add(context.ahead_ns());
+        let start = if turn.fills_cache() { Start::After(0) } else { turn.step().step.start };
+        let due_ns = pace.due_ns(turn.position, start, ready_ns);
         // A prefill slot comes first, and is not waited for before its time.
         let ahead_ns = if context.prefill.is_some() { 0 } else { AHEAD_NS };
         let mut control = context.control.clone();
-        if due_ns > clock.now().saturating_add(ahead_ns) {
-            let waited = async {
-                alarm(clock, due_ns - ahead_ns).await;
-                Some(())
-            };
-            if unless_drained(&mut control, waited).await.is_none() {
-                return StepEnd::NeverDue;
-            }
-        }
+        let Some(due_ns) = context.until(due_ns, ahead_ns, clock, &mut control).await else {
+            return StepEnd::NeverDue;
+        };
+        let _busy = context.busy();
         let Some(prefill) = unless_drained(&mut control, context.prefill(clock)).await else {
             return StepEnd::NeverDue;
         };

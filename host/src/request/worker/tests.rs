@@ -218,6 +218,9 @@ fn assignment(load: Load, sessions: u64, start_ns: RunNs, control: watch::Receiv
         cancellations: None,
         hands_over: false,
         overflow: OverflowPolicy::default(),
+        idle: None,
+        filling: None,
+        spreads_starts: false,
         control,
     }
 }

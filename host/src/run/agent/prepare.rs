@@ -56,11 +56,11 @@ pub(super) fn prepare(equipment: Equipment, here: &Here, asking: &Asking) -> Res
     let identity = identity::place(identity, &mut plan, &here.dir)?;
     let registry = Arc::new(library::registry(library.as_ref(), here, asking)?);
     let metadata = registry.endpoint(&plan.target.endpoint_type)?.metadata.clone();
-    let tokenizer = load_tokenizer(&plan, &metadata)?;
+    let tokenizer = load_tokenizer(&plan, &metadata, &registry)?;
     price_markers(&mut plan, tokenizer.as_deref());
     let loading = Loading { registry: &registry, log_words: here.log_words.clone() };
     let mut endpoint = LoadedEndpoint::load(&loading, &plan)?;
-    let (source, warnings) = open_dataset(&mut plan, &metadata, tokenizer.as_ref())?;
+    let (source, warnings) = open_dataset(&mut plan, &metadata, tokenizer.as_ref(), &registry)?;
     for warning in &warnings {
         tracing::warn!("{warning}");
     }

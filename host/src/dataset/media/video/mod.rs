@@ -3,10 +3,8 @@
 //! The same seed and the same ffmpeg give the same bytes.
 
 mod canvas;
-mod encoder;
 mod ffmpeg;
 mod frames;
-mod scratch;
 
 use self::{ffmpeg::Encoding, frames::Film};
 use super::{
@@ -14,7 +12,7 @@ use super::{
     outline::{MediaError, Outline},
 };
 use crate::{
-    plan::media::{VideoConfig, VideoContent, VideoFormat},
+    plan::media::{AudioFormat, VideoConfig, VideoContent, VideoFormat},
     seed::Seed,
 };
 
@@ -48,6 +46,7 @@ impl VideoOutline<'_> {
             depth: sound.depth,
             sample_rate_hz: sound.sample_rate_hz,
             channels: sound.channels,
+            format: AudioFormat::Wav,
         })
     }
 }

@@ -1,0 +1,216 @@
+//! Scenarios: which settings they fill in, and which they lock.
+
+use super::{
+    error::ConfigError,
+    flags::{AgentFlags, DialogueFlags, ProfileFlags},
+    pairs,
+    problems::Problems,
+    spec::{Origin, RunSpec},
+};
+use crate::plan::{CacheBustTarget, FileFormat, ReplyPolicy, Scenario};
+
+/// A run of the scenario lasts so long unless the user says otherwise, and so long at least, in seconds.
+const DURATION_S: f64 = 1800.0;
+const LEAST_DURATION_S: f64 = 900.0;
+
+/// The longest time in which nothing of a session goes on, in seconds.
+const IDLE_CAP_S: f64 = 10.0;
+
+/// The field by which replies are as long as they are asked for.
+const IGNORE_EOS: &str = "ignore_eos";
+
+/// A setting that the scenario locks, and that says something else.
+struct Broken {
+    by: Origin,
+    /// What the scenario wants.
+    departure: &'static str,
+    /// Why the two do not go together.
+    reason: &'static str,
+}
+
+/// Each lock as what the scenario wants, and where a setting comes from that says something else.
+macro_rules! locks {
+    ($($departure:literal: $origins:expr,)*) => {
+        [$(($departure, concat!($departure, "; `--unsafe-override` measures it all the same"), $origins)),*]
+    };
+}
+
+/// The scenario that is asked for, if one is, and what the settings have otherwise.
+pub(super) fn scenario(spec: &RunSpec, problems: &mut Problems) -> Option<Scenario> {
+    problems.require(&spec.unsafe_override, &spec.scenario);
+    let (name, scenario) = spec.scenario.given()?;
+    problems.require(&spec.scenario, &spec.input_file);
+    let other_loads = [
+        spec.request_rate.origin(),
+        spec.request_rate_series.origin(),
+        spec.user_centric_rate.origin(),
+        spec.fixed_schedule.origin(),
+        spec.phases.origin(),
+    ];
+    for flag in other_loads.into_iter().flatten() {
+        let reason = "the load of the scenario is a closed loop of sessions";
+        problems.push(ConfigError::Clash { flag: flag.into(), with: scenario.into(), reason });
+    }
+    if let Some(flag) = spec.agents.origin() {
+        let reason = "an agent does not go on with the sessions that another one has warmed up";
+        problems.push(ConfigError::Clash { flag: flag.into(), with: scenario.into(), reason });
+    }
+    let broken = broken(spec);
+    if !spec.unsafe_override.is_given() {
+        for &Broken { by, reason, .. } in &broken {
+            problems.push(ConfigError::Clash { flag: by.into(), with: scenario.into(), reason });
+        }
+    }
+    let departures = broken.iter().map(|broken| format!("`{}`: {}", broken.by, broken.departure)).collect();
+    Some(Scenario { name: name.name().to_owned(), departures })
+}
+
+/// Locked settings that say something else.
+fn broken(spec: &RunSpec) -> Vec<Broken> {
+    let short = spec.benchmark_duration.given().filter(|(duration_s, _)| **duration_s < LEAST_DURATION_S);
+    let cache_bust =
+        spec.cache_bust.given().filter(|(target, _)| **target != CacheBustTarget::FirstTurnPrefix);
+    let cap = spec.trace_idle_gap_cap_seconds.given();
+    let cap = cap.filter(|(cap_s, _)| cap_s.total_cmp(&IDLE_CAP_S).is_ne());
+    let format = spec.custom_dataset_type.given().filter(|(format, _)| **format != FileFormat::WekaTrace);
+    let replies = spec.replies.given().filter(|(replies, _)| **replies != ReplyPolicy::Recorded);
+    let locks = locks! {
+        "a run of the scenario lasts 15 minutes at least": vec![short.map(|(_, by)| by)],
+        "only its duration ends a run of the scenario":
+            vec![spec.request_count.origin(), spec.num_conversations.origin()],
+        "each conversation of the scenario has a marker, as `--cache-bust first-turn-prefix` gives it":
+            vec![cache_bust.map(|(_, by)| by)],
+        "times in which nothing of a session goes on are cut to 10 s in the scenario":
+            vec![cap.map(|(_, by)| by)],
+        "the scenario plays traces of the type `weka-trace`": vec![format.map(|(_, by)| by)],
+        "the scenario keeps all other pauses as they were recorded": vec![
+            spec.ignore_trace_delays.origin(),
+            spec.inter_turn_delay_cap_seconds.origin(),
+            spec.conversation_turn_delay_ratio.origin(),
+        ],
+        "sessions of the scenario repeat recorded replies": vec![replies.map(|(_, by)| by)],
+        "replies of the scenario are as long as they were recorded":
+            vec![spec.osl.origin(), spec.osl_distribution.origin(), stops_at_eos(spec)],
+        "sessions of the scenario go on to their ends": vec![spec.session_leave_rate.origin()],
+    };
+    let broken = locks.into_iter().flat_map(|(departure, reason, origins)| {
+        origins.into_iter().flatten().map(move |by| Broken { by, departure, reason })
+    });
+    broken.collect()
+}
+
+/// Where it is said that a reply may end before it is as long as it is asked for.
+fn stops_at_eos(spec: &RunSpec) -> Option<Origin> {
+    // What cannot be read is told where it is read for the requests.
+    let inputs = pairs::extra_inputs(&spec.extra_inputs).unwrap_or_default();
+    let said = inputs.get(IGNORE_EOS)?;
+    spec.extra_inputs.origin().filter(|_| *said != true)
+}
+
+/// The settings with what the scenario fills in where nothing is said.
+pub(super) fn filled_in(spec: &RunSpec) -> RunSpec {
+    let mut all = with_ignore_eos(spec).over(spec).over(&RunSpec::new(&fillings(spec), None));
+    all.named_tokenizer.clone_from(&spec.named_tokenizer);
+    all.described_phases.clone_from(&spec.described_phases);
+    all
+}
+
+fn fillings(spec: &RunSpec) -> ProfileFlags {
+    let begins_together = spec.burst_phase_starts.is_given();
+    ProfileFlags {
+        streaming: true,
+        custom_dataset_type: Some(FileFormat::WekaTrace),
+        benchmark_duration: Some(DURATION_S),
+        dialogues: DialogueFlags {
+            cache_bust: Some(CacheBustTarget::FirstTurnPrefix),
+            replies: Some(ReplyPolicy::Recorded),
+            ..DialogueFlags::default()
+        },
+        agents: AgentFlags {
+            // One ratio says where sessions begin, together with the default of the other one.
+            trajectory_start_min_ratio: Some(0.25).filter(|_| !spec.trajectory_start_max_ratio.is_given()),
+            trace_idle_gap_cap_seconds: Some(IDLE_CAP_S),
+            no_burst_phase_starts: !begins_together,
+            ..AgentFlags::default()
+        },
+        ..ProfileFlags::default()
+    }
+}
+
+/// The extra inputs, with the one of the scenario where nothing is said of it.
+fn with_ignore_eos(spec: &RunSpec) -> RunSpec {
+    let says_it = pairs::extra_inputs(&spec.extra_inputs).is_ok_and(|inputs| inputs.contains_key(IGNORE_EOS));
+    let mut extra_inputs = spec.extra_inputs.list().to_vec();
+    if !says_it {
+        extra_inputs.push(format!("{IGNORE_EOS}:true"));
+    }
+    RunSpec::new(&ProfileFlags { extra_inputs, ..ProfileFlags::default() }, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::config::{error::ConfigErrors, spec::tests::spec};
+
+    const SCENARIO: &str = "--scenario inferencex-agentx-mvp --input-file f";
+
+    fn resolved(line: &str) -> Result<Option<Scenario>, ConfigErrors> {
+        let mut problems = Problems::default();
+        let scenario = scenario(&spec(line), &mut problems);
+        problems.finish().map(|()| scenario)
+    }
+
+    #[test]
+    fn what_is_not_said_is_filled_in() {
+        let all = filled_in(&spec(&format!("{SCENARIO} --extra-inputs a:1 --benchmark-duration 20m")));
+        assert!(all.streaming.is_given() && all.no_burst_phase_starts.is_given());
+        assert_eq!(all.benchmark_duration.value(), Some(1200.0));
+        assert_eq!(all.cache_bust.value(), Some(CacheBustTarget::FirstTurnPrefix));
+        assert_eq!(all.trace_idle_gap_cap_seconds.value(), Some(10.0));
+        assert_eq!(all.extra_inputs.list(), ["a:1", "ignore_eos:true"]);
+        assert_eq!(filled_in(&spec(SCENARIO)).benchmark_duration.value(), Some(1800.0));
+        let together = filled_in(&spec(&format!("{SCENARIO} --burst-phase-starts")));
+        assert!(!together.no_burst_phase_starts.is_given());
+    }
+
+    #[rstest]
+    #[case("--benchmark-duration 14m", "a run of the scenario lasts 15 minutes at least")]
+    #[case("--request-count 50", "only its duration ends a run of the scenario")]
+    #[case("--cache-bust none", "each conversation of the scenario has a marker")]
+    #[case("--trace-idle-gap-cap-seconds 9", "are cut to 10 s in the scenario")]
+    #[case("--custom-dataset-type mooncake-trace", "plays traces of the type `weka-trace`")]
+    #[case("--ignore-trace-delays", "keeps all other pauses as they were recorded")]
+    #[case("--replies live", "repeat recorded replies")]
+    #[case("--extra-inputs ignore_eos:false", "replies of the scenario are as long as they were recorded")]
+    #[case("--session-leave-rate 5", "sessions of the scenario go on to their ends")]
+    fn a_locked_setting_is_refused_unless_the_lock_is_overridden(#[case] broken: &str, #[case] text: &str) {
+        let line = format!("{SCENARIO} {broken}");
+        let error = resolved(&line).unwrap_err().to_string();
+        assert!(error.contains(text) && error.contains("--unsafe-override"), "{error}");
+        let scenario = resolved(&format!("{line} --unsafe-override")).unwrap().unwrap();
+        assert!(scenario.departures.len() == 1 && scenario.departures[0].contains(text), "{scenario:?}");
+    }
+
+    #[rstest]
+    #[case("--benchmark-duration 15m --cache-bust first-turn-prefix --trace-idle-gap-cap-seconds 10")]
+    #[case("--concurrency 64 --extra-inputs ignore_eos:true --trajectory-start-min-ratio 0.1")]
+    fn what_is_not_locked_departs_from_nothing(#[case] line: &str) {
+        let scenario = resolved(&format!("{SCENARIO} {line}")).unwrap().unwrap();
+        assert_eq!((scenario.name.as_str(), scenario.departures.len()), ("inferencex-agentx-mvp", 0));
+    }
+
+    #[rstest]
+    #[case("--unsafe-override", "`--unsafe-override` requires `--scenario`")]
+    #[case("--scenario inferencex-agentx-mvp", "`--scenario` requires `--input-file`")]
+    #[case(
+        "--scenario inferencex-agentx-mvp --input-file f --unsafe-override --request-rate 5",
+        "the load of the scenario is a closed loop of sessions"
+    )]
+    #[case("--scenario inferencex-agentx-mvp --input-file f --agents 2", "that another one has warmed up")]
+    fn what_is_no_run_of_the_scenario_at_all_is_refused(#[case] line: &str, #[case] text: &str) {
+        let error = resolved(line).unwrap_err().to_string();
+        assert!(error.contains(text), "{error}");
+    }
+}

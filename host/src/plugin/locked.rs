@@ -1,0 +1,103 @@
+//! The lock of a command: [`LockChoice`] says where its file is, or, once that was read, what stands in it. A child process is sent
+//! what its parent has read, whatever becomes of the file.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::trust::Trust;
+use crate::{
+    config::variables,
+    explain::Explain,
+    lockfile::{FILE_NAME, Lockfile, LockfileError},
+};
+
+/// The variable of a switch: the lock file of the working directory holds.
+const SWITCH: &str = "PRONY_LOCKED";
+
+/// The variable that names a lock file.
+const FILE: &str = "PRONY_LOCK";
+
+/// Whether what is opened must be locked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum LockChoice {
+    /// It need not.
+    #[default]
+    None,
+    /// It must, in this file.
+    At(PathBuf),
+    /// It must, and this is what the file said when it was read.
+    Read(Arc<Lockfile>),
+}
+
+impl LockChoice {
+    /// What flags say: the switch, and the file that they name.
+    pub(crate) fn of(is_locked: bool, file: Option<&Path>) -> Self {
+        match file {
+            Some(file) => Self::At(file.to_owned()),
+            None if is_locked => Self::At(FILE_NAME.into()),
+            None => Self::None,
+        }
+    }
+
+    /// What the environment says. A switch that says neither yes nor no is on: it is a rule.
+    pub(super) fn from_env() -> Self {
+        let value = |name: &str| env::var_os(name).filter(|text| !text.is_empty());
+        let is_on = |text: &std::ffi::OsString| variables::is_on(&text.to_string_lossy()) != Some(false);
+        Self::of(value(SWITCH).as_ref().is_some_and(is_on), value(FILE).map(PathBuf::from).as_deref())
+    }
+
+    /// What is locked, read where nobody has done it.
+    pub(super) fn read(&self) -> Result<Option<Arc<Lockfile>>, LockfileError> {
+        match self {
+            Self::None => Ok(None),
+            Self::At(file) => {
+                check_trust(file)?;
+                Ok(Some(Arc::new(Lockfile::read(file)?)))
+            }
+            Self::Read(lock) => Ok(Some(Arc::clone(lock))),
+        }
+    }
+}
+
+/// Whoever can write to the lock file decides whose code runs, so that the rule of manifests holds for it, too.
+fn check_trust(file: &Path) -> Result<(), LockfileError> {
+    Trust::of_this_process().check_rules(file).map_err(|fault| LockfileError::Untrusted {
+        path: file.to_owned(),
+        fault: fault.to_string(),
+        hint: fault.hint(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, fs::Permissions, os::unix::fs::PermissionsExt};
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_named_goes_before_the_one_of_the_working_directory() {
+        assert_eq!(LockChoice::of(false, None), LockChoice::None);
+        assert_eq!(LockChoice::of(true, None), LockChoice::At("prony.lock".into()));
+        for is_locked in [false, true] {
+            assert_eq!(LockChoice::of(is_locked, Some(Path::new("a"))), LockChoice::At("a".into()));
+        }
+    }
+
+    #[test]
+    fn a_lock_that_everyone_can_change_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("prony.lock");
+        Lockfile::empty(&file).write().unwrap();
+        let choice = LockChoice::At(file.clone());
+        let read = choice.read().unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(0o666)).unwrap();
+        assert!(matches!(choice.read(), Err(LockfileError::Untrusted { .. })));
+        let sent = LockChoice::Read(read.clone().unwrap());
+        assert_eq!(sent.read().unwrap(), read);
+    }
+}
