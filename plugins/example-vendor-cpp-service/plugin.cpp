@@ -65,6 +65,6 @@ const prony_service *const services[] = {&billing};
 
 const prony_plugin prony_plugin_c_v1 = {sizeof(prony_plugin), PRONY_EPOCH, PRONY_MINOR, nullptr, nullptr, 0, services, 1};
 
-PRONY_PLUGIN_DESCRIPTOR("example-vendor-cpp-service", "0.1.0", PRONY_NONE,
-                        PRONY_SERVICE_TYPE("ExampleVendorCppService", PRONY_NO_OPTIONS,
-                                           "[\"" RECORDS "\",\"" RECORDED "\"]", "[\"" TALLY "\"]"));
+PRONY_PLUGIN_DESCRIPTOR_USING("example-vendor-cpp-service", "0.1.0", PRONY_NONE, PRONY_NONE,
+                              PRONY_SERVICE_TYPE("ExampleVendorCppService", PRONY_NO_OPTIONS,
+                                                 "[\"" RECORDS "\",\"" RECORDED "\"]", "[\"" TALLY "\"]"));

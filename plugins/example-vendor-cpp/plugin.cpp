@@ -109,4 +109,4 @@ const prony_endpoint *const endpoints[] = {&chat};
 
 const prony_plugin prony_plugin_c_v1 = {sizeof(prony_plugin), PRONY_EPOCH, PRONY_MINOR, nullptr, endpoints, 1, nullptr, 0};
 
-PRONY_PLUGIN_DESCRIPTOR("example-vendor-cpp", "0.1.0", PRONY_ENDPOINT_TYPE("ExampleVendorCpp", PRONY_NO_OPTIONS), PRONY_NONE);
+PRONY_PLUGIN_DESCRIPTOR_USING("example-vendor-cpp", "0.1.0", PRONY_NONE, PRONY_ENDPOINT_TYPE("ExampleVendorCpp", PRONY_NO_OPTIONS), PRONY_NONE);

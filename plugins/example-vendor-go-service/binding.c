@@ -41,6 +41,9 @@ static const prony_service *const services[] = {&billing};
 
 const prony_plugin prony_plugin_c_v1 = {sizeof prony_plugin_c_v1, PRONY_EPOCH, PRONY_MINOR, NULL, NULL, 0, services, 1};
 
-PRONY_PLUGIN_DESCRIPTOR("example-vendor-go-service", "0.1.0", PRONY_NONE,
-                        PRONY_SERVICE_TYPE("ExampleVendorGoService", PRONY_NO_OPTIONS,
-                                           "[\"record_batch\",\"phase_recorded\"]", "[\"example_vendor_go_service_tally\"]"));
+/* What the runtime of Go uses. CHANGE: what you use beside that, such as PRONY_USES_NETWORK. */
+#define USES PRONY_USES_THREADS "," PRONY_USES_ENVIRONMENT
+
+PRONY_PLUGIN_DESCRIPTOR_USING("example-vendor-go-service", "0.1.0", USES, PRONY_NONE,
+                              PRONY_SERVICE_TYPE("ExampleVendorGoService", PRONY_NO_OPTIONS,
+                                                 "[\"record_batch\",\"phase_recorded\"]", "[\"example_vendor_go_service_tally\"]"));

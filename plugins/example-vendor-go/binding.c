@@ -33,4 +33,7 @@ static const prony_endpoint *const endpoints[] = {&chat};
 
 const prony_plugin prony_plugin_c_v1 = {sizeof prony_plugin_c_v1, PRONY_EPOCH, PRONY_MINOR, NULL, endpoints, 1, NULL, 0};
 
-PRONY_PLUGIN_DESCRIPTOR("example-vendor-go", "0.1.0", PRONY_ENDPOINT_TYPE("ExampleVendorGo", PRONY_NO_OPTIONS), PRONY_NONE);
+/* What the runtime of Go uses. CHANGE: what you use beside that, such as PRONY_USES_NETWORK. */
+#define USES PRONY_USES_THREADS "," PRONY_USES_ENVIRONMENT
+
+PRONY_PLUGIN_DESCRIPTOR_USING("example-vendor-go", "0.1.0", USES, PRONY_ENDPOINT_TYPE("ExampleVendorGo", PRONY_NO_OPTIONS), PRONY_NONE);

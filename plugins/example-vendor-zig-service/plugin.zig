@@ -102,5 +102,5 @@ pub export const prony_plugin_c_v1: c.prony_plugin = .{
 const heard = "[\"" ++ records ++ "\",\"" ++ recorded ++ "\"]";
 const published = "[\"" ++ tally ++ "\"]";
 const counting = descriptor.service("ExampleVendorZigService", c.PRONY_NO_OPTIONS, heard, published);
-const described = descriptor.text("example-vendor-zig-service", "0.1.0", "", counting);
+const described = descriptor.text("example-vendor-zig-service", "0.1.0", "", "", counting);
 export const prony_plugin_descriptor: [described.len:0]u8 linksection(descriptor.section) = described[0..described.len :0].*;

@@ -24,13 +24,14 @@ pub fn service(comptime type_name: []const u8, comptime options: []const u8, com
         ",\"publishes\":" ++ publishes ++ "}";
 }
 
-/// The descriptor. Of several endpoints, or services, one stands behind the other with a comma between them.
-pub fn text(comptime name: []const u8, comptime version: []const u8, comptime endpoints: []const u8, comptime services: []const u8) []const u8 {
+/// The descriptor. Of several endpoints, or services, one stands behind the other with a comma between them, and so it is with what
+/// the library uses of the machine, such as `c.PRONY_USES_NETWORK`.
+pub fn text(comptime name: []const u8, comptime version: []const u8, comptime uses: []const u8, comptime endpoints: []const u8, comptime services: []const u8) []const u8 {
     const versions = std.fmt.comptimePrint(
         "\"epoch\":{d},\"minor\":{d},\"min_host_minor\":{d}",
         .{ c.PRONY_EPOCH, c.PRONY_MINOR, c.PRONY_MIN_HOST_MINOR },
     );
     return "{\"schema\":1,\"language\":\"c\",\"name\":\"" ++ name ++ "\",\"version\":\"" ++ version ++ "\"," ++ versions ++
         ",\"compiler\":\"zig " ++ builtin.zig_version_string ++ "\",\"opt_level\":\"" ++ optimised ++
-        "\",\"endpoints\":[" ++ endpoints ++ "],\"services\":[" ++ services ++ "]}";
+        "\",\"capabilities\":[" ++ uses ++ "],\"endpoints\":[" ++ endpoints ++ "],\"services\":[" ++ services ++ "]}";
 }

@@ -121,5 +121,5 @@ pub export const prony_plugin_c_v1: c.prony_plugin = .{
 };
 
 const chats = descriptor.endpoint("ExampleVendorZig", c.PRONY_NO_OPTIONS);
-const described = descriptor.text("example-vendor-zig", "0.1.0", chats, "");
+const described = descriptor.text("example-vendor-zig", "0.1.0", "", chats, "");
 export const prony_plugin_descriptor: [described.len:0]u8 linksection(descriptor.section) = described[0..described.len :0].*;

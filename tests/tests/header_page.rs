@@ -82,7 +82,9 @@ fn the_page_of_the_header_is_what_the_header_says() {
     let (file, page) = (root.join("docs/PLUGIN_HEADER.md"), page(&header));
     let Ok(kept) = fs::read_to_string(&file) else {
         fs::write(&file, page).unwrap();
-        panic!("docs/PLUGIN_HEADER.md was not there, and is written now: look at it, and run this test again");
+        panic!(
+            "docs/PLUGIN_HEADER.md was not there, and is written now: look at it, and run this test again"
+        );
     };
     assert!(kept == page, "docs/PLUGIN_HEADER.md is out of date: remove it, and run this test");
 }
