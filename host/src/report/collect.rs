@@ -39,7 +39,7 @@ use crate::{
     plan::{Compat, ExportLevel, Exports, Role, ServerMetricsFormat},
     record::{
         Frame, Mark, NodeFacts, RESET_KV_CACHE, RunEnd, RunHeader,
-        journal::{Beginning, Damage, Piece, RawRecords, Reader},
+        journal::{self, Beginning, Damage, Piece, RawRecords, Reader},
     },
     screen::agreeing,
 };
@@ -383,9 +383,13 @@ impl<'a, 'b> Pass<'a, 'b> {
         beside.set_measured(measured_windows(&phases));
         let lines = [self.profiled, self.warmup, self.scrapes, self.gpu_readings, self.network_probes];
         let (files, aggregator) = (self.files, self.aggregator);
-        // Where there are files of an older report, to put these in their place takes as long as all percentiles.
+        // Where there are files of an older report, to put these in their place takes as long as all percentiles; the journal is summed
+        // up for the manifest.
         let ((), results) = rayon::join(
-            || lines.into_iter().for_each(|lines| lines.commit(files)),
+            || {
+                lines.into_iter().for_each(|lines| lines.commit(files));
+                files.sum_up(journal::FILE_NAME);
+            },
             || aggregator.results(&|parts| beside.over(parts)),
         );
         if let Some(end) = &self.end {
