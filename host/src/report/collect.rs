@@ -56,8 +56,8 @@ pub(super) struct Collected {
     pub(super) outputs: Option<Outputs>,
     /// What the servers said of themselves, if they were asked.
     pub(super) server_metrics: Option<ServerMetricsReport>,
-    /// What the page is made of.
-    pub(super) page: page::Ingredients,
+    /// What the page is made of, until it is written.
+    pub(super) page: Option<page::Ingredients>,
     /// What it comes to for other tools.
     pub(super) tools: ToolFindings,
     /// The slices of time, if there are to be some.
@@ -382,13 +382,11 @@ impl<'a, 'b> Pass<'a, 'b> {
         let mut beside = self.beside;
         beside.set_measured(measured_windows(&phases));
         let lines = [self.profiled, self.warmup, self.scrapes, self.gpu_readings, self.network_probes];
-        let (files, aggregator) = (self.files, self.aggregator);
-        // Where there are files of an older report, to put these in their place takes as long as all percentiles; the journal is summed
-        // up for the manifest.
-        let ((), results) = rayon::join(
+        let aggregator = self.aggregator;
+        let ((requests, ()), results) = rayon::join(
             || {
-                lines.into_iter().for_each(|lines| lines.commit(files));
-                files.sum_up(journal::FILE_NAME);
+                let settle = || page::Settled::of(self.page, &self.header.settings);
+                rayon::join(settle, || put_in_place(lines, self.files))
             },
             || aggregator.results(&|parts| beside.over(parts)),
         );
@@ -452,9 +450,16 @@ impl<'a, 'b> Pass<'a, 'b> {
             notes: self.notes,
             files: Vec::new(),
         };
-        let page = page::Ingredients { gathered: self.page, curves };
+        let page = Some(page::Ingredients { requests, curves });
         Collected { report, outputs: self.outputs, server_metrics, page, tools, slices }
     }
+}
+
+/// Where there are files of an older report, to put these in their place takes as long as all percentiles. The journal is summed up for
+/// the manifest.
+fn put_in_place(lines: [Lines; 5], files: &mut Files<'_>) {
+    lines.into_iter().for_each(|lines| lines.commit(files));
+    files.sum_up(journal::FILE_NAME);
 }
 
 /// What was measured of prony itself, and what each node came to, where there are any.

@@ -100,7 +100,7 @@ pub(crate) fn generate_at_end(
 pub(crate) fn charts(dir: &Path) -> Result<Vec<(String, String)>, ReportError> {
     let collect::Collected { report, page, .. } =
         collect::collect(dir, None, &Wanted::default(), &mut Files::nowhere())?;
-    let figures = page::figures(&report, page);
+    let figures = page.map(|page| page::figures(&report, &page)).unwrap_or_default();
     Ok(figures.into_iter().map(|figure| (figure.name, figure.svg)).collect())
 }
 

@@ -255,7 +255,7 @@ fn write_markdown(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
 }
 
 fn write_page(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
-    let ingredients = std::mem::take(&mut collected.page);
+    let Some(ingredients) = collected.page.take() else { return };
     write(files, file_names::PAGE, |out| {
         page::write(&collected.report, ingredients, json::start_time(&collected.report), out)
     });
