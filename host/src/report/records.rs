@@ -66,7 +66,8 @@ impl LineStyle {
         lines: &mut Vec<u8>,
     ) -> serde_json::Result<()> {
         let class = self.classes.get(record.class as usize);
-        let (trace_id, span_id) = trace_of(&record.request_id).filter(|_| self.has_trace_context).unzip();
+        let trace = if self.has_trace_context { trace_of(&record.request_id) } else { None };
+        let (trace_id, span_id) = trace.unzip();
         let metadata = Metadata {
             trace_id,
             span_id,
@@ -240,6 +241,10 @@ enum Fact<'a> {
 
 impl<'a> Fact<'a> {
     fn of(value: &'a str) -> Self {
+        // Most are text, and begin as no number does: that costs less to see than an error of the parser does to make.
+        if !value.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
+            return Self::Text(value);
+        }
         // What a number would not say again in the same words is none: a version, a long id.
         let number = serde_json::from_str::<serde_json::Number>(value).ok();
         number.filter(|number| number.to_string() == value).map_or(Self::Text(value), Self::Number)
