@@ -176,6 +176,15 @@ impl Columns {
         }
     }
 
+    /// Gets what was taken in ready to be merged.
+    pub(super) fn settle(&mut self) {
+        for (_, column) in &mut self.by_metric {
+            if let Column::Values(values) = column {
+                values.settle();
+            }
+        }
+    }
+
     /// Takes in those of another collector, with the same metrics.
     pub(super) fn merge(&mut self, other: Self) {
         self.outcomes.merge(other.outcomes);

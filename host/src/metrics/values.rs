@@ -8,6 +8,9 @@ const NS_PER_MS: f64 = 1e6;
 /// So many different values are counted, and not kept one by one.
 const FEW: usize = 256;
 
+/// So many values wait for being put in their places.
+const MOST_FRESH: usize = 1024;
+
 /// Values that are kept until the end of a run: a million requests have a million of them for each metric.
 #[derive(Clone, Debug)]
 pub(super) struct Values {
@@ -16,6 +19,9 @@ pub(super) struct Values {
     /// How many there may be.
     most: usize,
     kept: Kept,
+    /// Those that came last, as they are: sorted and put in their places together, they take a part of the time that each of them takes
+    /// by itself.
+    fresh: Vec<f64>,
 }
 
 #[derive(Clone, Debug)]
@@ -34,7 +40,7 @@ impl Values {
     /// None yet, of a metric with this unit.
     pub(super) fn of_unit(unit: &str) -> Self {
         let per_unit = if unit == "ms" { NS_PER_MS } else { 1.0 };
-        Self { per_unit, most: 0, kept: Kept::Few(Vec::new()) }
+        Self { per_unit, most: 0, kept: Kept::Few(Vec::new()), fresh: Vec::new() }
     }
 
     /// Makes room for so many: growing leaves holes as large as what has grown. Room that is not used is no memory.
@@ -49,11 +55,27 @@ impl Values {
 
     /// Keeps one more.
     pub(super) fn push(&mut self, value: f64) {
-        self.push_times(value, 1);
+        self.fresh.push(value);
+        if self.fresh.len() == MOST_FRESH {
+            self.settle();
+        }
+    }
+
+    /// Puts the last ones in their places, which would be done when they are needed there.
+    pub(super) fn settle(&mut self) {
+        let mut fresh = std::mem::take(&mut self.fresh);
+        if matches!(self.kept, Kept::Few(_)) {
+            fresh.sort_unstable_by(f64::total_cmp);
+        }
+        for equal in fresh.chunk_by(|a, b| a.total_cmp(b).is_eq()) {
+            self.push_times(equal[0], equal.len());
+        }
     }
 
     /// Takes in those of another collector, of the same metric.
     pub(super) fn merge(&mut self, mut other: Self) {
+        self.settle();
+        other.settle();
         if matches!(self.kept, Kept::Few(_)) {
             std::mem::swap(&mut self.kept, &mut other.kept);
             self.reserve(self.most);
@@ -75,6 +97,7 @@ impl Values {
 
     /// Sorts and describes them; `None` when there are none.
     pub(super) fn distribution(&mut self) -> Option<Distribution> {
+        self.settle();
         match &mut self.kept {
             Kept::Few(few) => of_few(few),
             Kept::Counts(counts) => {
@@ -172,6 +195,7 @@ mod tests {
         for value in values {
             kept.push(*value);
         }
+        kept.settle();
         kept
     }
 
@@ -201,8 +225,12 @@ mod tests {
     #[case("ms", 0.000_000_5)]
     #[case("%", -20.0)]
     fn one_value_that_is_no_count_widens_the_rest(#[case] unit: &str, #[case] odd: f64) {
-        let expected = [many(), vec![odd, 2.0]].concat();
-        assert!(matches!(of(unit, &expected).kept, Kept::Any(values) if values == expected));
+        let mut expected = [many(), vec![odd, 2.0]].concat();
+        let Kept::Any(mut values) = of(unit, &expected).kept else { panic!("all are taken for counts") };
+        for all in [&mut values, &mut expected] {
+            all.sort_by(f64::total_cmp);
+        }
+        assert_eq!(values, expected);
     }
 
     /// Durations in milliseconds, as they are computed from nanoseconds: most of them short, and some the same.
@@ -215,10 +243,15 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn nothing_is_lost_however_the_values_are_kept(first in durations(), second in durations()) {
+        fn nothing_is_lost_however_the_values_are_kept(
+            first in durations(),
+            second in durations(),
+            last in durations(),
+        ) {
             let mut kept = of("ms", &first);
             kept.merge(of("ms", &second));
-            let mut all = [first, second].concat();
+            last.iter().for_each(|value| kept.push(*value));
+            let mut all = [first, second, last].concat();
             prop_assert_eq!(kept.distribution(), Distribution::of(&mut all));
         }
     }

@@ -146,6 +146,7 @@ impl Chunk {
             broken: None,
         };
         part.broken = part.take_all(records, piece, lens).err();
+        part.aggregator.settle();
         part
     }
 

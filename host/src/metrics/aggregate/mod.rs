@@ -246,6 +246,14 @@ impl Aggregator {
         is_good
     }
 
+    /// Gets what was taken in ready to be merged, which is most of the work of merging, and is done beside other collectors'.
+    pub(crate) fn settle(&mut self) {
+        self.by_phase.values_mut().for_each(Columns::settle);
+        self.by_url.iter_mut().for_each(Columns::settle);
+        self.by_class.iter_mut().for_each(|class| class.columns.settle());
+        self.by_node.settle();
+    }
+
     /// Takes in the requests of another collector, which began as a clone of this without any. Which of them saw which
     /// requests, and in what order they are merged, makes no difference but for rounding errors in the standard deviation of
     /// gaps ([`super::pooled`]).
