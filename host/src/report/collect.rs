@@ -47,6 +47,9 @@ use crate::{
 /// Pieces of a batch for each core: enough for all of them to be done at about the same time.
 const PIECES_A_CORE: usize = 4;
 
+/// Pieces of a batch at least: with few cores, the time in which one waits for the other is a larger part of a batch.
+const LEAST_PIECES: usize = 16;
+
 /// What the journal comes to.
 #[derive(Debug)]
 pub(super) struct Collected {
@@ -118,7 +121,7 @@ pub(super) fn collect(
     let mut done = Vec::new();
     while !(batch.is_empty() && done.is_empty()) {
         let (now_done, aside) = rayon::join(
-            || batch.into_par_iter().map(Work::run).collect(),
+            || batch.into_par_iter().with_max_len(1).map(Work::run).collect(),
             || {
                 pass.take_all(done);
                 batches.lens.needs_slower_than(pass.page.slow_ms());
@@ -160,8 +163,9 @@ impl Batches {
     /// The next pieces; none at the end.
     fn next(&mut self) -> Vec<Work> {
         let pieces = std::iter::from_fn(|| self.reader.next_piece());
+        let most = LEAST_PIECES.max(PIECES_A_CORE * rayon::current_num_threads());
         let mut batch = Vec::new();
-        for piece in pieces.take(PIECES_A_CORE * rayon::current_num_threads()) {
+        for piece in pieces.take(most) {
             batch.push(match piece {
                 Piece::Records(records) => {
                     self.pieces += 1;
