@@ -29,6 +29,9 @@ use crate::{
     },
 };
 
+/// Bytes of lines are at most so many times those of their records, nearly always: room for them is made once.
+const LINES_BY_RECORDS: usize = 4;
+
 /// What records are looked at with.
 #[derive(Clone, Debug)]
 pub(super) struct Lens {
@@ -132,9 +135,9 @@ impl Chunk {
     pub(super) fn of(records: &RawRecords, piece: u64, lens: &Arc<Lens>) -> Self {
         let mut part = Self {
             aggregator: lens.aggregator.clone(),
-            profiled: Vec::new(),
+            profiled: Vec::with_capacity(if lens.has_lines { LINES_BY_RECORDS * records.bytes() } else { 0 }),
             warmup: Vec::new(),
-            rows: Vec::new(),
+            rows: Vec::with_capacity(records.len()),
             outputs: lens.keeps_outputs.then(Outputs::default),
             tools: lens.tools.part(),
             slices: lens.slices.clone(),

@@ -87,9 +87,19 @@ impl RawRecords {
         })
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.spans.len()
+    }
+
     /// Whether there are none.
     pub(super) fn is_empty(&self) -> bool {
         self.spans.is_empty()
+    }
+
+    /// Size of all of them, as they stand in the journal.
+    pub(crate) fn bytes(&self) -> usize {
+        self.payloads.len()
     }
 
     /// What was appended from `start` on is one.
