@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Read, Write};
 
 use sha2::{Digest, Sha256};
 
-/// Bytes that are read at a time.
+/// Bytes that are read or written at a time.
 const PIECE: usize = 256 << 10;
 
 /// The digest of all that is read, and how many bytes that was.
@@ -47,8 +47,9 @@ impl<W: Write> Summing<W> {
 }
 
 impl<W: Write> Write for Summing<W> {
+    /// Takes no more than a cache has room for, so that it is still there when it is summed up.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.to.write(bytes)?;
+        let written = self.to.write(&bytes[..bytes.len().min(PIECE)])?;
         self.sum.update(&bytes[..written]);
         self.bytes += written as u64;
         Ok(written)

@@ -382,14 +382,8 @@ impl Collector {
         self.mean += difference * (ns as f64 / self.ns as f64);
         self.squares += ns as f64 * difference * (value - self.mean);
         if let Some(histogram) = &mut self.histogram {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "it is 0 or above, and a cast stays within the type"
-            )]
-            let parts = (value * of.parts()).round() as u64;
             // Only a histogram that may not grow can refuse a value.
-            histogram.record_n(parts, ns).ok();
+            histogram.record_n(rounded(value * of.parts()), ns).ok();
         }
     }
 
@@ -406,6 +400,17 @@ impl Collector {
             std: (self.squares / self.ns as f64).sqrt(),
         })
     }
+}
+
+/// The nearest whole number to one that is 0 or above. `f64::round` gives the same, and is a call into the C library.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is 0 or above, and a cast cuts off"
+)]
+fn rounded(value: f64) -> u64 {
+    let whole = value as u64;
+    whole.saturating_add(u64::from(value - whole as f64 >= 0.5))
 }
 
 #[cfg(test)]
@@ -476,6 +481,21 @@ mod tests {
         };
         assert_eq!(["p50", "p75", "p90"].map(|key| percentile(key).to_string()), ["0", "1", "2"]);
         assert!((found.std - 0.61_f64.sqrt()).abs() < 1e-9, "{}", found.std);
+    }
+
+    #[test]
+    fn a_half_is_rounded_up() {
+        for (value, whole) in [
+            (0.0, 0),
+            (0.499_999_999_999_999_94, 0),
+            (0.5, 1),
+            (1.25, 1),
+            (2.5, 3),
+            (4_503_599_627_370_495.5, 1 << 52),
+        ] {
+            assert_eq!(rounded(value), whole, "{value}");
+        }
+        assert_eq!(rounded(1e300), u64::MAX);
     }
 
     #[test]

@@ -173,12 +173,17 @@ fn in_units(counts: &[u32], per_unit: f64) -> impl Iterator<Item = f64> {
 
 /// The count that tells this very value, if there is one.
 fn count(value: f64, per_unit: f64) -> Option<u32> {
-    let count = (value * per_unit).round();
-    if !(0.0..=f64::from(u32::MAX)).contains(&count) {
+    // A half more, and then cut off, is rounded: what is near no whole number is none of the counts in any case.
+    let above = value * per_unit + 0.5;
+    if !(0.0..f64::from(u32::MAX) + 1.0).contains(&above) {
         return None;
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is whole and in range")]
-    let count = count as u32;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is cut off, and in range"
+    )]
+    let count = above as u32;
     #[expect(clippy::float_cmp, reason = "nothing else than the very same value will do")]
     (f64::from(count) / per_unit == value).then_some(count)
 }

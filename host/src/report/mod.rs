@@ -29,6 +29,7 @@ mod marks;
 pub(crate) mod messages;
 mod model;
 mod models_seen;
+mod object;
 pub(crate) mod objectives;
 mod other_tools;
 mod outputs;
