@@ -386,14 +386,10 @@ impl<'a, 'b> Pass<'a, 'b> {
         let mut beside = self.beside;
         beside.set_measured(measured_windows(&phases));
         let lines = [self.profiled, self.warmup, self.scrapes, self.gpu_readings, self.network_probes];
-        let aggregator = self.aggregator;
-        let ((requests, ()), results) = rayon::join(
-            || {
-                let settle = || page::Settled::of(self.page, &self.header.settings);
-                rayon::join(settle, || put_in_place(lines, self.files))
-            },
-            || aggregator.results(&|parts| beside.over(parts)),
-        );
+        let settle = || page::Settled::of(self.page, &self.header.settings);
+        let put = || put_in_place(lines, self.files);
+        let results = || self.aggregator.results(&|parts| beside.over(parts));
+        let ((requests, ()), results) = rayon::join(|| rayon::join(settle, put), results);
         if let Some(end) = &self.end {
             self.notes.extend(end.notes.iter().cloned());
         }
