@@ -29,6 +29,7 @@ use super::{
     prefix_cache::{Around, PrefixCacheReport},
     recount::Recount,
     server_metrics::{self, Flights, PhaseWindow, ServerMetricsReport, Timeline},
+    shelf::Shelf,
     slices,
 };
 use crate::{
@@ -201,6 +202,8 @@ struct Pass<'a, 'b> {
     files: &'a mut Files<'b>,
     header: RunHeader,
     aggregator: Aggregator,
+    /// Has buffers for lines.
+    shelf: Arc<Shelf>,
     profiled: Lines,
     /// Begun with the first warm-up request.
     warmup: Lines,
@@ -243,6 +246,7 @@ impl<'a, 'b> Pass<'a, 'b> {
         Self {
             files,
             aggregator: Aggregator::new(&header),
+            shelf: lens.shelf(),
             profiled,
             warmup: if has_lines { Lines::Awaited(file_names::WARMUP_REQUESTS) } else { Lines::Unwanted },
             scrapes: if has_scrapes {
@@ -330,6 +334,7 @@ impl<'a, 'b> Pass<'a, 'b> {
         if let Some(error) = part.broken {
             self.profiled.fill(self.files, |_| Err(error.into()));
         }
+        self.shelf.put_back(part.profiled);
     }
 
     fn take_scrapes(&mut self, service: &str, payload: &[u8]) {

@@ -41,6 +41,7 @@ mod recount;
 mod server_metrics;
 mod service_tables;
 mod sessions;
+mod shelf;
 mod shown;
 mod slices;
 pub(crate) mod speed_bench;
