@@ -39,7 +39,8 @@ pub(super) struct Columns {
 #[derive(Clone, Debug)]
 enum Column {
     Values(Values),
-    Gaps(GapPool),
+    /// Large, and one of many: all columns together are to fit into the smallest cache, since each request passes by all of them.
+    Gaps(Box<GapPool>),
     /// `None` until a request says anything.
     Count(Option<u64>),
     /// Computed from the others.
@@ -53,7 +54,7 @@ impl Columns {
             Source::Request(_) | Source::Failure(_) | Source::Session(_) => {
                 (metric, Column::Values(Values::of_unit(metric.unit)))
             }
-            Source::Gaps => (metric, Column::Gaps(GapPool::default())),
+            Source::Gaps => (metric, Column::Gaps(Box::default())),
             Source::Count(_) => (metric, Column::Count(None)),
             Source::OverTime(_)
             | Source::Sum(_)
@@ -123,25 +124,27 @@ impl Columns {
             None => {}
         }
         for (metric, column) in &mut self.by_metric {
-            match (metric.source, column) {
-                (Source::Request(measure), Column::Values(values)) => {
-                    if let Some(value) = measure(request) {
+            match column {
+                Column::Values(values) => {
+                    if let Source::Request(measure) = metric.source
+                        && let Some(value) = measure(request)
+                    {
                         values.push(value);
                         if metric.in_lines {
                             measured.push((*metric, value));
                         }
                     }
                 }
-                (Source::Count(is_true), Column::Count(count)) => {
-                    if let Some(is_true) = is_true(request) {
+                Column::Count(count) => {
+                    if let Source::Count(is_true) = metric.source
+                        && let Some(is_true) = is_true(request)
+                    {
                         *count = Some(count.unwrap_or(0) + u64::from(is_true));
                     }
                 }
-                (_, Column::Gaps(pool)) => {
-                    request.record.chunk_gaps_ns.iter().for_each(|gap| pool.record(*gap));
-                }
-                // What is derived waits for the end; `new` pairs the other sources and columns.
-                _ => {}
+                Column::Gaps(pool) => request.record.chunk_gaps_ns.iter().for_each(|gap| pool.record(*gap)),
+                // It waits for the end.
+                Column::Derived => {}
             }
         }
     }
@@ -279,7 +282,7 @@ impl Column {
     fn merge(&mut self, other: Self) {
         match (self, other) {
             (Self::Values(values), Self::Values(more)) => values.merge(more),
-            (Self::Gaps(pool), Self::Gaps(more)) => pool.merge(more),
+            (Self::Gaps(pool), Self::Gaps(more)) => pool.merge(*more),
             (Self::Count(count), Self::Count(Some(more))) => *count = Some(count.unwrap_or(0) + more),
             // Nothing to add. Columns of one metric are of one kind.
             _ => {}
