@@ -205,32 +205,43 @@ impl Columns {
 
     /// Computes the numbers, over this window, in which this was measured beside the load.
     pub(super) fn results(&mut self, window: &Window, beside: Beside) -> Results {
-        Results {
-            table: self.table(window, beside),
+        self.results_in_order(window, beside, None).0
+    }
+
+    /// The same, and what the order of its requests says, where their latencies have this origin.
+    pub(super) fn results_in_order(
+        &mut self,
+        window: &Window,
+        beside: Beside,
+        origin: Option<LatencyOrigin>,
+    ) -> (Results, Option<Steadiness>) {
+        let (table, steadiness) = self.table(window, beside, origin);
+        let results = Results {
+            table,
             outcomes: self.outcomes,
             token_source: self.token_source(),
             counting: self.counting,
             good: self.good,
-        }
+        };
+        (results, steadiness)
     }
 
-    /// What the order of its requests says, whose latencies have this origin.
-    pub(super) fn steadiness(&mut self, origin: LatencyOrigin) -> Option<Steadiness> {
-        Steadiness::of(self.flights.as_mut()?, origin)
-    }
-
-    fn table(&mut self, window: &Window, beside: Beside) -> MetricTable {
+    fn table(
+        &mut self,
+        window: &Window,
+        beside: Beside,
+        origin: Option<LatencyOrigin>,
+    ) -> (MetricTable, Option<Steadiness>) {
         let wanted: Vec<Option<Curve>> = self.by_metric.iter().map(|(metric, _)| curve(metric)).collect();
         let mut none = Flights::default();
         let flights = self.flights.as_mut().unwrap_or(&mut none);
-        let (mut found, over_time): (Vec<Option<Stats>>, _) = rayon::join(
+        let (mut found, (steadiness, over_time)): (Vec<Option<Stats>>, _) = rayon::join(
             || self.by_metric.par_iter_mut().map(|(_, column)| column.stats()).collect(),
             || {
-                curves::over_time(
-                    flights,
-                    window.parts(),
-                    &wanted.iter().flatten().copied().collect::<Vec<_>>(),
-                )
+                // First, since one core does it alone: the others have values to sort meanwhile.
+                let steadiness = origin.and_then(|origin| Steadiness::of(flights, origin));
+                let wanted: Vec<Curve> = wanted.iter().flatten().copied().collect();
+                (steadiness, curves::over_time(flights, window.parts(), &wanted))
             },
         );
         let places = zip(&wanted, &mut found).filter(|(curve, _)| curve.is_some());
@@ -257,7 +268,7 @@ impl Columns {
         let rows = zip(&self.by_metric, found)
             .filter_map(|((metric, _), stats)| stats.map(|stats| (*metric, stats)))
             .collect();
-        MetricTable { rows }
+        (MetricTable { rows }, steadiness)
     }
 
     fn token_source(&self) -> TokenSource {

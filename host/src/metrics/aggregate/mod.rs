@@ -328,7 +328,6 @@ impl Aggregator {
 
     /// Computes the numbers of each phase of a kind, and those of all of them together.
     fn results_of(&mut self, kind: PhaseKind, beside: BesideOf<'_>) -> (Vec<PhaseResults>, Results) {
-        let over = |window: Window, columns: &mut Columns| columns.results(&window, beside(window.parts()));
         let spans: Vec<PhaseSpan> = self.of_kind(kind).collect();
         let mut phases = Vec::new();
         let mut all: Option<Columns> = None;
@@ -339,12 +338,14 @@ impl Aggregator {
             let asked = self.asked_of(span.index);
             let origin = asked.map_or(LatencyOrigin::Sent, |asked| asked.origin);
             let name = asked.map(|asked| asked.name.clone());
-            let is_steady = asked.is_some_and(|asked| asked.is_steady);
+            let origin = asked.is_some_and(|asked| asked.is_steady).then_some(origin);
+            let window = Window::of(&[*span]);
+            let (results, steadiness) = columns.results_in_order(&window, beside(window.parts()), origin);
             phases.push(PhaseResults {
                 span: *span,
                 name: name.unwrap_or_else(|| Role::from(kind).name().to_owned()),
-                results: over(Window::of(&[*span]), &mut columns),
-                steadiness: if is_steady { columns.steadiness(origin) } else { None },
+                results,
+                steadiness,
             });
             match &mut all {
                 Some(all) => all.merge(columns),
@@ -353,7 +354,10 @@ impl Aggregator {
         }
         let pooled = match &*phases {
             [only] => only.results.clone(),
-            _ => over(Window::of(&spans), &mut all.unwrap_or_else(|| self.not_measured.clone())),
+            _ => {
+                let (window, none) = (Window::of(&spans), || self.not_measured.clone());
+                all.unwrap_or_else(none).results(&window, beside(window.parts()))
+            }
         };
         (phases, pooled)
     }
