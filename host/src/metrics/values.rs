@@ -11,9 +11,6 @@ const FEW: usize = 256;
 /// So many values wait for being put in their places.
 const MOST_FRESH: usize = 1024;
 
-/// Room for this many of them is made at once.
-const FIRST_ROOM: usize = 256;
-
 /// Values that are kept until the end of a run: a million requests have a million of them for each metric.
 #[derive(Clone, Debug)]
 pub(super) struct Values {
@@ -58,9 +55,6 @@ impl Values {
 
     /// Keeps one more.
     pub(super) fn push(&mut self, value: f64) {
-        if self.fresh.is_empty() {
-            self.fresh.reserve(FIRST_ROOM);
-        }
         self.fresh.push(value);
         if self.fresh.len() == MOST_FRESH {
             self.settle();

@@ -159,6 +159,8 @@ impl Chunk {
         };
         part.broken = part.take_all(records, piece, lens).err();
         part.aggregator.settle();
+        part.tools.settle();
+        part.slices.iter_mut().for_each(Slices::settle);
         part
     }
 
