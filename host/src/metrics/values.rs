@@ -8,9 +8,6 @@ const NS_PER_MS: f64 = 1e6;
 /// So many different values are counted, and not kept one by one.
 const FEW: usize = 256;
 
-/// So many values wait for being put in their places.
-const MOST_FRESH: usize = 1024;
-
 /// Values that are kept until the end of a run: a million requests have a million of them for each metric.
 #[derive(Clone, Debug)]
 pub(super) struct Values {
@@ -19,8 +16,8 @@ pub(super) struct Values {
     /// How many there may be.
     most: usize,
     kept: Kept,
-    /// Those that came last, as they are: sorted and put in their places together, they take a part of the time that each of them takes
-    /// by itself.
+    /// Those that came last, as they are, up to [`FEW`]: sorted and put in their places together, they take a part of the time that each
+    /// of them takes by itself.
     fresh: Vec<f64>,
 }
 
@@ -56,7 +53,7 @@ impl Values {
     /// Keeps one more.
     pub(super) fn push(&mut self, value: f64) {
         self.fresh.push(value);
-        if self.fresh.len() == MOST_FRESH {
+        if self.fresh.len() == FEW {
             self.settle();
         }
     }
