@@ -252,7 +252,9 @@ mod tests {
         ) {
             let mut kept = of("ms", &first);
             kept.merge(of("ms", &second));
-            last.iter().for_each(|value| kept.push(*value));
+            for value in &last {
+                kept.push(*value);
+            }
             let mut all = [first, second, last].concat();
             prop_assert_eq!(kept.distribution(), Distribution::of(&mut all));
         }

@@ -463,7 +463,9 @@ impl<'a, 'b> Pass<'a, 'b> {
 /// Where there are files of an older report, to put these in their place takes as long as all percentiles. The journal is summed up for
 /// the manifest.
 fn put_in_place(lines: [Lines; 5], files: &mut Files<'_>) {
-    lines.into_iter().for_each(|lines| lines.commit(files));
+    for lines in lines {
+        lines.commit(files);
+    }
     files.sum_up(journal::FILE_NAME);
 }
 
