@@ -8,6 +8,9 @@ const NS_PER_MS: f64 = 1e6;
 /// So many different values are counted, and not kept one by one.
 const FEW: usize = 256;
 
+/// So many of some values tell whether these are few different ones.
+const SAMPLE: usize = 32;
+
 /// Values that are kept until the end of a run: a million requests have a million of them for each metric.
 #[derive(Clone, Debug)]
 pub(super) struct Values {
@@ -16,8 +19,8 @@ pub(super) struct Values {
     /// How many there may be.
     most: usize,
     kept: Kept,
-    /// Those that came last, as they are, up to [`FEW`]: sorted and put in their places together, they take a part of the time that each
-    /// of them takes by itself.
+    /// Those that came last, as they are, up to [`FEW`]: put in their places together, they take a part of the time that each of them
+    /// takes by itself.
     fresh: Vec<f64>,
 }
 
@@ -62,7 +65,11 @@ impl Values {
     pub(super) fn settle(&mut self) {
         let mut fresh = std::mem::take(&mut self.fresh);
         if matches!(self.kept, Kept::Few(_)) {
-            fresh.sort_unstable_by(f64::total_cmp);
+            if are_many(&fresh) {
+                self.keep_each();
+            } else {
+                fresh.sort_unstable_by(f64::total_cmp);
+            }
         }
         for equal in fresh.chunk_by(|a, b| a.total_cmp(b).is_eq()) {
             self.push_times(equal[0], equal.len());
@@ -73,10 +80,6 @@ impl Values {
     pub(super) fn merge(&mut self, mut other: Self) {
         self.settle();
         other.settle();
-        if matches!(self.kept, Kept::Few(_)) {
-            std::mem::swap(&mut self.kept, &mut other.kept);
-            self.reserve(self.most);
-        }
         match (&mut self.kept, other.kept) {
             (Kept::Counts(counts), Kept::Counts(more)) => counts.extend(more),
             (Kept::Any(values), Kept::Any(more)) => values.extend(more),
@@ -87,8 +90,17 @@ impl Values {
                     self.push_times(value, times);
                 }
             }
-            // Those that were few have changed places with the others.
-            (Kept::Few(_), _) => {}
+            // Those of one part that seemed to be many may be few of all parts.
+            (Kept::Few(_), Kept::Counts(more)) => {
+                for value in in_units(&more, self.per_unit) {
+                    self.push_times(value, 1);
+                }
+            }
+            (Kept::Few(_), Kept::Any(more)) => {
+                for value in more {
+                    self.push_times(value, 1);
+                }
+            }
         }
     }
 
@@ -151,6 +163,17 @@ impl Values {
     }
 }
 
+/// Whether these seem to be many different values, by some of them.
+fn are_many(values: &[f64]) -> bool {
+    let step = values.len() / SAMPLE;
+    if step == 0 {
+        return false;
+    }
+    let mut sample: [f64; SAMPLE] = std::array::from_fn(|at| values[at * step]);
+    sample.sort_unstable_by(f64::total_cmp);
+    sample.chunk_by(|a, b| a.total_cmp(b).is_eq()).count() > SAMPLE / 2
+}
+
 fn of_few(few: &[(f64, usize)]) -> Option<Distribution> {
     // How many there are up to each value.
     let up_to: Vec<usize> = few
@@ -210,6 +233,19 @@ mod tests {
     fn a_value_that_comes_again_takes_no_room() {
         let kept = of("ms", &[0.5; 1000]);
         assert!(matches!(kept.kept, Kept::Few(few) if few == [(0.5, 1000)]));
+    }
+
+    #[test]
+    fn parts_with_few_values_of_all_are_few_together() {
+        // A part has each of 200 once, so that its sample has no value twice.
+        let part: Vec<f64> = (0..200).map(f64::from).collect();
+        let mut kept = Values::of_unit("tokens");
+        for _ in 0..3 {
+            kept.merge(of("tokens", &part));
+        }
+        assert!(
+            matches!(kept.kept, Kept::Few(few) if few.len() == 200 && few.iter().all(|(_, times)| *times == 3))
+        );
     }
 
     #[rstest]
