@@ -28,15 +28,23 @@ pub(crate) struct WriteError {
 pub(crate) struct Artifact {
     path: PathBuf,
     temporary: PathBuf,
-    file: BufWriter<Summing<File>>,
+    file: BufWriter<Target>,
     committed: bool,
+}
+
+/// Where bytes go.
+#[derive(Debug)]
+enum Target {
+    Plain(File),
+    /// Its sum is wanted.
+    Summed(Summing<File>),
 }
 
 /// A file that is there under its name.
 #[derive(Debug)]
 pub(crate) struct Written {
     pub(crate) path: PathBuf,
-    sum: Sum,
+    sum: Option<Sum>,
 }
 
 /// The SHA-256 of a file, and its size in bytes.
@@ -46,6 +54,15 @@ impl Artifact {
     /// Begins a file of a run's folder. Its temporary name is this process's: others may report on the same run. What is neither a file,
     /// nor a folder, nor a link keeps its name: a file in place of a device would take it away from everybody.
     pub(crate) fn create(dir: &Path, name: &str) -> Result<Self, WriteError> {
+        Self::begin(dir, name, Target::Plain)
+    }
+
+    /// The same of a file whose sum is wanted: it is summed up while it is written.
+    pub(super) fn summed(dir: &Path, name: &str) -> Result<Self, WriteError> {
+        Self::begin(dir, name, |file| Target::Summed(Summing::new(file)))
+    }
+
+    fn begin(dir: &Path, name: &str, target: impl FnOnce(File) -> Target) -> Result<Self, WriteError> {
         let path = dir.join(name);
         if is_special(&path) {
             let source = io::Error::other("a device, a pipe or a socket has this name");
@@ -55,9 +72,7 @@ impl Artifact {
         // Left by a process that was killed, or put there by somebody else who may write here: a link to another file.
         fs::remove_file(&temporary).ok();
         match File::create_new(&temporary) {
-            Ok(file) => {
-                Ok(Self { path, temporary, file: BufWriter::new(Summing::new(file)), committed: false })
-            }
+            Ok(file) => Ok(Self { path, temporary, file: BufWriter::new(target(file)), committed: false }),
             Err(source) => Err(WriteError { path, source }),
         }
     }
@@ -94,6 +109,31 @@ impl Write for Artifact {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+impl Target {
+    fn sum(&self) -> Option<Sum> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Summed(file) => Some(file.sum()),
+        }
+    }
+}
+
+impl Write for Target {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(file) => file.write(bytes),
+            Self::Summed(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(file) => file.flush(),
+            Self::Summed(file) => file.flush(),
+        }
     }
 }
 
@@ -178,7 +218,7 @@ impl<'a> Files<'a> {
     /// The same with the last work on a file, which is there then.
     pub(super) fn write(&mut self, work: impl FnOnce(&Path) -> Result<Written, WriteError>) {
         if let Some(Written { path, sum }) = self.attempt(work) {
-            self.sums.insert(path.clone(), sum);
+            self.sums.extend(sum.map(|sum| (path.clone(), sum)));
             self.written.push(path);
         }
     }
@@ -219,7 +259,7 @@ pub(crate) fn write(
     name: &str,
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<Written, WriteError> {
-    let mut artifact = Artifact::create(dir, name)?;
+    let mut artifact = Artifact::summed(dir, name)?;
     artifact.fill(content)?;
     artifact.commit()
 }
