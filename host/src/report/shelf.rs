@@ -2,23 +2,28 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// No buffer is kept that has room for more bytes, and room for more is not made beforehand: a single record may be very large.
+const MOST_BYTES: usize = 1 << 20;
+
 /// Keeps buffers that are empty again for those who need one next. Each piece of a journal becomes half a megabyte of lines: memory of that
 /// size would be asked of the system for each piece and given back again, and all of it be cleared in between.
 #[derive(Debug, Default)]
 pub(super) struct Shelf(Mutex<Vec<Vec<u8>>>);
 
 impl Shelf {
-    /// An empty buffer with room for so many bytes at least. The one that was put back last is the one that is still in a cache.
+    /// An empty buffer that is likely to take so many bytes. The one that was put back last is the one that is still in a cache.
     pub(super) fn take(&self, room: usize) -> Vec<u8> {
         let mut buffer = self.buffers().pop().unwrap_or_default();
-        buffer.reserve(room);
+        buffer.reserve(room.min(MOST_BYTES));
         buffer
     }
 
     /// Takes a buffer back, and forgets what is in it.
     pub(super) fn put_back(&self, mut buffer: Vec<u8>) {
-        buffer.clear();
-        self.buffers().push(buffer);
+        if buffer.capacity() <= MOST_BYTES {
+            buffer.clear();
+            self.buffers().push(buffer);
+        }
     }
 
     fn buffers(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
@@ -41,5 +46,13 @@ mod tests {
         assert!(again.is_empty() && again.capacity() >= 100 && again.as_ptr() == place);
         let another = shelf.take(100);
         assert_ne!(another.as_ptr(), place);
+    }
+
+    #[test]
+    fn one_that_has_grown_too_large_is_not_kept() {
+        let shelf = Shelf::default();
+        shelf.put_back(vec![0; MOST_BYTES + 1]);
+        assert!(shelf.take(usize::MAX).capacity() <= 2 * MOST_BYTES);
+        assert!(shelf.buffers().is_empty());
     }
 }
