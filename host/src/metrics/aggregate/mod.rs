@@ -4,7 +4,10 @@
 //! measured phases are also pooled. A failed or cancelled request is counted and otherwise has no part in any
 //! number, but for the window, which it can only make longer.
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+};
 
 use prony_plugin_api::message::PhaseKind;
 
@@ -65,9 +68,9 @@ pub(crate) struct Aggregator {
     /// The values of each phase that has requests.
     by_phase: BTreeMap<u32, Columns>,
     /// What the values of a phase begin as.
-    no_warmup: Columns,
+    no_warmup: Arc<Columns>,
     /// The same for measured phases, which all have the same metrics, so that they can be pooled.
-    not_measured: Columns,
+    not_measured: Arc<Columns>,
     /// Measured requests by the base URL that they went to, where there are several.
     by_url: Vec<Columns>,
     /// Measured requests by their class, where there are several.
@@ -116,8 +119,8 @@ impl Aggregator {
                 TokenCounting::PreferServer
             },
             by_phase: BTreeMap::new(),
-            no_warmup: columns(PhaseKind::Warmup),
-            not_measured,
+            no_warmup: Arc::new(columns(PhaseKind::Warmup)),
+            not_measured: Arc::new(not_measured),
             phases: BTreeMap::new(),
             sessions: Sessions::default(),
             workers: Vec::new(),
@@ -190,7 +193,7 @@ impl Aggregator {
             PhaseKind::Warmup => &self.no_warmup,
             PhaseKind::Profiling => &self.not_measured,
         };
-        self.by_phase.entry(phase).or_insert_with(|| none.clone())
+        self.by_phase.entry(phase).or_insert_with(|| Columns::clone(none))
     }
 
     /// The phase of a record.
@@ -355,7 +358,7 @@ impl Aggregator {
         let pooled = match &*phases {
             [only] => only.results.clone(),
             _ => {
-                let (window, none) = (Window::of(&spans), || self.not_measured.clone());
+                let (window, none) = (Window::of(&spans), || Columns::clone(&self.not_measured));
                 all.unwrap_or_else(none).results(&window, beside(window.parts()))
             }
         };
