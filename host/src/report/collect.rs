@@ -124,9 +124,9 @@ pub(super) fn collect(
         let (now_done, aside) = rayon::join(
             || batch.into_par_iter().with_max_len(1).map(Work::run).collect(),
             || {
-                pass.take_all(done);
+                let ((), next) = rayon::join(|| pass.take_all(done), || batches.next());
                 batches.lens.needs_slower_than(pass.page.slow_ms());
-                batches.next()
+                next
             },
         );
         (done, batch) = (now_done, aside);
