@@ -1,10 +1,10 @@
-//! SHA-256 (FIPS 180-4) of what is read piece by piece, and its digits as `sha256sum` prints them.
+//! SHA-256 (FIPS 180-4) of what is read or written piece by piece, and its digits as `sha256sum` prints them.
 
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Write};
 
 use sha2::{Digest, Sha256};
 
-/// Bytes that are read at a time.
+/// Bytes that are read or written at a time.
 const PIECE: usize = 256 << 10;
 
 /// The digest of all that is read, and how many bytes that was.
@@ -26,6 +26,40 @@ pub(crate) fn of(from: &mut impl Read) -> io::Result<([u8; 32], u64)> {
     }
 }
 
+/// Writes on to something, and has the digest of what was written.
+#[derive(Debug)]
+pub(crate) struct Summing<W> {
+    to: W,
+    sum: Sha256,
+    bytes: u64,
+}
+
+impl<W: Write> Summing<W> {
+    /// Nothing has been written yet.
+    pub(crate) fn new(to: W) -> Self {
+        Self { to, sum: Sha256::new(), bytes: 0 }
+    }
+
+    /// The digest of all that was written so far, and how many bytes that was.
+    pub(crate) fn sum(&self) -> ([u8; 32], u64) {
+        (self.sum.clone().finalize().into(), self.bytes)
+    }
+}
+
+impl<W: Write> Write for Summing<W> {
+    /// Takes no more than a cache has room for, so that it is still there when it is summed up.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.to.write(&bytes[..bytes.len().min(PIECE)])?;
+        self.sum.update(&bytes[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
 /// Hexadecimal digits of bytes, two for each.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
@@ -42,5 +76,28 @@ mod tests {
         let (sum, bytes) = of(&mut b"abc".as_slice()).unwrap();
         assert_eq!(hex(&sum), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(bytes, 3);
+    }
+
+    /// Takes two bytes at a time.
+    struct Narrow(Vec<u8>);
+
+    impl Write for Narrow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let taken = bytes.len().min(2);
+            self.0.extend_from_slice(&bytes[..taken]);
+            Ok(taken)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_is_written_has_the_digest_of_what_is_read() {
+        let mut written = Summing::new(Narrow(Vec::new()));
+        written.write_all(b"abcde").unwrap();
+        assert_eq!(written.to.0, b"abcde");
+        assert_eq!(written.sum(), of(&mut b"abcde".as_slice()).unwrap());
     }
 }

@@ -129,7 +129,7 @@ pub(super) fn write(charts: &[Chart], place: &Path, look: &Look) -> Result<Vec<P
 fn pictures(charts: &[Chart], place: &Path, theme: Option<Theme>) -> Result<Vec<PathBuf>, Box<dyn Error>> {
     let one = |(name, svg): &Chart| -> Result<PathBuf, Box<dyn Error>> {
         let text = chart::file(svg, theme);
-        Ok(artifacts::write(place, &format!("{name}.svg"), |out| out.write_all(text.as_bytes()))?)
+        Ok(artifacts::write(place, &format!("{name}.svg"), |out| out.write_all(text.as_bytes()))?.path)
     };
     charts.iter().map(one).collect()
 }
@@ -138,18 +138,18 @@ fn bitmaps(charts: &[Chart], place: &Path, look: &Look) -> Result<Vec<PathBuf>, 
     let bitmaps = Bitmaps::new();
     let one = |(name, svg): &Chart| -> Result<PathBuf, Box<dyn Error>> {
         let pixels = bitmaps.png(svg, look.theme.unwrap_or(Theme::Light), look.width)?;
-        Ok(artifacts::write(place, &format!("{name}.png"), |out| out.write_all(&pixels))?)
+        Ok(artifacts::write(place, &format!("{name}.png"), |out| out.write_all(&pixels))?.path)
     };
     charts.iter().map(one).collect()
 }
 
 fn one_page(charts: &[Chart], place: &Path) -> Result<PathBuf, Box<dyn Error>> {
-    let path = artifacts::write(place, PAGE, |out| {
+    let written = artifacts::write(place, PAGE, |out| {
         page::begin("Charts", None, out)?;
         for (_, svg) in charts {
             writeln!(out, "<figure>{svg}</figure>")?;
         }
         page::end(None, out)
     })?;
-    Ok(path)
+    Ok(written.path)
 }

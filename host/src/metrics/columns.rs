@@ -39,7 +39,8 @@ pub(super) struct Columns {
 #[derive(Clone, Debug)]
 enum Column {
     Values(Values),
-    Gaps(GapPool),
+    /// Large, and one of many: all columns together are to fit into the smallest cache, since each request passes by all of them.
+    Gaps(Box<GapPool>),
     /// `None` until a request says anything.
     Count(Option<u64>),
     /// Computed from the others.
@@ -53,7 +54,7 @@ impl Columns {
             Source::Request(_) | Source::Failure(_) | Source::Session(_) => {
                 (metric, Column::Values(Values::of_unit(metric.unit)))
             }
-            Source::Gaps => (metric, Column::Gaps(GapPool::default())),
+            Source::Gaps => (metric, Column::Gaps(Box::default())),
             Source::Count(_) => (metric, Column::Count(None)),
             Source::OverTime(_)
             | Source::Sum(_)
@@ -123,25 +124,27 @@ impl Columns {
             None => {}
         }
         for (metric, column) in &mut self.by_metric {
-            match (metric.source, column) {
-                (Source::Request(measure), Column::Values(values)) => {
-                    if let Some(value) = measure(request) {
+            match column {
+                Column::Values(values) => {
+                    if let Source::Request(measure) = metric.source
+                        && let Some(value) = measure(request)
+                    {
                         values.push(value);
                         if metric.in_lines {
                             measured.push((*metric, value));
                         }
                     }
                 }
-                (Source::Count(is_true), Column::Count(count)) => {
-                    if let Some(is_true) = is_true(request) {
+                Column::Count(count) => {
+                    if let Source::Count(is_true) = metric.source
+                        && let Some(is_true) = is_true(request)
+                    {
                         *count = Some(count.unwrap_or(0) + u64::from(is_true));
                     }
                 }
-                (_, Column::Gaps(pool)) => {
-                    request.record.chunk_gaps_ns.iter().for_each(|gap| pool.record(*gap));
-                }
-                // What is derived waits for the end; `new` pairs the other sources and columns.
-                _ => {}
+                Column::Gaps(pool) => request.record.chunk_gaps_ns.iter().for_each(|gap| pool.record(*gap)),
+                // It waits for the end.
+                Column::Derived => {}
             }
         }
     }
@@ -176,6 +179,15 @@ impl Columns {
         }
     }
 
+    /// Gets what was taken in ready to be merged.
+    pub(super) fn settle(&mut self) {
+        for (_, column) in &mut self.by_metric {
+            if let Column::Values(values) = column {
+                values.settle();
+            }
+        }
+    }
+
     /// Takes in those of another collector, with the same metrics.
     pub(super) fn merge(&mut self, other: Self) {
         self.outcomes.merge(other.outcomes);
@@ -193,32 +205,43 @@ impl Columns {
 
     /// Computes the numbers, over this window, in which this was measured beside the load.
     pub(super) fn results(&mut self, window: &Window, beside: Beside) -> Results {
-        Results {
-            table: self.table(window, beside),
+        self.results_in_order(window, beside, None).0
+    }
+
+    /// The same, and what the order of its requests says, where their latencies have this origin.
+    pub(super) fn results_in_order(
+        &mut self,
+        window: &Window,
+        beside: Beside,
+        origin: Option<LatencyOrigin>,
+    ) -> (Results, Option<Steadiness>) {
+        let (table, steadiness) = self.table(window, beside, origin);
+        let results = Results {
+            table,
             outcomes: self.outcomes,
             token_source: self.token_source(),
             counting: self.counting,
             good: self.good,
-        }
+        };
+        (results, steadiness)
     }
 
-    /// What the order of its requests says, whose latencies have this origin.
-    pub(super) fn steadiness(&mut self, origin: LatencyOrigin) -> Option<Steadiness> {
-        Steadiness::of(self.flights.as_mut()?, origin)
-    }
-
-    fn table(&mut self, window: &Window, beside: Beside) -> MetricTable {
+    fn table(
+        &mut self,
+        window: &Window,
+        beside: Beside,
+        origin: Option<LatencyOrigin>,
+    ) -> (MetricTable, Option<Steadiness>) {
         let wanted: Vec<Option<Curve>> = self.by_metric.iter().map(|(metric, _)| curve(metric)).collect();
         let mut none = Flights::default();
         let flights = self.flights.as_mut().unwrap_or(&mut none);
-        let (mut found, over_time): (Vec<Option<Stats>>, _) = rayon::join(
+        let (mut found, (steadiness, over_time)): (Vec<Option<Stats>>, _) = rayon::join(
             || self.by_metric.par_iter_mut().map(|(_, column)| column.stats()).collect(),
             || {
-                curves::over_time(
-                    flights,
-                    window.parts(),
-                    &wanted.iter().flatten().copied().collect::<Vec<_>>(),
-                )
+                // First, since one core does it alone: the others have values to sort meanwhile.
+                let steadiness = origin.and_then(|origin| Steadiness::of(flights, origin));
+                let wanted: Vec<Curve> = wanted.iter().flatten().copied().collect();
+                (steadiness, curves::over_time(flights, window.parts(), &wanted))
             },
         );
         let places = zip(&wanted, &mut found).filter(|(curve, _)| curve.is_some());
@@ -245,7 +268,7 @@ impl Columns {
         let rows = zip(&self.by_metric, found)
             .filter_map(|((metric, _), stats)| stats.map(|stats| (*metric, stats)))
             .collect();
-        MetricTable { rows }
+        (MetricTable { rows }, steadiness)
     }
 
     fn token_source(&self) -> TokenSource {
@@ -270,7 +293,7 @@ impl Column {
     fn merge(&mut self, other: Self) {
         match (self, other) {
             (Self::Values(values), Self::Values(more)) => values.merge(more),
-            (Self::Gaps(pool), Self::Gaps(more)) => pool.merge(more),
+            (Self::Gaps(pool), Self::Gaps(more)) => pool.merge(*more),
             (Self::Count(count), Self::Count(Some(more))) => *count = Some(count.unwrap_or(0) + more),
             // Nothing to add. Columns of one metric are of one kind.
             _ => {}

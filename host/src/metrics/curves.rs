@@ -2,10 +2,12 @@
 //!
 //! All curves are made in one pass over the instants at which a request was sent, had its first token, had its last one, and ended. Between
 //! two of these nothing changes: tokens are taken to come evenly from the first to the last. A value counts as long as it lasted.
+//! The pass is one thread's; what it finds is taken in by all cores, one curve beside the other, each in the order of time.
 
-use std::{cmp::Reverse, collections::BinaryHeap};
+use std::{cmp::Reverse, collections::BinaryHeap, iter::Peekable};
 
 use hdrhistogram::Histogram;
+use rayon::prelude::*;
 
 use super::{
     in_flight::{Flight, Flights},
@@ -16,6 +18,9 @@ use crate::clock::RunNs;
 const SIGNIFICANT_DIGITS: u8 = 3;
 
 const NS_A_SECOND: f64 = 1e9;
+
+/// Moments that are taken in together: enough to be worth handing over, and few enough for a cache.
+const MOMENTS_AT_ONCE: usize = 4096;
 
 /// A curve, and which part of the time it is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,24 +90,60 @@ pub(super) fn over_time(
     // The order in which rates are added up makes a difference to their last digits: it is to be that of no collector.
     flights.sort_by_sent();
     let mut collectors: Vec<Collector> = curves.iter().copied().map(Collector::of).collect();
-    let mut state = State::default();
-    let mut events = Events::of(flights, windows).peekable();
-    while let Some(event) = events.next() {
-        state.take(event, flights);
-        let until_ns = events.peek().map_or(event.at_ns, |next| next.at_ns);
-        let ns = until_ns - event.at_ns;
-        if ns == 0 {
-            continue;
-        }
-        state.forget_rounding();
-        if state.windows > 0 {
-            for collector in &mut collectors {
-                collector.take(&state, ns);
-            }
-        }
-        state.held += state.growth * ns as f64;
+    let mut all = Moments::of(flights, windows);
+    let mut next = || -> Vec<Moment> { all.by_ref().take(MOMENTS_AT_ONCE).collect() };
+    let mut moments = next();
+    while !moments.is_empty() {
+        let take_in = || {
+            let each = collectors.par_iter_mut();
+            each.for_each(|collector| moments.iter().for_each(|moment| collector.take(moment)));
+        };
+        let ((), found) = rayon::join(take_in, &mut next);
+        moments = found;
     }
     collectors.into_iter().map(Collector::finish).collect()
+}
+
+/// What is going on for so many nanoseconds.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    state: State,
+    ns: u64,
+}
+
+/// All moments within windows, in order.
+struct Moments<'a> {
+    flights: &'a Flights,
+    events: Peekable<Events<'a>>,
+    state: State,
+}
+
+impl<'a> Moments<'a> {
+    fn of(flights: &'a Flights, windows: &[(RunNs, RunNs)]) -> Self {
+        Self { flights, events: Events::of(flights, windows).peekable(), state: State::default() }
+    }
+}
+
+impl Iterator for Moments<'_> {
+    type Item = Moment;
+
+    fn next(&mut self) -> Option<Moment> {
+        loop {
+            let event = self.events.next()?;
+            self.state.take(event, self.flights);
+            let until_ns = self.events.peek().map_or(event.at_ns, |next| next.at_ns);
+            let ns = until_ns - event.at_ns;
+            if ns == 0 {
+                continue;
+            }
+            self.state.forget_rounding();
+            let state = self.state;
+            self.state.held += state.growth * ns as f64;
+            if state.windows > 0 {
+                return Some(Moment { state, ns });
+            }
+        }
+    }
 }
 
 /// Something that changes what is going on.
@@ -323,7 +364,8 @@ impl Collector {
         Self { curve, histogram, ns: 0, area: 0.0, min, max, mean: 0.0, squares: 0.0 }
     }
 
-    fn take(&mut self, state: &State, ns: u64) {
+    fn take(&mut self, Moment { state, ns }: &Moment) {
+        let ns = *ns;
         let Curve { of, only_active } = self.curve;
         if only_active && of.requests(state) == 0 {
             return;
@@ -340,14 +382,8 @@ impl Collector {
         self.mean += difference * (ns as f64 / self.ns as f64);
         self.squares += ns as f64 * difference * (value - self.mean);
         if let Some(histogram) = &mut self.histogram {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "it is 0 or above, and a cast stays within the type"
-            )]
-            let parts = (value * of.parts()).round() as u64;
             // Only a histogram that may not grow can refuse a value.
-            histogram.record_n(parts, ns).ok();
+            histogram.record_n(rounded(value * of.parts()), ns).ok();
         }
     }
 
@@ -364,6 +400,17 @@ impl Collector {
             std: (self.squares / self.ns as f64).sqrt(),
         })
     }
+}
+
+/// The nearest whole number to one that is 0 or above. `f64::round` gives the same, and is a call into the C library.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is 0 or above, and a cast cuts off"
+)]
+fn rounded(value: f64) -> u64 {
+    let whole = value as u64;
+    whole.saturating_add(u64::from(value - whole as f64 >= 0.5))
 }
 
 #[cfg(test)]
@@ -434,6 +481,21 @@ mod tests {
         };
         assert_eq!(["p50", "p75", "p90"].map(|key| percentile(key).to_string()), ["0", "1", "2"]);
         assert!((found.std - 0.61_f64.sqrt()).abs() < 1e-9, "{}", found.std);
+    }
+
+    #[test]
+    fn a_half_is_rounded_up() {
+        for (value, whole) in [
+            (0.0, 0),
+            (0.499_999_999_999_999_94, 0),
+            (0.5, 1),
+            (1.25, 1),
+            (2.5, 3),
+            (4_503_599_627_370_495.5, 1 << 52),
+        ] {
+            assert_eq!(rounded(value), whole, "{value}");
+        }
+        assert_eq!(rounded(1e300), u64::MAX);
     }
 
     #[test]

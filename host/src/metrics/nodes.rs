@@ -72,6 +72,11 @@ impl ByNode {
         }
     }
 
+    /// Gets what was taken in ready to be merged.
+    pub(super) fn settle(&mut self) {
+        self.nodes.values_mut().for_each(|node| node.columns.settle());
+    }
+
     /// Takes in what another collector has of other requests.
     pub(super) fn merge(&mut self, other: Self) {
         for (number, more) in other.nodes {

@@ -1,7 +1,5 @@
 //! What prefix caches had of the prompts: what one of unlimited size would have had, and what the server says that its own had.
 
-use std::collections::BTreeMap;
-
 use crate::{clock::RunNs, record::Record};
 
 /// So many requests at the beginning of a run are looked at for what was in the server's cache before it.
@@ -79,32 +77,31 @@ struct Early {
 /// The first requests to end, whatever the order in which they came.
 #[derive(Clone, Debug, Default)]
 struct FirstToEnd {
-    /// How many there are of each.
-    requests: BTreeMap<Early, usize>,
-    count: usize,
+    /// In no order, and some more of them than are looked at: they are sorted out from time to time.
+    requests: Vec<Early>,
+    /// So many are known that end before this one, or are the same.
+    last: Option<Early>,
 }
 
 impl FirstToEnd {
-    fn add(&mut self, request: Early, times: usize) {
-        let is_full = self.count >= EARLY_REQUESTS;
-        if is_full && self.requests.last_key_value().is_some_and(|(last, _)| *last <= request) {
+    fn add(&mut self, request: Early) {
+        if self.last.is_some_and(|last| last <= request) {
             return;
         }
-        *self.requests.entry(request).or_default() += times;
-        self.count += times;
-        while self.count > EARLY_REQUESTS
-            && let Some(mut last) = self.requests.last_entry()
-        {
-            self.count -= 1;
-            *last.get_mut() -= 1;
-            if *last.get() == 0 {
-                last.remove();
-            }
+        self.requests.push(request);
+        if self.requests.len() >= 2 * EARLY_REQUESTS {
+            let (_, last, _) = self.requests.select_nth_unstable(EARLY_REQUESTS - 1);
+            self.last = Some(*last);
+            self.requests.truncate(EARLY_REQUESTS);
         }
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Early> {
-        self.requests.iter().flat_map(|(request, times)| std::iter::repeat_n(request, *times))
+    /// All of them, in the order in which they ended.
+    fn sorted(&self) -> Vec<Early> {
+        let mut requests = self.requests.clone();
+        requests.sort_unstable();
+        requests.truncate(EARLY_REQUESTS);
+        requests
     }
 }
 
@@ -151,7 +148,7 @@ impl PrefixCaches {
         }
         if let Some(comparison) = Comparison::of(record, ideal, usage) {
             self.all.add(comparison);
-            self.early.add(Early { end_ns: record.instants.end, sent_ns, comparison }, 1);
+            self.early.add(Early { end_ns: record.instants.end, sent_ns, comparison });
         }
     }
 
@@ -160,9 +157,7 @@ impl PrefixCaches {
         self.ideal.add(other.ideal);
         self.usage.add(other.usage);
         self.all.add(other.all);
-        for (request, times) in other.early.requests {
-            self.early.add(request, times);
-        }
+        other.early.requests.into_iter().for_each(|request| self.early.add(request));
     }
 
     /// What a cache of unlimited size would have had of the measured prompts.
@@ -178,12 +173,13 @@ impl PrefixCaches {
     /// What shows that the server had prompts of the run before it began: at its beginning, before the server may have
     /// forgotten them again, or in all of it.
     pub(crate) fn warm_before(&self) -> Option<WarmBefore> {
-        let mut sent: Vec<RunNs> = self.early.iter().map(|request| request.sent_ns).collect();
+        let early = self.early.sorted();
+        let mut sent: Vec<RunNs> = early.iter().map(|request| request.sent_ns).collect();
         sent.sort_unstable();
         let mut so_far = Comparison::default();
-        let knows_all = self.early.count < EARLY_REQUESTS;
+        let knows_all = early.len() < EARLY_REQUESTS;
         let mut found = None;
-        for (request, ended) in self.early.iter().zip(1_u64..) {
+        for (request, ended) in early.iter().zip(1_u64..) {
             so_far.add(request.comparison);
             // One may be sent and over in the same instant.
             let begun = sent.partition_point(|sent_ns| *sent_ns <= request.end_ns) as u64;
@@ -315,5 +311,24 @@ mod tests {
         let (mut a, b) = (of(records[5..].to_vec()), of(records[..5].to_vec()));
         a.merge(b);
         assert_eq!(a.warm_before(), of(records).warm_before());
+    }
+
+    #[test]
+    fn only_the_first_to_end_are_looked_at_in_whatever_order_they_come() {
+        let most = 5 * EARLY_REQUESTS as u64;
+        // Those that came first find a warm cache, and the others what they have filled themselves.
+        let records = || {
+            (0..most).map(|number| {
+                let is_early = number < EARLY_REQUESTS as u64;
+                request(2 * number, 2 * number + 1, if is_early { 0 } else { 960 }, Some(960))
+            })
+        };
+        let early = |caches: &PrefixCaches| caches.early.sorted();
+        let (forwards, backwards) = (of(records()), of(records().rev()));
+        assert_eq!(early(&forwards).len(), EARLY_REQUESTS);
+        assert!(early(&forwards).iter().all(|request| request.end_ns < 2 * EARLY_REQUESTS as u64));
+        assert_eq!(early(&forwards), early(&backwards));
+        assert_eq!(forwards.warm_before(), backwards.warm_before());
+        assert!(forwards.warm_before().is_some());
     }
 }

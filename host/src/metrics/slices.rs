@@ -287,6 +287,11 @@ impl Slices {
         self.by_place.clear();
     }
 
+    /// Gets what was taken in ready to be merged.
+    pub(crate) fn settle(&mut self) {
+        self.by_place.values_mut().for_each(|slice| slice.columns.settle());
+    }
+
     /// Takes in those of another collector.
     pub(crate) fn merge(&mut self, other: Self) {
         if let Some(why) = self.refused.or(other.refused) {

@@ -8,6 +8,9 @@ const NS_PER_MS: f64 = 1e6;
 /// So many different values are counted, and not kept one by one.
 const FEW: usize = 256;
 
+/// So many of some values tell whether these are few different ones.
+const SAMPLE: usize = 32;
+
 /// Values that are kept until the end of a run: a million requests have a million of them for each metric.
 #[derive(Clone, Debug)]
 pub(super) struct Values {
@@ -16,6 +19,9 @@ pub(super) struct Values {
     /// How many there may be.
     most: usize,
     kept: Kept,
+    /// Those that came last, as they are, up to [`FEW`]: put in their places together, they take a part of the time that each of them
+    /// takes by itself.
+    fresh: Vec<f64>,
 }
 
 #[derive(Clone, Debug)]
@@ -34,7 +40,7 @@ impl Values {
     /// None yet, of a metric with this unit.
     pub(super) fn of_unit(unit: &str) -> Self {
         let per_unit = if unit == "ms" { NS_PER_MS } else { 1.0 };
-        Self { per_unit, most: 0, kept: Kept::Few(Vec::new()) }
+        Self { per_unit, most: 0, kept: Kept::Few(Vec::new()), fresh: Vec::new() }
     }
 
     /// Makes room for so many: growing leaves holes as large as what has grown. Room that is not used is no memory.
@@ -49,15 +55,31 @@ impl Values {
 
     /// Keeps one more.
     pub(super) fn push(&mut self, value: f64) {
-        self.push_times(value, 1);
+        self.fresh.push(value);
+        if self.fresh.len() == FEW {
+            self.settle();
+        }
+    }
+
+    /// Puts the last ones in their places, which would be done when they are needed there.
+    pub(super) fn settle(&mut self) {
+        let mut fresh = std::mem::take(&mut self.fresh);
+        if matches!(self.kept, Kept::Few(_)) {
+            if are_many(&fresh) {
+                self.keep_each();
+            } else {
+                fresh.sort_unstable_by(f64::total_cmp);
+            }
+        }
+        for equal in fresh.chunk_by(|a, b| a.total_cmp(b).is_eq()) {
+            self.push_times(equal[0], equal.len());
+        }
     }
 
     /// Takes in those of another collector, of the same metric.
     pub(super) fn merge(&mut self, mut other: Self) {
-        if matches!(self.kept, Kept::Few(_)) {
-            std::mem::swap(&mut self.kept, &mut other.kept);
-            self.reserve(self.most);
-        }
+        self.settle();
+        other.settle();
         match (&mut self.kept, other.kept) {
             (Kept::Counts(counts), Kept::Counts(more)) => counts.extend(more),
             (Kept::Any(values), Kept::Any(more)) => values.extend(more),
@@ -68,13 +90,23 @@ impl Values {
                     self.push_times(value, times);
                 }
             }
-            // Those that were few have changed places with the others.
-            (Kept::Few(_), _) => {}
+            // Those of one part that seemed to be many may be few of all parts.
+            (Kept::Few(_), Kept::Counts(more)) => {
+                for value in in_units(&more, self.per_unit) {
+                    self.push_times(value, 1);
+                }
+            }
+            (Kept::Few(_), Kept::Any(more)) => {
+                for value in more {
+                    self.push_times(value, 1);
+                }
+            }
         }
     }
 
     /// Sorts and describes them; `None` when there are none.
     pub(super) fn distribution(&mut self) -> Option<Distribution> {
+        self.settle();
         match &mut self.kept {
             Kept::Few(few) => of_few(few),
             Kept::Counts(counts) => {
@@ -131,6 +163,17 @@ impl Values {
     }
 }
 
+/// Whether these seem to be many different values, by some of them.
+fn are_many(values: &[f64]) -> bool {
+    let step = values.len() / SAMPLE;
+    if step == 0 {
+        return false;
+    }
+    let mut sample: [f64; SAMPLE] = std::array::from_fn(|at| values[at * step]);
+    sample.sort_unstable_by(f64::total_cmp);
+    sample.chunk_by(|a, b| a.total_cmp(b).is_eq()).count() > SAMPLE / 2
+}
+
 fn of_few(few: &[(f64, usize)]) -> Option<Distribution> {
     // How many there are up to each value.
     let up_to: Vec<usize> = few
@@ -150,12 +193,17 @@ fn in_units(counts: &[u32], per_unit: f64) -> impl Iterator<Item = f64> {
 
 /// The count that tells this very value, if there is one.
 fn count(value: f64, per_unit: f64) -> Option<u32> {
-    let count = (value * per_unit).round();
-    if !(0.0..=f64::from(u32::MAX)).contains(&count) {
+    // A half more, and then cut off, is rounded: what is near no whole number is none of the counts in any case.
+    let above = value * per_unit + 0.5;
+    if !(0.0..f64::from(u32::MAX) + 1.0).contains(&above) {
         return None;
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is whole and in range")]
-    let count = count as u32;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is cut off, and in range"
+    )]
+    let count = above as u32;
     #[expect(clippy::float_cmp, reason = "nothing else than the very same value will do")]
     (f64::from(count) / per_unit == value).then_some(count)
 }
@@ -172,6 +220,7 @@ mod tests {
         for value in values {
             kept.push(*value);
         }
+        kept.settle();
         kept
     }
 
@@ -184,6 +233,19 @@ mod tests {
     fn a_value_that_comes_again_takes_no_room() {
         let kept = of("ms", &[0.5; 1000]);
         assert!(matches!(kept.kept, Kept::Few(few) if few == [(0.5, 1000)]));
+    }
+
+    #[test]
+    fn parts_with_few_values_of_all_are_few_together() {
+        // A part has each of 200 once, so that its sample has no value twice.
+        let part: Vec<f64> = (0..200).map(f64::from).collect();
+        let mut kept = Values::of_unit("tokens");
+        for _ in 0..3 {
+            kept.merge(of("tokens", &part));
+        }
+        assert!(
+            matches!(kept.kept, Kept::Few(few) if few.len() == 200 && few.iter().all(|(_, times)| *times == 3))
+        );
     }
 
     #[rstest]
@@ -201,8 +263,12 @@ mod tests {
     #[case("ms", 0.000_000_5)]
     #[case("%", -20.0)]
     fn one_value_that_is_no_count_widens_the_rest(#[case] unit: &str, #[case] odd: f64) {
-        let expected = [many(), vec![odd, 2.0]].concat();
-        assert!(matches!(of(unit, &expected).kept, Kept::Any(values) if values == expected));
+        let mut expected = [many(), vec![odd, 2.0]].concat();
+        let Kept::Any(mut values) = of(unit, &expected).kept else { panic!("all are taken for counts") };
+        for all in [&mut values, &mut expected] {
+            all.sort_by(f64::total_cmp);
+        }
+        assert_eq!(values, expected);
     }
 
     /// Durations in milliseconds, as they are computed from nanoseconds: most of them short, and some the same.
@@ -215,10 +281,17 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn nothing_is_lost_however_the_values_are_kept(first in durations(), second in durations()) {
+        fn nothing_is_lost_however_the_values_are_kept(
+            first in durations(),
+            second in durations(),
+            last in durations(),
+        ) {
             let mut kept = of("ms", &first);
             kept.merge(of("ms", &second));
-            let mut all = [first, second].concat();
+            for value in &last {
+                kept.push(*value);
+            }
+            let mut all = [first, second, last].concat();
             prop_assert_eq!(kept.distribution(), Distribution::of(&mut all));
         }
     }

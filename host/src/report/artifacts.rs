@@ -1,13 +1,17 @@
 //! Files of a run: an [`Artifact`] appears whole under its name, or not at all.
 
 use std::{
+    collections::HashMap,
     fs::{self, File},
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
 
 use super::error::ReportError;
-use crate::plan::Exports;
+use crate::{
+    fingerprint::{self, Summing},
+    plan::Exports,
+};
 
 /// A file that cannot be written: a missing right, a full disk.
 #[derive(Debug, thiserror::Error)]
@@ -24,14 +28,41 @@ pub(crate) struct WriteError {
 pub(crate) struct Artifact {
     path: PathBuf,
     temporary: PathBuf,
-    file: BufWriter<File>,
+    file: BufWriter<Target>,
     committed: bool,
 }
+
+/// Where bytes go.
+#[derive(Debug)]
+enum Target {
+    Plain(File),
+    /// Its sum is wanted.
+    Summed(Summing<File>),
+}
+
+/// A file that is there under its name.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub(crate) path: PathBuf,
+    sum: Option<Sum>,
+}
+
+/// The SHA-256 of a file, and its size in bytes.
+pub(super) type Sum = ([u8; 32], u64);
 
 impl Artifact {
     /// Begins a file of a run's folder. Its temporary name is this process's: others may report on the same run. What is neither a file,
     /// nor a folder, nor a link keeps its name: a file in place of a device would take it away from everybody.
     pub(crate) fn create(dir: &Path, name: &str) -> Result<Self, WriteError> {
+        Self::begin(dir, name, Target::Plain)
+    }
+
+    /// The same of a file whose sum is wanted: it is summed up while it is written.
+    pub(super) fn summed(dir: &Path, name: &str) -> Result<Self, WriteError> {
+        Self::begin(dir, name, |file| Target::Summed(Summing::new(file)))
+    }
+
+    fn begin(dir: &Path, name: &str, target: impl FnOnce(File) -> Target) -> Result<Self, WriteError> {
         let path = dir.join(name);
         if is_special(&path) {
             let source = io::Error::other("a device, a pipe or a socket has this name");
@@ -41,17 +72,17 @@ impl Artifact {
         // Left by a process that was killed, or put there by somebody else who may write here: a link to another file.
         fs::remove_file(&temporary).ok();
         match File::create_new(&temporary) {
-            Ok(file) => Ok(Self { path, temporary, file: BufWriter::new(file), committed: false }),
+            Ok(file) => Ok(Self { path, temporary, file: BufWriter::new(target(file)), committed: false }),
             Err(source) => Err(WriteError { path, source }),
         }
     }
 
-    /// Gives the file its name, in place of an older one. Returns where it is.
-    pub(crate) fn commit(mut self) -> Result<PathBuf, WriteError> {
+    /// Gives the file its name, in place of an older one.
+    pub(crate) fn commit(mut self) -> Result<Written, WriteError> {
         let named = self.file.flush().and_then(|()| fs::rename(&self.temporary, &self.path));
         named.map_err(|source| WriteError { path: self.path.clone(), source })?;
         self.committed = true;
-        Ok(self.path.clone())
+        Ok(Written { path: self.path.clone(), sum: self.file.get_ref().sum() })
     }
 
     /// Writes with a function whose errors are about this file.
@@ -78,6 +109,31 @@ impl Write for Artifact {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+impl Target {
+    fn sum(&self) -> Option<Sum> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Summed(file) => Some(file.sum()),
+        }
+    }
+}
+
+impl Write for Target {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(file) => file.write(bytes),
+            Self::Summed(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(file) => file.flush(),
+            Self::Summed(file) => file.flush(),
+        }
     }
 }
 
@@ -110,6 +166,8 @@ pub(super) struct Files<'a> {
     /// Which files there are to be, and how they are called.
     exports: Exports,
     written: Vec<PathBuf>,
+    /// Those of files that were written, and of others that were read, by their paths.
+    sums: HashMap<PathBuf, Sum>,
     unwritten: Vec<PathBuf>,
     /// Why the first of the unwritten ones is missing.
     reason: Option<io::Error>,
@@ -127,6 +185,7 @@ impl<'a> Files<'a> {
             dir: None,
             exports: Exports::default(),
             written: Vec::new(),
+            sums: HashMap::new(),
             unwritten: Vec::new(),
             reason: None,
         }
@@ -157,9 +216,23 @@ impl<'a> Files<'a> {
     }
 
     /// The same with the last work on a file, which is there then.
-    pub(super) fn write(&mut self, work: impl FnOnce(&Path) -> Result<PathBuf, WriteError>) {
-        let written = self.attempt(work);
-        self.written.extend(written);
+    pub(super) fn write(&mut self, work: impl FnOnce(&Path) -> Result<Written, WriteError>) {
+        if let Some(Written { path, sum }) = self.attempt(work) {
+            self.sums.extend(sum.map(|sum| (path.clone(), sum)));
+            self.written.push(path);
+        }
+    }
+
+    /// Sums up a file of the folder that is there already, where that is possible.
+    pub(super) fn sum_up(&mut self, name: &str) {
+        let Some(path) = self.dir.map(|dir| dir.join(name)) else { return };
+        let sum = File::open(&path).and_then(|mut file| fingerprint::of(&mut file));
+        self.sums.extend(sum.ok().map(|sum| (path, sum)));
+    }
+
+    /// The sum of a file of the folder, if it is known without reading it.
+    pub(super) fn sum_of(&self, name: &str) -> Option<Sum> {
+        self.sums.get(&self.dir?.join(name)).copied()
     }
 
     /// Those that are there, in order.
@@ -180,13 +253,13 @@ impl<'a> Files<'a> {
     }
 }
 
-/// Writes a whole file. Returns where it is.
+/// Writes a whole file.
 pub(crate) fn write(
     dir: &Path,
     name: &str,
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> Result<PathBuf, WriteError> {
-    let mut artifact = Artifact::create(dir, name)?;
+) -> Result<Written, WriteError> {
+    let mut artifact = Artifact::summed(dir, name)?;
     artifact.fill(content)?;
     artifact.commit()
 }
@@ -204,9 +277,22 @@ mod tests {
     fn a_file_appears_whole_in_place_of_the_old_one() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("a.json"), "old").unwrap();
-        let path = write(dir.path(), "a.json", |out| out.write_all(b"new")).unwrap();
-        assert_eq!(fs::read_to_string(path).unwrap(), "new");
+        let written = write(dir.path(), "a.json", |out| out.write_all(b"new")).unwrap();
+        assert_eq!(fs::read_to_string(&written.path).unwrap(), "new");
         assert_eq!(names(dir.path()), ["a.json"]);
+    }
+
+    #[test]
+    fn a_file_that_was_written_or_summed_up_has_the_sum_of_its_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut files = Files::of(dir.path());
+        files.write(|dir| write(dir, "a.json", |out| out.write_all(b"new")));
+        fs::write(dir.path().join("b.json"), "new").unwrap();
+        files.sum_up("b.json");
+        files.sum_up("missing");
+        let expected = fingerprint::of(&mut b"new".as_slice()).unwrap();
+        assert_eq!(["a.json", "b.json"].map(|name| files.sum_of(name)), [Some(expected); 2]);
+        assert_eq!(files.sum_of("missing"), None);
     }
 
     #[test]
@@ -216,7 +302,7 @@ mod tests {
         let precious = dir.path().join("precious");
         fs::write(&precious, "mine").unwrap();
         std::os::unix::fs::symlink(&precious, dir.path().join(temporary_name("a.json"))).unwrap();
-        let path = write(dir.path(), "a.json", |out| out.write_all(b"new")).unwrap();
+        let path = write(dir.path(), "a.json", |out| out.write_all(b"new")).unwrap().path;
         assert_eq!(fs::read_to_string(precious).unwrap(), "mine");
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
         assert!(path.symlink_metadata().unwrap().is_file());

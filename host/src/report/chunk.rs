@@ -19,6 +19,7 @@ use super::{
     records::LineStyle,
     recount::Recount,
     server_metrics::Flights,
+    shelf::Shelf,
 };
 use crate::{
     metrics::{Aggregator, Measured, slices::Slices},
@@ -28,6 +29,9 @@ use crate::{
         journal::{Decoded, RawRecords},
     },
 };
+
+/// Bytes of lines are at most so many times those of their records, nearly always: room for them is made once.
+const LINES_BY_RECORDS: usize = 4;
 
 /// What records are looked at with.
 #[derive(Clone, Debug)]
@@ -46,6 +50,8 @@ pub(super) struct Lens {
     places: Option<usize>,
     recount: Arc<Recount>,
     slow: Arc<AtomicU64>,
+    /// Has buffers for lines.
+    shelf: Arc<Shelf>,
 }
 
 impl Lens {
@@ -54,6 +60,7 @@ impl Lens {
         Self {
             recount: Arc::new(recount),
             slow: Arc::default(),
+            shelf: Arc::default(),
             aggregator: Aggregator::new(header),
             style: LineStyle::of(header),
             wall_start_ns: header.wall_start_ns,
@@ -83,6 +90,11 @@ impl Lens {
     /// The run has several nodes: their requests are told apart from here on.
     pub(super) fn tell_nodes_apart(&mut self) {
         self.aggregator.tell_nodes_apart();
+    }
+
+    /// Where buffers of lines are put back.
+    pub(super) fn shelf(&self) -> Arc<Shelf> {
+        Arc::clone(&self.shelf)
     }
 
     /// What other tools look at records with.
@@ -132,9 +144,9 @@ impl Chunk {
     pub(super) fn of(records: &RawRecords, piece: u64, lens: &Arc<Lens>) -> Self {
         let mut part = Self {
             aggregator: lens.aggregator.clone(),
-            profiled: Vec::new(),
+            profiled: lens.shelf.take(if lens.has_lines { LINES_BY_RECORDS * records.bytes() } else { 0 }),
             warmup: Vec::new(),
-            rows: Vec::new(),
+            rows: Vec::with_capacity(records.len()),
             outputs: lens.keeps_outputs.then(Outputs::default),
             tools: lens.tools.part(),
             slices: lens.slices.clone(),
@@ -146,6 +158,9 @@ impl Chunk {
             broken: None,
         };
         part.broken = part.take_all(records, piece, lens).err();
+        part.aggregator.settle();
+        part.tools.settle();
+        part.slices.iter_mut().for_each(Slices::settle);
         part
     }
 

@@ -29,6 +29,7 @@ use super::{
     prefix_cache::{Around, PrefixCacheReport},
     recount::Recount,
     server_metrics::{self, Flights, PhaseWindow, ServerMetricsReport, Timeline},
+    shelf::Shelf,
     slices,
 };
 use crate::{
@@ -39,13 +40,16 @@ use crate::{
     plan::{Compat, ExportLevel, Exports, Role, ServerMetricsFormat},
     record::{
         Frame, Mark, NodeFacts, RESET_KV_CACHE, RunEnd, RunHeader,
-        journal::{Beginning, Damage, Piece, RawRecords, Reader},
+        journal::{self, Beginning, Damage, Piece, RawRecords, Reader},
     },
     screen::agreeing,
 };
 
 /// Pieces of a batch for each core: enough for all of them to be done at about the same time.
 const PIECES_A_CORE: usize = 4;
+
+/// Pieces of a batch at least: with few cores, the time in which one waits for the other is a larger part of a batch.
+const LEAST_PIECES: usize = 16;
 
 /// What the journal comes to.
 #[derive(Debug)]
@@ -56,8 +60,8 @@ pub(super) struct Collected {
     pub(super) outputs: Option<Outputs>,
     /// What the servers said of themselves, if they were asked.
     pub(super) server_metrics: Option<ServerMetricsReport>,
-    /// What the page is made of.
-    pub(super) page: page::Ingredients,
+    /// What the page is made of, until it is written.
+    pub(super) page: Option<page::Ingredients>,
     /// What it comes to for other tools.
     pub(super) tools: ToolFindings,
     /// The slices of time, if there are to be some.
@@ -118,11 +122,11 @@ pub(super) fn collect(
     let mut done = Vec::new();
     while !(batch.is_empty() && done.is_empty()) {
         let (now_done, aside) = rayon::join(
-            || batch.into_par_iter().map(Work::run).collect(),
+            || batch.into_par_iter().with_max_len(1).map(Work::run).collect(),
             || {
-                pass.take_all(done);
+                let ((), next) = rayon::join(|| pass.take_all(done), || batches.next());
                 batches.lens.needs_slower_than(pass.page.slow_ms());
-                batches.next()
+                next
             },
         );
         (done, batch) = (now_done, aside);
@@ -160,8 +164,9 @@ impl Batches {
     /// The next pieces; none at the end.
     fn next(&mut self) -> Vec<Work> {
         let pieces = std::iter::from_fn(|| self.reader.next_piece());
+        let most = LEAST_PIECES.max(PIECES_A_CORE * rayon::current_num_threads());
         let mut batch = Vec::new();
-        for piece in pieces.take(PIECES_A_CORE * rayon::current_num_threads()) {
+        for piece in pieces.take(most) {
             batch.push(match piece {
                 Piece::Records(records) => {
                     self.pieces += 1;
@@ -197,6 +202,8 @@ struct Pass<'a, 'b> {
     files: &'a mut Files<'b>,
     header: RunHeader,
     aggregator: Aggregator,
+    /// Has buffers for lines.
+    shelf: Arc<Shelf>,
     profiled: Lines,
     /// Begun with the first warm-up request.
     warmup: Lines,
@@ -239,6 +246,7 @@ impl<'a, 'b> Pass<'a, 'b> {
         Self {
             files,
             aggregator: Aggregator::new(&header),
+            shelf: lens.shelf(),
             profiled,
             warmup: if has_lines { Lines::Awaited(file_names::WARMUP_REQUESTS) } else { Lines::Unwanted },
             scrapes: if has_scrapes {
@@ -326,6 +334,7 @@ impl<'a, 'b> Pass<'a, 'b> {
         if let Some(error) = part.broken {
             self.profiled.fill(self.files, |_| Err(error.into()));
         }
+        self.shelf.put_back(part.profiled);
     }
 
     fn take_scrapes(&mut self, service: &str, payload: &[u8]) {
@@ -382,12 +391,10 @@ impl<'a, 'b> Pass<'a, 'b> {
         let mut beside = self.beside;
         beside.set_measured(measured_windows(&phases));
         let lines = [self.profiled, self.warmup, self.scrapes, self.gpu_readings, self.network_probes];
-        let (files, aggregator) = (self.files, self.aggregator);
-        // Where there are files of an older report, to put these in their place takes as long as all percentiles.
-        let ((), results) = rayon::join(
-            || lines.into_iter().for_each(|lines| lines.commit(files)),
-            || aggregator.results(&|parts| beside.over(parts)),
-        );
+        let settle = || page::Settled::of(self.page, &self.header.settings);
+        let put = || put_in_place(lines, self.files);
+        let results = || self.aggregator.results(&|parts| beside.over(parts));
+        let ((requests, ()), results) = rayon::join(|| rayon::join(settle, put), results);
         if let Some(end) = &self.end {
             self.notes.extend(end.notes.iter().cloned());
         }
@@ -448,9 +455,18 @@ impl<'a, 'b> Pass<'a, 'b> {
             notes: self.notes,
             files: Vec::new(),
         };
-        let page = page::Ingredients { gathered: self.page, curves };
+        let page = Some(page::Ingredients { requests, curves });
         Collected { report, outputs: self.outputs, server_metrics, page, tools, slices }
     }
+}
+
+/// Where there are files of an older report, to put these in their place takes as long as all percentiles. The journal is summed up for
+/// the manifest.
+fn put_in_place(lines: [Lines; 5], files: &mut Files<'_>) {
+    for lines in lines {
+        lines.commit(files);
+    }
+    files.sum_up(journal::FILE_NAME);
 }
 
 /// What was measured of prony itself, and what each node came to, where there are any.

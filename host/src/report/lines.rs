@@ -42,7 +42,7 @@ impl Lines {
             }
             Self::Awaited(name) => {
                 let name = files.name(name);
-                files.attempt(|dir| Artifact::create(dir, &name))
+                files.attempt(|dir| Artifact::summed(dir, &name))
             }
             Self::Begun(artifact) => Some(artifact),
             Self::Lost => None,

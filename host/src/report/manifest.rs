@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{file_names, model::Report, verdict::why_incomplete};
+use super::{artifacts::Sum, file_names, model::Report, verdict::why_incomplete};
 use crate::{
     fingerprint,
     plugin::UsedPlugin,
@@ -32,12 +32,14 @@ pub(super) struct Candidate {
     pub(super) name: String,
     /// Its schema, if it has one. A run may give its files other names than those that schemas know.
     pub(super) schema: Option<&'static Schema>,
+    /// Its sum, where it has been made already: when the file was written.
+    pub(super) sum: Option<Sum>,
 }
 
 impl Candidate {
     /// A file under its usual name.
     fn usual(name: &str) -> Self {
-        Self { name: name.to_owned(), schema: schemas::of_file(name) }
+        Self { name: name.to_owned(), schema: schemas::of_file(name), sum: None }
     }
 }
 
@@ -153,7 +155,7 @@ fn timestamp(wall_ns: u64) -> Option<String> {
     time.format(&Rfc3339).ok().filter(|_| wall_ns > 0)
 }
 
-/// Reads all of them, on all cores: a run's journal may have a gigabyte.
+/// Reads those of which nothing is known, on all cores: they may be large.
 fn listed(dir: &Path, candidates: &[Candidate]) -> io::Result<Vec<Listed>> {
     let files: Vec<Option<Listed>> =
         candidates.par_iter().map(|candidate| one(dir, candidate)).collect::<io::Result<_>>()?;
@@ -161,7 +163,7 @@ fn listed(dir: &Path, candidates: &[Candidate]) -> io::Result<Vec<Listed>> {
 }
 
 /// Nothing where there is no such file, or where its name leads out of the folder.
-fn one(dir: &Path, Candidate { name, schema }: &Candidate) -> io::Result<Option<Listed>> {
+fn one(dir: &Path, Candidate { name, schema, sum }: &Candidate) -> io::Result<Option<Listed>> {
     if !Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
         return Ok(None);
     }
@@ -171,10 +173,15 @@ fn one(dir: &Path, Candidate { name, schema }: &Candidate) -> io::Result<Option<
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
     };
-    if !file.metadata().map_err(failed)?.is_file() {
+    let metadata = file.metadata().map_err(failed)?;
+    if !metadata.is_file() {
         return Ok(None);
     }
-    let (sum, bytes) = fingerprint::of(&mut file).map_err(failed)?;
+    // One of another size is not the file that was summed up.
+    let (sum, bytes) = match sum.filter(|(_, bytes)| *bytes == metadata.len()) {
+        Some(known) => known,
+        None => fingerprint::of(&mut file).map_err(failed)?,
+    };
     Ok(Some(Listed {
         name: name.clone(),
         bytes,
@@ -202,6 +209,18 @@ mod tests {
         assert_eq!((file.name.as_str(), file.bytes), (file_names::SUMMARY, 3));
         assert_eq!(file.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!((file.schema, file.schema_version), (Some("run"), Some("2.0")));
+    }
+
+    #[test]
+    fn a_sum_that_is_known_is_not_made_again_unless_the_file_has_another_size() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(file_names::SUMMARY), "abc").unwrap();
+        let of = |bytes| {
+            let known = Candidate { sum: Some(([1; 32], bytes)), ..Candidate::usual(file_names::SUMMARY) };
+            listed(dir.path(), &[known]).unwrap()[0].sha256.clone()
+        };
+        assert_eq!(of(3), "01".repeat(32));
+        assert!(of(2).starts_with("ba7816bf"));
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod marks;
 pub(crate) mod messages;
 mod model;
 mod models_seen;
+mod object;
 pub(crate) mod objectives;
 mod other_tools;
 mod outputs;
@@ -41,6 +42,7 @@ mod scenario;
 mod server_metrics;
 mod service_tables;
 mod sessions;
+mod shelf;
 mod shown;
 mod slices;
 pub(crate) mod speed_bench;
@@ -101,7 +103,7 @@ pub(crate) fn generate_at_end(
 pub(crate) fn charts(dir: &Path) -> Result<Vec<(String, String)>, ReportError> {
     let collect::Collected { report, page, .. } =
         collect::collect(dir, None, &Wanted::default(), &mut Files::nowhere())?;
-    let figures = page::figures(&report, page);
+    let figures = page.map(|page| page::figures(&report, &page)).unwrap_or_default();
     Ok(figures.into_iter().map(|figure| (figure.name, figure.svg)).collect())
 }
 

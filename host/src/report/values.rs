@@ -15,11 +15,13 @@ impl Serialize for Exact {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         const EXACT: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
         let Self(value) = *self;
-        if value.fract() == 0.0 && value.abs() < EXACT {
-            #[expect(clippy::cast_possible_truncation, reason = "it is whole and within 53 bits")]
-            return serializer.serialize_i64(value as i64);
-        }
-        serializer.serialize_f64(value)
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "what a cast changes is no whole number of 53 bits"
+        )]
+        let whole = value as i64;
+        let is_whole = value.abs() < EXACT && value - whole as f64 == 0.0;
+        if is_whole { serializer.serialize_i64(whole) } else { serializer.serialize_f64(value) }
     }
 }
 

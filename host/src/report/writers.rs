@@ -255,7 +255,7 @@ fn write_markdown(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
 }
 
 fn write_page(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
-    let ingredients = std::mem::take(&mut collected.page);
+    let Some(ingredients) = collected.page.take() else { return };
     write(files, file_names::PAGE, |out| {
         page::write(&collected.report, ingredients, json::start_time(&collected.report), out)
     });
@@ -276,11 +276,11 @@ fn write_manifest(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
     let of_report = usual_files().filter(|name| *name != file_names::MANIFEST);
     let of_run = of_report
         .chain([journal::FILE_NAME, journal::TEXTS_FILE_NAME])
-        .map(|name| Candidate { name: files.name(name), schema: schema_of(name, files.exports()) });
+        .map(|name| (files.name(name), schema_of(name, files.exports())));
     // What commands around the run have said.
-    let said = report.marks.iter().filter_map(|mark| mark.output.clone());
-    let candidates: Vec<Candidate> =
-        of_run.chain(said.map(|name| Candidate { name, schema: None })).collect();
+    let said = report.marks.iter().filter_map(|mark| mark.output.clone()).map(|name| (name, None));
+    let candidate = |(name, schema): (String, _)| Candidate { sum: files.sum_of(&name), name, schema };
+    let candidates: Vec<Candidate> = of_run.chain(said).map(candidate).collect();
     let dir = files.dir().to_owned();
     write(files, file_names::MANIFEST, |out| out.write_all(&manifest::of_run(report, &dir, &candidates)?));
 }

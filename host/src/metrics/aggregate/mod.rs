@@ -4,7 +4,10 @@
 //! measured phases are also pooled. A failed or cancelled request is counted and otherwise has no part in any
 //! number, but for the window, which it can only make longer.
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+};
 
 use prony_plugin_api::message::PhaseKind;
 
@@ -65,9 +68,9 @@ pub(crate) struct Aggregator {
     /// The values of each phase that has requests.
     by_phase: BTreeMap<u32, Columns>,
     /// What the values of a phase begin as.
-    no_warmup: Columns,
+    no_warmup: Arc<Columns>,
     /// The same for measured phases, which all have the same metrics, so that they can be pooled.
-    not_measured: Columns,
+    not_measured: Arc<Columns>,
     /// Measured requests by the base URL that they went to, where there are several.
     by_url: Vec<Columns>,
     /// Measured requests by their class, where there are several.
@@ -116,8 +119,8 @@ impl Aggregator {
                 TokenCounting::PreferServer
             },
             by_phase: BTreeMap::new(),
-            no_warmup: columns(PhaseKind::Warmup),
-            not_measured,
+            no_warmup: Arc::new(columns(PhaseKind::Warmup)),
+            not_measured: Arc::new(not_measured),
             phases: BTreeMap::new(),
             sessions: Sessions::default(),
             workers: Vec::new(),
@@ -190,7 +193,7 @@ impl Aggregator {
             PhaseKind::Warmup => &self.no_warmup,
             PhaseKind::Profiling => &self.not_measured,
         };
-        self.by_phase.entry(phase).or_insert_with(|| none.clone())
+        self.by_phase.entry(phase).or_insert_with(|| Columns::clone(none))
     }
 
     /// The phase of a record.
@@ -244,6 +247,14 @@ impl Aggregator {
         self.columns_of(record.phase).record(&request, is_good, measured);
         self.sessions.record(record, measured.iter().map(|(metric, value)| (metric.tag, *value)));
         is_good
+    }
+
+    /// Gets what was taken in ready to be merged, which is most of the work of merging, and is done beside other collectors'.
+    pub(crate) fn settle(&mut self) {
+        self.by_phase.values_mut().for_each(Columns::settle);
+        self.by_url.iter_mut().for_each(Columns::settle);
+        self.by_class.iter_mut().for_each(|class| class.columns.settle());
+        self.by_node.settle();
     }
 
     /// Takes in the requests of another collector, which began as a clone of this without any. Which of them saw which
@@ -320,7 +331,6 @@ impl Aggregator {
 
     /// Computes the numbers of each phase of a kind, and those of all of them together.
     fn results_of(&mut self, kind: PhaseKind, beside: BesideOf<'_>) -> (Vec<PhaseResults>, Results) {
-        let over = |window: Window, columns: &mut Columns| columns.results(&window, beside(window.parts()));
         let spans: Vec<PhaseSpan> = self.of_kind(kind).collect();
         let mut phases = Vec::new();
         let mut all: Option<Columns> = None;
@@ -331,12 +341,14 @@ impl Aggregator {
             let asked = self.asked_of(span.index);
             let origin = asked.map_or(LatencyOrigin::Sent, |asked| asked.origin);
             let name = asked.map(|asked| asked.name.clone());
-            let is_steady = asked.is_some_and(|asked| asked.is_steady);
+            let origin = asked.is_some_and(|asked| asked.is_steady).then_some(origin);
+            let window = Window::of(&[*span]);
+            let (results, steadiness) = columns.results_in_order(&window, beside(window.parts()), origin);
             phases.push(PhaseResults {
                 span: *span,
                 name: name.unwrap_or_else(|| Role::from(kind).name().to_owned()),
-                results: over(Window::of(&[*span]), &mut columns),
-                steadiness: if is_steady { columns.steadiness(origin) } else { None },
+                results,
+                steadiness,
             });
             match &mut all {
                 Some(all) => all.merge(columns),
@@ -345,7 +357,10 @@ impl Aggregator {
         }
         let pooled = match &*phases {
             [only] => only.results.clone(),
-            _ => over(Window::of(&spans), &mut all.unwrap_or_else(|| self.not_measured.clone())),
+            _ => {
+                let (window, none) = (Window::of(&spans), || Columns::clone(&self.not_measured));
+                all.unwrap_or_else(none).results(&window, beside(window.parts()))
+            }
         };
         (phases, pooled)
     }

@@ -208,6 +208,11 @@ impl ToolAggregator {
         Request { record: seen.record(), origin: LatencyOrigin::Sent, counting: self.counting }
     }
 
+    /// Gets what was taken in ready to be merged.
+    pub(crate) fn settle(&mut self) {
+        self.by_kind.values_mut().for_each(Columns::settle);
+    }
+
     /// Takes in the requests of another collector of the same tool and run.
     pub(crate) fn merge(&mut self, other: Self) {
         for (kind, more) in other.by_kind {

@@ -1,6 +1,6 @@
 //! Records on their way out of a journal: as they stand there, with what was counted of them elsewhere in it.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 use super::older;
 use crate::record::{CountedTokens, Record, Texts};
@@ -87,9 +87,19 @@ impl RawRecords {
         })
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.spans.len()
+    }
+
     /// Whether there are none.
     pub(super) fn is_empty(&self) -> bool {
         self.spans.is_empty()
+    }
+
+    /// Size of all of them, as they stand in the journal.
+    pub(crate) fn bytes(&self) -> usize {
+        self.payloads.len()
     }
 
     /// What was appended from `start` on is one.
@@ -108,19 +118,27 @@ impl RawRecords {
 /// So many bytes of records wait for the count of one before them. More are passed on out of their order.
 const MOST_WAITING_BYTES: usize = 4 << 20;
 
-/// Records that wait for their counts to come, by number. They are passed on in the order in which they ended, though several
-/// threads count.
+/// Records that wait for their counts to come. They are passed on in the order in which they ended, though several threads count.
 #[derive(Debug)]
 pub(super) struct Pending {
-    waiting: BTreeMap<u64, (Vec<u8>, Option<CountedTokens>)>,
+    /// By their numbers, ascending.
+    waiting: VecDeque<Waiting>,
     bytes: usize,
     /// With more bytes than these, records are passed on out of their order.
     most: usize,
 }
 
+/// See [`Pending`].
+#[derive(Debug)]
+struct Waiting {
+    number: u64,
+    payload: Vec<u8>,
+    counted: Option<CountedTokens>,
+}
+
 impl Default for Pending {
     fn default() -> Self {
-        Self { waiting: BTreeMap::new(), bytes: 0, most: MOST_WAITING_BYTES }
+        Self { waiting: VecDeque::new(), bytes: 0, most: MOST_WAITING_BYTES }
     }
 }
 
@@ -130,23 +148,24 @@ impl Pending {
         self.waiting.is_empty()
     }
 
-    /// Takes the record with this number, which has no count.
+    /// Takes the record with this number, which has no count. Numbers ascend, as they do in a journal.
     pub(super) fn hold(&mut self, number: u64, payload: &[u8]) {
         self.bytes += payload.len();
-        self.waiting.insert(number, (payload.to_vec(), None));
+        self.waiting.push_back(Waiting { number, payload: payload.to_vec(), counted: None });
     }
 
     /// Passes on those that have been counted, and all before them.
     pub(super) fn counted(&mut self, counts: Vec<(u64, CountedTokens)>, into: &mut RawRecords) {
         for (number, counted) in counts {
-            if let Some((_, count)) = self.waiting.get_mut(&number) {
-                *count = Some(counted);
+            if let Ok(place) = self.waiting.binary_search_by_key(&number, |waiting| waiting.number) {
+                self.waiting[place].counted = Some(counted);
             }
         }
-        while let Some(first) = self.waiting.first_entry().filter(|first| first.get().1.is_some()) {
-            let (payload, counted) = first.remove();
-            self.bytes -= payload.len();
-            into.push(&payload, counted.map_or(Added::Nothing, Added::Count));
+        while let Some(counted) = self.waiting.front().and_then(|first| first.counted)
+            && let Some(first) = self.waiting.pop_front()
+        {
+            self.bytes -= first.payload.len();
+            into.push(&first.payload, Added::Count(counted));
         }
         if self.bytes > self.most {
             self.pass_on_counted(into);
@@ -157,7 +176,7 @@ impl Pending {
 
     fn pass_on_counted(&mut self, into: &mut RawRecords) {
         let bytes = &mut self.bytes;
-        self.waiting.retain(|_, (payload, counted)| {
+        self.waiting.retain(|Waiting { payload, counted, .. }| {
             let Some(counted) = counted else { return true };
             *bytes -= payload.len();
             into.push(payload, Added::Count(*counted));
@@ -175,7 +194,7 @@ impl Pending {
     ) -> RawRecords {
         let mut text_bytes = 0;
         while records.payloads.len() + text_bytes < most {
-            let Some((number, (payload, counted))) = self.waiting.pop_first() else { break };
+            let Some(Waiting { number, payload, counted }) = self.waiting.pop_front() else { break };
             self.bytes -= payload.len();
             if let Some(counted) = counted {
                 records.push(&payload, Added::Count(counted));

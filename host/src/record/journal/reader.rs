@@ -135,6 +135,8 @@ impl<R: Read> Reader<R> {
     /// Records up to a size, or to the next frame of another kind, which is held.
     fn read_records(&mut self) -> RawRecords {
         let mut records = self.no_records();
+        // With some more for the last one.
+        records.payloads.reserve(RAW_BYTES + RAW_BYTES / 8);
         while records.payloads.len() < RAW_BYTES {
             let start = records.payloads.len();
             let Some(meta) = self.next_payload(&mut records.payloads) else { break };

@@ -91,6 +91,11 @@ impl Part {
         list.push(b',');
         Ok(())
     }
+
+    /// Gets what was taken in ready to be merged.
+    pub(super) fn settle(&mut self) {
+        self.aggregator.settle();
+    }
 }
 
 /// One request.

@@ -97,6 +97,13 @@ impl ToolPart {
         }
         Ok(())
     }
+
+    /// Gets what was taken in ready to be merged.
+    pub(super) fn settle(&mut self) {
+        self.aiperf.iter_mut().for_each(aiperf::Part::settle);
+        self.vllm.iter_mut().for_each(vllm::Part::settle);
+        self.guidellm.iter_mut().for_each(guidellm::Part::settle);
+    }
 }
 
 /// What all records come to so far.

@@ -114,6 +114,11 @@ impl Part {
         item(&mut lists[7], &generated_text(record))?;
         item(&mut lists[8], &error)
     }
+
+    /// Gets what was taken in ready to be merged.
+    pub(super) fn settle(&mut self) {
+        self.aggregator.settle();
+    }
 }
 
 fn item(list: &mut Vec<u8>, value: &impl Serialize) -> serde_json::Result<()> {

@@ -1,7 +1,8 @@
 //! The report as a page: one file of HTML that reads without scripts, fetches nothing, and has the requests in it.
 //!
 //! While the journal is read, each request passes by as a [`Row`], of which [`Gathered`] keeps what the charts need of all requests, and
-//! the rows of at most [`sample::MOST`]. So the page of a long run takes no more memory than that of a run of so many requests.
+//! the rows of at most [`sample::MOST`]. So the page of a long run takes no more memory than that of a run of so many requests. When all
+//! of it is read, it is [`Settled`] while the numbers of the report are computed.
 
 mod buckets;
 mod charts;
@@ -11,6 +12,7 @@ mod histogram;
 mod row;
 mod sample;
 mod sections;
+mod settled;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -21,17 +23,15 @@ pub(super) use self::{
     charts::Figure,
     gathered::Gathered,
     row::{Judged, Row},
+    settled::Settled,
 };
 use self::{
     charts::{Place, Shown},
-    columns::Names,
-    sample::Kept,
     sections::LINKS,
 };
 use prony_plugin_api::message::PhaseKind;
 
 use super::{
-    by_phase,
     model::Report,
     server_metrics::{self, Curve, Timeline},
 };
@@ -40,9 +40,9 @@ use crate::{chart::escape, metrics::PhaseSpan, page};
 const SCRIPT: &str = include_str!("page.js");
 
 /// What the page is made of, beside the report.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Ingredients {
-    pub(super) gathered: Gathered,
+    pub(super) requests: Settled,
     /// What servers said of themselves.
     pub(super) curves: Vec<Curve>,
 }
@@ -65,11 +65,8 @@ pub(super) fn write(
     start: Option<String>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let Ingredients { mut gathered, curves } = ingredients;
-    let seen = gathered.sample.seen();
-    let kept = std::mem::take(&mut gathered.sample).into_kept();
-    let figures = charts::figures(&Shown { report, gathered: &gathered, kept: &kept, curves: &curves });
-    let Kept { rows, .. } = kept;
+    let figures = figures(report, &ingredients);
+    let Settled { kept, seen, packed, .. } = ingredients.requests;
     page::begin(&sections::title(report), Some(SCRIPT), out)?;
     out.write_all(b"<a class=\"skip\" href=\"#numbers\">To the numbers</a>\n")?;
     let charts = |place, id: &str, heading: &str| sections::charts(&figures, place, id, heading);
@@ -82,7 +79,7 @@ pub(super) fn write(
         charts(Place::Sessions, "sessions", "Sessions"),
         sections::errors(report),
         charts(Place::Servers, "servers", "What servers said of themselves"),
-        sections::explorer(report, seen, rows.len()),
+        sections::explorer(report, seen, kept.rows.len()),
         sections::again(report),
     ];
     out.write_all(sections::top(report, start).as_bytes())?;
@@ -92,16 +89,15 @@ pub(super) fn write(
         out.write_all(part.as_bytes())?;
     }
     out.write_all(b"</main>\n<script type=\"application/octet-stream\" id=\"rows\">")?;
-    columns::write(&rows, &names(report), out)?;
+    out.write_all(&packed?)?;
     out.write_all(b"</script>\n")?;
     page::end(Some(SCRIPT), out)
 }
 
 /// The charts by themselves.
-pub(super) fn figures(report: &Report, ingredients: Ingredients) -> Vec<Figure> {
-    let Ingredients { mut gathered, curves } = ingredients;
-    let kept = std::mem::take(&mut gathered.sample).into_kept();
-    charts::figures(&Shown { report, gathered: &gathered, kept: &kept, curves: &curves })
+pub(super) fn figures(report: &Report, ingredients: &Ingredients) -> Vec<Figure> {
+    let Ingredients { requests: Settled { gathered, kept, .. }, curves } = ingredients;
+    charts::figures(&Shown { report, gathered, kept, curves })
 }
 
 /// Links to the parts that there are.
@@ -111,14 +107,4 @@ fn links(parts: &[String]) -> String {
     let links: Vec<String> =
         links.map(|(id, name)| format!("<a href=\"#{id}\">{}</a>", escape(name))).collect();
     format!("<nav aria-label=\"Parts of this page\">{}</nav>\n", links.join(""))
-}
-
-fn names(report: &Report) -> Names {
-    let settings = &report.header.settings;
-    let phases = settings.phases.iter();
-    Names {
-        phases: phases.clone().map(by_phase::name).collect(),
-        measured: phases.map(|phase| phase.kind == PhaseKind::Profiling).collect(),
-        classes: settings.classes.list.iter().map(|class| class.name.clone()).collect(),
-    }
 }

@@ -28,11 +28,11 @@ struct Bounds {
     slow: usize,
 }
 
-/// A request in a heap, by a rank that says which one leaves first.
+/// A request in a heap, by a rank that says which one leaves first. Its row stands elsewhere: a heap moves what is in it many times.
 #[derive(Debug)]
 struct Ranked<K> {
     rank: K,
-    row: Row,
+    row: Box<Row>,
 }
 
 impl<K: Ord> PartialEq for Ranked<K> {
@@ -185,11 +185,11 @@ impl Sample {
         let room = self.bounds.all.saturating_sub(self.failures.len() + self.slow.len());
         while self.others.len() > room {
             let gone = self.others.pop();
-            self.leaves(gone.map(|ranked| ranked.row).as_ref());
+            self.leaves(gone.map(|ranked| ranked.row).as_deref());
         }
-        let failures = self.failures.into_iter().map(|ranked| ranked.row);
-        let slow = self.slow.into_iter().map(|ranked| ranked.row);
-        let others = self.others.into_iter().map(|ranked| ranked.row);
+        let failures = self.failures.into_iter().map(|ranked| *ranked.row);
+        let slow = self.slow.into_iter().map(|ranked| *ranked.row);
+        let others = self.others.into_iter().map(|ranked| *ranked.row);
         let mut rows: Vec<Row> = failures.chain(slow).chain(others).collect();
         rows.sort_unstable_by_key(|row| (row.due_ns, row.place()));
         let mut details: HashMap<_, _> =
@@ -219,8 +219,8 @@ fn push<K: Ord>(heap: &mut BinaryHeap<Ranked<K>>, most: usize, rank: K, row: Row
     if heap.len() >= most && heap.peek().is_none_or(|first| rank >= first.rank) {
         return Some(row);
     }
-    heap.push(Ranked { rank, row });
-    if heap.len() > most { heap.pop().map(|ranked| ranked.row) } else { None }
+    heap.push(Ranked { rank, row: Box::new(row) });
+    if heap.len() > most { heap.pop().map(|ranked| *ranked.row) } else { None }
 }
 
 #[cfg(test)]

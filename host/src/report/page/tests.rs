@@ -115,8 +115,9 @@ fn what_is_left_out_of_a_server_is_told() {
         lines_left_out: 7,
         metrics_left_out: 3,
     };
-    let ingredients = Ingredients { gathered: Gathered::default(), curves: vec![curve] };
-    let figures = figures(&report(), ingredients);
+    let report = report();
+    let requests = Settled::of(Gathered::default(), &report.header.settings);
+    let figures = figures(&report, &Ingredients { requests, curves: vec![curve] });
     let figure = figures.iter().find(|figure| figure.place == Place::Servers).unwrap();
     assert!(figure.note.contains("not drawn: 7") && figure.note.contains("without a chart here: 3"));
     assert!(!figure.svg.contains(&"x".repeat(81)), "{}", figure.svg);
@@ -164,7 +165,8 @@ fn page_of(mut report: Report, records: &[Record]) -> String {
     });
     gathered.take(rows.collect());
     let mut page = Vec::new();
-    write(&report, Ingredients { gathered, curves: Vec::new() }, None, &mut page).unwrap();
+    let requests = Settled::of(gathered, &report.header.settings);
+    write(&report, Ingredients { requests, curves: Vec::new() }, None, &mut page).unwrap();
     String::from_utf8(page).unwrap()
 }
 

@@ -1,7 +1,5 @@
 //! Sessions as lanes: what each of some sessions was waiting for, over time.
 
-use std::collections::BTreeMap;
-
 use super::{
     row::{END, Ended, FIRST_TOKEN, Row, SENT},
     sample::Kept,
@@ -23,16 +21,14 @@ const KINDS: [&str; 4] = [
 
 /// The lanes of some sessions, evenly chosen by when they began among those that stand for all. Nothing where there are none.
 pub(super) fn lanes(kept: &Kept, time: &Axis) -> Option<Lanes> {
-    let rows: Vec<&Row> = kept.fair().filter(|row| row.is_measured).collect();
-    let mut sessions: BTreeMap<(u32, u64), Vec<&Row>> = BTreeMap::new();
-    for row in rows.iter().copied() {
-        sessions.entry((row.phase, row.session)).or_default().push(row);
-    }
-    let mut sessions: Vec<Vec<&Row>> = sessions.into_values().collect();
+    let mut rows: Vec<&Row> = kept.fair().filter(|row| row.is_measured).collect();
+    let session = |row: &Row| (row.phase, row.session);
+    rows.sort_by_key(|row| session(row));
+    let mut sessions: Vec<&[&Row]> = rows.chunk_by(|a, b| session(a) == session(b)).collect();
     sessions.sort_by_key(|requests| requests.first().map(|row| (row.due_ns, row.place())));
     let all = sessions.len();
     let most = MOST_LANES.min(MOST_REQUESTS * all / rows.len().max(1)).max(1);
-    let chosen: Vec<Vec<&Row>> = sessions.into_iter().step_by(all.div_ceil(most).max(1)).collect();
+    let chosen: Vec<&[&Row]> = sessions.into_iter().step_by(all.div_ceil(most).max(1)).collect();
     let are_single = chosen.iter().all(|requests| requests.len() == 1);
     let (title, what) = if are_single { ("Requests", "requests") } else { ("Sessions", "sessions") };
     let shown = if chosen.len() < all {

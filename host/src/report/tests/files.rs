@@ -5,7 +5,10 @@ use prony_plugin_api::telemetry::{
 };
 
 use super::*;
-use crate::plan::{Compat, Exports, ServerMetricsFormat};
+use crate::{
+    fingerprint,
+    plan::{Compat, Exports, ServerMetricsFormat},
+};
 
 #[test]
 fn every_file_is_listed_and_nothing_else_is_left_behind() {
@@ -187,6 +190,11 @@ fn the_manifest_has_the_sums_of_the_other_files_and_is_made_again_with_them() {
     assert!(names.len() > 7 && !names.contains(&file_names::MANIFEST), "{names:?}");
     assert_eq!((&first["plan"], &first["host"]["cores"]), (&SETTINGS.into(), &2.into()));
     assert_eq!(first["plugins"][0]["library"], "libendpoint_openai.so");
+    for file in first["files"].as_array().unwrap() {
+        let bytes = fs::read(dir.path().join(file["name"].as_str().unwrap())).unwrap();
+        let (sum, size) = fingerprint::of(&mut bytes.as_slice()).unwrap();
+        assert_eq!((&file["sha256"], &file["bytes"]), (&fingerprint::hex(&sum).into(), &size.into()));
+    }
     fs::write(dir.path().join(SETTINGS), "model: another\n").unwrap();
     generate(dir.path()).unwrap();
     let changed: Vec<bool> =

@@ -100,6 +100,12 @@ impl Part {
         }
         Ok(())
     }
+
+    /// Gets what was taken in ready to be merged.
+    pub(super) fn settle(&mut self) {
+        self.aggregator.settle();
+        self.slices.iter_mut().for_each(Timeslices::settle);
+    }
 }
 
 /// What all records come to so far.

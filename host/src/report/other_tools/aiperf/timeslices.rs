@@ -88,6 +88,11 @@ impl Timeslices {
         self.by_place.clear();
     }
 
+    /// Gets what was taken in ready to be merged.
+    pub(super) fn settle(&mut self) {
+        self.by_place.values_mut().for_each(ToolAggregator::settle);
+    }
+
     /// Takes in those of another collector.
     pub(super) fn merge(&mut self, other: Self) {
         if self.by_place.is_empty() {
