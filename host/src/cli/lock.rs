@@ -48,11 +48,16 @@ pub(super) struct LockArgs {
     #[arg(long = "plugins", value_name = "FILE")]
     manifests: Vec<PathBuf>,
 
+    /// Remove plugins that are locked for this platform and are not found.
+    #[arg(long)]
+    prune: bool,
+
     /// The lock file, which need not exist [default: prony.lock].
     #[arg(long, short, visible_alias = "lock", value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// Print JSON: `lock`, `changes` (`what`, `name`, `before`, `after`: the SHA-256, or null), `left_out`.
+    /// Print JSON: `lock`, `changes` (`what`, `name`, `before`, `after`: the SHA-256, or null; both are null where
+    /// only the version is another), `left_out`.
     #[arg(long)]
     json: bool,
 }
@@ -63,7 +68,7 @@ impl HasExit for LockfileError {
     }
 }
 
-/// Locks all plugins that are found, and what else is named. What is locked already stays, unless it is named again.
+/// Locks all plugins that are found, and what else is named. What is locked already stays, unless it is named again or pruned.
 pub(super) fn run(args: &LockArgs) -> Result<Exit, Failure> {
     let path = args.output.as_deref().unwrap_or(Path::new(FILE_NAME));
     let (mut lock, is_new) = match Lockfile::read(path) {
@@ -71,7 +76,7 @@ pub(super) fn run(args: &LockArgs) -> Result<Exit, Failure> {
         Err(LockfileError::Missing { .. }) => (Lockfile::empty(path), true),
         Err(error) => return Err(error.into()),
     };
-    let (mut changes, left_out) = lock_plugins(&args.manifests, &mut lock)?;
+    let (mut changes, left_out) = lock_plugins(args, &mut lock)?;
     for name in &args.tokenizer {
         changes.extend(lock_tokenizer(name, args, &mut lock)?);
     }
@@ -95,13 +100,13 @@ pub(super) fn run(args: &LockArgs) -> Result<Exit, Failure> {
 }
 
 /// Locks the libraries of all plugins. Gives what has changed, and what could not be locked.
-fn lock_plugins(manifests: &[PathBuf], lock: &mut Lockfile) -> Result<(Vec<Change>, Vec<String>), Failure> {
+fn lock_plugins(args: &LockArgs, lock: &mut Lockfile) -> Result<(Vec<Change>, Vec<String>), Failure> {
     // A policy that leaves out what is not locked yet would leave it out for ever; nothing is opened here.
-    let options = DiscoveryOptions::from_env(manifests.to_vec()).with_policy(Some(PluginPolicy::Any));
+    let options = DiscoveryOptions::from_env(args.manifests.clone()).with_policy(Some(PluginPolicy::Any));
     let registry = Registry::discover(&options.with_lock(LockChoice::None))?;
     let lockable = registry.lockable();
     let left_out = lockable.left_out.clone();
-    Ok((lockable.lock(lock), left_out))
+    Ok((lockable.lock(lock, args.prune), left_out))
 }
 
 fn lock_tokenizer(name: &str, args: &LockArgs, lock: &mut Lockfile) -> Result<Vec<Change>, Failure> {

@@ -10,7 +10,7 @@ pub(crate) struct Change {
     /// What kind of thing it is.
     pub(crate) what: &'static str,
     pub(crate) name: String,
-    /// What was demanded of it, if it was locked.
+    /// What was demanded of it, if it was locked. Where neither this nor `after` is there, only its version is another.
     pub(crate) before: Option<Sum>,
     /// What is demanded of it now, if it is locked.
     pub(crate) after: Option<Sum>,
@@ -31,6 +31,11 @@ impl Change {
             after: after.cloned(),
         })
     }
+
+    /// A thing of which the version is another, and perhaps nothing else.
+    pub(super) fn of_version(what: &'static str, name: impl Into<String>) -> Self {
+        Self { what, name: name.into(), before: None, after: None }
+    }
 }
 
 impl fmt::Display for Change {
@@ -40,7 +45,7 @@ impl fmt::Display for Change {
             (Some(before), Some(after)) => write!(f, "changed {what} `{name}`: {after}, before {before}"),
             (None, Some(after)) => write!(f, "added {what} `{name}`: {after}"),
             (Some(before), None) => write!(f, "removed {what} `{name}`, before {before}"),
-            (None, None) => write!(f, "left {what} `{name}` as it was"),
+            (None, None) => write!(f, "changed the version of the {what} `{name}`"),
         }
     }
 }

@@ -2,18 +2,19 @@
 
 use std::{
     collections::BTreeMap,
-    path::{self, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
-use super::{Breach, Change, Sum, breach::Difference};
+use super::{
+    Breach, Change, Files, Sum,
+    breach::Difference,
+    named::{Named, absolute},
+};
 
 /// What a plugin's library is called in texts.
 const LIBRARY: &str = "plugin library";
-
-/// What stands before the name of a repository in the folders of the Hugging Face cache.
-const CACHED: [&str; 2] = ["models--", "datasets--"];
 
 /// What kind of thing files belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +53,7 @@ struct LockedFiles {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     version: Option<String>,
     /// By their paths below it.
-    sha256: BTreeMap<String, Sum>,
+    sha256: Files,
 }
 
 /// A library that is to be locked.
@@ -136,62 +137,109 @@ impl Lockfile {
         }
     }
 
-    /// Checks one file of a tokenizer or a dataset. It is found by its name; where that is another than the one that was locked, any
-    /// file with this content will do.
+    /// Checks one file of a tokenizer or a dataset. Where its name is that of several that are locked, it may be any of them; where it
+    /// is that of none, any file with this content will do.
     ///
     /// # Errors
     /// It is not what was locked.
     pub(crate) fn check_file(&self, kind: FileKind, path: &Path, found: &Sum) -> Result<(), Breach> {
-        let path = path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let all = self.files(kind).iter();
-        let files =
-            all.flat_map(|(name, locked)| locked.sha256.iter().map(move |(file, sum)| (name, file, sum)));
-        let named = files.clone().filter(|(name, file, _)| is_at(&path, name, file));
-        let is_known = files.clone().any(|(_, _, sum)| sum == found);
-        let (lock, what, found) = (self.path.clone(), kind.name(), found.clone());
-        match named.max_by_key(|(name, _, _)| name.len()) {
-            Some((_, _, expected)) if *expected == found => Ok(()),
-            Some((name, file, expected)) => {
-                let (name, expected) = (whole_name(name, file), expected.clone());
-                Err(Difference::Changed { lock, what, name, expected, found }.into())
+        let path = absolute(path);
+        let files = self
+            .named(kind)
+            .flat_map(|(named, files)| files.iter().map(move |(file, sum)| (named, file.as_str(), sum)));
+        let files: Vec<(Named<'_>, &str, &Sum)> = files.collect();
+        let has_its_name = |(named, file, _): &&(Named<'_>, &str, &Sum)| named.is_at(&path, file);
+        let has_its_sum = |(_, _, sum): &&(Named<'_>, &str, &Sum)| *sum == found;
+        let of_its_name: Vec<_> = files.iter().filter(has_its_name).collect();
+        let (lock, what) = (self.path.clone(), kind.name());
+        match of_its_name.iter().max_by_key(|(_, file, _)| file.len()) {
+            Some(_) if of_its_name.iter().copied().any(|file| has_its_sum(&file)) => Ok(()),
+            Some((named, file, expected)) => {
+                let (expected, found) = ((*expected).clone(), found.clone());
+                Err(Difference::Changed { lock, what, name: named.name_of(file), expected, found }.into())
             }
-            None if is_known => Ok(()),
-            None => Err(Difference::Absent { lock, what, name: path.display().to_string(), found }.into()),
+            None if files.iter().any(|file| has_its_sum(&file)) => Ok(()),
+            None => {
+                let name = path.display().to_string();
+                Err(Difference::Absent { lock, what, name, found: found.clone() }.into())
+            }
         }
     }
 
-    /// Checks that all files of a folder are there, of which each one is checked by itself.
+    /// Checks all files of a folder, or a file with those that belong to it: they are what is locked under its name, no more and no
+    /// less; where that name is not locked, they are all of something that is.
     ///
     /// # Errors
-    /// One is not.
+    /// One has another content, is not there, or is not locked.
     pub(crate) fn check_whole(
         &self,
         kind: FileKind,
-        folder: &Path,
-        found: &BTreeMap<String, Sum>,
+        path: &Path,
+        is_folder: bool,
+        found: &Files,
     ) -> Result<(), Breach> {
-        let folder = path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-        let named = self.files(kind).iter().filter(|(name, _)| folder.ends_with(plain(name)));
-        let Some((name, locked)) = named.max_by_key(|(name, _)| name.len()) else { return Ok(()) };
-        match locked.sha256.iter().find(|(file, _)| !found.contains_key(*file)) {
-            Some((file, expected)) => Err(Difference::Gone {
-                lock: self.path.clone(),
-                what: kind.name(),
-                name: whole_name(name, file),
-                expected: expected.clone(),
-            }
-            .into()),
-            None => Ok(()),
+        let path = absolute(path);
+        let parts = self.named(kind).flat_map(|(named, _)| named.parts_at(&path, is_folder));
+        let parts: Vec<Files> = parts.collect();
+        let is_locked = if parts.is_empty() {
+            self.named(kind).any(|(named, files)| is_the_same(named, files, is_folder, found))
+        } else {
+            parts.contains(found)
+        };
+        if is_locked {
+            return Ok(());
         }
+        let nearest = if parts.is_empty() {
+            let all = self.named(kind).map(|(_, files)| files);
+            all.max_by_key(|files| nearness(files, found)).filter(|files| nearness(files, found) > (0, 0))
+        } else {
+            parts.iter().max_by_key(|files| nearness(files, found))
+        };
+        let name_of = |file: &str| {
+            let path = if is_folder { path.join(file) } else { path.with_file_name(file) };
+            path.display().to_string()
+        };
+        let difference = match nearest {
+            Some(locked) => self.difference(kind, name_of, locked, found),
+            None => self.difference(kind, name_of, &Files::new(), found),
+        };
+        difference.map_or(Ok(()), |difference| Err(difference.into()))
     }
 
-    /// Locks all libraries of a platform, and keeps what is locked for others. One of another version is another library, whose
-    /// earlier platforms are forgotten.
-    pub(crate) fn lock_libraries(&mut self, target: &str, libraries: &[LockedLibrary]) -> Vec<Change> {
+    /// The first difference between files that are locked and those that there are.
+    fn difference(
+        &self,
+        kind: FileKind,
+        name_of: impl Fn(&str) -> String,
+        locked: &Files,
+        found: &Files,
+    ) -> Option<Difference> {
+        let (lock, what) = (self.path.clone(), kind.name());
+        let mut both = locked.iter().filter_map(|(file, sum)| Some((file, sum, found.get(file)?)));
+        if let Some((file, expected, found)) = both.find(|(_, expected, found)| expected != found) {
+            let (name, expected, found) = (name_of(file), expected.clone(), found.clone());
+            return Some(Difference::Changed { lock, what, name, expected, found });
+        }
+        if let Some((file, expected)) = locked.iter().find(|(file, _)| !found.contains_key(*file)) {
+            let (name, expected) = (name_of(file), expected.clone());
+            return Some(Difference::Gone { lock, what, name, expected });
+        }
+        let (file, sum) = found.iter().find(|(file, _)| !locked.contains_key(*file))?;
+        Some(Difference::Absent { lock, what, name: name_of(file), found: sum.clone() })
+    }
+
+    /// Locks libraries of a platform, and keeps what is locked for others. One of another version is another library, whose earlier
+    /// platforms are forgotten. Of libraries that are locked and not given, those stay that are to be kept.
+    pub(crate) fn lock_libraries(
+        &mut self,
+        target: &str,
+        libraries: &[LockedLibrary],
+        is_kept: impl Fn(&str) -> bool,
+    ) -> Vec<Change> {
         let plugins = &mut self.content.plugins;
         let mut changes = Vec::new();
         for (library, plugin) in plugins.iter_mut() {
-            if !libraries.iter().any(|known| known.library == *library) {
+            if !libraries.iter().any(|known| known.library == *library) && !is_kept(library) {
                 let before = plugin.sha256.remove(target);
                 changes.extend(Change::of(LIBRARY, library.as_str(), before.as_ref(), None));
             }
@@ -203,6 +251,13 @@ impl Lockfile {
             let plugin = plugins.entry(library.clone()).or_insert_with(new);
             let before = plugin.sha256.get(target).cloned();
             if (&plugin.name, &plugin.version) != (name, version) {
+                let others = plugin.sha256.iter().filter(|(platform, _)| *platform != target);
+                changes.extend(others.filter_map(|(platform, sum)| {
+                    Change::of(LIBRARY, format!("{library} for {platform}"), Some(sum), None)
+                }));
+                if before.as_ref() == Some(sum) {
+                    changes.push(Change::of_version(LIBRARY, library.as_str()));
+                }
                 *plugin = new();
             }
             plugin.sha256.insert(target.to_owned(), sum.clone());
@@ -217,22 +272,31 @@ impl Lockfile {
         kind: FileKind,
         name: &str,
         version: Option<String>,
-        files: BTreeMap<String, Sum>,
+        files: Files,
     ) -> Vec<Change> {
         let all = match kind {
             FileKind::Tokenizer => &mut self.content.tokenizers,
             FileKind::Dataset => &mut self.content.datasets,
         };
         let name = name.trim_end_matches('/');
-        let before = all.insert(name.to_owned(), LockedFiles { version, sha256: files.clone() });
+        let before = all.remove(name);
+        let is_other_version = before.as_ref().is_some_and(|locked| locked.version != version);
         let before = before.map(|locked| locked.sha256).unwrap_or_default();
+        let (named, named_before) = (Named::new(name, &files), Named::new(name, &before));
         let gone = before.iter().filter(|(file, _)| !files.contains_key(*file));
-        let gone =
-            gone.filter_map(|(file, sum)| Change::of(kind.name(), whole_name(name, file), Some(sum), None));
+        let gone = gone
+            .filter_map(|(file, sum)| Change::of(kind.name(), named_before.name_of(file), Some(sum), None));
         let there = files.iter().filter_map(|(file, sum)| {
-            Change::of(kind.name(), whole_name(name, file), before.get(file), Some(sum))
+            Change::of(kind.name(), named.name_of(file), before.get(file), Some(sum))
         });
-        gone.chain(there).collect()
+        let of_version = is_other_version.then(|| Change::of_version(kind.name(), name));
+        let changes = gone.chain(there).chain(of_version).collect();
+        all.insert(name.to_owned(), LockedFiles { version, sha256: files });
+        changes
+    }
+
+    fn named(&self, kind: FileKind) -> impl Iterator<Item = (Named<'_>, &Files)> {
+        self.files(kind).iter().map(|(name, locked)| (Named::new(name, &locked.sha256), &locked.sha256))
     }
 
     fn files(&self, kind: FileKind) -> &BTreeMap<String, LockedFiles> {
@@ -243,28 +307,30 @@ impl Lockfile {
     }
 }
 
-/// A name that a user has given, without what only says that it is a path.
-fn plain(name: &str) -> &str {
-    name.strip_prefix("./").unwrap_or(name)
-}
-
-/// Whether a file that was read is one of a locked thing: the thing itself, a file below it, or one of the cache of a model hub.
-fn is_at(path: &Path, name: &str, file: &str) -> bool {
-    let name = plain(name);
-    let is_itself = path.ends_with(name) && Path::new(name).file_name() == Path::new(file).file_name();
-    let in_cache = || {
-        let repository = name.replace('/', "--");
-        let is_repository =
-            |part: &str| CACHED.iter().any(|kind| part.strip_prefix(kind) == Some(repository.as_str()));
-        path.iter().filter_map(|part| part.to_str()).any(is_repository)
+/// Whether files that have no name in the lock are those that are locked under another: all of a folder, a file with what belongs to
+/// it, or one file of a folder.
+fn is_the_same(named: Named<'_>, locked: &Files, is_folder: bool, found: &Files) -> bool {
+    if is_folder {
+        return locked == found;
+    }
+    let sorted = |files: &Files| {
+        let mut sums: Vec<Sum> = files.values().cloned().collect();
+        sums.sort_unstable();
+        sums
     };
-    is_itself || path.ends_with(Path::new(name).join(file)) || (path.ends_with(file) && in_cache())
+    let is_one_of_a_folder =
+        || found.len() == 1 && !named.is_file() && found.values().all(|sum| has_sum(locked, sum));
+    sorted(locked) == sorted(found) || is_one_of_a_folder()
 }
 
-/// What a file of a locked thing is called in texts.
-fn whole_name(name: &str, file: &str) -> String {
-    let is_itself = Path::new(name).file_name() == Path::new(file).file_name();
-    if is_itself { name.to_owned() } else { format!("{name}/{file}") }
+fn has_sum(files: &Files, sum: &Sum) -> bool {
+    files.values().any(|known| known == sum)
+}
+
+/// How much two sets of files are alike: names with their sums, and names.
+fn nearness(locked: &Files, found: &Files) -> (usize, usize) {
+    let same = found.iter().filter(|(file, sum)| locked.get(*file) == Some(*sum));
+    (same.count(), found.keys().filter(|file| locked.contains_key(*file)).count())
 }
 
 #[cfg(test)]
@@ -296,7 +362,7 @@ mod tests {
     #[test]
     fn a_library_is_the_one_that_was_locked_for_this_platform() {
         let mut lock = empty();
-        lock.lock_libraries(HERE, &[library("1.0.0", b"here")]);
+        lock.lock_libraries(HERE, &[library("1.0.0", b"here")], |_| true);
         let check = |lock: &Lockfile, target, bytes: &[u8]| {
             lock.check_library("acme_chat", target, &Sum::of(bytes)).map_err(|breach| breach.to_string())
         };
@@ -314,21 +380,24 @@ mod tests {
     #[test]
     fn another_platform_adds_to_a_version_and_another_version_begins_anew() {
         let mut lock = empty();
-        assert_eq!(lock.lock_libraries(HERE, &[library("1.0.0", b"here")]).len(), 1);
-        lock.lock_libraries(THERE, &[library("1.0.0", b"there")]);
+        assert_eq!(lock.lock_libraries(HERE, &[library("1.0.0", b"here")], |_| true).len(), 1);
+        lock.lock_libraries(THERE, &[library("1.0.0", b"there")], |_| true);
         assert!(lock.has_library("acme_chat", HERE) && lock.has_library("acme_chat", THERE));
-        assert!(lock.lock_libraries(HERE, &[library("1.0.0", b"here")]).is_empty());
+        assert!(lock.lock_libraries(HERE, &[library("1.0.0", b"here")], |_| true).is_empty());
 
-        let [change] = &lock.lock_libraries(HERE, &[library("1.1.0", b"new")])[..] else {
+        let [lost, change] = &lock.lock_libraries(HERE, &[library("1.1.0", b"new")], |_| true)[..] else {
             panic!("{lock:?}")
         };
+        assert!(lost.to_string().starts_with("removed plugin library `acme_chat for aarch64-"), "{lost}");
         assert_eq!(
             (change.before.clone(), change.after.clone()),
             (Some(Sum::of(b"here")), Some(Sum::of(b"new")))
         );
         assert!(lock.has_library("acme_chat", HERE) && !lock.has_library("acme_chat", THERE));
 
-        let [change] = &lock.lock_libraries(HERE, &[])[..] else { panic!("{lock:?}") };
+        assert!(lock.lock_libraries(HERE, &[], |library| library == "acme_chat").is_empty());
+        assert!(lock.has_library("acme_chat", HERE));
+        let [change] = &lock.lock_libraries(HERE, &[], |_| false)[..] else { panic!("{lock:?}") };
         assert!(change.to_string().starts_with("removed plugin library `acme_chat`"));
         assert_eq!(lock.counts()[0], (0, "plugin"));
     }
@@ -359,15 +428,84 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_lacks_a_file_is_not_whole() {
+    fn a_version_alone_is_a_change() {
+        let mut lock = empty();
+        let mut changes = |version: &str| {
+            let files = files(&[("tokenizer.json", "a")]);
+            lock.lock_files(FileKind::Tokenizer, "o/n", Some(version.to_owned()), files).len()
+        };
+        assert_eq!([changes("1"), changes("1"), changes("2")], [1, 0, 1]);
+    }
+
+    #[test]
+    fn one_name_may_be_that_of_two() {
+        let mut lock = empty();
+        lock.lock_files(FileKind::Tokenizer, "tokenizer.json", None, files(&[("tokenizer.json", "one")]));
+        lock.lock_files(FileKind::Tokenizer, "o/n", None, files(&[("tokenizer.json", "two")]));
+        let of_session = files(&[("a.jsonl", "one"), ("a/subagents/a.jsonl", "two")]);
+        lock.lock_files(FileKind::Dataset, "a.jsonl", None, of_session);
+        let check = |kind, path: &str, text: &str| {
+            lock.check_file(kind, Path::new(path), &Sum::of(text.as_bytes())).is_ok()
+        };
+        let cached = "/hub/models--o--n/snapshots/abc/tokenizer.json";
+        assert!(check(FileKind::Tokenizer, cached, "two") && !check(FileKind::Tokenizer, cached, "three"));
+        assert!(
+            check(FileKind::Dataset, "/w/a.jsonl", "one") && !check(FileKind::Dataset, "/w/a.jsonl", "two")
+        );
+        assert!(check(FileKind::Dataset, "/w/a/subagents/a.jsonl", "two"));
+    }
+
+    #[rstest]
+    #[case::as_it_was("/w/days", &[("1.jsonl", "a"), ("2.jsonl", "b")], None)]
+    #[case::under_another_name("/w/other", &[("1.jsonl", "a"), ("2.jsonl", "b")], None)]
+    #[case::one_is_gone("/w/days", &[("1.jsonl", "a")], Some("of the dataset `/w/days/2.jsonl`, and it is not there"))]
+    #[case::one_is_a_copy(
+        "/w/days",
+        &[("1.jsonl", "a"), ("2.jsonl", "b"), ("3.jsonl", "a")],
+        Some("has no dataset `/w/days/3.jsonl`")
+    )]
+    #[case::two_are_swapped("/w/days", &[("1.jsonl", "b"), ("2.jsonl", "a")], Some("of the dataset `/w/days/1.jsonl`, and it is sha256-"))]
+    #[case::a_copy_under_another_name(
+        "/w/other",
+        &[("1.jsonl", "a"), ("2.jsonl", "b"), ("3.jsonl", "a")],
+        Some("has no dataset `/w/other/3.jsonl`")
+    )]
+    #[case::something_else("/w/other", &[("x", "y")], Some("has no dataset `/w/other/x`"))]
+    fn a_folder_has_all_files_that_are_locked_and_no_others(
+        #[case] path: &str,
+        #[case] found: &[(&str, &str)],
+        #[case] expected: Option<&str>,
+    ) {
         let mut lock = empty();
         lock.lock_files(FileKind::Dataset, "days", None, files(&[("1.jsonl", "a"), ("2.jsonl", "b")]));
-        let check = |found| lock.check_whole(FileKind::Dataset, Path::new("/w/days"), &found);
-        assert_eq!(check(files(&[("1.jsonl", "a"), ("2.jsonl", "b")])), Ok(()));
-        let breach = check(files(&[("1.jsonl", "a")])).unwrap_err();
-        assert!(
-            breach.to_string().contains("of the dataset `days/2.jsonl`, and it is not there"),
-            "{breach}"
-        );
+        let checked = lock.check_whole(FileKind::Dataset, Path::new(path), true, &files(found));
+        let breach = checked.err().map(|breach| breach.to_string());
+        let is_expected = match (&breach, expected) {
+            (Some(breach), Some(expected)) => breach.contains(expected),
+            (breach, expected) => breach.is_none() && expected.is_none(),
+        };
+        assert!(is_expected, "{breach:?}");
+    }
+
+    #[rstest]
+    #[case::as_it_was("/w/s.jsonl", &[("s.jsonl", "a"), ("s/subagents/1.jsonl", "b")], true)]
+    #[case::under_another_name("/w/t.jsonl", &[("t.jsonl", "a"), ("t/subagents/1.jsonl", "b")], true)]
+    #[case::an_agent_is_gone("/w/s.jsonl", &[("s.jsonl", "a")], false)]
+    #[case::an_agent_is_gone_under_another_name("/w/t.jsonl", &[("t.jsonl", "a")], false)]
+    #[case::an_agent_is_new(
+        "/w/s.jsonl",
+        &[("s.jsonl", "a"), ("s/subagents/1.jsonl", "b"), ("s/subagents/2.jsonl", "b")],
+        false
+    )]
+    fn a_file_has_all_that_belongs_to_it(
+        #[case] path: &str,
+        #[case] found: &[(&str, &str)],
+        #[case] is_whole: bool,
+    ) {
+        let mut lock = empty();
+        let of_session = files(&[("s.jsonl", "a"), ("s/subagents/1.jsonl", "b")]);
+        lock.lock_files(FileKind::Dataset, "s.jsonl", None, of_session);
+        let checked = lock.check_whole(FileKind::Dataset, Path::new(path), false, &files(found));
+        assert_eq!(checked.is_ok(), is_whole, "{checked:?}");
     }
 }

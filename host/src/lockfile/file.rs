@@ -181,7 +181,7 @@ mod tests {
             version: "3.1.0".to_owned(),
             sum: Sum::of(b"code"),
         };
-        lock.lock_libraries("x86_64-unknown-linux-gnu", &[library]);
+        lock.lock_libraries("x86_64-unknown-linux-gnu", &[library], |_| true);
         let files = BTreeMap::from([("tokenizer.json".to_owned(), Sum::of(b"{}"))]);
         lock.lock_files(FileKind::Tokenizer, "org/Name", Some("8c".to_owned()), files);
         lock.write().unwrap();

@@ -21,7 +21,7 @@ impl Sum {
         Self(fingerprint::hex(&Sha256::digest(bytes)))
     }
 
-    /// That of which these are the bytes.
+    /// A digest of 32 bytes, as digits.
     pub(crate) fn of_digest(digest: &[u8; 32]) -> Self {
         Self(fingerprint::hex(digest))
     }

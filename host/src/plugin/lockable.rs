@@ -1,7 +1,11 @@
 //! Plugins and the lock file: which libraries there are to be locked, and whether one of them is as it was locked before a run
 //! needs it. No library is opened here.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use prony_plugin_api::version::TARGET;
 
@@ -22,14 +26,18 @@ pub(crate) struct Lockable {
     libraries: BTreeMap<String, (PathBuf, LockedLibrary)>,
     /// Entries that cannot be locked, and why: half-sentences.
     pub(crate) left_out: Vec<String>,
+    /// The libraries of these entries, which are there: what is locked of them stays.
+    kept: BTreeSet<String>,
 }
 
 impl Lockable {
-    /// Puts them into a lock file, for the platform of this program.
-    pub(crate) fn lock(self, lock: &mut Lockfile) -> Vec<Change> {
+    /// Puts them into a lock file, for the platform of this program. What is locked and not found here stays, unless it is to be
+    /// pruned.
+    pub(crate) fn lock(self, lock: &mut Lockfile, is_pruned: bool) -> Vec<Change> {
+        let kept = self.kept;
         let libraries: Vec<LockedLibrary> =
             self.libraries.into_values().map(|(_, library)| library).collect();
-        lock.lock_libraries(TARGET, &libraries)
+        lock.lock_libraries(TARGET, &libraries, |library| !is_pruned || kept.contains(library))
     }
 
     fn add(&mut self, name: &str, entry: &ListedEntry) {
@@ -62,6 +70,7 @@ impl Lockable {
 
     fn leave_out(&mut self, name: &str, entry: &ListedEntry, why: &dyn std::fmt::Display) {
         self.left_out.push(format!("the {} `{name}`: {why}", entry.category));
+        self.kept.insert(entry.class.library.clone());
     }
 }
 
@@ -73,6 +82,7 @@ impl Registry {
             let Some(winner) = listed.entries.first() else { continue };
             if listed.conflicting {
                 lockable.leave_out(&listed.name, winner, &"two plugin packages have equal right to it");
+                lockable.kept.extend(listed.entries.iter().map(|entry| entry.class.library.clone()));
             } else {
                 lockable.add(&listed.name, winner);
             }
