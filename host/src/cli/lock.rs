@@ -81,12 +81,11 @@ pub(super) fn run(args: &LockArgs) -> Result<Exit, Failure> {
         changes.extend(lock_tokenizer(name, args, &mut lock)?);
     }
     for file in &args.input_file {
-        changes.extend(lock_dataset(&file.to_string_lossy(), file, &mut lock)?);
+        changes.extend(lock_dataset(&file.to_string_lossy(), file, None, &mut lock)?);
     }
     for name in &args.public_dataset {
-        let file = names::public_dataset(name, args.data_dir.clone())?;
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        changes.extend(lock_dataset(&name, &file, &mut lock)?);
+        let (file, version) = names::public_dataset_to_lock(name, args.data_dir.clone())?;
+        changes.extend(lock_dataset(name, &file, version, &mut lock)?);
     }
     if is_new || !changes.is_empty() {
         lock.write()?;
@@ -131,13 +130,18 @@ fn folder_of(name: &str) -> &str {
     folder.filter(|_| path.is_file()).unwrap_or(name)
 }
 
-fn lock_dataset(name: &str, path: &Path, lock: &mut Lockfile) -> Result<Vec<Change>, Failure> {
+fn lock_dataset(
+    name: &str,
+    path: &Path,
+    version: Option<String>,
+    lock: &mut Lockfile,
+) -> Result<Vec<Change>, Failure> {
     if !path.is_file() && !path.is_dir() {
         let message = format!("lock the dataset `{name}`: there is no such file or folder");
         return Err(Failure::new(Exit::Usage, message)
             .with_hint("name a file or a folder; what comes through a pipe has to be a file to be locked"));
     }
-    Ok(lock.lock_files(FileKind::Dataset, name, None, dataset::sums(path)?))
+    Ok(lock.lock_files(FileKind::Dataset, name, version, dataset::sums(path)?))
 }
 
 fn as_text(lock: &Lockfile, changes: &[Change]) -> String {

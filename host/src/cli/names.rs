@@ -76,12 +76,17 @@ pub(super) fn tokenizer_to_lock(
     Ok((TokenizerChoice::Local(folder), version))
 }
 
-/// The file of a dataset.
+/// The file of a dataset that is to be locked, and its revision if it is in a cache.
 ///
 /// # Errors
 /// There is none on this machine.
-pub(super) fn public_dataset(name: &str, data_dir: Option<PathBuf>) -> Result<PathBuf, Failure> {
-    Ok(hub::public_dataset(name, &places(data_dir))?)
+pub(super) fn public_dataset_to_lock(
+    name: &str,
+    data_dir: Option<PathBuf>,
+) -> Result<(PathBuf, Option<String>), Failure> {
+    let file = hub::public_dataset(name, &places(data_dir))?;
+    let version = hub::revision_of(&file);
+    Ok((file, version))
 }
 
 fn places(data_dir: Option<PathBuf>) -> Places {

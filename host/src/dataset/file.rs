@@ -99,13 +99,13 @@ impl<'a> FileContent<'a> {
         if self.entries == Some(0) {
             return Err(DatasetError::NoScripts);
         }
-        let file = match lock {
+        let (file, sum) = match lock {
             Some(lock) => locked::sealed(self.path, lock)?,
-            None => StoredFile::of(self.path)?,
+            None => (StoredFile::of(self.path)?, None),
         };
         let opened = self.read(file, order, tokenizer, seed, audience)?;
         if let Some(lock) = lock {
-            locked::check_read(self.path, &opened.0, lock)?;
+            locked::check_read(self.path, sum.as_ref(), &opened.0, lock)?;
         }
         Ok(opened)
     }

@@ -185,6 +185,17 @@ pub(crate) fn public_dataset(name: &str, places: &Places) -> Result<PathBuf, Hub
     Err(HubError::Missing { what: "dataset", name: name.to_owned(), looked, hint })
 }
 
+/// The revision of a file that is in the cache of a model hub.
+pub(crate) fn revision_of(file: &Path) -> Option<String> {
+    let begins = cache_name(Kind::Dataset, "");
+    let is_of_cache = |folder: &Path| {
+        let repository = folder.parent()?.file_name()?.to_str()?;
+        (folder.ends_with("snapshots") && repository.starts_with(&begins)).then_some(())
+    };
+    let revision = file.ancestors().find(|folder| folder.parent().and_then(is_of_cache).is_some())?;
+    Some(revision.file_name()?.to_string_lossy().into_owned())
+}
+
 /// What a repository's folder in a hub's cache is called.
 fn cache_name(kind: Kind, name: &str) -> String {
     let kind = match kind {

@@ -4,40 +4,46 @@
 //! is not: its files are checked before they are read, and again afterwards.
 
 use std::{
-    collections::BTreeMap,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
 };
 
 use super::{error::DatasetError, formats::StoredFile, source::Source};
-use crate::lockfile::{FileKind, Lockfile, Sum};
+use crate::lockfile::{FileKind, Files, Lockfile, OF_A_SESSION, Sum};
 
 /// So deep, and so many files: a link may lead back to where it is.
 const DEEPEST: usize = 16;
 const MOST_FILES: usize = 100_000;
 
 /// The SHA-256 of each file of a dataset, by its path below it: of the file itself, or of all that are below a folder. A file that
-/// has a folder of its own name beside it, as sessions with agents of Claude Code have, has those as well.
+/// has a folder of agents, as sessions of Claude Code have, has those as well.
 ///
 /// # Errors
 /// One cannot be read.
-pub(crate) fn sums(path: &Path) -> Result<BTreeMap<String, Sum>, DatasetError> {
-    let unreadable = |(path, source)| DatasetError::Unhashed { path, source };
+pub(crate) fn sums(path: &Path) -> Result<Files, DatasetError> {
     let mut all = Vec::new();
     if path.is_dir() {
-        gather(path, 0, &mut all).map_err(unreadable)?;
+        gather(path, 0, &mut all).map_err(unhashed)?;
     } else {
         all.push(path.to_owned());
-        all.extend(of_its_own(path).map_err(unreadable)?);
+        all.extend(of_its_own(path)?);
     }
-    let root = root_of(path);
+    summed(all, root_of(path))
+}
+
+/// The SHA-256 of files, by their paths below a folder.
+fn summed(files: Vec<PathBuf>, root: &Path) -> Result<Files, DatasetError> {
     let sum = |file: PathBuf| {
         let name = file.strip_prefix(root).unwrap_or(&file).to_string_lossy().into_owned();
         let sum = File::open(&file).and_then(|mut open| Sum::of_reader(&mut open));
-        sum.map(|sum| (name, sum)).map_err(|source| DatasetError::Unhashed { path: file, source })
+        sum.map(|sum| (name, sum)).map_err(|source| unhashed((file, source)))
     };
-    all.into_iter().map(sum).collect()
+    files.into_iter().map(sum).collect()
+}
+
+fn unhashed((path, source): (PathBuf, io::Error)) -> DatasetError {
+    DatasetError::Unhashed { path, source }
 }
 
 /// The folder that paths of a dataset's files start from.
@@ -45,12 +51,12 @@ fn root_of(path: &Path) -> &Path {
     if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) }
 }
 
-/// Files below the folder that has the name of a file, without its extension.
-fn of_its_own(file: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
-    let folder = file.with_extension("");
+/// Files of the agents of a session, which are in a folder with the name of its file, without its extension.
+fn of_its_own(file: &Path) -> Result<Vec<PathBuf>, DatasetError> {
+    let folder = file.with_extension("").join(OF_A_SESSION);
     let mut all = Vec::new();
-    if folder != file && folder.is_dir() {
-        gather(&folder, 0, &mut all)?;
+    if folder.is_dir() {
+        gather(&folder, 0, &mut all).map_err(unhashed)?;
     }
     Ok(all)
 }
@@ -77,55 +83,48 @@ fn gather(folder: &Path, depth: usize, all: &mut Vec<PathBuf>) -> Result<(), (Pa
     Ok(())
 }
 
-/// A dataset that is as it was locked. Nobody can change it any more, if it is a file.
+/// A dataset that is as it was locked, and the SHA-256 of it if it is a file, which nobody can change any more.
 ///
 /// # Errors
 /// It is not, or it cannot be read.
-pub(super) fn sealed(path: &Path, lock: &Lockfile) -> Result<StoredFile, DatasetError> {
+pub(super) fn sealed(path: &Path, lock: &Lockfile) -> Result<(StoredFile, Option<Sum>), DatasetError> {
     let file = StoredFile::of(path)?.sealed()?;
-    if let Some(sum) = file.sum()? {
-        lock.check_file(FileKind::Dataset, path, &sum)?;
-    }
-    check_beside(path, lock)?;
-    Ok(file)
+    let sum = file.sum()?;
+    check_all(path, sum.as_ref(), lock)?;
+    Ok((file, sum))
 }
 
-/// Checks what could not be sealed, now that it was read: files of a folder, and media that lines have named, as they were read.
+/// Checks what could not be sealed, now that it was read: files of a folder, or those that belong to a file with this sum, and media
+/// that lines have named, as they were read.
 ///
 /// # Errors
 /// Something is not as it was locked.
-pub(super) fn check_read(path: &Path, source: &Source, lock: &Lockfile) -> Result<(), DatasetError> {
-    check_beside(path, lock)?;
+pub(super) fn check_read(
+    path: &Path,
+    sum: Option<&Sum>,
+    source: &Source,
+    lock: &Lockfile,
+) -> Result<(), DatasetError> {
+    check_all(path, sum, lock)?;
     let root = root_of(path);
-    for (called, bytes) in source.media_as_called() {
-        lock.check_file(FileKind::Dataset, &root.join(called), &Sum::of(&bytes))?;
+    for (called, sum) in source.media_as_called() {
+        lock.check_file(FileKind::Dataset, &root.join(called), &sum)?;
     }
     Ok(())
 }
 
-/// Checks the files of a folder, or those that belong to a file.
-fn check_beside(path: &Path, lock: &Lockfile) -> Result<(), DatasetError> {
-    let is_folder = path.is_dir();
-    let root = root_of(path);
-    let found = if is_folder { sums(path)? } else { of_a_file(path)? };
-    for (name, sum) in &found {
-        lock.check_file(FileKind::Dataset, &root.join(name), sum)?;
-    }
-    if is_folder {
-        lock.check_whole(FileKind::Dataset, path, &found)?;
-    }
-    Ok(())
-}
-
-/// What belongs to a file, without the file, which was sealed.
-fn of_a_file(path: &Path) -> Result<BTreeMap<String, Sum>, DatasetError> {
-    let folder = path.with_extension("");
-    if folder == path || !folder.is_dir() {
-        return Ok(BTreeMap::new());
-    }
-    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let found = sums(&folder)?;
-    Ok(found.into_iter().map(|(file, sum)| (format!("{name}/{file}"), sum)).collect())
+/// Checks all files of a folder, or a file that was read and has this sum, with those that belong to it.
+fn check_all(path: &Path, sum: Option<&Sum>, lock: &Lockfile) -> Result<(), DatasetError> {
+    let found = match sum {
+        Some(sum) => {
+            let own = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let mut found = summed(of_its_own(path)?, root_of(path))?;
+            found.insert(own, sum.clone());
+            found
+        }
+        None => sums(path)?,
+    };
+    Ok(lock.check_whole(FileKind::Dataset, path, sum.is_none(), &found)?)
 }
 
 #[cfg(test)]
@@ -139,9 +138,10 @@ mod tests {
         fs::create_dir_all(path("a/subagents")).unwrap();
         fs::write(path("a.jsonl"), "one").unwrap();
         fs::write(path("a/subagents/b.jsonl"), "two").unwrap();
+        fs::write(path("a/notes.txt"), "of something else").unwrap();
         let names = |of: &Path| sums(of).unwrap().into_keys().collect::<Vec<_>>();
         assert_eq!(names(&path("a.jsonl")), ["a.jsonl", "a/subagents/b.jsonl"]);
-        assert_eq!(names(&path("a")), ["subagents/b.jsonl"]);
+        assert_eq!(names(&path("a")), ["notes.txt", "subagents/b.jsonl"]);
         assert_eq!(sums(&path("a.jsonl")).unwrap()["a.jsonl"], Sum::of(b"one"));
         assert!(matches!(sums(&path("gone")), Err(DatasetError::Unhashed { .. })));
     }

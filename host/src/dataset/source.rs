@@ -13,6 +13,7 @@ use super::{
     script::secrets,
 };
 use crate::{
+    lockfile::Sum,
     plan::{ClassKind, Classes, DatasetConfig, Sampling},
     seed::Seed,
 };
@@ -122,14 +123,23 @@ impl Source {
         moved.with_entries(file.wanted)
     }
 
+    /// The same for a process of this machine that holds to the same lock file: it reads a file at its own place, where the media
+    /// are that lines name, and checks it once more.
+    pub(crate) fn remade_and_checked(&self, dataset: &DatasetConfig) -> DatasetConfig {
+        match &self.file {
+            Some(file) if file.is_sealed() => dataset.absolute().with_entries(file.wanted),
+            _ => self.remade(dataset),
+        }
+    }
+
     /// The files that lines of a dataset have named, as they were read, each once, under the names by which a dataset
     /// [`with_media_in`](DatasetConfig::with_media_in) a folder finds them there.
     pub(crate) fn media(&self) -> Vec<NamedFile> {
         self.file.as_ref().map(StoredFile::media).unwrap_or_default()
     }
 
-    /// What lines of a dataset have called files, and the bytes that were read from them.
-    pub(super) fn media_as_called(&self) -> Vec<(PathBuf, Vec<u8>)> {
+    /// What lines of a dataset have called files, and the SHA-256 of what was read from them.
+    pub(super) fn media_as_called(&self) -> Vec<(PathBuf, Sum)> {
         self.file.as_ref().map(StoredFile::media_as_called).unwrap_or_default()
     }
 

@@ -20,7 +20,7 @@ use crate::{
     bounded,
     explain::Explain,
     fingerprint::hex,
-    lockfile::{Breach, FileKind, FileSum, Lockfile, Sum},
+    lockfile::{Breach, FileKind, FileSum, Files, Lockfile, Sum},
     plan::{Encoding, Plan, TokenizerChoice},
 };
 
@@ -223,8 +223,22 @@ impl Tokenizer {
         if let Some(lock) = lock {
             let mut files = tokenizer.files.iter();
             files.try_for_each(|FileSum { path, sum }| lock.check_file(FileKind::Tokenizer, path, sum))?;
+            // A template that has gone would leave another one in its place.
+            if plan.apply_chat_template {
+                tokenizer.check_whole(lock)?;
+            }
         }
         Ok(tokenizer)
+    }
+
+    /// Checks that the files that were read for it are all of those that were locked.
+    fn check_whole(&self, lock: &Lockfile) -> Result<(), Breach> {
+        let Some(FileSum { path, .. }) = self.files.first() else { return Ok(()) };
+        let named = |FileSum { path, sum }: &FileSum| {
+            (path.file_name().unwrap_or_default().to_string_lossy().into_owned(), sum.clone())
+        };
+        let found: Files = self.files.iter().map(named).collect();
+        lock.check_whole(FileKind::Tokenizer, path.parent().unwrap_or(Path::new("")), true, &found)
     }
 
     /// The files that were read for it, with those of its chat template if it has one: what a lock file has of it.

@@ -152,7 +152,7 @@ impl ChildNode {
         counts: bool,
         clock: Clock,
     ) -> Result<(), NodeError> {
-        let dataset = source.remade(&plan.dataset);
+        let dataset = source.remade_and_checked(&plan.dataset);
         let tokenizer = plan.tokenizer.absolute();
         let absolute = Plan { dataset, tokenizer, ..plan.clone() };
         self.say(&NodeCommand::Equip { plan: Box::new(Exposed::of(absolute)), clock: clock.anchor() })?;

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::{
     execute::{ExecuteError, load_tokenizer, open_dataset, price_markers},
     observer::Observer,
-    setup,
+    services, setup,
 };
 use crate::{
     clock::{Clock, RunNs},
@@ -93,6 +93,11 @@ pub(crate) fn dry_run(
     let metadata = &registry.endpoint(&plan.target.endpoint_type)?.metadata;
     for warning in setup::read_endpoint_options(registry, &mut plan.target)? {
         observer.notice(&warning);
+    }
+    // Nothing is measured, so that services matter only where they must be what was locked.
+    if registry.locked().is_some() {
+        let services = services::choose(registry, &plan)?;
+        services.names().try_for_each(|name| registry.check_locked_service(name))?;
     }
     let tokenizer = load_tokenizer(&plan, metadata, registry)?;
     price_markers(&mut plan, tokenizer.as_deref());

@@ -49,7 +49,12 @@ pub(crate) fn look_at(
         Err(error) => wrong.push((Subject::EndpointOptions, error.into())),
     }
     match services::choose(registry, &plan) {
-        Ok(chosen) => chosen.warnings.iter().for_each(|warning| observer.notice(warning)),
+        Ok(chosen) => {
+            chosen.warnings.iter().for_each(|warning| observer.notice(warning));
+            if let Err(error) = chosen.names().try_for_each(|name| registry.check_locked_service(name)) {
+                wrong.push((Subject::Services, error.into()));
+            }
+        }
         Err(error) => wrong.push((Subject::Services, error.into())),
     }
     if let Err(error) = node::plan_target(&plan, metadata) {

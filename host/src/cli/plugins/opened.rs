@@ -6,7 +6,7 @@ use super::loading;
 use crate::{
     config::policy::PluginPolicy,
     plugin::{
-        DiscoveryOptions, PluginError,
+        DiscoveryOptions, LockChoice, PluginError,
         validate::{self, Finding, Severity},
     },
 };
@@ -27,7 +27,7 @@ pub(in crate::cli) struct Opened {
 pub(in crate::cli) fn open_built_in() -> Result<Opened, PluginError> {
     // What the user has besides is none of it.
     let around = DiscoveryOptions { plugin_path: Vec::new(), ..DiscoveryOptions::from_env(Vec::new()) };
-    let options = around.with_policy(Some(PluginPolicy::Builtin));
+    let options = around.with_policy(Some(PluginPolicy::Builtin)).with_lock(LockChoice::None);
     let validation = validate::validate(&options, &[])?;
     let entries = validation.targets.len();
     // Most of it is waiting for processes to start.

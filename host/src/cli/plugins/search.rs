@@ -34,6 +34,8 @@ impl SearchArgs {
         let options = DiscoveryOptions::from_env(self.manifests.clone()).with_policy(self.plugin_policy);
         match LockChoice::of(self.locked, self.lock.as_deref()) {
             LockChoice::None => options,
+            // The switch alone takes the file that the environment names, if it names one.
+            _ if self.lock.is_none() && options.lock != LockChoice::None => options,
             lock => options.with_lock(lock),
         }
     }

@@ -18,6 +18,7 @@ use crate::{
     bounded,
     dataset::data_url::{bytes_of, data_url, extensions, media_type},
     fingerprint::hex,
+    lockfile::Sum,
 };
 
 /// Largest file of an image, a sound or a video, in megabytes.
@@ -78,13 +79,11 @@ impl MediaFiles {
         by_name.into_iter().map(|(name, address)| NamedFile { name, address: Arc::clone(address) }).collect()
     }
 
-    /// What rows have called files so far, and the bytes that were in them.
-    pub(super) fn as_called(&self) -> Vec<(PathBuf, Vec<u8>)> {
+    /// What rows have called files so far, and the SHA-256 of what was in them: a medium at a time, because they may be large.
+    pub(super) fn as_called(&self) -> Vec<(PathBuf, Sum)> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let files = known
-            .iter()
-            .map(|((_, called), address)| (called.clone(), bytes_of(address).unwrap_or_default()));
-        files.collect()
+        let sum = |address: &str| Sum::of(&bytes_of(address).unwrap_or_default());
+        known.iter().map(|((_, called), address)| (called.clone(), sum(address))).collect()
     }
 
     /// What the file is called that an entry names in a dataset's file of this folder.

@@ -36,8 +36,10 @@ const MOST_MEGABYTES: u64 = 64_000;
 #[derive(Debug)]
 pub(in crate::dataset) struct StoredFile {
     path: PathBuf,
-    /// Its content, if it can be read only once.
+    /// Its content, if it can be read only once, or must not change.
     copy: Option<File>,
+    /// Whether it was copied although it can be read again.
+    is_sealed: bool,
     /// How many rows of it were asked for.
     pub(in crate::dataset) wanted: Option<usize>,
     /// Bytes of a file that is just not large, unpacked and packed.
@@ -69,7 +71,8 @@ impl StoredFile {
             return Err(FileError::NothingPiped);
         }
         let media = Arc::new(MediaFiles::of(path, None));
-        Ok(Self { path: path.into(), copy, wanted: None, small: (LARGE_BYTES, LARGE_PACKED_BYTES), media })
+        let small = (LARGE_BYTES, LARGE_PACKED_BYTES);
+        Ok(Self { path: path.into(), copy, is_sealed: false, wanted: None, small, media })
     }
 
     /// The same, whose content nobody can change any more: a file is copied. A folder is none.
@@ -83,7 +86,12 @@ impl StoredFile {
         let file = File::open(&self.path);
         let file = file.map_err(|source| FileError::Unreadable { path: self.path.clone(), source })?;
         let copy = Some(copied(&self.path, file)?);
-        Ok(Self { copy, ..self })
+        Ok(Self { copy, is_sealed: true, ..self })
+    }
+
+    /// Whether it is a file that was copied so that nobody can change it.
+    pub(in crate::dataset) fn is_sealed(&self) -> bool {
+        self.is_sealed
     }
 
     /// The SHA-256 of its content, if that was copied.
@@ -109,8 +117,8 @@ impl StoredFile {
         self.media.all()
     }
 
-    /// What rows have called files so far, and the bytes that were in them.
-    pub(in crate::dataset) fn media_as_called(&self) -> Vec<(PathBuf, Vec<u8>)> {
+    /// What rows have called files so far, and the SHA-256 of what was in them.
+    pub(in crate::dataset) fn media_as_called(&self) -> Vec<(PathBuf, Sum)> {
         self.media.as_called()
     }
 

@@ -3,7 +3,7 @@
 
 use std::{
     fs::{DirBuilder, OpenOptions},
-    io::{self, BufRead, Read},
+    io::{self, BufRead, Read, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Component, Path, PathBuf},
 };
@@ -21,6 +21,12 @@ use crate::{
 const MOST_FILES: usize = 10_000;
 const MOST_BYTES: u64 = 4 << 30;
 
+/// The same with the names of files, which may be long, and what else stands between them.
+const MOST_UNPACKED: u64 = MOST_BYTES + (64 << 20);
+
+/// So much is copied at a time.
+const BUFFER_BYTES: usize = 1 << 16;
+
 /// How what is packed with gzip begins (RFC 1952).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
@@ -31,9 +37,12 @@ const FILE_MODE: u32 = 0o644;
 /// Why an archive or a layout cannot be unpacked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UnpackProblem {
-    /// It cannot be read, or its content cannot be written.
+    /// It cannot be read.
     #[error("{0}")]
     Io(io::Error),
+    /// Its content cannot be written into the temporary folder.
+    #[error("{0}")]
+    Unwritten(io::Error),
     /// Others can change it.
     #[error("{0}")]
     Untrusted(Box<Fault>),
@@ -71,7 +80,8 @@ pub(crate) enum UnpackProblem {
 impl Explain for UnpackProblem {
     fn hint(&self) -> String {
         match self {
-            Self::Io(_) => "check what stands there, and that there is room for its content in the temporary folder (TMPDIR)".to_owned(),
+            Self::Io(_) => "check what stands there, and that you may read it".to_owned(),
+            Self::Unwritten(_) => "make room for its content in the temporary folder (TMPDIR), and check that you may write to it".to_owned(),
             Self::Untrusted(fault) => fault.hint(),
             Self::Outside(_) | Self::Kind(_) | Self::TooLarge | Self::NoManifest => {
                 "pack the folder of a plugin package: its plugins.yaml and its libraries; `prony plugins export` does it".to_owned()
@@ -85,7 +95,11 @@ impl Explain for UnpackProblem {
 /// Unpacks a tar archive, packed with gzip or not.
 pub(super) fn unpack(mut from: impl BufRead, into: &Path) -> Result<(), UnpackProblem> {
     let is_packed = from.fill_buf().map_err(UnpackProblem::Io)?.starts_with(&GZIP);
-    if is_packed { unpack_tar(MultiGzDecoder::new(from), into) } else { unpack_tar(from, into) }
+    if is_packed {
+        unpack_tar(MultiGzDecoder::new(from).take(MOST_UNPACKED), into)
+    } else {
+        unpack_tar(from.take(MOST_UNPACKED), into)
+    }
 }
 
 fn unpack_tar(from: impl Read, into: &Path) -> Result<(), UnpackProblem> {
@@ -121,7 +135,7 @@ fn within(into: &Path, name: &Path) -> Result<PathBuf, UnpackProblem> {
 
 fn make_folder(folder: &Path) -> Result<(), UnpackProblem> {
     let made = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder);
-    made.map_err(UnpackProblem::Io)
+    made.map_err(UnpackProblem::Unwritten)
 }
 
 /// Writes a file of at most so many bytes. Gives their number.
@@ -131,14 +145,26 @@ pub(super) fn write_file(from: &mut impl Read, to: &Path, most: u64) -> Result<u
     }
     let mut options = OpenOptions::new();
     let file = options.write(true).create(true).truncate(true).mode(FILE_MODE).open(to);
-    let mut file = file.map_err(UnpackProblem::Io)?;
-    let written = io::copy(&mut from.take(most.saturating_add(1)), &mut file).map_err(UnpackProblem::Io)?;
+    let mut file = file.map_err(UnpackProblem::Unwritten)?;
+    let mut from = from.take(most.saturating_add(1));
+    let (mut buffer, mut written) = (vec![0; BUFFER_BYTES], 0);
+    // Copied by hand, because it matters on which side it fails.
+    loop {
+        let count = match from.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(UnpackProblem::Io(error)),
+        };
+        file.write_all(&buffer[..count]).map_err(UnpackProblem::Unwritten)?;
+        written += count as u64;
+    }
     if written > most { Err(UnpackProblem::TooLarge) } else { Ok(written) }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, io::Write};
+    use std::fs;
 
     use flate2::{Compression, write::GzEncoder};
     use rstest::rstest;

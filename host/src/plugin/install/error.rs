@@ -112,7 +112,11 @@ impl InstallError {
     /// Whether the command line is wrong, rather than the pack or the system.
     pub(crate) fn is_usage(&self) -> bool {
         match self {
-            Self::Refused { .. } | Self::Changed | Self::Io { .. } | Self::Untrusted(_) => false,
+            Self::Refused { .. }
+            | Self::Changed
+            | Self::Io { .. }
+            | Self::Unpack { problem: UnpackProblem::Unwritten(_), .. }
+            | Self::Untrusted(_) => false,
             Self::NoManifest { .. }
             | Self::Unpack { .. }
             | Self::Taken { .. }

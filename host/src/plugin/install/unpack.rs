@@ -39,13 +39,13 @@ impl Unpacked {
         let end = ENDS.iter().find(|end| name.ends_with(**end));
         let (folder, name) = match end {
             Some(end) if path.is_file() => {
-                let folder = tempfile::tempdir().map_err(UnpackProblem::Io)?;
+                let folder = tempfile::tempdir().map_err(UnpackProblem::Unwritten)?;
                 check_trust(path)?;
                 unpack_file(path, folder.path())?;
                 (folder, name.trim_end_matches(*end).to_owned())
             }
             _ if oci::is_layout(path) => {
-                let folder = tempfile::tempdir().map_err(UnpackProblem::Io)?;
+                let folder = tempfile::tempdir().map_err(UnpackProblem::Unwritten)?;
                 check_trust(&path.join(oci::INDEX))?;
                 oci::unpack_image(path, folder.path())?;
                 (folder, name)
