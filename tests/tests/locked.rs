@@ -239,6 +239,98 @@ fn a_folder_is_locked_file_by_file() {
     assert!(gone.stderr.contains("days/2.jsonl`, and it is not there"), "{}", gone.stderr);
 }
 
+/// Locks a dataset of the folder, with nothing else of it. Gives a run that holds to the lock.
+fn locks_only(place: &Place, dataset: &str) -> impl Fn(&str) -> Run {
+    let lock = place.path("prony.lock");
+    let tool = Tool::new(["lock", "--output"]).arg(&lock).arg("--input-file").arg(place.path(dataset));
+    tool.run().succeeds();
+    let dir = place.path("");
+    move |dataset| {
+        let tool = Tool::profile_in("chat", "http://127.0.0.1:9").args(["--dry-run", "1", "--lock"]);
+        tool.arg(&lock).arg("--input-file").arg(dir.join(dataset)).run()
+    }
+}
+
+#[test]
+fn the_files_of_a_dataset_are_no_more_and_no_less() {
+    let place = Place::open();
+    fs::create_dir(place.path("days")).unwrap();
+    place.file("days/1.jsonl", "{\"text\": \"One?\"}\n");
+    place.file("days/2.jsonl", "{\"text\": \"Two?\"}\n");
+    let run = locks_only(&place, "days");
+    run("days").succeeds();
+    fs::rename(place.path("days"), place.path("other")).unwrap();
+    run("other").succeeds();
+    fs::copy(place.path("other/1.jsonl"), place.path("other/3.jsonl")).unwrap();
+    fs::rename(place.path("other"), place.path("days")).unwrap();
+    let copied = run("days");
+    copied.ends_with(3);
+    assert!(copied.stderr.contains("has no dataset `"), "{}", copied.stderr);
+    assert!(copied.stderr.contains("days/3.jsonl`"), "{}", copied.stderr);
+}
+
+#[test]
+fn the_agents_of_a_session_are_locked_with_it() {
+    let place = Place::open();
+    fs::create_dir_all(place.path("s/subagents")).unwrap();
+    place.file("s.jsonl", "{\"text\": \"One?\"}\n");
+    place.file("s/subagents/agent-1.jsonl", "{\"text\": \"Two?\"}\n");
+    let run = locks_only(&place, "s.jsonl");
+    run("s.jsonl").succeeds();
+    let agent = place.path("s/subagents/agent-1.jsonl");
+    let before = sha256(&agent);
+    fs::write(&agent, "{\"text\": \"Two!\"}\n").unwrap();
+    is_refused(&run("s.jsonl"), "s/subagents/agent-1.jsonl`", [&before, &sha256(&agent)]);
+    fs::remove_file(&agent).unwrap();
+    let gone = run("s.jsonl");
+    gone.ends_with(3);
+    assert!(gone.stderr.contains("s/subagents/agent-1.jsonl`, and it is not there"), "{}", gone.stderr);
+}
+
+#[test]
+fn what_is_not_found_stays_locked_until_it_is_pruned() {
+    let place = Place::locked();
+    let plugin = || place.content()["plugins"].get("bad_panics").cloned();
+    let lock =
+        |words: &[&str]| Tool::new(["lock", "--output"]).arg(place.path("prony.lock")).args(words).run();
+    let before = plugin();
+    assert!(before.is_some());
+    lock(&[]).succeeds();
+    assert_eq!(plugin(), before);
+    let pruned = lock(&["--prune"]);
+    assert!(pruned.succeeds().stdout.contains("removed plugin library `bad_panics`"), "{}", pruned.stdout);
+    assert_eq!(plugin(), None);
+    let run = place.run(&["--dry-run", "1"]);
+    run.ends_with(3);
+    assert!(run.stderr.contains("has no plugin library `bad_panics`"), "{}", run.stderr);
+}
+
+#[test]
+fn a_chat_template_is_locked_with_its_tokenizer() {
+    let place = Place::open();
+    place.file("chat_template.jinja", "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}");
+    place.file("tokenizer_config.json", "{\"chat_template\": \"{{ messages[0].content }}\"}");
+    place.lock(&[]).succeeds();
+    let run = || {
+        let tool = Tool::profile_in("chat", "http://127.0.0.1:9").args(["--dry-run", "1", "--lock"]);
+        let tool = tool.arg(place.path("prony.lock")).arg("--tokenizer").arg(place.path("tokenizer.json"));
+        let tool = tool.arg("--input-file").arg(place.path("day.jsonl"));
+        tool.arg("--apply-chat-template").run()
+    };
+    run().succeeds();
+    let template = place.path("chat_template.jinja");
+    let (text, before) = (fs::read(&template).unwrap(), sha256(&template));
+    fs::write(&template, "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}").unwrap();
+    is_refused(&run(), "chat_template.jinja`", [&before, &sha256(&template)]);
+    // That of the configuration would be used, which is locked, too.
+    fs::remove_file(&template).unwrap();
+    let gone = run();
+    gone.ends_with(3);
+    assert!(gone.stderr.contains("chat_template.jinja`, and it is not there"), "{}", gone.stderr);
+    fs::write(&template, text).unwrap();
+    run().succeeds();
+}
+
 #[test]
 fn images_that_lines_name_are_locked_like_datasets() {
     let place = Place::open();

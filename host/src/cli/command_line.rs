@@ -107,9 +107,10 @@ Examples:
 
 /// What is locked, and how that is used.
 const LOCK: &str = "\
-All plugins that are found are locked, for the platform of this machine; what is locked for others stays. No library is opened. Each \
-change is printed with the SHA-256 before and after it. `--locked` of `prony profile` and other commands, or `PRONY_LOCKED=true`, then \
-opens nothing else. docs/SECURITY.md says what a lock covers.
+All plugins that are found are locked, for the platform of this machine. What is locked for others stays, and so does what is not \
+found, unless `--prune` removes it. No library is opened. Each change is printed with the SHA-256 before and after it. With `--locked`, \
+or `PRONY_LOCKED=true`, `prony profile` and other commands that measure then open nothing else. `prony plugins check`, `prony record`, \
+`prony doctor` and `prony dataset` look at no lock. docs/SECURITY.md says what a lock covers.
 
 The exit code is 0 when the file is written, 1 when it cannot be, and 2 when something that is named is not there.
 
