@@ -377,6 +377,14 @@ mod tests {
         tokenizer(name, revision, places).map(|found| found.folder)
     }
 
+    #[rstest]
+    #[case::in_the_cache("/hub/datasets--o--n/snapshots/abc/data/1.jsonl", Some("abc"))]
+    #[case::in_the_folder_of_data("/data/o/n/1.jsonl", None)]
+    #[case::in_a_folder_called_so("/data/snapshots/abc/1.jsonl", None)]
+    fn a_file_of_the_cache_has_a_revision(#[case] file: &str, #[case] expected: Option<&str>) {
+        assert_eq!(revision_of(Path::new(file)).as_deref(), expected);
+    }
+
     const CACHE: [&str; 4] = [
         "models--o--n/refs/main=abc\n",
         "models--o--n/refs/v1=def",

@@ -11,19 +11,14 @@ mod file;
 mod named;
 mod sum;
 
-use std::collections::BTreeMap;
-
 pub(crate) use self::{
     breach::Breach,
     change::Change,
     content::{FileKind, LockedLibrary, Lockfile},
     file::LockfileError,
     named::OF_A_SESSION,
-    sum::{FileSum, Sum},
+    sum::{FileSum, Files, Sum},
 };
-
-/// The sums of a thing's files, by their names in it.
-pub(crate) type Files = BTreeMap<String, Sum>;
 
 /// Name of the file where none is named.
 pub(crate) const FILE_NAME: &str = "prony.lock";

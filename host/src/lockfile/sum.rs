@@ -1,6 +1,6 @@
 //! [`Sum`]: the SHA-256 of a file, as a lock file has it.
 
-use std::{fmt, io::Read, path::PathBuf};
+use std::{collections::BTreeMap, fmt, io::Read, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -41,6 +41,9 @@ pub(crate) struct FileSum {
     pub(crate) path: PathBuf,
     pub(crate) sum: Sum,
 }
+
+/// The sums of a thing's files, by their names in it.
+pub(crate) type Files = BTreeMap<String, Sum>;
 
 impl TryFrom<String> for Sum {
     type Error = String;
