@@ -128,8 +128,7 @@ mod tests {
     fn a_call_is_a_line_with_what_went_in_and_out() {
         let disk = Disk(Rc::default(), usize::MAX);
         let mut trace = Trace::new(disk.clone());
-        let mut call = Call::default();
-        call.case = "hostile/events".to_owned();
+        let mut call = Call { case: "hostile/events".to_owned(), ..Call::default() };
         call.next("`event` with null");
         call.given.push(Piece::new("data", b"null"));
         trace.note(Path::new("libx.so"), "Chat", &call, Some("the process exited"));
