@@ -7,7 +7,6 @@ use prony_plugin_api::{
     conformance::{CaseName, Check, Piece, SPEED, Suite, Witness},
     testing::Recording,
 };
-use rustix::process::{Resource, Rlimit, setrlimit};
 
 use super::{
     super::{fault::Fault, ladder, loader, trust::Trust},
@@ -17,11 +16,8 @@ use super::{
 };
 use crate::child::{
     frame::{FrameReader, FrameWriter},
-    parent,
+    limit, parent,
 };
-
-/// What the library may use. Beyond it, an allocation fails, which ends this process and no other.
-const MEMORY_BYTES: u64 = 4 << 30;
 
 /// Does what the parent asks for.
 ///
@@ -46,15 +42,6 @@ pub(crate) fn run() -> io::Result<()> {
     examine(&job, root, &mut parent.clone());
     parent.tell(&CheckMessage::Done);
     Ok(())
-}
-
-fn limit() {
-    // Where the system does not let us, the library has what everybody has.
-    let limit = Rlimit { current: Some(MEMORY_BYTES), maximum: Some(MEMORY_BYTES) };
-    let _ = setrlimit(Resource::As, limit);
-    // A parent that is killed must not leave a library behind that hangs.
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
 }
 
 fn open(job: &Job) -> Result<PluginRoot, Fault> {

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     child::{
         frame::{FrameReader, FrameWriter},
-        parent,
+        limit, parent,
     },
     explain::Explain,
 };
@@ -30,6 +30,7 @@ pub(crate) fn run() -> io::Result<()> {
     let socket = parent()?;
     let job: Option<Job> = FrameReader::new(socket.try_clone()?).read()?;
     let Some(job) = job else { return Ok(()) };
+    limit();
     let shown = open(&job).map(|table| show(table, &job));
     let shown = shown.map_err(|fault| LoadFailure { text: fault.to_string(), hint: fault.hint() });
     FrameWriter::new(socket).write(&shown)
