@@ -76,7 +76,9 @@ impl Trace {
         let library = library.to_string_lossy();
         let line = Line { library, type_name, case, call: *number, step, given, got, lost };
         let written = serde_json::to_writer(&mut self.to, &line).map_err(io::Error::from);
-        self.failed = written.and_then(|()| self.to.write_all(b"\n")).err();
+        let written = written.and_then(|()| self.to.write_all(b"\n"));
+        // Whoever interrupts a check that hangs wants the lines up to there.
+        self.failed = written.and_then(|()| self.to.flush()).err();
     }
 }
 
