@@ -165,6 +165,22 @@ fn validation_finds_what_is_not_what_was_locked() {
     assert!(changed.stdout.contains("demands sha256-"), "{}", changed.stdout);
 }
 
+/// To write a page about an endpoint is to run its library.
+#[test]
+fn no_page_is_written_about_what_is_not_what_was_locked() {
+    let place = Place::locked();
+    let page = || {
+        let tool = Tool::new(["plugins", "docs", "acme", "--plugins"]).arg(place.0.path());
+        tool.arg("--lock").arg(place.path("prony.lock")).run()
+    };
+    page().succeeds();
+    let before = sha256(&place.path(LIBRARY));
+    let mut bytes = fs::read(place.path(LIBRARY)).unwrap();
+    bytes.push(0);
+    fs::write(place.path(LIBRARY), bytes).unwrap();
+    is_refused(&page(), "the plugin library `bad_panics`", [&before, &sha256(&place.path(LIBRARY))]);
+}
+
 #[test]
 fn under_the_policy_pinned_what_is_locked_may_be_used() {
     let place = Place::locked();
