@@ -9,6 +9,7 @@ use super::{
     facts::{Metadata, of_endpoint, of_service},
     job::Shown,
     markdown::{Fact, code, facts, prose, table},
+    secrets::Secrets,
     subject::Subject,
 };
 
@@ -37,23 +38,16 @@ pub(crate) fn page(subject: &Subject, shown: Option<&Shown>, options: &str) -> S
         Some(Metadata::Endpoint(declared)) => Some(declared),
         _ => None,
     };
-    parts.extend(shown.into_iter().flat_map(|shown| examples::sections(shown, options, declared)));
-    without_secrets(parts.join("\n"), &schema(subject), options)
+    let shown = shown.cloned().map(|mut shown| {
+        Secrets::of(&schema(subject), options).hide(&mut shown);
+        shown
+    });
+    parts.extend(shown.iter().flat_map(|shown| examples::sections(shown, options, declared)));
+    parts.join("\n")
 }
 
 fn schema(subject: &Subject) -> Value {
     serde_json::from_str(&subject.exported().options).unwrap_or_default()
-}
-
-/// The page without the values of options that are secrets: an endpoint may write them into its requests.
-fn without_secrets(page: String, schema: &Value, options: &str) -> String {
-    let options: Value = serde_json::from_str(options).unwrap_or_default();
-    let secrets = schema["properties"].as_object().into_iter().flatten();
-    let secrets = secrets.filter(|(_, about)| about["writeOnly"] == true);
-    let values = secrets.filter_map(|(name, _)| options[name].as_str().map(|value| (name, value)));
-    values
-        .filter(|(_, value)| !value.is_empty())
-        .fold(page, |page, (name, value)| page.replace(value, &format!("({name})")))
 }
 
 /// How a user comes to it.
@@ -170,15 +164,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn a_secret_option_is_on_no_page() {
-        let schema = json!({"properties": {"key": {"writeOnly": true}, "region": {}}});
-        let page =
-            without_secrets("x: s3cret in eu".to_owned(), &schema, r#"{"key": "s3cret", "region": "eu"}"#);
-        assert_eq!(page, "x: (key) in eu");
-        assert_eq!(without_secrets("x".to_owned(), &Value::Null, "{}"), "x");
-    }
 
     #[test]
     fn an_option_is_a_row() {
