@@ -61,7 +61,7 @@ pub(crate) mod validate;
 pub(crate) use discovery::DiscoveryOptions;
 pub(crate) use entry::{Category, Isolation, Key, Tier};
 pub(crate) use error::{A_BUG, AN_OPTION, INSTALL_PLUGINS, PluginError, chain};
-pub(crate) use inspection::{CAPABILITIES, Inspection, Inspections, Messages};
+pub(crate) use inspection::{CAPABILITIES, Inspection, Inspections, Messages, uses};
 pub(crate) use listing::{EntryState, Listed, ListedEntry};
 pub(crate) use loader::{end, when_an_opening_hangs};
 pub(crate) use locked::LockChoice;

@@ -4,7 +4,7 @@ use prony_plugin_api::{descriptor::Language, version::EPOCH};
 use serde_json::Value;
 
 use super::{
-    super::options::wanted,
+    super::{inspection::uses, options::wanted},
     examples,
     facts::{Metadata, of_endpoint, of_service},
     job::Shown,
@@ -92,6 +92,7 @@ fn about(subject: &Subject) -> Vec<Fact> {
                 descriptor.minor, descriptor.min_host_minor
             ),
         ),
+        ("uses", prose(&uses(descriptor.capabilities.as_deref()))),
         ("runs", place),
     ]
 }
@@ -153,7 +154,7 @@ fn option_row(name: &str, about: &Value, is_needed: bool) -> Vec<String> {
 pub(crate) fn index(pages: &[(&Subject, String)]) -> String {
     let rows = pages.iter().map(|(subject, file)| {
         let description = subject.description().map(prose).unwrap_or_default();
-        vec![format!("[{}]({file})", subject.name()), subject.category().to_string(), description]
+        vec![format!("[{}]({file})", prose(subject.name())), subject.category().to_string(), description]
     });
     let rows = table(&["name", "kind", "what it is"], &rows.collect::<Vec<_>>());
     format!("{MADE}\n# Endpoints and services\n\n{rows}")
