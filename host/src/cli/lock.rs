@@ -66,7 +66,7 @@ impl HasExit for LockfileError {
 /// Locks all plugins that are found, and what else is named. What is locked already stays, unless it is named again.
 pub(super) fn run(args: &LockArgs) -> Result<Exit, Failure> {
     let path = args.output.as_deref().unwrap_or(Path::new(FILE_NAME));
-    let (mut lock, is_new) = match Lockfile::read(path) {
+    let (mut lock, is_new) = match LockChoice::read_file(path) {
         Ok(lock) => (lock, false),
         Err(LockfileError::Missing { .. }) => (Lockfile::empty(path), true),
         Err(error) => return Err(error.into()),

@@ -10,6 +10,7 @@
 //! - `trust`, `object_file`, `needs`, `c_descriptor`, `ladder`: what is checked before any code of a library runs;
 //! - `sealed`, `loader`, `log`: the one `dlopen`, the only `unsafe` of this crate, and what an open library may use;
 //! - `process_state`: what belongs to the whole process, and is put back where a library has changed it;
+//! - `confined`: what a child may use that runs the code of a library to see what it does;
 //! - `check`: a library tried against everything that may be done to it, in a child process;
 //! - `docs`: a page about an endpoint or a service, for which an endpoint is asked in a child process;
 //! - `libraries`, `listing`: what is open, and what there is to be shown;
@@ -24,6 +25,7 @@
 mod c_descriptor;
 mod catalogue;
 pub(crate) mod check;
+mod confined;
 mod discovery;
 pub(crate) mod docs;
 mod entry;
@@ -62,7 +64,7 @@ pub(crate) mod validate;
 pub(crate) use discovery::DiscoveryOptions;
 pub(crate) use entry::{Category, Isolation, Key, Tier};
 pub(crate) use error::{A_BUG, AN_OPTION, INSTALL_PLUGINS, PluginError, chain};
-pub(crate) use inspection::{CAPABILITIES, Inspection, Inspections, Messages};
+pub(crate) use inspection::{CAPABILITIES, Inspection, Inspections, Messages, uses};
 pub(crate) use listing::{EntryState, Listed, ListedEntry};
 pub(crate) use loader::{end, when_an_opening_hangs};
 pub(crate) use locked::LockChoice;

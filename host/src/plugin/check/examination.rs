@@ -15,7 +15,7 @@ use super::{Rung, Speed, Window};
 pub(crate) struct Examination {
     #[serde(serialize_with = "as_text")]
     pub(crate) library: PathBuf,
-    /// Digits of the SHA-256 of its file, if that can be read.
+    /// Digits of the SHA-256 of its file, if that is a library.
     pub(crate) sha256: Option<String>,
     /// Size of its file.
     pub(crate) bytes: Option<u64>,

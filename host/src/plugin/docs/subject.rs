@@ -13,7 +13,8 @@ use super::{
         entry::{Category, Class, EndpointEntry, Entry, Isolation, Origin, ServiceEntry, Tier},
         error::PluginError,
         fault::Fault,
-        ladder,
+        integrity::Digest,
+        ladder::{self, LibraryFacts},
         manifest::{self, FILE_NAME, Manifest, ManifestError},
         registry::Registry,
         trust::Trust,
@@ -33,6 +34,9 @@ pub(crate) struct Subject {
     descriptor: Descriptor,
     exported: Exported,
     declared: Option<Declaration>,
+    digest: Digest,
+    /// A manifest or a lock demands this digest.
+    is_pinned: bool,
 }
 
 /// What a manifest says of it.
@@ -123,23 +127,24 @@ impl Subject {
     /// That of this name, in any spelling.
     ///
     /// # Errors
-    /// There is none, or its library cannot be used.
+    /// There is none, or its library cannot be used or is not the one that is locked.
     pub(crate) fn named(registry: &Registry, category: Category, name: &str) -> Result<Self, PluginError> {
         let library = library_of(registry, category, name)?;
         match category {
             Category::Endpoint => {
                 let entry = registry.endpoint(name)?;
-                Self::declared(category, &entry, library?, Declaration::of_endpoint(&entry))
+                Self::declared(registry, category, &entry, library?, Declaration::of_endpoint(&entry))
             }
             Category::Service => {
                 let entry = registry.service(name)?;
-                Self::declared(category, &entry, library?, Declaration::of_service(&entry))
+                Self::declared(registry, category, &entry, library?, Declaration::of_service(&entry))
             }
         }
     }
 
     /// That of an entry and its library.
     fn declared<M>(
+        registry: &Registry,
         category: Category,
         entry: &Entry<M>,
         library: PathBuf,
@@ -148,14 +153,22 @@ impl Subject {
         let checked = ladder::check(&library, &Trust::of_this_process());
         let sound = checked.and_then(|checked| {
             checked.facts.check_entry(category, entry)?;
-            let descriptor = checked.facts.descriptor;
+            registry.lock().libraries.check_locked(&entry.class, &checked.facts)?;
+            let LibraryFacts { descriptor, digest } = checked.facts;
             let exported = ladder::exports(&descriptor, category, &entry.class.type_name)?.clone();
-            Ok((descriptor, exported))
+            Ok((descriptor, exported, digest))
         });
+        let is_pinned = entry.integrity.is_some() || registry.locked().is_some();
         match sound {
-            Ok((descriptor, exported)) => {
-                Ok(Self { category, library, descriptor, exported, declared: Some(declared) })
-            }
+            Ok((descriptor, exported, digest)) => Ok(Self {
+                category,
+                library,
+                descriptor,
+                exported,
+                declared: Some(declared),
+                digest,
+                is_pinned,
+            }),
             Err(fault) => Err(at_fault(category, &entry.name, library, fault)),
         }
     }
@@ -202,6 +215,14 @@ impl Subject {
         &self.library
     }
 
+    pub(super) fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    pub(super) fn is_pinned(&self) -> bool {
+        self.is_pinned
+    }
+
     pub(super) fn descriptor(&self) -> &Descriptor {
         &self.descriptor
     }
@@ -237,7 +258,7 @@ fn at_fault(category: Category, name: &str, library: PathBuf, fault: Fault) -> P
 pub(crate) fn of_library(library: &Path, named: Option<&Path>) -> Result<Vec<Subject>, LibraryError> {
     let checked = ladder::check(library, &Trust::of_this_process());
     let checked = checked.map_err(|fault| LibraryError::Unusable { library: library.to_owned(), fault })?;
-    let descriptor = checked.facts.descriptor;
+    let LibraryFacts { descriptor, digest } = checked.facts;
     let manifest = manifest_of(library, named)?;
     let subject = |category, exported: &Exported, declared| Subject {
         category,
@@ -245,6 +266,8 @@ pub(crate) fn of_library(library: &Path, named: Option<&Path>) -> Result<Vec<Sub
         descriptor: descriptor.clone(),
         exported: exported.clone(),
         declared,
+        digest,
+        is_pinned: false,
     };
     let mut subjects = Vec::new();
     for exported in &descriptor.endpoints {
