@@ -152,7 +152,7 @@ fn as_json(lock: &Lockfile, changes: &[Change], left_out: &[String]) -> String {
         })
         .collect();
     let object = json!({
-        "schema_version": JSON_VERSION, "lock": lock.path(), "changes": changes, "left_out": left_out,
+        "schema_version": JSON_VERSION, "lock": lock.path().display().to_string(), "changes": changes, "left_out": left_out,
     });
     format!("{object:#}\n")
 }

@@ -44,6 +44,7 @@ mod lockable;
 mod locked;
 mod log;
 mod manifest;
+mod nearest;
 mod needs;
 mod object_file;
 mod offer;

@@ -29,7 +29,7 @@ pub(crate) struct Examination {
     pub(crate) rungs: Vec<Rung>,
     /// What it does under load, for each exported type.
     pub(crate) types: Vec<TypeReport>,
-    /// Exported types that no chosen case is of.
+    /// Exported types with which none of the chosen cases is made.
     pub(crate) skipped: Vec<String>,
     /// What is allowed, and probably not meant.
     pub(crate) warnings: Vec<String>,

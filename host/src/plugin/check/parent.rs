@@ -170,7 +170,7 @@ fn try_type(
     // A child that is dead already is found out when it is listened to.
     let _ = writer.write(job);
     let report = Report { subject: job.type_name.clone(), checks: Vec::new() };
-    let call = Call { step: "its opening".to_owned(), ..Call::default() };
+    let call = Call { step: "its opening".to_owned(), is_open: true, ..Call::default() };
     let library = job.library.as_path();
     let mut trial = Trial { child, report, rungs: None, speed: None, call, library, trace };
     trial.listen(FrameReader::new(socket), deadline);
@@ -212,7 +212,11 @@ impl Trial<'_> {
     fn listen(&mut self, mut message: FrameReader, deadline: Duration) {
         loop {
             match message.read::<CheckMessage>() {
-                Ok(Some(CheckMessage::Climbed(rungs))) => self.rungs = Some(rungs),
+                Ok(Some(CheckMessage::Climbed(rungs))) => {
+                    self.rungs = Some(rungs);
+                    // An opening that went well has no line.
+                    self.call.is_open = false;
+                }
                 Ok(Some(CheckMessage::Case(case))) => {
                     self.note(None);
                     self.call.case = case;

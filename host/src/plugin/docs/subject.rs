@@ -10,21 +10,19 @@ use prony_plugin_api::descriptor::{Descriptor, Exported};
 
 use super::{
     super::{
-        entry::{Category, Class, EndpointEntry, Entry, Isolation, Origin, ServiceEntry, Tier},
+        entry::{Category, Class, EndpointEntry, Entry, Isolation, ServiceEntry},
         error::PluginError,
         fault::Fault,
         integrity::Digest,
         ladder::{self, LibraryFacts},
-        manifest::{self, FILE_NAME, Manifest, ManifestError},
+        manifest::{Manifest, ManifestError},
+        nearest::{nearest, read},
         registry::Registry,
         trust::Trust,
     },
     facts::Metadata,
 };
 use crate::explain::Explain;
-
-/// Folders that are looked through for the manifest of a library: its own, and those above it.
-const FOLDERS: usize = 6;
 
 /// One type that a library exports.
 #[derive(Clone, Debug)]
@@ -300,10 +298,6 @@ fn is_in(class: &Class, library: &Path) -> bool {
 
 /// The manifest that was named, or the nearest one that names the library, or an empty one.
 fn manifest_of(library: &Path, named: Option<&Path>) -> Result<Manifest, LibraryError> {
-    let read = |file: &Path| {
-        let origin = Origin { manifest: file.to_owned(), tier: Tier::CommandLine };
-        manifest::read(&Arc::new(origin))
-    };
     let names_it = |manifest: &Manifest| {
         manifest.endpoints.iter().any(|entry| is_in(&entry.class, library))
             || manifest.services.iter().any(|entry| is_in(&entry.class, library))
@@ -315,12 +309,8 @@ fn manifest_of(library: &Path, named: Option<&Path>) -> Result<Manifest, Library
         }
         return Err(LibraryError::NotNamed { library: library.to_owned(), manifest: file.to_owned() });
     }
-    let real = library.canonicalize().unwrap_or_else(|_| library.to_owned());
-    let folders = real.ancestors().skip(1).take(FOLDERS);
-    // One that cannot be read may be of somebody else.
-    let mut near = folders.map(|folder| folder.join(FILE_NAME)).filter_map(|file| read(&file).ok());
     let none = Manifest { endpoints: Vec::new(), services: Vec::new() };
-    Ok(near.find(names_it).unwrap_or(none))
+    Ok(nearest(library, names_it).found.map_or(none, |(_, manifest)| manifest))
 }
 
 #[cfg(test)]
@@ -328,7 +318,10 @@ fn manifest_of(library: &Path, named: Option<&Path>) -> Result<Manifest, Library
 mod tests {
     use std::fs;
 
-    use super::{super::super::testing, *};
+    use super::{
+        super::super::{manifest::FILE_NAME, testing},
+        *,
+    };
 
     /// One service in a library, of which a manifest above its build folder says this.
     const MANIFEST: &str = "schema_version: \"1.0\"\nservice:\n  billing:\n    class: acme:Billing\n    description: Bills.\n    \
