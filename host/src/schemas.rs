@@ -206,11 +206,7 @@ mod tests {
         let rows: Vec<&str> = table.lines().take_while(|line| line.starts_with('|')).collect();
         let row = |schema: &Schema| {
             let files: Vec<String> = schema.files.iter().map(|file| format!("`{file}`")).collect();
-            let files = if files.is_empty() {
-                schema.about.to_owned()
-            } else {
-                files.join(", ")
-            };
+            let files = if files.is_empty() { schema.about.to_owned() } else { files.join(", ") };
             format!("| `{}` | {files} | {} |", schema.name, schema.version)
         };
         assert_eq!(rows, SCHEMAS.iter().map(row).collect::<Vec<_>>());

@@ -11,6 +11,7 @@ use crate::{
     MockServer, Run, Terminal,
     process::{self, Process, SHORT_PATIENCE, eventually},
     program,
+    surroundings::take_away,
 };
 
 /// Seed of every run, unless a test says otherwise.
@@ -32,26 +33,7 @@ impl Tool {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let mut command = Command::new(program());
         command.args(words).current_dir(dir.path()).stdin(Stdio::null());
-        for name in [
-            "CARGO_TARGET_DIR",
-            "COLUMNS",
-            "RUST_BACKTRACE",
-            "HTTP_PROXY",
-            "http_proxy",
-            "HTTPS_PROXY",
-            "https_proxy",
-            "ALL_PROXY",
-            "all_proxy",
-            "NO_PROXY",
-            "no_proxy",
-        ] {
-            command.env_remove(name);
-        }
-        let foreign = std::env::vars_os().map(|(name, _)| name);
-        let is_read = |name: &str| name.starts_with("AIPERF_") || name.starts_with("PRONY_");
-        for name in foreign.filter(|name| is_read(&name.to_string_lossy())) {
-            command.env_remove(name);
-        }
+        take_away(&mut command);
         command.env("XDG_DATA_HOME", dir.path().join("data")).env("XDG_DATA_DIRS", dir.path().join("system"));
         command.env("XDG_CONFIG_HOME", dir.path().join("config"));
         command.env("XDG_STATE_HOME", dir.path().join("state"));

@@ -87,6 +87,18 @@ fn a_session_begins_in_the_warm_up_and_goes_on_in_the_measurement() {
     assert!(!bodies[0].contains("min_tokens") && bodies[1].contains("min_tokens"), "{bodies:?}");
 }
 
+/// Nothing says beforehand what the file is.
+#[test]
+fn whole_bodies_are_in_no_warm_up_that_asks_for_one_token() {
+    let tool = Tool::new(["profile", "-m", "m", "--input-file", "inputs.json"]);
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 9});
+    tool.file("inputs.json", json!({"data": [{"session_id": "a", "payloads": [body]}]}).to_string());
+    let run = tool.args(["--agentic-cache-warmup-duration", "1s"]).run();
+    run.ends_with(2);
+    let said = words(&run.stderr);
+    assert!(said.contains("`--agentic-cache-warmup-duration` with the input file"), "{said}");
+}
+
 #[rstest]
 #[case::together("--burst-phase-starts", 2)]
 #[case::behind_their_pauses("--no-burst-phase-starts", 0)]

@@ -5,14 +5,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env, fs, iter,
+    fs, iter,
     path::{Component, Path, PathBuf},
-    process::Command,
     sync::LazyLock,
     thread,
 };
 
-use prony_tests::{Run, Tool, finish, program};
+use prony_tests::{Run, Tool, finish, program, shell};
 
 /// No flag: whatever stands before it is read, and nothing is run.
 const NO_FLAG: &str = "--this-is-no-flag";
@@ -500,14 +499,7 @@ fn the_messages_of_troubleshooting_are_those_of_the_program() {
 /// Runs a block of commands in an empty folder, as somebody types it who has prony on his path.
 fn run(block: &str) -> Result<(), String> {
     let folder = tempfile::tempdir().unwrap();
-    let mut path = vec![program().parent().unwrap().to_owned()];
-    path.extend(env::split_paths(&env::var_os("PATH").unwrap()));
-    let mut shell = Command::new("sh");
-    shell.args(["-euc", block]).current_dir(folder.path()).env("PATH", env::join_paths(path).unwrap());
-    for name in ["XDG_DATA_HOME", "XDG_DATA_DIRS", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_STATE_HOME"] {
-        shell.env(name, folder.path().join("none"));
-    }
-    let output = finish(&mut shell);
+    let output = finish(&mut shell(folder.path(), program().parent().unwrap(), block));
     let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
     if output.status.success() {
         Ok(())

@@ -105,6 +105,39 @@ fn later_turns_say_what_they_wait_for_and_repeat_recorded_replies() {
     assert_eq!((&listed[2]["conversation_id"], listed.len()), (&json!("tea"), 3));
 }
 
+/// A conversation whose first turn is in the server's cache goes on with the second one, behind its pause; one that is over there is
+/// followed by the next one.
+#[rstest]
+#[case::first_turns(
+    &["--scenario", "inferencex-agentx-mvp", "--custom-dataset-type", "multi-turn", "--unsafe-override",
+      "--trajectory-start-min-ratio", "0", "--trajectory-start-max-ratio", "0"],
+    &[(true, "trip", 0, None), (false, "trip", 1, Some(1.5)), (false, "tea", 0, None)]
+)]
+#[case::until_over(
+    &["--agentic-cache-warmup-duration", "5"],
+    &[(true, "trip", 0, None), (true, "trip", 1, Some(0.0)), (false, "tea", 0, None)]
+)]
+fn a_list_goes_on_behind_a_warm_up_that_fills_the_cache(
+    #[case] words: &[&str],
+    #[case] expected: &[(bool, &str, u64, Option<f64>)],
+) {
+    let tool = Tool::bare_profile().args(["--input-file", "c.jsonl", "--concurrency", "1"]).args(words);
+    tool.file("c.jsonl", RECORDED);
+    let listed = listed(&tool.args(["--dry-run", "3"]).run());
+    let facts = |line: &Value| {
+        json!([
+            line["phase"] == "cache-warm-up",
+            line["conversation_id"],
+            line["turn_index"],
+            line["delay_s"].as_f64()
+        ])
+    };
+    assert_eq!(
+        listed.iter().map(facts).collect::<Vec<_>>(),
+        expected.iter().map(|line| json!(line)).collect::<Vec<_>>()
+    );
+}
+
 #[test]
 fn the_list_may_be_a_file() {
     let words =

@@ -28,16 +28,9 @@ fn commands(title: &str) -> Vec<String> {
     blocks.map(|block| block.split("```").next().unwrap().to_owned()).collect()
 }
 
-/// A shell in a folder, with the programs of its `bin`, none of the user's plugins, and nothing of what prony reads of the environment.
+/// A shell in a folder, with the programs of its `bin`.
 fn shell(folder: &Path, commands: &str) -> Command {
-    let mut path = vec![folder.join("bin")];
-    path.extend(env::split_paths(&env::var_os("PATH").unwrap()));
-    let mut shell = Command::new("sh");
-    shell.args(["-euc", commands]).current_dir(folder).env("PATH", env::join_paths(path).unwrap());
-    for name in ["XDG_DATA_HOME", "XDG_DATA_DIRS", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_STATE_HOME"] {
-        shell.env(name, folder.join("none"));
-    }
-    shell
+    prony_tests::shell(folder, &folder.join("bin"), commands)
 }
 
 /// Runs commands in a folder. Returns what they print.

@@ -165,6 +165,22 @@ fn validation_finds_what_is_not_what_was_locked() {
     assert!(changed.stdout.contains("demands sha256-"), "{}", changed.stdout);
 }
 
+/// To write a page about an endpoint is to run its library.
+#[test]
+fn no_page_is_written_about_what_is_not_what_was_locked() {
+    let place = Place::locked();
+    let page = || {
+        let tool = Tool::new(["plugins", "docs", "acme", "--plugins"]).arg(place.0.path());
+        tool.arg("--lock").arg(place.path("prony.lock")).run()
+    };
+    page().succeeds();
+    let before = sha256(&place.path(LIBRARY));
+    let mut bytes = fs::read(place.path(LIBRARY)).unwrap();
+    bytes.push(0);
+    fs::write(place.path(LIBRARY), bytes).unwrap();
+    is_refused(&page(), "the plugin library `bad_panics`", [&before, &sha256(&place.path(LIBRARY))]);
+}
+
 #[test]
 fn under_the_policy_pinned_what_is_locked_may_be_used() {
     let place = Place::locked();
@@ -426,13 +442,15 @@ fn a_file_that_is_no_lock_is_refused(#[case] text: &str, #[case] code: i32, #[ca
 fn a_lock_that_others_can_change_is_none() {
     let place = Place::locked();
     fs::set_permissions(place.path("prony.lock"), fs::Permissions::from_mode(0o666)).unwrap();
-    let run = place.run(&[]);
-    run.ends_with(2);
-    assert!(
-        run.stderr.contains("trust the lock file `") && run.stderr.contains("chmod o-w"),
-        "{}",
-        run.stderr
-    );
+    // To write it again would be to believe what others have put in.
+    for run in [place.run(&[]), place.lock(&[])] {
+        run.ends_with(2);
+        assert!(
+            run.stderr.contains("trust the lock file `") && run.stderr.contains("chmod o-w"),
+            "{}",
+            run.stderr
+        );
+    }
 }
 
 #[test]

@@ -69,6 +69,7 @@ fn a_page_is_printed_or_written() {
     ] {
         assert!(page.contains(text), "`{text}` is missing in:\n{page}");
     }
+    assert_eq!(&docs(&["chat", "-o", "-"]).run().succeeds().stdout, page);
     let tool = docs(&["chat", "--output", "chat.md"]);
     tool.file("chat.md", "an older page");
     let written = tool.run();

@@ -11,9 +11,11 @@
 mod count;
 mod death;
 pub(crate) mod frame;
+mod limit;
 mod printed;
 mod spawn;
 
 pub(crate) use count::SharedCount;
 pub(crate) use death::Death;
+pub(crate) use limit::{end_with_parent, limit_memory};
 pub(crate) use spawn::{Child, KillHandle, parent, parent_and_count, perish};

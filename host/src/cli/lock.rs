@@ -71,7 +71,7 @@ impl HasExit for LockfileError {
 /// Locks all plugins that are found, and what else is named. What is locked already stays, unless it is named again or pruned.
 pub(super) fn run(args: &LockArgs) -> Result<Exit, Failure> {
     let path = args.output.as_deref().unwrap_or(Path::new(FILE_NAME));
-    let (mut lock, is_new) = match Lockfile::read(path) {
+    let (mut lock, is_new) = match LockChoice::read_file(path) {
         Ok(lock) => (lock, false),
         Err(LockfileError::Missing { .. }) => (Lockfile::empty(path), true),
         Err(error) => return Err(error.into()),
@@ -161,7 +161,7 @@ fn as_json(lock: &Lockfile, changes: &[Change], left_out: &[String]) -> String {
         })
         .collect();
     let object = json!({
-        "schema_version": JSON_VERSION, "lock": lock.path(), "changes": changes, "left_out": left_out,
+        "schema_version": JSON_VERSION, "lock": lock.path().display().to_string(), "changes": changes, "left_out": left_out,
     });
     format!("{object:#}\n")
 }

@@ -29,7 +29,11 @@ pub(super) fn phase(spec: &RunSpec, problems: &mut Problems) -> Option<(Load, St
     }
     let isolation = spec.cache_bust.given().filter(|(target, _)| target.is_of_warmup());
     let isolation = isolation.map(|(target, with)| Said::with_value(with, target.name()));
-    let payloads = spec.custom_dataset_type.given().filter(|(format, _)| **format == FileFormat::RawPayload);
+    // Where the type of the file is found out, this is checked when the file is opened.
+    let payloads = spec
+        .custom_dataset_type
+        .given()
+        .filter(|(format, _)| matches!(format, FileFormat::RawPayload | FileFormat::InputsJson));
     let others = [
         (spec.request_rate.origin().map(Said::from), CLOSED),
         (spec.request_rate_series.origin().map(Said::from), CLOSED),
@@ -122,6 +126,10 @@ mod tests {
     )]
     #[case(
         "--input-file f --agentic-cache-warmup-duration 5 --custom-dataset-type raw-payload",
+        "asks for more than one token"
+    )]
+    #[case(
+        "--input-file f --agentic-cache-warmup-duration 5 --custom-dataset-type inputs-json",
         "asks for more than one token"
     )]
     fn what_cannot_be_warmed_up_is_refused(#[case] line: &str, #[case] text: &str) {

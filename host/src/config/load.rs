@@ -278,6 +278,19 @@ mod tests {
         plan::{Cancellation, Law},
     };
 
+    #[rstest]
+    #[case("", Some(4.0))]
+    #[case("--warmup-request-rate 2", None)]
+    fn idle_times_of_a_warm_up_are_cut_where_it_has_no_pace_of_its_own(
+        #[case] warmup: &str,
+        #[case] expected: Option<f64>,
+    ) {
+        let line = format!("--input-file f --max-idle-gap-cap-seconds 4 --warmup-request-count 5 {warmup}");
+        let phases = resolve(&line).unwrap();
+        let cut: Vec<_> = phases.iter().map(|phase| phase.rules.most_idle_s).collect();
+        assert_eq!(cut, [expected, Some(4.0)]);
+    }
+
     fn resolve(line: &str) -> Result<Vec<Phase>, ConfigErrors> {
         let mut problems = Problems::default();
         let phases = phases(&spec(line), &mut problems);

@@ -60,11 +60,16 @@ pub(super) fn phases(spec: &RunSpec, problems: &mut Problems) -> Vec<Phase> {
             load,
             stop,
             drain_s,
-            rules: if role == Role::Warmup { Rules { cancellation: None, ..rules } } else { rules },
+            rules: if role == Role::Warmup { of_warmup(rules) } else { rules },
             hands_over: described.is_seamless,
         }));
     }
     phases
+}
+
+/// What holds in a warm-up: nothing is cancelled, and all sessions begin together.
+fn of_warmup(rules: Rules) -> Rules {
+    Rules { cancellation: None, spreads_starts: false, ..rules }
 }
 
 /// What stands outside of the phases and has no meaning beside them.
@@ -291,6 +296,19 @@ mod tests {
     ) {
         let error = resolve(&described(line, &[phase])).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
+    }
+
+    #[test]
+    fn sessions_of_a_warm_up_begin_together() {
+        let spec = described(
+            "--no-burst-phase-starts --trajectory-start-min-ratio 0.5",
+            &[
+                r#"{"name": "fill", "role": "warmup", "request_count": "5"}"#,
+                r#"{"name": "steady", "request_count": "5"}"#,
+            ],
+        );
+        let phases = resolve(&spec).unwrap();
+        assert_eq!(phases.iter().map(|phase| phase.rules.spreads_starts).collect::<Vec<_>>(), [false, true]);
     }
 
     #[test]

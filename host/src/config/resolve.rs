@@ -598,6 +598,34 @@ mod tests {
         assert_eq!(resolved(line).plan.artifact_dir, Path::new(folder));
     }
 
+    #[rstest]
+    #[case("--benchmark-duration 14m")]
+    #[case("--request-count 50")]
+    #[case("--num-conversations 5")]
+    #[case("--cache-bust none")]
+    #[case("--trace-idle-gap-cap-seconds 9")]
+    #[case("--custom-dataset-type mooncake-trace")]
+    #[case("--ignore-trace-delays")]
+    #[case("--inter-turn-delay-cap-seconds 5")]
+    #[case("--conversation-turn-delay-ratio 2")]
+    #[case("--max-idle-gap-cap-seconds 5")]
+    #[case("--open-loop-replay")]
+    #[case("--no-open-loop-replay")]
+    #[case("--synthesis-max-osl 50")]
+    #[case("--replies live")]
+    #[case("--osl 50")]
+    #[case("--extra-inputs ignore_eos:false")]
+    #[case("--extra-inputs max_tokens:5")]
+    #[case("--session-leave-rate 5")]
+    #[case("--request-cancellation-rate 5")]
+    fn a_scenario_without_one_of_its_locks_is_a_plan(#[case] broken: &str) {
+        let line = format!("-m m --scenario inferencex-agentx-mvp --input-file f {broken}");
+        let refused = refused(&line, &chat());
+        assert!(refused.others.is_empty() && refused.to_string().contains("scenario"), "{refused}");
+        let plan = resolved(&format!("{line} --unsafe-override")).plan;
+        assert_eq!(plan.scenario.unwrap().departures.len(), 1);
+    }
+
     #[test]
     fn the_journal_gets_no_secrets() {
         let line = "-m m -u u:pw@h/v1?token=tk -H X-Api-Key:hk -H X-Team:a -H Link:http://u:pw@h --custom-endpoint /v1?key=ck \

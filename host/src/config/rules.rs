@@ -33,7 +33,7 @@ pub(super) fn measured(spec: &RunSpec, problems: &mut Problems) -> Rules {
     }
 }
 
-/// Those of the warm-up. Nothing is cancelled in it.
+/// Those of the warm-up. Nothing is cancelled in it, and all its sessions begin together.
 pub(super) fn warmup(spec: &RunSpec, problems: &mut Problems) -> Rules {
     let (most, over_s) = (&spec.warmup_prefill_concurrency, &spec.warmup_prefill_concurrency_ramp_duration);
     let is_wider = spec.warmup_concurrency.is_given();
@@ -42,6 +42,7 @@ pub(super) fn warmup(spec: &RunSpec, problems: &mut Problems) -> Rules {
     if number.is_none() {
         problems.require(over_s, most);
     }
+    let most_idle_s = agents::most_idle_s(spec, problems);
     Rules {
         prefill: prefill(number, over_s.value().or(spec.prefill_concurrency_ramp_duration.value()), problems),
         cancellation: None,
@@ -49,7 +50,8 @@ pub(super) fn warmup(spec: &RunSpec, problems: &mut Problems) -> Rules {
         leave_percent: spec.session_leave_rate.value(),
         start: agents::start(spec, problems),
         overflow: spec.context_overflow.value().unwrap_or_default(),
-        most_idle_s: agents::most_idle_s(spec, problems),
+        // The pauses of a warm-up with a rate are its own.
+        most_idle_s: most_idle_s.filter(|_| !spec.warmup_request_rate.is_given()),
         filling: None,
         spreads_starts: false,
     }

@@ -1,13 +1,16 @@
 //! Scenarios: which settings they fill in, and which they lock.
 
+use serde_json::{Map, Value};
+
 use super::{
     error::ConfigError,
     flags::{AgentFlags, DialogueFlags, ProfileFlags},
     pairs,
     problems::Problems,
+    reshaping,
     spec::{Origin, RunSpec},
 };
-use crate::plan::{CacheBustTarget, FileFormat, ReplyPolicy, Scenario};
+use crate::plan::{CacheBustTarget, FileFormat, ReplyPolicy, Scenario, without_reply_lengths};
 
 /// A run of the scenario lasts so long unless the user says otherwise, and so long at least, in seconds.
 const DURATION_S: f64 = 1800.0;
@@ -31,7 +34,7 @@ struct Broken {
 /// Each lock as what the scenario wants, and where a setting comes from that says something else.
 macro_rules! locks {
     ($($departure:literal: $origins:expr,)*) => {
-        [$(($departure, concat!($departure, "; `--unsafe-override` measures it all the same"), $origins)),*]
+        [$(($departure, concat!($departure, "; `--unsafe-override` allows it, and the result is then not valid"), $origins)),*]
     };
 }
 
@@ -83,15 +86,13 @@ fn broken(spec: &RunSpec) -> Vec<Broken> {
         "times in which nothing of a session goes on are cut to 10 s in the scenario":
             vec![cap.map(|(_, by)| by)],
         "the scenario plays traces of the type `weka-trace`": vec![format.map(|(_, by)| by)],
-        "the scenario keeps all other pauses as they were recorded": vec![
-            spec.ignore_trace_delays.origin(),
-            spec.inter_turn_delay_cap_seconds.origin(),
-            spec.conversation_turn_delay_ratio.origin(),
-        ],
+        "the scenario keeps all other pauses as they were recorded": other_pauses(spec).to_vec(),
+        "the scenario plays the recording as it is": changes(spec).map(Some).collect(),
         "sessions of the scenario repeat recorded replies": vec![replies.map(|(_, by)| by)],
         "replies of the scenario are as long as they were recorded":
-            vec![spec.osl.origin(), spec.osl_distribution.origin(), stops_at_eos(spec)],
+            vec![spec.osl.origin(), spec.osl_distribution.origin(), other_lengths(spec)],
         "sessions of the scenario go on to their ends": vec![spec.session_leave_rate.origin()],
+        "no request of the scenario is cancelled on purpose": vec![spec.request_cancellation_rate.origin()],
     };
     let broken = locks.into_iter().flat_map(|(departure, reason, origins)| {
         origins.into_iter().flatten().map(move |by| Broken { by, departure, reason })
@@ -99,17 +100,43 @@ fn broken(spec: &RunSpec) -> Vec<Broken> {
     broken.collect()
 }
 
-/// Where it is said that a reply may end before it is as long as it is asked for.
-fn stops_at_eos(spec: &RunSpec) -> Option<Origin> {
-    // What cannot be read is told where it is read for the requests.
-    let inputs = pairs::extra_inputs(&spec.extra_inputs).unwrap_or_default();
-    let said = inputs.get(IGNORE_EOS)?;
-    spec.extra_inputs.origin().filter(|_| *said != true)
+/// Settings by which pauses are not those of the recording.
+fn other_pauses(spec: &RunSpec) -> [Option<Origin>; 6] {
+    [
+        spec.ignore_trace_delays.origin(),
+        spec.inter_turn_delay_cap_seconds.origin(),
+        spec.conversation_turn_delay_ratio.origin(),
+        spec.max_idle_gap_cap_seconds.origin(),
+        spec.open_loop_replay.origin(),
+        spec.no_open_loop_replay.origin(),
+    ]
+}
+
+/// Settings that make another recording of the file.
+fn changes(spec: &RunSpec) -> impl Iterator<Item = Origin> + use<> {
+    let changes_nothing = spec.no_force_min_tokens.origin();
+    reshaping::typed(spec).filter(move |by| Some(*by) != changes_nothing)
+}
+
+/// Where a body gets a field by which a reply is not as long as it was recorded.
+fn other_lengths(spec: &RunSpec) -> Option<Origin> {
+    let inputs = extra_inputs(spec);
+    let stops_at_eos = inputs.get(IGNORE_EOS).is_some_and(|said| *said != true);
+    let is_other = stops_at_eos || without_reply_lengths(inputs.clone()) != inputs;
+    spec.extra_inputs.origin().filter(|_| is_other)
+}
+
+/// The extra inputs. What cannot be read is told where it is read for the requests.
+fn extra_inputs(spec: &RunSpec) -> Map<String, Value> {
+    pairs::extra_inputs(&spec.extra_inputs).unwrap_or_default()
 }
 
 /// The settings with what the scenario fills in where nothing is said.
 pub(super) fn filled_in(spec: &RunSpec) -> RunSpec {
-    let mut all = with_ignore_eos(spec).over(spec).over(&RunSpec::new(&fillings(spec), None));
+    let mut all = spec.over(&RunSpec::new(&fillings(spec), None));
+    if !extra_inputs(spec).contains_key(IGNORE_EOS) {
+        all.extra_inputs.add(format!("{IGNORE_EOS}:true"));
+    }
     all.named_tokenizer.clone_from(&spec.named_tokenizer);
     all.described_phases.clone_from(&spec.described_phases);
     all
@@ -129,22 +156,13 @@ fn fillings(spec: &RunSpec) -> ProfileFlags {
         agents: AgentFlags {
             // One ratio says where sessions begin, together with the default of the other one.
             trajectory_start_min_ratio: Some(0.25).filter(|_| !spec.trajectory_start_max_ratio.is_given()),
-            trace_idle_gap_cap_seconds: Some(IDLE_CAP_S),
+            // Without recorded times there is nothing to cut.
+            trace_idle_gap_cap_seconds: Some(IDLE_CAP_S).filter(|_| !spec.ignore_trace_delays.is_given()),
             no_burst_phase_starts: !begins_together,
             ..AgentFlags::default()
         },
         ..ProfileFlags::default()
     }
-}
-
-/// The extra inputs, with the one of the scenario where nothing is said of it.
-fn with_ignore_eos(spec: &RunSpec) -> RunSpec {
-    let says_it = pairs::extra_inputs(&spec.extra_inputs).is_ok_and(|inputs| inputs.contains_key(IGNORE_EOS));
-    let mut extra_inputs = spec.extra_inputs.list().to_vec();
-    if !says_it {
-        extra_inputs.push(format!("{IGNORE_EOS}:true"));
-    }
-    RunSpec::new(&ProfileFlags { extra_inputs, ..ProfileFlags::default() }, None)
 }
 
 #[cfg(test)]
@@ -171,6 +189,8 @@ mod tests {
         assert_eq!(all.trace_idle_gap_cap_seconds.value(), Some(10.0));
         assert_eq!(all.extra_inputs.list(), ["a:1", "ignore_eos:true"]);
         assert_eq!(filled_in(&spec(SCENARIO)).benchmark_duration.value(), Some(1800.0));
+        let alone = filled_in(&spec(SCENARIO));
+        assert_eq!(alone.extra_inputs.list(), ["ignore_eos:true"]);
         let together = filled_in(&spec(&format!("{SCENARIO} --burst-phase-starts")));
         assert!(!together.no_burst_phase_starts.is_given());
     }
@@ -182,9 +202,16 @@ mod tests {
     #[case("--trace-idle-gap-cap-seconds 9", "are cut to 10 s in the scenario")]
     #[case("--custom-dataset-type mooncake-trace", "plays traces of the type `weka-trace`")]
     #[case("--ignore-trace-delays", "keeps all other pauses as they were recorded")]
+    #[case("--system-idle-gap-cap-seconds 5", "keeps all other pauses as they were recorded")]
+    #[case("--open-loop-replay", "keeps all other pauses as they were recorded")]
+    #[case("--no-open-loop-replay", "keeps all other pauses as they were recorded")]
+    #[case("--synthesis-max-osl 50", "the scenario plays the recording as it is")]
+    #[case("--force-min-tokens", "the scenario plays the recording as it is")]
     #[case("--replies live", "repeat recorded replies")]
     #[case("--extra-inputs ignore_eos:false", "replies of the scenario are as long as they were recorded")]
+    #[case("--extra-inputs max_tokens:5", "replies of the scenario are as long as they were recorded")]
     #[case("--session-leave-rate 5", "sessions of the scenario go on to their ends")]
+    #[case("--request-cancellation-rate 5", "no request of the scenario is cancelled on purpose")]
     fn a_locked_setting_is_refused_unless_the_lock_is_overridden(#[case] broken: &str, #[case] text: &str) {
         let line = format!("{SCENARIO} {broken}");
         let error = resolved(&line).unwrap_err().to_string();
@@ -196,6 +223,7 @@ mod tests {
     #[rstest]
     #[case("--benchmark-duration 15m --cache-bust first-turn-prefix --trace-idle-gap-cap-seconds 10")]
     #[case("--concurrency 64 --extra-inputs ignore_eos:true --trajectory-start-min-ratio 0.1")]
+    #[case("--extra-inputs temperature:0.5 --no-force-min-tokens")]
     fn what_is_not_locked_departs_from_nothing(#[case] line: &str) {
         let scenario = resolved(&format!("{SCENARIO} {line}")).unwrap().unwrap();
         assert_eq!((scenario.name.as_str(), scenario.departures.len()), ("inferencex-agentx-mvp", 0));

@@ -161,6 +161,12 @@ impl<T> Setting<Vec<T>> {
     pub(super) fn list(&self) -> &[T] {
         self.get().map_or(&[], Vec::as_slice)
     }
+
+    /// Adds one behind them. They still come from where they came from.
+    pub(super) fn add(&mut self, value: T) {
+        let by = Origin::Flag(self.flag);
+        self.given.get_or_insert_with(|| (Vec::new(), by)).0.push(value);
+    }
 }
 
 /// What the name of a tokenizer turned out to mean.

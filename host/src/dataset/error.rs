@@ -38,6 +38,14 @@ pub(crate) enum DatasetError {
     /// The endpoint does not take what the dataset holds.
     #[error(transparent)]
     NotAccepted(#[from] AcceptanceError),
+    /// It holds whole bodies, and a warm-up asks for one token.
+    #[error(
+        "use `{flag}` with the input file: it has whole bodies, which are sent as they are and ask for more than one token"
+    )]
+    PayloadsInCache {
+        /// What asks for that warm-up.
+        flag: &'static str,
+    },
     /// It is not what was locked.
     #[error("open the dataset as it was locked")]
     Locked(#[from] Breach),
@@ -60,6 +68,7 @@ impl Explain for DatasetError {
             Self::Replay(error) => error.hint(),
             Self::NothingLeft(_) => "raise these limits".to_owned(),
             Self::SystemPrompt(_) => "name a text file with `--system-prompt-file`".to_owned(),
+            Self::PayloadsInCache { flag } => format!("leave out `{flag}`, or name a file of messages"),
             Self::Locked(breach) => breach.hint(),
             Self::Unhashed { .. } => "check what stands there, and that you may read it".to_owned(),
             Self::Thread(_) => "raise the limit on processes and threads (`ulimit -u`)".to_owned(),

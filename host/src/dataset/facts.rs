@@ -87,6 +87,11 @@ impl Facts {
         self.secrets.extend(other.secrets);
     }
 
+    /// Some request is a whole body.
+    pub(super) fn has_payloads(&self) -> bool {
+        self.payloads > 0
+    }
+
     /// Every request is a whole body.
     pub(super) fn are_payloads(&self) -> bool {
         self.messages == 0

@@ -20,7 +20,10 @@ use super::{
 };
 use crate::{
     lockfile::Lockfile,
-    plan::{ContextConfig, DatasetConfig, DialogueConfig, SessionOrder, StepTiming, media::MediaConfig},
+    plan::{
+        CacheFilling, ContextConfig, DatasetConfig, DialogueConfig, SessionOrder, StepTiming,
+        media::MediaConfig,
+    },
     seed::Seed,
 };
 
@@ -54,6 +57,8 @@ pub(crate) struct Purpose<'a> {
     pub(crate) classes: Option<&'static str>,
     /// Conversations get markers.
     pub(crate) is_marked: bool,
+    /// How a warm-up fills the server's cache with them, if one does.
+    pub(crate) filling: Option<CacheFilling>,
     /// What decides which session comes when.
     pub(crate) order: SessionOrder,
     /// What its files must be, if they must be as they were locked.
@@ -78,6 +83,9 @@ pub(crate) fn open_for(
         return Ok(opened);
     };
     let (source, facts) = content.open(purpose.order, tokenizer, seed, Some(audience), purpose.lock)?;
+    if let Some(filling) = purpose.filling.filter(|_| facts.has_payloads()) {
+        return Err(DatasetError::PayloadsInCache { flag: filling.flag() });
+    }
     let mut warnings = Vec::new();
     let is_timeless =
         matches!(config, DatasetConfig::File { timing, .. } if timing.steps == Some(StepTiming::AtOnce));

@@ -89,10 +89,7 @@ impl Design {
     pub(crate) fn settings(&self, base: &Words, run: PlannedRun) -> Words {
         let mut words = self.cells[run.cell].over(base);
         if self.warms_up_once && run.repeat > 1 {
-            let is_of_warmup = |name: &str| {
-                let prefixes = ["warmup-", "agentic-"];
-                prefixes.iter().any(|prefix| name.starts_with(prefix)) || name == "num-warmup-sessions"
-            };
+            let is_of_warmup = |name: &str| name.starts_with("warmup-") || name == "num-warmup-sessions";
             words = words.only(|name| !is_of_warmup(name)).without_described_warmups();
         }
         let seed = self.seed(run).to_string();

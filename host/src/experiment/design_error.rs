@@ -55,6 +55,10 @@ pub(crate) enum DesignError {
         "use `--convergence-mode distribution` with `--export-level summary`, which leaves no lines for requests"
     )]
     NoRequests,
+    #[error(
+        "use `--profile-run-disable-warmup-after-first` with `--{0}`, which measures the sessions of its warm-up"
+    )]
+    NeedsWarmup(&'static str),
     #[error("`--between` is empty")]
     EmptyCommand,
 }
@@ -86,6 +90,7 @@ impl DesignError {
             Self::TooMany(_) => "num-profile-runs",
             Self::StatisticOfAll => "convergence-stat",
             Self::NoRequests => "convergence-mode",
+            Self::NeedsWarmup(_) => "profile-run-disable-warmup-after-first",
             Self::EmptyCommand => "between",
         }
     }
@@ -146,6 +151,7 @@ impl Explain for DesignError {
             Self::OneNumber { .. } => "name the metric alone".to_owned(),
             Self::StatisticOfAll => "leave out `--convergence-stat`".to_owned(),
             Self::NoRequests => "leave out `--export-level`, or use another `--convergence-mode`".to_owned(),
+            Self::NeedsWarmup(_) => "leave out `--profile-run-disable-warmup-after-first`".to_owned(),
             Self::EmptyCommand => "give a command, or leave it out".to_owned(),
         }
     }

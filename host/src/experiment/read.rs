@@ -7,7 +7,7 @@ use super::{
     design::{Design, MOST_RUNS, Seeds},
     design_error::{DesignError, noted},
     order::Order,
-    rules::{of_one_run, without_effect, without_requests},
+    rules::{of_one_run, without_effect, without_its_warmup, without_requests},
     statistic::{NoStatistic, statistic_of},
 };
 use crate::{
@@ -58,6 +58,7 @@ pub(crate) fn design(base: &Words, flags: &ExperimentFlags, seed: u64) -> Result
         errors.extend(without_effect(flags, &design));
         errors.extend(of_one_run(base).filter(|_| design.is_experiment()));
         errors.extend(without_requests(base, &design));
+        errors.extend(without_its_warmup(base, &design));
     }
     if errors.is_empty() { Ok(design) } else { Err(errors) }
 }
@@ -209,6 +210,8 @@ mod tests {
     #[case(&["--isl", "1,2", "--best", "request_latency:p98"], "use `--best`: there is no statistic `p98`")]
     #[case(&["--isl", "1,2", "--best", "request_throughput:p99"], "use `--best`: `request_throughput` is one number, without a statistic `p99`")]
     #[case(&["--num-profile-runs", "3", "--convergence-metric", "request_throughput", "--convergence-stat", "p99"], "use `--convergence-metric`: `request_throughput` is one number, without a statistic `p99`")]
+    #[case(&["--num-profile-runs", "2", "--profile-run-disable-warmup-after-first", "--agentic-cache-warmup-duration", "5"], "use `--profile-run-disable-warmup-after-first` with `--agentic-cache-warmup-duration`, which measures the sessions of its warm-up")]
+    #[case(&["--num-profile-runs", "2", "--profile-run-disable-warmup-after-first", "--scenario", "inferencex-agentx-mvp"], "use `--profile-run-disable-warmup-after-first` with `--scenario`, which measures the sessions of its warm-up")]
     #[case(&["--num-profile-runs", "2", "--overwrite"], "use `--overwrite` with several runs: an experiment has a new folder")]
     #[case(&["--num-profile-runs", "2", "--input-file", "-"], "use `--input-file -` with several runs: standard input can be read only once")]
     #[case(&["--num-profile-runs", "2", "--agents", "2"], "use `--agents` with several runs: each run would start a NATS server of its own, which no agent knows: name one that stays, with `--nats`")]

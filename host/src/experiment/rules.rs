@@ -95,3 +95,14 @@ pub(super) fn without_requests(base: &Words, design: &Design) -> Option<DesignEr
     let needs_them = design.convergence.as_ref().is_some_and(Convergence::needs_requests);
     (needs_them && (of_all || of_some())).then_some(DesignError::NoRequests)
 }
+
+/// A warm-up without which something else is measured, where only the first run is to have one.
+pub(super) fn without_its_warmup(base: &Words, design: &Design) -> Option<DesignError> {
+    const NAMES: [&str; 2] = ["agentic-cache-warmup-duration", "scenario"];
+    let is_asked_for = |name: &str| {
+        let mut values = design.cells.iter().flat_map(|cell| &cell.values);
+        base.get(name).is_some() || values.any(|(setting, _)| setting.name == name)
+    };
+    let name = NAMES.into_iter().find(|name| is_asked_for(name))?;
+    (design.warms_up_once && design.repeats > 1).then_some(DesignError::NeedsWarmup(name))
+}

@@ -21,6 +21,7 @@ mod phase;
 mod price;
 mod ramp;
 mod replay;
+mod reply_lengths;
 mod reshaping;
 mod rules;
 mod sampling;
@@ -52,6 +53,7 @@ pub(crate) use self::{
     price::Price,
     ramp::{Level, Piece, Ramp, RampError},
     replay::{RecordedTiming, Replay, StepTiming},
+    reply_lengths::without_reply_lengths,
     reshaping::{Reshaping, Synthesis},
     rules::{CacheFilling, Cancellation, OverflowPolicy, Rules, StartWindow},
     sampling::{Sampling, SessionOrder},

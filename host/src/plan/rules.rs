@@ -39,6 +39,16 @@ pub(crate) enum CacheFilling {
     UntilOver,
 }
 
+impl CacheFilling {
+    /// The flag that asks for it.
+    pub(crate) fn flag(self) -> &'static str {
+        match self {
+            Self::FirstTurns => "--scenario",
+            Self::UntilOver => "--agentic-cache-warmup-duration",
+        }
+    }
+}
+
 /// Where a session starts in its script, evenly between two parts of its steps from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct StartWindow {

@@ -11,9 +11,10 @@ pub(crate) enum ScenarioName {
 
 impl ScenarioName {
     /// What it is called on the command line and in files.
-    pub(crate) fn name(self) -> &'static str {
-        let Self::AgentX = self;
-        "inferencex-agentx-mvp"
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::AgentX => "inferencex-agentx-mvp",
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a library says about itself, for those who want to see it: read from its file, without running any of its code.
 
-use std::rc::Rc;
+use std::{borrow::Borrow, rc::Rc};
 
 use prony_plugin_api::{
     descriptor::{Descriptor, Language},
@@ -20,6 +20,15 @@ use crate::explain::Explain;
 
 /// The fact of what a library says that it uses; null where it does not say it.
 pub(crate) const CAPABILITIES: &str = "capabilities";
+
+/// The same in words.
+pub(crate) fn uses<S: Borrow<str>>(capabilities: Option<&[S]>) -> String {
+    match capabilities {
+        None => "not stated".to_owned(),
+        Some([]) => "nothing beside memory and processor".to_owned(),
+        Some(words) => words.join(", "),
+    }
+}
 
 /// A library seen from one entry.
 #[derive(Debug)]

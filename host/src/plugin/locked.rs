@@ -55,12 +55,18 @@ impl LockChoice {
     pub(super) fn read(&self) -> Result<Option<Arc<Lockfile>>, LockfileError> {
         match self {
             Self::None => Ok(None),
-            Self::At(file) => {
-                check_trust(file)?;
-                Ok(Some(Arc::new(Lockfile::read(file)?)))
-            }
+            Self::At(file) => Ok(Some(Arc::new(Self::read_file(file)?))),
             Self::Read(lock) => Ok(Some(Arc::clone(lock))),
         }
+    }
+
+    /// What a file locks, if nobody else can change it: what is read here may be written back.
+    ///
+    /// # Errors
+    /// Others can change it, or it is not there, cannot be read, or is no lock.
+    pub(crate) fn read_file(file: &Path) -> Result<Lockfile, LockfileError> {
+        check_trust(file)?;
+        Lockfile::read(file)
     }
 }
 

@@ -45,8 +45,20 @@ pub(crate) struct NodeFacts {
 pub(crate) struct NodeLoss {
     /// When, on the run's clock.
     pub(crate) at_ns: RunNs,
-    /// Why, in words.
+    /// Why: a sentence that begins with "it".
     pub(crate) reason: String,
+    /// Somebody ended it by a signal, and it has said what became of all that it had begun.
+    pub(crate) by_signal: bool,
+}
+
+impl NodeLoss {
+    /// In words that go on from what the node is called: `was ended by SIGTERM`, `was lost: it was killed`.
+    pub(crate) fn says(&self) -> String {
+        match self.reason.strip_prefix("it ") {
+            Some(how) if self.by_signal => how.to_owned(),
+            _ => format!("was lost: {}", self.reason),
+        }
+    }
 }
 
 impl NodeFacts {

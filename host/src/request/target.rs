@@ -17,6 +17,7 @@ use crate::config::{
 };
 use crate::plan::{Class, Classes, ConnectionReuse, Secret, Target, TransportKind};
 use crate::session::Turn;
+pub(crate) use crate::session::place_of;
 
 /// What all requests of a run have in common, worked out once.
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the user's, or follows from one")]
@@ -287,12 +288,6 @@ impl TargetPlan {
         headers.insert(HeaderName::from_static("x-request-id"), id);
         Ok(headers)
     }
-}
-
-/// Which of so many base URLs a session's requests go to, from 0: each in turn.
-pub(crate) fn place_of(session_num: u64, places: usize) -> usize {
-    let places = places.max(1) as u64;
-    usize::try_from(session_num % places).unwrap_or(0)
 }
 
 /// The error of an answer that leads away from its server: headers and keys are meant for that one only.

@@ -57,7 +57,7 @@ pub(super) async fn merge(
 /// What is missing of an agent, if anything is.
 fn what_is_missing(node: &NodeFacts) -> Option<String> {
     let name = node.called();
-    let lost = node.lost.as_ref().map(|loss| format!("the agent `{name}` was lost: {}", loss.reason));
+    let lost = node.lost.as_ref().map(|loss| format!("the agent `{name}` {}", loss.says()));
     let missing =
         || node.missing_bytes.map(|bytes| format!("{bytes} bytes of the agent `{name}` are missing"));
     lost.or_else(missing)

@@ -490,12 +490,13 @@ impl Conductor<'_> {
             let active = self.run.plan.phases.get(phase.index as usize);
             phase.lose(&workers, active.map_or(0, |planned| self.fleet.active_workers_of(node, planned)));
         }
-        self.observer.notice(&format!("the agent `{name}` was lost: {}", loss.reason));
+        let how = loss.says();
+        self.observer.notice(&format!("the agent `{name}` {how}"));
         let goes_on = self.run.plan.agents.as_ref().is_some_and(|agents| agents.on_loss == OnLoss::Continue);
         // Nobody knows how many sessions of a phase that hands over it has started.
         let hands_over = |phase: &RunningPhase| self.run.plan.phases[phase.index as usize].hands_over;
         let ends = !goes_on || !self.fleet.is_any_left() || self.running.iter().any(hands_over);
-        ends.then_some(Event::Leave(Ending::AgentLost { name, reason: loss.reason }))
+        ends.then_some(Event::Leave(Ending::AgentLost { name, how }))
     }
 
     /// A worker has started all of its sessions of a phase that hands over; the last one ends it.

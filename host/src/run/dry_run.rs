@@ -1,7 +1,8 @@
 //! A run that sends nothing: which requests it would send, and when.
 //!
 //! Schedule, scripts, sessions and endpoint are those of a run with the same plan. What a run learns from its server is not there:
-//! later steps repeat the replies that the dataset has, and steps that wait for a response have no instant of their own.
+//! later steps repeat the replies that the dataset has, and steps that wait for a response have no instant of their own. How far a
+//! warm-up comes that fills the server's cache for some time is not known either: as many sessions are listed whole as go on at once.
 
 use std::{
     collections::VecDeque,
@@ -21,7 +22,7 @@ use crate::{
     config::redact::{self, Redactor},
     dataset::{Markers, Source, Start},
     node::{self, HostedEndpoint},
-    plan::{Phase, Plan, Users},
+    plan::{CacheFilling, Phase, Plan, Users},
     plugin::Registry,
     record::raw,
     request::{
@@ -34,7 +35,7 @@ use crate::{
         excerpt::Excerpts,
     },
     seed::Seed,
-    session::{Pace, PhaseSessions, Session, Turn},
+    session::{Filling, Pace, PhaseSessions, Session, Standing, Turn},
 };
 
 const NS_PER_S: f64 = 1e9;
@@ -49,6 +50,8 @@ struct Listing<'a> {
     redactor: Arc<Redactor>,
     out: &'a mut dyn Write,
     left: u64,
+    /// Where the sessions of the phase before stand, if this one goes on with them.
+    standing: Option<Standing>,
 }
 
 /// A request as it is listed, one a line; behind these keys stands its `body`.
@@ -70,7 +73,7 @@ struct Line<'a> {
     /// Turns of its session that must be over before it.
     #[serde(skip_serializing_if = "<[u32]>::is_empty")]
     after: &'a [u32],
-    /// Seconds from their end to the request.
+    /// Seconds from their end to the request; for the first one, from the beginning of its session.
     #[serde(skip_serializing_if = "Option::is_none")]
     delay_s: Option<f64>,
     method: &'a str,
@@ -110,7 +113,7 @@ pub(crate) fn dry_run(
     let redactor = redact::learn(source.secrets());
     let (clock, left) = (Clock::start(), most);
     let (plan, endpoint, target) = (&plan, &endpoint, &*target);
-    let mut listing = Listing { plan, clock, source, endpoint, target, redactor, out, left };
+    let mut listing = Listing { plan, clock, source, endpoint, target, redactor, out, left, standing: None };
     let mut first_script = 0;
     for phase in &plan.phases {
         first_script += listing.phase(phase, first_script)?;
@@ -125,23 +128,27 @@ impl Listing<'_> {
         let seed = node::phase_seed(self.plan.random_seed, phase.id);
         let first_script = if phase.load.replay().is_some() { 0 } else { first_script };
         let excerpts = Excerpts::of(phase, seed);
+        let servers = self.plan.target.urls.len();
         let of_phase = PhaseSessions {
             first_script,
             markers: Markers::of(self.plan.cache_bust, Seed::new(self.plan.random_seed), phase.role),
             excerpts,
             replies: self.plan.replies,
+            begun: self.standing.take().map(|before| before.begun(servers)).unwrap_or_default(),
             fills_cache: phase.rules.filling.is_some(),
-            ..PhaseSessions::default()
         };
+        let filling =
+            phase.rules.filling.map(|how| Filling { how, standing: Standing::new(phase.id, first_script) });
+        self.standing = filling.as_ref().map(|filling| filling.standing.clone());
         let pool = Pool::of(&self.source.starts(), &self.source, first_script, excerpts);
         let credits = Credits::new(phase, seed, Share::alone(), &Arc::new(pool));
         let (mut sessions, mut requests) = (0, phase.stop.requests().unwrap_or(u64::MAX));
-        for credit in credits {
+        for credit in credits.take(most_sessions(phase)) {
             if self.left == 0 || requests == 0 {
                 break;
             }
             let session = of_phase.session(&self.source, credit.number);
-            requests -= self.session(phase, credit, session, requests)?;
+            requests -= self.session((phase, filling.as_ref()), credit, session, requests)?;
             sessions += 1;
         }
         Ok(sessions)
@@ -150,12 +157,15 @@ impl Listing<'_> {
     /// Lists the requests of a session, at most so many. Gives their number.
     fn session(
         &mut self,
-        phase: &Phase,
+        (phase, filling): (&Phase, Option<&Filling>),
         credit: Credit,
         mut session: Session,
         most: u64,
     ) -> Result<u64, ExecuteError> {
         let first = session.first();
+        let waits_first = phase.rules.spreads_starts && first.skipped() > 0;
+        let pause_ns = waits_first.then(|| session.pause_before_ns());
+        let mut course = filling.map(|filling| filling.course(first.session, first.position));
         let pace = credit.due_ns.map(|start_ns| Pace {
             start_ns,
             first_step: first.position,
@@ -169,14 +179,25 @@ impl Listing<'_> {
             if listed == most || self.left == 0 {
                 break;
             }
-            self.request(phase, &turn, pace)?;
+            self.request(phase, &turn, (pace, pause_ns))?;
             (listed, self.left) = (listed + 1, self.left - 1);
-            ready.extend(session.answered(turn, None));
+            let position = turn.position;
+            let next = session.answered(turn, None);
+            let is_enough = course.as_mut().is_some_and(|course| {
+                course.answered(position);
+                course.is_enough()
+            });
+            if !is_enough {
+                ready.extend(next);
+            }
+        }
+        if let Some(course) = course.filter(|_| !session.is_over()) {
+            course.leave(false);
         }
         Ok(listed)
     }
 
-    fn request(&mut self, phase: &Phase, turn: &Turn, pace: Option<Pace>) -> Result<(), ExecuteError> {
+    fn request(&mut self, phase: &Phase, turn: &Turn, times: Times) -> Result<(), ExecuteError> {
         let step = turn.step();
         let name = format!("{}-{}-{}", phase.name, turn.session, step.number);
         let unix_time_s = self.clock.unix_time_s(self.clock.now());
@@ -184,10 +205,19 @@ impl Listing<'_> {
         let prepared = prepare(endpoint, self.target, turn, Some(phase.id), &name, unix_time_s)
             .map_err(ExecuteError::Unformatted)?;
         let class = self.plan.classes.name(turn.class);
-        let line = Line { class, ..line(phase, turn, pace, &prepared) };
+        let line = Line { class, ..line(phase, turn, times, &prepared) };
         let text = with_body(&line, &prepared.body).map_err(io::Error::from).map_err(ExecuteError::List)?;
         writeln!(self.out, "{}", self.redactor.mask(&text)).map_err(ExecuteError::List)
     }
+}
+
+/// The pace of a session, if it need not wait for a slot, and the pause before its first step, if that is waited for.
+type Times = (Option<Pace>, Option<RunNs>);
+
+/// The most sessions of a phase that are listed. Only time ends a warm-up that fills the cache until it is over.
+fn most_sessions(phase: &Phase) -> usize {
+    let most = phase.load.most_in_flight().filter(|_| phase.rules.filling == Some(CacheFilling::UntilOver));
+    most.map_or(usize::MAX, |most| most as usize)
 }
 
 /// When a step is due, if that is known beforehand: no response has to be waited for, or the step has an instant of its own. `pace`
@@ -210,11 +240,12 @@ fn is_first(turn: &Turn) -> bool {
     turn.position == turn.skipped() as usize
 }
 
-fn line<'a>(phase: &'a Phase, turn: &'a Turn, pace: Option<Pace>, prepared: &'a Prepared) -> Line<'a> {
+fn line<'a>(phase: &'a Phase, turn: &'a Turn, (pace, pause_ns): Times, prepared: &'a Prepared) -> Line<'a> {
     let step = turn.step();
     let delay_s = match step.step.start {
-        Start::After(_) if turn.fills_cache() && !is_first(turn) => Some(0.0),
-        Start::After(delay_ns) if phase.load.users().is_none() && !is_first(turn) => Some(seconds(delay_ns)),
+        _ if is_first(turn) => pause_ns.map(seconds),
+        Start::After(_) if turn.fills_cache() => Some(0.0),
+        Start::After(delay_ns) if phase.load.users().is_none() => Some(seconds(delay_ns)),
         _ => None,
     };
     Line {

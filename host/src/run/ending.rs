@@ -80,8 +80,8 @@ pub(crate) enum Ending {
     EndpointDied { name: String, death: String },
     /// A worker died or does not react any more.
     WorkerLost(String),
-    /// An agent was lost: its name, and how as a sentence that begins with "it".
-    AgentLost { name: String, reason: String },
+    /// An agent was lost, or ended: its name, and words that go on from it.
+    AgentLost { name: String, how: String },
     /// The journal cannot be written.
     JournalLost,
 }
@@ -132,7 +132,7 @@ impl Ending {
             Self::ServiceRefused { name, message, .. } => {
                 format!("the service `{name}` does not take its options: {message}")
             }
-            Self::AgentLost { name, reason } => format!("the agent `{name}` was lost: {reason}"),
+            Self::AgentLost { name, how } => format!("the agent `{name}` {how}"),
             Self::WorkerLost(what) => format!("a worker was lost: {what}"),
             Self::EndpointPoisoned(name) => format!("endpoint `{name}` panicked too often"),
             Self::EndpointHangs { name, what } => format!("endpoint `{name}` hangs: {what}"),

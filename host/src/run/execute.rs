@@ -451,8 +451,18 @@ pub(super) fn open_dataset(
         ClassKind::Model => Some("--model"),
         ClassKind::Category => None,
     };
-    let lock = registry.locked();
-    let purpose = Purpose { endpoint, name, streaming, has_extra_inputs, classes, is_marked, order, lock };
+    let filling = plan.phases.iter().find_map(|phase| phase.rules.filling);
+    let purpose = Purpose {
+        endpoint,
+        name,
+        streaming,
+        has_extra_inputs,
+        classes,
+        is_marked,
+        filling,
+        order,
+        lock: registry.locked(),
+    };
     let seed = Seed::new(plan.random_seed);
     let Opened { source, warnings } = dataset::open_for(purpose, &plan.dataset, tokenizer, seed)?;
     if plan.classes.is_empty() {

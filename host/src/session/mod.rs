@@ -7,6 +7,7 @@ mod addition;
 pub(crate) mod history;
 mod of_phase;
 mod pace;
+mod server;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ pub(crate) use self::{
     addition::{Addition, Before, Cut},
     of_phase::PhaseSessions,
     pace::Pace,
+    server::place_of,
     standing::{Filling, Standing},
 };
 

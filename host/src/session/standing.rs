@@ -9,6 +9,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use super::server::place_of;
 use crate::plan::CacheFilling;
 
 /// What the sessions of a phase leave behind. All of them share it.
@@ -73,7 +74,7 @@ impl Standing {
         let left = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut sessions, mut next): (Vec<Option<Left>>, Vec<usize>) = (Vec::new(), (0..servers).collect());
         for (number, step) in &*left {
-            let of_server = &mut next[place_among(*number, servers)];
+            let of_server = &mut next[place_of(*number, servers)];
             sessions.resize(sessions.len().max(*of_server + 1), None);
             let position = self.first_script.saturating_add(*number);
             sessions[*of_server] = Some(Left { began_as: (self.phase, *number), position, step: *step });
@@ -112,11 +113,6 @@ impl Begun {
         let begun = self.before.get(at).copied().unwrap_or_else(all);
         (first_script.saturating_add(number - begun), None)
     }
-}
-
-/// Which of so many servers a session with this number goes to: each in turn.
-fn place_among(number: u64, servers: usize) -> usize {
-    usize::try_from(number % servers as u64).unwrap_or(0)
 }
 
 impl Course {

@@ -13,6 +13,9 @@ const KEPT: usize = 4096;
 /// Pieces of one call that are kept.
 const MOST: usize = 256;
 
+/// The piece that says what was not kept.
+const LEFT_OUT: &str = "left_out";
+
 /// A part of what went into a call or came out of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Piece {
@@ -42,6 +45,12 @@ impl Piece {
         };
         Self { name: name.to_owned(), bytes: bytes.len() as u64, text, hex }
     }
+
+    /// A piece that stands for so many others, which have so many bytes; nothing for none.
+    fn left_out(pieces: usize, bytes: u64) -> Option<Self> {
+        let text = format!("{pieces} more pieces");
+        (pieces > 0).then(|| Self { name: LEFT_OUT.to_owned(), bytes, text: Some(text), hex: None })
+    }
 }
 
 /// Two hexadecimal digits for each byte.
@@ -52,7 +61,10 @@ fn digits(bytes: &[u8]) -> String {
 
 /// Chunks in the order in which they arrive.
 pub(super) fn chunks(chunks: &[&[u8]]) -> Vec<Piece> {
-    chunks.iter().take(MOST).map(|chunk| Piece::new("chunk", chunk)).collect()
+    let (kept, left) = chunks.split_at(chunks.len().min(MOST));
+    let mut pieces: Vec<Piece> = kept.iter().map(|chunk| Piece::new("chunk", chunk)).collect();
+    pieces.extend(Piece::left_out(left.len(), left.iter().map(|chunk| chunk.len() as u64).sum()));
+    pieces
 }
 
 /// An event.
@@ -90,7 +102,8 @@ pub(super) fn request(result: &Result<Request>) -> Vec<Piece> {
     if request.parts.is_empty() {
         pieces.push(Piece::new("body", &request.body));
     }
-    pieces.truncate(MOST);
+    let left = pieces.split_off(pieces.len().min(MOST));
+    pieces.extend(Piece::left_out(left.len(), left.iter().map(|piece| piece.bytes).sum()));
     pieces
 }
 
@@ -105,9 +118,13 @@ pub(super) fn outcome<T>(result: &Result<T>) -> Vec<Piece> {
 /// What a parser reported.
 pub(super) fn answer(answer: &Answer) -> Vec<Piece> {
     let mut pieces = Vec::new();
+    let (mut left, mut left_bytes) = (0_usize, 0_u64);
     let mut add = |name: &str, text: String| {
         if pieces.len() < MOST {
             pieces.push(Piece::new(name, text.as_bytes()));
+        } else {
+            left += 1;
+            left_bytes += text.len() as u64;
         }
     };
     for passage in &answer.passages {
@@ -145,6 +162,7 @@ pub(super) fn answer(answer: &Answer) -> Vec<Piece> {
     if answer.done {
         add("done", String::new());
     }
+    pieces.extend(Piece::left_out(left, left_bytes));
     pieces.extend(answer.failure.iter().map(failure));
     pieces
 }
@@ -172,6 +190,22 @@ mod tests {
     fn what_is_no_text_is_kept_in_digits() {
         let piece = Piece::new("data", b"\xff\x0a");
         assert_eq!((piece.text, piece.hex.as_deref()), (None, Some("ff0a")));
+    }
+
+    #[test]
+    fn what_is_too_many_pieces_is_counted() {
+        let few = [&b"ab"[..]; MOST];
+        assert_eq!(chunks(&few).len(), MOST);
+        let many = [&b"ab"[..]; MOST + 3];
+        let last = chunks(&many).pop().unwrap();
+        assert_eq!((last.name.as_str(), last.bytes), ("left_out", 6));
+        assert_eq!(last.text.as_deref(), Some("3 more pieces"));
+        let mut said = Answer::default();
+        for _ in 0..=MOST {
+            said.finish(1, "stop");
+        }
+        let last = answer(&said).pop().unwrap();
+        assert_eq!((last.name.as_str(), last.bytes), ("left_out", 4));
     }
 
     #[test]

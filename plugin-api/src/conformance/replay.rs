@@ -93,6 +93,21 @@ fn again(endpoint: &TestEndpoint, name: &str, recording: &Recording, case: &mut 
     }
 }
 
+/// What the others are compared with.
+fn read_whole(
+    endpoint: &TestEndpoint,
+    name: &str,
+    framing: StreamFraming,
+    bytes: &[u8],
+    case: &mut Case<'_>,
+) -> Answer {
+    case.step(&format!("`event` and `end` with the recording `{name}`, whole"));
+    case.gives(|| piece::chunks(&[bytes]));
+    let whole = endpoint.read_framed(framing, [bytes]);
+    case.gets(|| piece::answer(&whole));
+    whole
+}
+
 fn splits(
     endpoint: &TestEndpoint,
     name: &str,
@@ -101,7 +116,7 @@ fn splits(
     dice: &mut Dice,
     case: &mut Case<'_>,
 ) {
-    let whole = endpoint.read_framed(framing, [bytes]);
+    let whole = read_whole(endpoint, name, framing, bytes, case);
     let every = bytes.len() <= EVERY_SPLIT;
     let places = if every { bytes.len() } else { EVERY_SPLIT };
     for place in 0..places {
@@ -129,7 +144,7 @@ fn random_chunks(
     dice: &mut Dice,
     case: &mut Case<'_>,
 ) {
-    let whole = endpoint.read_framed(framing, [bytes]);
+    let whole = read_whole(endpoint, name, framing, bytes, case);
     for number in 0..CHUNKINGS {
         let pieces = chunks(bytes, dice);
         let what = format!("the recording `{name}` in {} random chunks (way {number})", pieces.len());
@@ -181,11 +196,14 @@ fn cut_stream(
     bytes: &[u8],
     case: &mut Case<'_>,
 ) {
-    let whole = endpoint.read_framed(framing, [bytes]);
     let ends: Vec<usize> = match framing {
         StreamFraming::Bytes => (1..bytes.len()).step_by((bytes.len() / EVERY_SPLIT).max(1)).collect(),
         _ => (1..bytes.len()).filter(|at| bytes[at - 1] == b'\n').collect(),
     };
+    if ends.is_empty() {
+        return;
+    }
+    let whole = read_whole(endpoint, name, framing, bytes, case);
     for at in ends {
         let what = format!("the recording `{name}`, cut off after byte {at}");
         case.step(&format!("`event` and `end` with {what}"));

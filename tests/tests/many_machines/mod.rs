@@ -267,6 +267,14 @@ fn an_agent_that_is_asked_to_end_gives_what_it_has() {
     let answered = server.truth()["requests_ok"].as_u64().unwrap();
     let good = run.records().iter().filter(|record| record["error"].is_null()).count() as u64;
     assert_eq!(good, answered, "{}", run.stderr);
+    // It has said what became of its part.
+    assert!(run.stderr.contains("the agent `b` was ended by SIGTERM"), "{}", run.stderr);
+    let summary = run.summary();
+    let count = |key: &str| summary[key].as_u64().unwrap();
+    assert!(count("lost") == 0 && count("sent") <= count("scheduled"), "{summary:#}");
+    let findings = summary["verdict"]["findings"].as_array().unwrap();
+    let names: Vec<&str> = findings.iter().map(|finding| finding["name"].as_str().unwrap()).collect();
+    assert!(names.contains(&"agent_ended") && !names.contains(&"agent_lost"), "{names:?}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::{
     json::{JSON_VERSION, write_json},
     listing::Listing,
     search::SearchArgs,
-    show, validate,
+    validate,
 };
 use crate::{
     cli::{
@@ -19,6 +19,7 @@ use crate::{
     plugin::{
         Category, EntryState, PluginError, Registry,
         install::{self, InstallError, Installed, InstalledLibrary, Request},
+        uses,
     },
 };
 
@@ -168,8 +169,6 @@ fn as_text(installed: &Installed, places: &[InstalledEntry]) -> String {
 
 /// A library: its file, its hash, and what it says that it uses.
 fn library(library: &InstalledLibrary) -> Vec<String> {
-    let uses =
-        library.capabilities.as_ref().map(|words| words.iter().map(String::as_str).collect::<Vec<_>>());
-    let uses = format!("uses: {}", show::uses(uses.as_deref()));
-    vec![format!("{} {}", library.file_name, library.digest), uses]
+    let used = format!("uses: {}", uses(library.capabilities.as_deref()));
+    vec![format!("{} {}", library.file_name, library.digest), used]
 }

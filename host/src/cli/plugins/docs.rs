@@ -32,14 +32,14 @@ const INDEX: &str = "README.md";
 #[derive(Debug, Args)]
 #[command(
     after_help = "An endpoint is asked for its requests: this runs the library's code, in a process of its own that sees none of \
-    your environment variables.\nExit codes: 0 when the page is written, 2 for a name that there is not, 3 when the library cannot be \
-    used."
+    your environment variables but LD_LIBRARY_PATH.\nExit codes: 0 when the page is written, 1 when it cannot be written, 2 for a \
+    name that there is not, 3 when the library cannot be used."
 )]
 pub(super) struct DocsArgs {
     /// Its name, or the file of a library, of which all is described.
     #[arg(value_name = "NAME|LIBRARY", required_unless_present_any = ["into", "as_child"])]
     subject: Option<String>,
-    /// Write to this file, in place of one that is there [default: standard output].
+    /// Write to this file, in place of one that is there. `-` is standard output [default: -].
     #[arg(short, long, value_name = "FILE", conflicts_with = "into")]
     output: Option<PathBuf>,
     /// Write a page about each endpoint and service into this folder, and a list of them.
@@ -94,7 +94,7 @@ pub(super) fn run(args: &DocsArgs) -> Result<Exit, Failure> {
     let options = options(&args.options)?;
     let pages = subjects.iter().map(|subject| page_of(subject, &options));
     let text = pages.collect::<Result<Vec<_>, _>>()?.join("\n");
-    match &args.output {
+    match args.output.as_deref().filter(|file| file.as_os_str() != "-") {
         None => terminal::print(&text)?,
         Some(file) => write(file, &text)?,
     }

@@ -53,7 +53,8 @@ pub(super) fn run(args: &ExportArgs) -> Result<Exit, Failure> {
 fn as_json(Exported { name, place, files }: &Exported) -> Value {
     let files = files.iter().map(|(file, sum)| json!({ "file": file, "sha256": sum.to_string() }));
     json!({
-        "schema_version": JSON_VERSION, "pack": name, "exported": place, "files": files.collect::<Vec<_>>(),
+        "schema_version": JSON_VERSION, "pack": name, "exported": place.display().to_string(),
+        "files": files.collect::<Vec<_>>(),
     })
 }
 

@@ -14,7 +14,7 @@ use crate::{
         exit::{Exit, Failure},
         option_rows, terminal,
     },
-    plugin::{CAPABILITIES, EntryState, Inspection, Listed, Registry},
+    plugin::{CAPABILITIES, EntryState, Inspection, Listed, Registry, uses},
 };
 
 /// What to show.
@@ -78,14 +78,5 @@ fn fact(name: &str, value: &Value) -> String {
         (CAPABILITIES, words) => uses(words.as_deref()),
         _ if value.is_null() => "unknown".to_owned(),
         _ => list::text(value),
-    }
-}
-
-/// What a library says that it uses, in words.
-pub(super) fn uses(capabilities: Option<&[&str]>) -> String {
-    match capabilities {
-        None => "not stated".to_owned(),
-        Some([]) => "nothing beside memory and processor".to_owned(),
-        Some(words) => words.join(", "),
     }
 }

@@ -30,7 +30,7 @@ pub(crate) struct AgentFlags {
     #[arg(long, value_name = "RATIO", value_parser = units::share, help_heading = LOAD)]
     pub(crate) trajectory_start_max_ratio: Option<f64>,
 
-    /// Send the first requests of all sessions that go on at once together, when a phase begins; so it is without any flag.
+    /// Start all sessions at the same time when a phase begins. This is so without any flag.
     #[arg(long, help_heading = LOAD)]
     pub(crate) burst_phase_starts: bool,
 
@@ -48,7 +48,7 @@ pub(crate) struct AgentFlags {
     #[arg(long, value_name = "NAME", value_parser = ChoiceParser::<ScenarioName>::new(), help_heading = LOAD)]
     pub(crate) scenario: Option<ScenarioName>,
 
-    /// Measure other settings than those that --scenario locks; the result is no valid one then.
+    /// Allow other settings than those that --scenario locks. The result is then not valid.
     #[arg(long, help_heading = LOAD)]
     pub(crate) unsafe_override: bool,
 
@@ -94,5 +94,5 @@ impl Choice for OverflowPolicy {
 }
 
 impl Choice for ScenarioName {
-    const NAMES: &'static [(&'static str, Self)] = &[("inferencex-agentx-mvp", Self::AgentX)];
+    const NAMES: &'static [(&'static str, Self)] = &[(Self::AgentX.name(), Self::AgentX)];
 }

@@ -7,7 +7,7 @@ use std::{ffi::OsString, io::ErrorKind, path::Path, process::Command, time::Dura
 
 use super::{
     encoder::{Encoder, Stop},
-    outline::{MOST_OF_A_REQUEST, MediaError},
+    outline::{MOST_OF_A_REQUEST, MediaError, Product},
     scratch::Scratch,
 };
 
@@ -26,23 +26,22 @@ pub(super) const QUIETLY: &str = "-hide_banner -loglevel error -nostdin -y";
 /// Nothing of its own version, of the time or of chance gets into a file.
 pub(super) const ALIKE: &str = "-map_metadata -1 -fflags +bitexact -flags:v +bitexact -flags:a +bitexact";
 
-/// Makes a file. `arguments` are what it is asked for, with the place of that file; `feed` gives it what it is made of, and the last of
-/// that is called `last`.
+/// Makes a file. `arguments` are what it is asked for, with the place of that file; `feed` gives it what it is made of.
 ///
 /// # Errors
 /// There is no such program, it fails, or there is no place for files.
 pub(super) fn made(
     what: &dyn Fn() -> String,
-    last: &str,
+    product: Product,
     arguments: impl FnOnce(&Path) -> Vec<OsString>,
     feed: impl FnOnce(&mut Encoder) -> Result<(), Stop>,
 ) -> Result<Vec<u8>, MediaError> {
-    let refused = |reason: String| MediaError::Ffmpeg { what: what(), reason };
+    let refused = |reason: String| MediaError::Ffmpeg { what: what(), product, reason };
     let file = Scratch::new().map_err(|source| MediaError::Files { what: what(), source })?;
     let mut command = Command::new(PROGRAM);
     command.args(arguments(file.path()));
     let mut encoder = Encoder::start(&mut command, PATIENCE).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => MediaError::NoFfmpeg { what: what() },
+        ErrorKind::NotFound => MediaError::NoFfmpeg { what: what(), product },
         _ => refused(error.to_string()),
     })?;
     let fed = match feed(&mut encoder) {
@@ -53,7 +52,7 @@ pub(super) fn made(
     if !status.success() {
         return Err(refused(format!("{status}{}", last_words(encoder.said()))));
     }
-    fed.map_err(|error| refused(format!("it ended before the last {last}: {error}")))?;
+    fed.map_err(|error| refused(format!("it ended before the last {}: {error}", product.part())))?;
     file.read(MOST_OF_A_REQUEST).map_err(|error| refused(format!("its file cannot be used: {error}")))
 }
 

@@ -42,8 +42,8 @@ const MOST: u64 = 10_000;
 /// More of what ffmpeg makes are not made: it takes much longer for one than an image takes.
 const MOST_OF_FFMPEG: u64 = 100;
 
-/// More of them take so long that it is told.
-const FEW_VIDEOS: usize = 10;
+/// More of that take so long that it is told.
+const FEW_OF_FFMPEG: usize = 10;
 
 /// A run that may have any number of requests has the media of so many.
 const SCRIPTS_OF_AN_ENDLESS_RUN: u64 = 100;
@@ -60,8 +60,8 @@ struct Collection {
     name: &'static str,
     /// How many a script shows.
     a_script: u64,
-    /// More different ones are not made, unless one script shows more.
-    most: u64,
+    /// ffmpeg makes them.
+    is_of_ffmpeg: bool,
     made: Vec<Arc<str>>,
     order: Order,
     /// They are the user's: there are as many as there are.
@@ -84,15 +84,14 @@ impl Media {
         }
         if let Some(audio) = &config.audio {
             let kind = Collection::new(PartKind::AUDIO, "audio clips", audio.batch_size);
-            let most = if audio.format == AudioFormat::Mp3 { MOST_OF_FFMPEG } else { MOST };
-            let kind = Collection { most, ..kind };
+            let kind = Collection { is_of_ffmpeg: audio.format == AudioFormat::Mp3, ..kind };
             let noise = seed.child("dataset.audio.data");
             media.0.push(kind.make(audio::outlines(audio, seed), scripts, BUDGET, noise)?);
         }
         if let Some(videos) = &config.videos {
             let kind = Collection::new(PartKind::VIDEO, "videos", videos.batch_size);
             let noise = seed.child("dataset.video.noise");
-            let kind = Collection { most: MOST_OF_FFMPEG, ..kind };
+            let kind = Collection { is_of_ffmpeg: true, ..kind };
             media.0.push(kind.make(video::outlines(videos), scripts, BUDGET, noise)?);
         }
         Ok(media)
@@ -121,7 +120,7 @@ impl Collection {
             kind,
             name,
             a_script: a_script as u64,
-            most: MOST,
+            is_of_ffmpeg: false,
             made: Vec::new(),
             order: Order::default(),
             is_given: false,
@@ -137,8 +136,9 @@ impl Collection {
         seed: Seed,
     ) -> Result<Self, MediaError> {
         let outlines = self.affordable(outlines, scripts, budget)?;
-        if self.kind == PartKind::VIDEO && outlines.len() > FEW_VIDEOS {
-            stderr::write(format!("encoding {} videos with ffmpeg before the load\n", outlines.len()));
+        if self.is_of_ffmpeg && outlines.len() > FEW_OF_FFMPEG {
+            let (count, name) = (outlines.len(), self.name);
+            stderr::write(format!("encoding {count} {name} with ffmpeg before the load\n"));
         }
         let made = outlines
             .par_iter()
@@ -156,7 +156,7 @@ impl Collection {
         budget: u64,
     ) -> Result<Vec<T>, MediaError> {
         let (mut affordable, mut bytes) = (Vec::new(), 0_u64);
-        let most = self.shown(scripts.unwrap_or(SCRIPTS_OF_AN_ENDLESS_RUN)).min(self.most.max(self.a_script));
+        let most = self.shown(scripts.unwrap_or(SCRIPTS_OF_AN_ENDLESS_RUN)).min(self.most());
         for outline in outlines.take(usize::try_from(most).unwrap_or(usize::MAX)) {
             let of_a_script = outline.size().saturating_mul(self.a_script);
             if of_a_script > MOST_OF_A_REQUEST {
@@ -169,6 +169,12 @@ impl Collection {
             affordable.push(outline);
         }
         Ok(affordable)
+    }
+
+    /// More different ones are not made, unless one script shows more.
+    fn most(&self) -> u64 {
+        let most = if self.is_of_ffmpeg { MOST_OF_FFMPEG } else { MOST };
+        most.max(self.a_script)
     }
 
     /// How many so many scripts show together.

@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::Path};
 
 use super::{
     ffmpeg::{self, ALIKE, QUIETLY},
-    outline::MediaError,
+    outline::{MediaError, Product},
     wav,
 };
 
@@ -22,7 +22,7 @@ const TAG_HEAD: usize = 10;
 /// # Errors
 /// There is no ffmpeg, it fails, or there is no place for files.
 pub(super) fn of_wav(what: &dyn Fn() -> String, wav: &[u8]) -> Result<Vec<u8>, MediaError> {
-    ffmpeg::made(what, "sample", arguments, |encoder| encoder.give(wav))
+    ffmpeg::made(what, Product::Clip, arguments, |encoder| encoder.give(wav))
 }
 
 fn arguments(file: &Path) -> Vec<OsString> {
@@ -39,12 +39,14 @@ fn arguments(file: &Path) -> Vec<OsString> {
 pub(super) fn seconds(data: &str) -> Option<f64> {
     let (head, file_bytes) = wav::head(data)?;
     let start = behind_tag(&head);
-    let first = Frame::at(&head, start)?;
-    if let Some(frames) = first.frames_of_file(&head, start) {
-        return Some(f64::from(frames) * first.seconds());
+    // A tag with a picture is longer than the head.
+    let frames = if start == 0 { head } else { wav::bytes_from(data, start)? };
+    let first = Frame::at(&frames, 0)?;
+    if let Some(count) = first.frames_of_file(&frames) {
+        return Some(f64::from(count) * first.seconds());
     }
     // One of another bit rate is the next one of a file whose rate changes.
-    let second = Frame::at(&head, start + first.bytes())?;
+    let second = Frame::at(&frames, first.bytes())?;
     let bytes = file_bytes.saturating_sub(start as u64);
     (second.bits_a_second == first.bits_a_second).then(|| bytes as f64 * 8.0 / f64::from(first.bits_a_second))
 }
@@ -108,9 +110,9 @@ impl Frame {
         f64::from(self.samples) / f64::from(self.samples_a_second)
     }
 
-    /// How many frames the file has behind this one, which stands at `at`, if that is said in it.
-    fn frames_of_file(&self, file: &[u8], at: usize) -> Option<u32> {
-        let header = file.get(at + HEAD + self.side..)?;
+    /// How many frames a file has behind this one, which is its first, if that is said in it.
+    fn frames_of_file(&self, file: &[u8]) -> Option<u32> {
+        let header = file.get(HEAD + self.side..)?;
         let (name, rest) = header.split_first_chunk::<4>()?;
         let (flags, rest) = rest.split_first_chunk::<4>()?;
         let is_said = (name == b"Xing" || name == b"Info") && u32::from_be_bytes(*flags) & 1 == 1;
@@ -156,9 +158,16 @@ mod tests {
         [b"ID3\x04\0\0\0\0\x01\x02".as_slice(), &[0; 130], file].concat()
     }
 
+    /// More bytes than are looked at.
+    fn with_a_picture(file: &[u8]) -> Vec<u8> {
+        [b"ID3\x04\0\0\0\0\x27\x08".as_slice(), &[0; 5000], file].concat()
+    }
+
     #[rstest]
     #[case::one_rate(low(58), Some(2.088))]
     #[case::behind_a_tag(tagged(&low(58)), Some(2.088))]
+    #[case::behind_a_picture(with_a_picture(&low(58)), Some(2.088))]
+    #[case::a_picture_and_no_more(with_a_picture(&[]), None)]
     #[case::as_many_frames_as_it_says(
         [frame(HIGH, 417, 36, b"Xing\0\0\0\x01\0\0\x03\xe8"), frame(HIGHER, 522, 4, &[])].concat(),
         Some(26.122)

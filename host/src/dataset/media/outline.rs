@@ -7,6 +7,24 @@ use crate::{explain::Explain, seed::Seed};
 /// About as many bytes of media as one request may hold. Workers hold several requests at a time.
 pub(super) const MOST_OF_A_REQUEST: u64 = 128 << 20;
 
+/// What ffmpeg makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Product {
+    /// An MP3 file.
+    Clip,
+    Video,
+}
+
+impl Product {
+    /// What it is made of.
+    pub(super) fn part(self) -> &'static str {
+        match self {
+            Self::Clip => "sample",
+            Self::Video => "frame",
+        }
+    }
+}
+
 /// Why there are no media.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MediaError {
@@ -28,11 +46,12 @@ pub(crate) enum MediaError {
     },
     /// Videos and MP3 files need a program that is not there.
     #[error("make {what}: there is no program `ffmpeg` on the PATH")]
-    NoFfmpeg { what: String },
+    NoFfmpeg { what: String, product: Product },
     /// That program gives none.
     #[error("make {what} with ffmpeg: {reason}")]
     Ffmpeg {
         what: String,
+        product: Product,
         /// What it says.
         reason: String,
     },
@@ -67,14 +86,22 @@ impl Explain for MediaError {
         match self {
             Self::TooLarge { .. } => "ask for smaller ones, or for fewer in a request".to_owned(),
             Self::Encoder { .. } => "ask for another format or size".to_owned(),
-            Self::NoFfmpeg { .. } => {
-                "install ffmpeg (`apt-get install ffmpeg`, `dnf install ffmpeg`, `brew install \
-                ffmpeg`), or name media of your own in an `--input-file`"
+            Self::NoFfmpeg { product, .. } => {
+                let other = match product {
+                    Product::Clip => "use `--audio-format wav`, which needs none",
+                    Product::Video => "name media of your own in an `--input-file`",
+                };
+                format!(
+                    "install ffmpeg (`apt-get install ffmpeg`, `dnf install ffmpeg`, `brew install ffmpeg`), or {other}"
+                )
+            }
+            Self::Ffmpeg { product: Product::Clip, .. } => {
+                "use `--audio-format wav`, which needs no ffmpeg; `ffmpeg -encoders` says whether yours has one for MP3"
                     .to_owned()
             }
-            Self::Ffmpeg { .. } => {
+            Self::Ffmpeg { product: Product::Video, .. } => {
                 "`ffmpeg -encoders` and `ffmpeg -muxers` say what yours can do: choose `--video-codec`, \
-                `--video-audio-codec` and `--video-format` of these, or `--audio-format wav`; some encoders take even sizes only"
+                `--video-audio-codec` and `--video-format` of these; some encoders take even sizes only"
                     .to_owned()
             }
             Self::Pictures { .. } | Self::NoPictures { .. } => {

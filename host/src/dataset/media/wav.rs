@@ -13,12 +13,27 @@ pub(super) fn seconds(data: &str) -> Option<f64> {
 
 /// The first bytes of a file in a data URL, or behind a format and a comma, and how many it has.
 pub(super) fn head(data: &str) -> Option<(Vec<u8>, u64)> {
+    let encoded = encoded(data)?;
+    Some((decoded(encoded, 0)?, encoded.len() as u64 * 3 / 4))
+}
+
+/// Bytes of such a file from this one on, about as many as a head has.
+pub(super) fn bytes_from(data: &str, first: usize) -> Option<Vec<u8>> {
+    // Three bytes are four characters.
+    let mut bytes = decoded(encoded(data)?, (first / 3).checked_mul(4)?)?;
+    let before = first % 3;
+    (before <= bytes.len()).then(|| bytes.split_off(before))
+}
+
+fn encoded(data: &str) -> Option<&str> {
     let (head, encoded) = data.split_once(',')?;
     let is_encoded = head.strip_prefix("data:").is_none_or(|head| head.ends_with(";base64"));
-    let encoded = encoded.trim_end_matches('=');
-    let head = encoded.get(..HEAD.min(encoded.len() - encoded.len() % 4))?;
-    let head = is_encoded.then(|| STANDARD_NO_PAD.decode(head).ok()).flatten()?;
-    Some((head, encoded.len() as u64 * 3 / 4))
+    is_encoded.then(|| encoded.trim_end_matches('='))
+}
+
+fn decoded(encoded: &str, from: usize) -> Option<Vec<u8>> {
+    let rest = encoded.get(from..)?;
+    STANDARD_NO_PAD.decode(rest.get(..HEAD.min(rest.len() - rest.len() % 4))?).ok()
 }
 
 /// By the first bytes of a file of so many. A file that was written as a stream does not know its own length.

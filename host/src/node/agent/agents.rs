@@ -254,7 +254,9 @@ impl Agents {
                 let Some(agent) = self.members.get(at) else { continue };
                 let name = || agent.presence.name.clone();
                 match event {
-                    AgentEvent::Leaves(what) => return Err(AgentError::Silent { name: name(), what }),
+                    AgentEvent::Leaves(what) | AgentEvent::Ends(what) => {
+                        return Err(AgentError::Silent { name: name(), what });
+                    }
                     AgentEvent::WantsLibrary => self.give_library(agent)?,
                     // It may be ready before another one has started.
                     AgentEvent::Ready => {
@@ -432,12 +434,9 @@ impl<O: Observer> Listener<O> {
             AgentEvent::Lost(what) => observer.lost(format!("of the agent `{name}`: {what}")),
             AgentEvent::Hangs(what) => observer.hangs(format!("{what}, on the agent `{name}`")),
             AgentEvent::Leaves(what) => drop(state.lose(what)),
+            AgentEvent::Ends(what) => state.ends(what),
             AgentEvent::Ended(kept) => {
-                let is_lost = state.hear(|known| {
-                    known.kept = Some(kept);
-                    known.lost.is_some()
-                });
-                if is_lost {
+                if state.ended(kept) {
                     self.collect_at_once();
                 }
             }

@@ -115,8 +115,10 @@ impl Collector {
         let (lost, unfinished) = self
             .state
             .look(|known| (known.lost.clone(), known.progress.values().map(Progress::in_flight).sum()));
-        let never_came =
-            || NodeLoss { at_ns: self.state.now(), reason: "what it measured did not come".to_owned() };
+        let never_came = || {
+            let reason = "what it measured did not come".to_owned();
+            NodeLoss { at_ns: self.state.now(), reason, by_signal: false }
+        };
         NodeFacts {
             clock_bound_ns: clock.bound_ns,
             clock_drift_ns: clock.drift_ns,

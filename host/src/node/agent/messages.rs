@@ -171,6 +171,9 @@ pub(crate) enum AgentEvent {
     Hangs(String),
     /// It cannot go on, for a reason of its own: a half-sentence that goes on from its name.
     Leaves(String),
+    /// Somebody ends it by a signal. It says what becomes of all that it has begun, and then [`AgentEvent::Ended`]. A half-sentence that
+    /// goes on from its name.
+    Ends(String),
     /// Everything is written down: these files are there to be fetched.
     Ended(Vec<KeptFile>),
 }

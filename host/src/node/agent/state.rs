@@ -33,6 +33,8 @@ pub(super) struct Known {
     pub(super) progress: BTreeMap<u32, Progress>,
     /// When and why it was lost.
     pub(super) lost: Option<NodeLoss>,
+    /// When and why it was to end, as it has said itself: it is not there any more when everything is written down.
+    pub(super) ends: Option<NodeLoss>,
     /// What it has kept, once everything is written down.
     pub(super) kept: Option<Vec<KeptFile>>,
 }
@@ -76,9 +78,26 @@ impl AgentState {
     pub(super) fn lose(&self, reason: String) -> bool {
         let mut known = self.known();
         let is_new = known.lost.is_none();
-        known.lost.get_or_insert(NodeLoss { at_ns: self.clock.now(), reason });
+        known.lost.get_or_insert(NodeLoss { at_ns: self.clock.now(), reason, by_signal: false });
         self.changed.notify_all();
         is_new
+    }
+
+    /// It says that somebody ends it by a signal: it is waited for as long as it is heard.
+    pub(super) fn ends(&self, reason: String) {
+        let at_ns = self.clock.now();
+        self.hear(|known| {
+            known.ends.get_or_insert(NodeLoss { at_ns, reason, by_signal: true });
+        });
+    }
+
+    /// Everything is written down, and this is what it has kept. Says whether it is lost, or gone now.
+    pub(super) fn ended(&self, kept: Vec<KeptFile>) -> bool {
+        self.hear(|known| {
+            known.kept = Some(kept);
+            known.lost = known.lost.take().or(known.ends.take());
+            known.lost.is_some()
+        })
     }
 
     /// Waits until something is so, as long as the agent is heard: `most` after it was heard last nobody waits any more. Says
@@ -112,10 +131,21 @@ mod tests {
     }
 
     #[test]
+    fn an_agent_that_ends_is_there_until_everything_is_written_down() {
+        let state = AgentState::new(Clock::start());
+        state.ends("it was ended by SIGTERM".to_owned());
+        assert_eq!(state.look(|known| known.lost.clone()), None);
+        assert!(state.ended(Vec::new()));
+        assert_eq!(state.look(|known| known.lost.clone()).unwrap().says(), "was ended by SIGTERM");
+        let state = AgentState::new(Clock::start());
+        assert!(!state.ended(Vec::new()));
+    }
+
+    #[test]
     fn the_first_reason_of_a_loss_stands() {
         let state = AgentState::new(Clock::start());
         assert!(state.lose("it was killed".to_owned()));
         assert!(!state.lose("it was not heard".to_owned()));
-        assert_eq!(state.look(|known| known.lost.clone()).unwrap().reason, "it was killed");
+        assert_eq!(state.look(|known| known.lost.clone()).unwrap().says(), "was lost: it was killed");
     }
 }

@@ -7,10 +7,9 @@ use prony_plugin_api::{
     conformance::{CaseName, Check, Piece, SPEED, Suite, Witness},
     testing::Recording,
 };
-use rustix::process::{Resource, Rlimit, setrlimit};
 
 use super::{
-    super::{fault::Fault, ladder, loader, sanitizer, trust::Trust},
+    super::{confined, fault::Fault, ladder, loader, trust::Trust},
     job::{CheckMessage, Job},
     rungs::{WITHOUT_CODE, climbed, fallen},
     speed,
@@ -20,9 +19,6 @@ use crate::child::{
     parent,
 };
 
-/// What the library may use. Beyond it, an allocation fails, which ends this process and no other.
-const MEMORY_BYTES: u64 = 4 << 30;
-
 /// Does what the parent asks for.
 ///
 /// # Errors
@@ -31,7 +27,7 @@ pub(crate) fn run() -> io::Result<()> {
     let socket = parent()?;
     let job: Option<Job> = FrameReader::new(socket.try_clone()?).read()?;
     let Some(job) = job else { return Ok(()) };
-    limit();
+    confined::confine();
     let writer = Rc::new(RefCell::new(FrameWriter::new(socket)));
     let parent = ParentWriter { writer, is_traced: job.is_traced };
     let root = match open(&job) {
@@ -46,18 +42,6 @@ pub(crate) fn run() -> io::Result<()> {
     examine(&job, root, &mut parent.clone());
     parent.tell(&CheckMessage::Done);
     Ok(())
-}
-
-fn limit() {
-    // The runtime of a sanitizer reserves many terabytes of addresses, and uses few of them.
-    if !sanitizer::is_watching() {
-        // Where the system does not let us, the library has what everybody has.
-        let limit = Rlimit { current: Some(MEMORY_BYTES), maximum: Some(MEMORY_BYTES) };
-        let _ = setrlimit(Resource::As, limit);
-    }
-    // A parent that is killed must not leave a library behind that hangs.
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
 }
 
 fn open(job: &Job) -> Result<PluginRoot, Fault> {

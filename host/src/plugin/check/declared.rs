@@ -1,23 +1,17 @@
 //! What a manifest declares about the types of a library that is checked: how their streams are framed.
-//!
-//! A library is built elsewhere than its manifest stands: the manifest is looked for beside it, then in the folders above
-//! it, as far as `target/release` is below a crate.
 
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use prony_plugin_api::metadata::StreamFraming;
 
 use super::super::{
-    entry::{Origin, Tier},
-    manifest::{self, FILE_NAME, ManifestError},
+    entry::EndpointEntry,
+    manifest::{Manifest, ManifestError},
+    nearest::{Nearest, nearest, read},
 };
-
-/// Folders that are looked through: the library's own, and those above it.
-const FOLDERS: usize = 6;
 
 /// The manifest of a library, and what it says.
 #[derive(Debug, Default)]
@@ -39,29 +33,19 @@ impl Declared {
     pub(super) fn of(library: &Path, named: Option<&Path>) -> Result<Self, ManifestError> {
         if let Some(file) = named {
             let mut declared = Self { manifest: Some(file.to_owned()), ..Self::default() };
-            declared.framings = framings(library, file)?;
+            declared.framings = framings(library, &read(file)?);
             if declared.framings.is_empty() {
                 declared.warnings.push(format!("`{}` names no endpoint of this library", file.display()));
             }
             return Ok(declared);
         }
-        let mut declared = Self::default();
         let library = library.canonicalize().unwrap_or_else(|_| library.to_owned());
-        for folder in library.ancestors().skip(1).take(FOLDERS) {
-            let file = folder.join(FILE_NAME);
-            if !file.exists() {
-                continue;
-            }
-            match framings(&library, &file) {
-                Ok(framings) if framings.is_empty() => {}
-                Ok(framings) => {
-                    (declared.manifest, declared.framings) = (Some(file), framings);
-                    break;
-                }
-                Err(error) => declared.warnings.push(format!("a manifest was passed over: {error}")),
-            }
-        }
-        Ok(declared)
+        let names_it = |manifest: &Manifest| endpoints(&library, manifest).next().is_some();
+        let Nearest { found, passed_over } = nearest(&library, names_it);
+        let framings = found.iter().flat_map(|(_, manifest)| framings(&library, manifest)).collect();
+        let warning = |error: &ManifestError| format!("a manifest was passed over: {error}");
+        let warnings = passed_over.iter().map(warning).collect();
+        Ok(Self { manifest: found.map(|(file, _)| file), framings, warnings })
     }
 
     /// How the streams of an endpoint are framed, if a manifest says so.
@@ -71,19 +55,22 @@ impl Declared {
 }
 
 /// The framing of each endpoint that a manifest says is in this library.
-fn framings(library: &Path, file: &Path) -> Result<HashMap<String, StreamFraming>, ManifestError> {
-    let origin = Origin { manifest: file.to_owned(), tier: Tier::CommandLine };
-    let endpoints = manifest::read(&Arc::new(origin))?.endpoints.into_iter();
+fn framings(library: &Path, manifest: &Manifest) -> HashMap<String, StreamFraming> {
+    let framing = |entry: &EndpointEntry| (entry.class.type_name.clone(), entry.metadata.stream_framing);
+    endpoints(library, manifest).map(framing).collect()
+}
+
+/// The endpoints that a manifest says are in this library.
+fn endpoints<'a>(library: &'a Path, manifest: &'a Manifest) -> impl Iterator<Item = &'a EndpointEntry> {
     let name = library.file_name().unwrap_or_default();
-    let own = endpoints.filter(|entry| entry.class.file_name().as_str() == name);
-    Ok(own.map(|entry| (entry.class.type_name, entry.metadata.stream_framing)).collect())
+    manifest.endpoints.iter().filter(move |entry| entry.class.file_name().as_str() == name)
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
 
-    use super::*;
+    use super::{super::super::manifest::FILE_NAME, *};
 
     /// A manifest of one endpoint of lines in `libacme.so`.
     const LINES: &str = "schema_version: \"1.0\"\nendpoint:\n  acme:\n    class: acme:Acme\n    description: D.\n    \

@@ -15,7 +15,7 @@ use super::{Rung, Speed, Window};
 pub(crate) struct Examination {
     #[serde(serialize_with = "as_text")]
     pub(crate) library: PathBuf,
-    /// Digits of the SHA-256 of its file, if that can be read.
+    /// Digits of the SHA-256 of its file, if that is a library.
     pub(crate) sha256: Option<String>,
     /// Size of its file.
     pub(crate) bytes: Option<u64>,
@@ -29,7 +29,7 @@ pub(crate) struct Examination {
     pub(crate) rungs: Vec<Rung>,
     /// What it does under load, for each exported type.
     pub(crate) types: Vec<TypeReport>,
-    /// Exported types that no chosen case is of.
+    /// Exported types with which none of the chosen cases is made.
     pub(crate) skipped: Vec<String>,
     /// What is allowed, and probably not meant.
     pub(crate) warnings: Vec<String>,

@@ -1,7 +1,6 @@
 //! Our side: the ladder up to where code would run, and a child for every exported type.
 
 use std::{
-    fs::File,
     io,
     path::{Path, PathBuf},
     time::Duration,
@@ -24,12 +23,9 @@ use super::{
     trace::{Call, Trace},
     unbuilt::NoLibrary,
 };
-use crate::{
-    child::{
-        Child,
-        frame::{FrameReader, FrameWriter},
-    },
-    fingerprint,
+use crate::child::{
+    Child,
+    frame::{FrameReader, FrameWriter},
 };
 
 /// What makes `prony plugins check` the child of another one.
@@ -107,13 +103,17 @@ pub(crate) fn examine(
         warnings: declared.warnings.clone(),
     };
     match ladder::check(&examination.library, &Trust::of_this_process()) {
-        Ok(checked) => examination.descriptor = Some(checked.facts.descriptor),
+        // Of the bytes that were checked: the file may be another one by now.
+        Ok(checked) => {
+            examination.sha256 = Some(checked.facts.digest.hex());
+            examination.bytes = Some(checked.bytes.len() as u64);
+            examination.descriptor = Some(checked.facts.descriptor);
+        }
         Err(fault) => examination.rungs = fallen(0, &fault),
     }
     let Some(descriptor) = examination.descriptor.clone() else { return Ok(examination) };
     examination.rungs = climbed(0, WITHOUT_CODE);
     examination.abi = Some(Window::of(&descriptor));
-    identify(&mut examination);
     examination.warnings.extend(warnings(&descriptor));
     let endpoints = descriptor.endpoints.iter().map(|exported| (false, exported));
     let services = descriptor.services.iter().map(|exported| (true, exported));
@@ -145,15 +145,6 @@ pub(crate) fn examine(
     Ok(examination)
 }
 
-/// Notes which file it was. It is a file, since it could be read as a library.
-fn identify(examination: &mut Examination) {
-    let read = File::open(&examination.library).and_then(|mut file| fingerprint::of(&mut file));
-    if let Ok((digest, bytes)) = read {
-        examination.sha256 = Some(fingerprint::hex(&digest));
-        examination.bytes = Some(bytes);
-    }
-}
-
 fn warnings(descriptor: &Descriptor) -> Vec<String> {
     let mut warnings = Vec::new();
     if descriptor.opt_level == "0" {
@@ -179,7 +170,7 @@ fn try_type(
     // A child that is dead already is found out when it is listened to.
     let _ = writer.write(job);
     let report = Report { subject: job.type_name.clone(), checks: Vec::new() };
-    let call = Call { step: "its opening".to_owned(), ..Call::default() };
+    let call = Call { step: "its opening".to_owned(), is_open: true, ..Call::default() };
     let library = job.library.as_path();
     let mut trial = Trial { child, report, rungs: None, speed: None, call, library, trace };
     trial.listen(FrameReader::new(socket), deadline);
@@ -221,7 +212,11 @@ impl Trial<'_> {
     fn listen(&mut self, mut message: FrameReader, deadline: Duration) {
         loop {
             match message.read::<CheckMessage>() {
-                Ok(Some(CheckMessage::Climbed(rungs))) => self.rungs = Some(rungs),
+                Ok(Some(CheckMessage::Climbed(rungs))) => {
+                    self.rungs = Some(rungs);
+                    // An opening that went well has no line.
+                    self.call.is_open = false;
+                }
                 Ok(Some(CheckMessage::Case(case))) => {
                     self.note(None);
                     self.call.case = case;

@@ -76,7 +76,9 @@ impl Trace {
         let library = library.to_string_lossy();
         let line = Line { library, type_name, case, call: *number, step, given, got, lost };
         let written = serde_json::to_writer(&mut self.to, &line).map_err(io::Error::from);
-        self.failed = written.and_then(|()| self.to.write_all(b"\n")).err();
+        let written = written.and_then(|()| self.to.write_all(b"\n"));
+        // Whoever interrupts a check that hangs wants the lines up to there.
+        self.failed = written.and_then(|()| self.to.flush()).err();
     }
 }
 
@@ -128,8 +130,7 @@ mod tests {
     fn a_call_is_a_line_with_what_went_in_and_out() {
         let disk = Disk(Rc::default(), usize::MAX);
         let mut trace = Trace::new(disk.clone());
-        let mut call = Call::default();
-        call.case = "hostile/events".to_owned();
+        let mut call = Call { case: "hostile/events".to_owned(), ..Call::default() };
         call.next("`event` with null");
         call.given.push(Piece::new("data", b"null"));
         trace.note(Path::new("libx.so"), "Chat", &call, Some("the process exited"));

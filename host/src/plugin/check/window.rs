@@ -63,6 +63,7 @@ mod tests {
             target: String::new(),
             opt_level: "3".to_owned(),
             panic: "unwind".to_owned(),
+            capabilities: None,
             endpoints: Vec::new(),
             services: Vec::new(),
         }

@@ -10,7 +10,7 @@ use prony_plugin_api::{
 };
 
 use super::{
-    super::{fault::Fault, ladder, loader, trust::Trust, validate::probe::LoadFailure},
+    super::{confined, fault::Fault, ladder, loader, trust::Trust, validate::probe::LoadFailure},
     job::{Job, Reading, Refusal, Shown, Work, Written},
     requests::turn,
 };
@@ -30,6 +30,7 @@ pub(crate) fn run() -> io::Result<()> {
     let socket = parent()?;
     let job: Option<Job> = FrameReader::new(socket.try_clone()?).read()?;
     let Some(job) = job else { return Ok(()) };
+    confined::confine();
     let shown = open(&job).map(|table| show(table, &job));
     let shown = shown.map_err(|fault| LoadFailure { text: fault.to_string(), hint: fault.hint() });
     FrameWriter::new(socket).write(&shown)
@@ -37,7 +38,11 @@ pub(crate) fn run() -> io::Result<()> {
 
 fn open(job: &Job) -> Result<EndpointVt_Ref, Fault> {
     let checked = ladder::check(&job.library, &Trust::of_this_process())?;
-    let root = loader::open(&job.library, &checked, false)?;
+    // The parent has looked at other bytes, and perhaps at a lock that has those.
+    if checked.facts.digest.hex() != job.sha256 {
+        return Err(Fault::Changed);
+    }
+    let root = loader::open(&job.library, &checked, job.is_pinned)?;
     root.endpoint(&job.type_name).ok_or_else(|| Fault::Root {
         plugin: checked.facts.plugin(),
         reason: format!("its descriptor names `{}`, and its tables do not", job.type_name),

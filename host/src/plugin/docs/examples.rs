@@ -154,8 +154,10 @@ fn readings(work: &Work) -> String {
             FILE` tries others.\n"
             .to_owned();
     }
-    let rows =
-        work.readings.iter().map(|reading| vec![reading.response.clone(), reading.reported.join(", ")]);
+    let rows = work
+        .readings
+        .iter()
+        .map(|reading| vec![prose(&reading.response), prose(&reading.reported.join(", "))]);
     let rows = table(&["response", "what it tells of it"], &rows.collect::<Vec<_>>());
     format!("prony has recorded responses of common API formats. Of these it can read:\n\n{rows}")
 }

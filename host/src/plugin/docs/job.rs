@@ -12,6 +12,10 @@ use super::requests::Wanted;
 pub(super) struct Job {
     /// The library's file.
     pub(super) library: PathBuf,
+    /// What the file hashes to: hexadecimal digits of its SHA-256.
+    pub(super) sha256: String,
+    /// A manifest or a lock demands that hash.
+    pub(super) is_pinned: bool,
     /// The exported type, an endpoint.
     pub(super) type_name: String,
     /// Its options, the text of a JSON object.

@@ -14,15 +14,46 @@ pub(super) fn code(text: &str) -> String {
     format!("{quotes}{space}{text}{space}{quotes}")
 }
 
-/// A text of somebody else in a line: what stands between back quotes in it stays code, and nothing of it is HTML.
+/// A text of somebody else in a line: what stands between as many back quotes as back quotes stays code, and nothing else of it is
+/// HTML or an escape (CommonMark, sections 2.4 and 6.1).
 pub(super) fn prose(text: &str) -> String {
     let text = one_line(text);
-    let pieces: Vec<&str> = text.split('`').collect();
-    let shown = pieces.iter().enumerate().map(|(at, piece)| {
-        let is_code = at % 2 == 1 && at + 1 < pieces.len();
-        if is_code { (*piece).to_owned() } else { piece.replace('<', "&lt;") }
-    });
-    shown.collect::<Vec<_>>().join("`")
+    let mut shown = String::new();
+    let mut rest = text.as_str();
+    while let Some(at) = rest.find('`') {
+        let (before, row) = rest.split_at(at);
+        let behind = row.trim_start_matches('`');
+        let quotes = row.len() - behind.len();
+        shown.push_str(&plain(before));
+        rest = if let Some((inner, after)) = closed(behind, quotes) {
+            shown.push_str(&code(inner));
+            after
+        } else {
+            shown.push_str(&"\\`".repeat(quotes));
+            behind
+        };
+    }
+    shown + &plain(rest)
+}
+
+/// A text without back quotes, of which nothing is HTML or an escape.
+fn plain(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('<', "&lt;")
+}
+
+/// What stands before the next row of exactly so many back quotes, and what stands behind it.
+fn closed(text: &str, quotes: usize) -> Option<(&str, &str)> {
+    let mut from = 0;
+    loop {
+        let at = from + text.get(from..)?.find('`')?;
+        let (inner, row) = text.split_at(at);
+        let after = row.trim_start_matches('`');
+        let length = row.len() - after.len();
+        if length == quotes {
+            return Some((inner, after));
+        }
+        from = at + length;
+    }
 }
 
 /// A table with these titles.
@@ -86,7 +117,11 @@ mod tests {
 
     #[rstest]
     #[case("a <b> and `<c>`", "a &lt;b> and `<c>`")]
-    #[case("an `open <quote", "an `open &lt;quote")]
+    #[case("an `open <quote", "an \\`open &lt;quote")]
+    #[case("``a<b` <c", "\\`\\`a&lt;b\\` &lt;c")]
+    #[case("``a`b`` and `<c>", "``a`b`` and \\`&lt;c>")]
+    #[case("`a``b`<c", "```a``b```&lt;c")]
+    #[case("\\`<b>` \\", "\\\\`<b>` \\\\")]
     #[case("x\u{1b}[31m\n y", "x [31m y")]
     fn a_text_of_somebody_else_is_no_html(#[case] text: &str, #[case] shown: &str) {
         assert_eq!(prose(text), shown);

@@ -2,8 +2,9 @@
 //!
 //! The noun is the [`Subject`]: one type that a library exports, with what a manifest says of it. `subject` finds it, by its name
 //! or by the file of its library; `requests` says which requests an endpoint is asked for, `child` asks the library in a process
-//! of its own, `parent` is our side of that, `job` what both say; `page` writes the Markdown, with `markdown`, `facts` and
-//! `examples`. A page holds nothing of the machine that it is made on: the same library gives the same page.
+//! of its own, `parent` is our side of that, `job` what both say; `secrets` takes out what must be on no page; `page` writes
+//! the Markdown, with `markdown`, `facts` and `examples`. A page holds nothing of the machine that it is made on: the same library
+//! gives the same page.
 
 mod child;
 mod examples;
@@ -13,6 +14,7 @@ mod markdown;
 mod page;
 mod parent;
 mod requests;
+mod secrets;
 mod subject;
 
 pub(crate) use child::run as run_as_child;

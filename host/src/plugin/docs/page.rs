@@ -4,11 +4,12 @@ use prony_plugin_api::{descriptor::Language, version::EPOCH};
 use serde_json::Value;
 
 use super::{
-    super::options::wanted,
+    super::{inspection::uses, options::wanted},
     examples,
     facts::{Metadata, of_endpoint, of_service},
     job::Shown,
     markdown::{Fact, code, facts, prose, table},
+    secrets::Secrets,
     subject::Subject,
 };
 
@@ -37,23 +38,16 @@ pub(crate) fn page(subject: &Subject, shown: Option<&Shown>, options: &str) -> S
         Some(Metadata::Endpoint(declared)) => Some(declared),
         _ => None,
     };
-    parts.extend(shown.into_iter().flat_map(|shown| examples::sections(shown, options, declared)));
-    without_secrets(parts.join("\n"), &schema(subject), options)
+    let shown = shown.cloned().map(|mut shown| {
+        Secrets::of(&schema(subject), options).hide(&mut shown);
+        shown
+    });
+    parts.extend(shown.iter().flat_map(|shown| examples::sections(shown, options, declared)));
+    parts.join("\n")
 }
 
 fn schema(subject: &Subject) -> Value {
     serde_json::from_str(&subject.exported().options).unwrap_or_default()
-}
-
-/// The page without the values of options that are secrets: an endpoint may write them into its requests.
-fn without_secrets(page: String, schema: &Value, options: &str) -> String {
-    let options: Value = serde_json::from_str(options).unwrap_or_default();
-    let secrets = schema["properties"].as_object().into_iter().flatten();
-    let secrets = secrets.filter(|(_, about)| about["writeOnly"] == true);
-    let values = secrets.filter_map(|(name, _)| options[name].as_str().map(|value| (name, value)));
-    values
-        .filter(|(_, value)| !value.is_empty())
-        .fold(page, |page, (name, value)| page.replace(value, &format!("({name})")))
 }
 
 /// How a user comes to it.
@@ -98,6 +92,7 @@ fn about(subject: &Subject) -> Vec<Fact> {
                 descriptor.minor, descriptor.min_host_minor
             ),
         ),
+        ("uses", prose(&uses(descriptor.capabilities.as_deref()))),
         ("runs", place),
     ]
 }
@@ -159,7 +154,7 @@ fn option_row(name: &str, about: &Value, is_needed: bool) -> Vec<String> {
 pub(crate) fn index(pages: &[(&Subject, String)]) -> String {
     let rows = pages.iter().map(|(subject, file)| {
         let description = subject.description().map(prose).unwrap_or_default();
-        vec![format!("[{}]({file})", subject.name()), subject.category().to_string(), description]
+        vec![format!("[{}]({file})", prose(subject.name())), subject.category().to_string(), description]
     });
     let rows = table(&["name", "kind", "what it is"], &rows.collect::<Vec<_>>());
     format!("{MADE}\n# Endpoints and services\n\n{rows}")
@@ -170,15 +165,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn a_secret_option_is_on_no_page() {
-        let schema = json!({"properties": {"key": {"writeOnly": true}, "region": {}}});
-        let page =
-            without_secrets("x: s3cret in eu".to_owned(), &schema, r#"{"key": "s3cret", "region": "eu"}"#);
-        assert_eq!(page, "x: (key) in eu");
-        assert_eq!(without_secrets("x".to_owned(), &Value::Null, "{}"), "x");
-    }
 
     #[test]
     fn an_option_is_a_row() {

@@ -78,6 +78,8 @@ pub(crate) fn show(subject: &Subject, options: &str) -> Result<Option<Shown>, Sh
     };
     let job = Job {
         library: subject.library().to_owned(),
+        sha256: subject.digest().hex(),
+        is_pinned: subject.is_pinned(),
         type_name: subject.type_name().to_owned(),
         options: options.to_owned(),
         wanted: requests::wanted(declared),

@@ -10,20 +10,19 @@ use prony_plugin_api::descriptor::{Descriptor, Exported};
 
 use super::{
     super::{
-        entry::{Category, Class, EndpointEntry, Entry, Isolation, Origin, ServiceEntry, Tier},
+        entry::{Category, Class, EndpointEntry, Entry, Isolation, ServiceEntry},
         error::PluginError,
         fault::Fault,
-        ladder,
-        manifest::{self, FILE_NAME, Manifest, ManifestError},
+        integrity::Digest,
+        ladder::{self, LibraryFacts},
+        manifest::{Manifest, ManifestError},
+        nearest::{nearest, read},
         registry::Registry,
         trust::Trust,
     },
     facts::Metadata,
 };
 use crate::explain::Explain;
-
-/// Folders that are looked through for the manifest of a library: its own, and those above it.
-const FOLDERS: usize = 6;
 
 /// One type that a library exports.
 #[derive(Clone, Debug)]
@@ -33,6 +32,9 @@ pub(crate) struct Subject {
     descriptor: Descriptor,
     exported: Exported,
     declared: Option<Declaration>,
+    digest: Digest,
+    /// A manifest or a lock demands this digest.
+    is_pinned: bool,
 }
 
 /// What a manifest says of it.
@@ -123,23 +125,24 @@ impl Subject {
     /// That of this name, in any spelling.
     ///
     /// # Errors
-    /// There is none, or its library cannot be used.
+    /// There is none, or its library cannot be used or is not the one that is locked.
     pub(crate) fn named(registry: &Registry, category: Category, name: &str) -> Result<Self, PluginError> {
         let library = library_of(registry, category, name)?;
         match category {
             Category::Endpoint => {
                 let entry = registry.endpoint(name)?;
-                Self::declared(category, &entry, library?, Declaration::of_endpoint(&entry))
+                Self::declared(registry, category, &entry, library?, Declaration::of_endpoint(&entry))
             }
             Category::Service => {
                 let entry = registry.service(name)?;
-                Self::declared(category, &entry, library?, Declaration::of_service(&entry))
+                Self::declared(registry, category, &entry, library?, Declaration::of_service(&entry))
             }
         }
     }
 
     /// That of an entry and its library.
     fn declared<M>(
+        registry: &Registry,
         category: Category,
         entry: &Entry<M>,
         library: PathBuf,
@@ -148,14 +151,22 @@ impl Subject {
         let checked = ladder::check(&library, &Trust::of_this_process());
         let sound = checked.and_then(|checked| {
             checked.facts.check_entry(category, entry)?;
-            let descriptor = checked.facts.descriptor;
+            registry.lock().libraries.check_locked(&entry.class, &checked.facts)?;
+            let LibraryFacts { descriptor, digest } = checked.facts;
             let exported = ladder::exports(&descriptor, category, &entry.class.type_name)?.clone();
-            Ok((descriptor, exported))
+            Ok((descriptor, exported, digest))
         });
+        let is_pinned = entry.integrity.is_some() || registry.locked().is_some();
         match sound {
-            Ok((descriptor, exported)) => {
-                Ok(Self { category, library, descriptor, exported, declared: Some(declared) })
-            }
+            Ok((descriptor, exported, digest)) => Ok(Self {
+                category,
+                library,
+                descriptor,
+                exported,
+                declared: Some(declared),
+                digest,
+                is_pinned,
+            }),
             Err(fault) => Err(at_fault(category, &entry.name, library, fault)),
         }
     }
@@ -202,6 +213,14 @@ impl Subject {
         &self.library
     }
 
+    pub(super) fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    pub(super) fn is_pinned(&self) -> bool {
+        self.is_pinned
+    }
+
     pub(super) fn descriptor(&self) -> &Descriptor {
         &self.descriptor
     }
@@ -237,7 +256,7 @@ fn at_fault(category: Category, name: &str, library: PathBuf, fault: Fault) -> P
 pub(crate) fn of_library(library: &Path, named: Option<&Path>) -> Result<Vec<Subject>, LibraryError> {
     let checked = ladder::check(library, &Trust::of_this_process());
     let checked = checked.map_err(|fault| LibraryError::Unusable { library: library.to_owned(), fault })?;
-    let descriptor = checked.facts.descriptor;
+    let LibraryFacts { descriptor, digest } = checked.facts;
     let manifest = manifest_of(library, named)?;
     let subject = |category, exported: &Exported, declared| Subject {
         category,
@@ -245,6 +264,8 @@ pub(crate) fn of_library(library: &Path, named: Option<&Path>) -> Result<Vec<Sub
         descriptor: descriptor.clone(),
         exported: exported.clone(),
         declared,
+        digest,
+        is_pinned: false,
     };
     let mut subjects = Vec::new();
     for exported in &descriptor.endpoints {
@@ -277,10 +298,6 @@ fn is_in(class: &Class, library: &Path) -> bool {
 
 /// The manifest that was named, or the nearest one that names the library, or an empty one.
 fn manifest_of(library: &Path, named: Option<&Path>) -> Result<Manifest, LibraryError> {
-    let read = |file: &Path| {
-        let origin = Origin { manifest: file.to_owned(), tier: Tier::CommandLine };
-        manifest::read(&Arc::new(origin))
-    };
     let names_it = |manifest: &Manifest| {
         manifest.endpoints.iter().any(|entry| is_in(&entry.class, library))
             || manifest.services.iter().any(|entry| is_in(&entry.class, library))
@@ -292,12 +309,8 @@ fn manifest_of(library: &Path, named: Option<&Path>) -> Result<Manifest, Library
         }
         return Err(LibraryError::NotNamed { library: library.to_owned(), manifest: file.to_owned() });
     }
-    let real = library.canonicalize().unwrap_or_else(|_| library.to_owned());
-    let folders = real.ancestors().skip(1).take(FOLDERS);
-    // One that cannot be read may be of somebody else.
-    let mut near = folders.map(|folder| folder.join(FILE_NAME)).filter_map(|file| read(&file).ok());
     let none = Manifest { endpoints: Vec::new(), services: Vec::new() };
-    Ok(near.find(names_it).unwrap_or(none))
+    Ok(nearest(library, names_it).found.map_or(none, |(_, manifest)| manifest))
 }
 
 #[cfg(test)]
@@ -305,7 +318,10 @@ fn manifest_of(library: &Path, named: Option<&Path>) -> Result<Manifest, Library
 mod tests {
     use std::fs;
 
-    use super::{super::super::testing, *};
+    use super::{
+        super::super::{manifest::FILE_NAME, testing},
+        *,
+    };
 
     /// One service in a library, of which a manifest above its build folder says this.
     const MANIFEST: &str = "schema_version: \"1.0\"\nservice:\n  billing:\n    class: acme:Billing\n    description: Bills.\n    \

@@ -17,7 +17,7 @@ use crate::{
     plugin::{fault::Fault, manifest::FILE_NAME},
 };
 
-/// So many files an archive may have, and so many bytes.
+/// So many files an archive or an image may have, and so many bytes.
 const MOST_FILES: usize = 10_000;
 const MOST_BYTES: u64 = 4 << 30;
 
@@ -92,30 +92,64 @@ impl Explain for UnpackProblem {
     }
 }
 
-/// Unpacks a tar archive, packed with gzip or not.
-pub(super) fn unpack(mut from: impl BufRead, into: &Path) -> Result<(), UnpackProblem> {
-    let is_packed = from.fill_buf().map_err(UnpackProblem::Io)?.starts_with(&GZIP);
-    if is_packed {
-        unpack_tar(MultiGzDecoder::new(from).take(MOST_UNPACKED), into)
-    } else {
-        unpack_tar(from.take(MOST_UNPACKED), into)
+/// What may still be unpacked: one for all layers of an image.
+#[derive(Debug)]
+pub(super) struct Allowance {
+    files: usize,
+    bytes: u64,
+}
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Self { files: MOST_FILES, bytes: MOST_BYTES }
     }
 }
 
-fn unpack_tar(from: impl Read, into: &Path) -> Result<(), UnpackProblem> {
-    let mut left = MOST_BYTES;
+impl Allowance {
+    /// One more file, folder or layer.
+    ///
+    /// # Errors
+    /// There were as many as there may be.
+    pub(super) fn take_one(&mut self) -> Result<(), UnpackProblem> {
+        self.files = self.files.checked_sub(1).ok_or(UnpackProblem::TooLarge)?;
+        Ok(())
+    }
+
+    /// Writes a file.
+    ///
+    /// # Errors
+    /// It cannot be written, or has more bytes than are left.
+    pub(super) fn write(&mut self, from: &mut impl Read, to: &Path) -> Result<(), UnpackProblem> {
+        self.bytes -= write_file(from, to, self.bytes)?;
+        Ok(())
+    }
+}
+
+/// Unpacks a tar archive, packed with gzip or not.
+pub(super) fn unpack(
+    mut from: impl BufRead,
+    into: &Path,
+    allowance: &mut Allowance,
+) -> Result<(), UnpackProblem> {
+    let is_packed = from.fill_buf().map_err(UnpackProblem::Io)?.starts_with(&GZIP);
+    if is_packed {
+        unpack_tar(MultiGzDecoder::new(from).take(MOST_UNPACKED), into, allowance)
+    } else {
+        unpack_tar(from.take(MOST_UNPACKED), into, allowance)
+    }
+}
+
+fn unpack_tar(from: impl Read, into: &Path, allowance: &mut Allowance) -> Result<(), UnpackProblem> {
     let mut archive = Archive::new(from);
-    for (number, entry) in archive.entries().map_err(UnpackProblem::Io)?.enumerate() {
+    for entry in archive.entries().map_err(UnpackProblem::Io)? {
         let mut entry = entry.map_err(UnpackProblem::Io)?;
-        if number >= MOST_FILES {
-            return Err(UnpackProblem::TooLarge);
-        }
+        allowance.take_one()?;
         let name = entry.path().map_err(UnpackProblem::Io)?.into_owned();
         match entry.header().entry_type() {
             EntryType::XGlobalHeader => {}
             EntryType::Directory => make_folder(&within(into, &name)?)?,
             EntryType::Regular | EntryType::Continuous => {
-                left -= write_file(&mut entry, &within(into, &name)?, left)?;
+                allowance.write(&mut entry, &within(into, &name)?)?;
             }
             _ => return Err(UnpackProblem::Kind(name.display().to_string())),
         }
@@ -139,7 +173,7 @@ fn make_folder(folder: &Path) -> Result<(), UnpackProblem> {
 }
 
 /// Writes a file of at most so many bytes. Gives their number.
-pub(super) fn write_file(from: &mut impl Read, to: &Path, most: u64) -> Result<u64, UnpackProblem> {
+fn write_file(from: &mut impl Read, to: &Path, most: u64) -> Result<u64, UnpackProblem> {
     if let Some(folder) = to.parent() {
         make_folder(folder)?;
     }
@@ -200,7 +234,7 @@ mod tests {
 
     fn unpacked(bytes: &[u8]) -> Result<TempDir, UnpackProblem> {
         let folder = tempfile::tempdir().unwrap();
-        unpack(bytes, folder.path()).map(|()| folder)
+        unpack(bytes, folder.path(), &mut Allowance::default()).map(|()| folder)
     }
 
     #[test]
@@ -225,6 +259,18 @@ mod tests {
         let problem = unpacked(&archive(&[name], kind)).unwrap_err();
         assert!(matches!(problem, UnpackProblem::Outside(_) | UnpackProblem::Kind(_)), "{problem}");
         assert!(!problem.hint().is_empty());
+    }
+
+    #[test]
+    fn one_allowance_holds_for_several_archives() {
+        let folder = tempfile::tempdir().unwrap();
+        let bytes = archive(&["a", "b"], EntryType::Regular);
+        for (files, most) in [(3, 100), (100, 12)] {
+            let mut allowance = Allowance { files, bytes: most };
+            unpack(&*bytes, folder.path(), &mut allowance).unwrap();
+            let problem = unpack(&*bytes, folder.path(), &mut allowance).unwrap_err();
+            assert!(matches!(problem, UnpackProblem::TooLarge), "{problem}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::archive::{UnpackProblem, unpack, write_file};
+use super::archive::{Allowance, UnpackProblem, unpack};
 use crate::{bounded, lockfile::Sum};
 
 /// The file by which a layout is known, and the list of what is in it.
@@ -71,15 +71,17 @@ pub(super) fn unpack_image(layout: &Path, into: &Path) -> Result<(), UnpackProbl
     gather(layout, of_json::<Index>(&index, INDEX)?, 0, &mut images)?;
     let image = chosen(&images)?;
     let Image { layers } = of_json(&blob(layout, &image.digest, MOST_MEGABYTES)?, &image.digest)?;
+    let mut allowance = Allowance::default();
     for layer in &layers {
+        allowance.take_one()?;
         let bytes = blob(layout, &layer.digest, MOST_LAYER_MEGABYTES)?;
         match layer.annotations.get(TITLE) {
             Some(title) if !layer.media_type.contains("tar") => {
                 let name = Path::new(title).file_name();
                 let name = name.ok_or_else(|| UnpackProblem::Outside(title.clone()))?;
-                write_file(&mut &*bytes, &into.join(name), u64::MAX)?;
+                allowance.write(&mut &*bytes, &into.join(name))?;
             }
-            _ => unpack(&*bytes, into)?,
+            _ => unpack(&*bytes, into, &mut allowance)?,
         }
     }
     Ok(())

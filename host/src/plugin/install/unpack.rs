@@ -10,7 +10,7 @@ use std::{
 use tempfile::TempDir;
 
 use super::{
-    archive::{self, UnpackProblem},
+    archive::{self, Allowance, UnpackProblem},
     oci,
 };
 use crate::plugin::{manifest::FILE_NAME, trust::Trust};
@@ -88,7 +88,7 @@ fn package_in(folder: &Path) -> Option<PathBuf> {
 
 fn unpack_file(file: &Path, into: &Path) -> Result<(), UnpackProblem> {
     let file = File::open(file).map_err(UnpackProblem::Io)?;
-    archive::unpack(BufReader::new(file), into)
+    archive::unpack(BufReader::new(file), into, &mut Allowance::default())
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ fn a_mark_is_read_as_it_was_written() {
 
 #[test]
 fn what_is_known_of_a_node_is_read_as_it_was_written_and_older_versions_pass_it_over() {
-    let lost = Some(NodeLoss { at_ns: 7, reason: "killed".into() });
+    let lost = Some(NodeLoss { at_ns: 7, reason: "killed".into(), by_signal: true });
     let facts = NodeFacts { node: 2, name: "c".into(), workers: 4, lost, ..NodeFacts::default() };
     let node = Frame::Node(Box::new(facts));
     let (bytes, _) = written(&[node.clone(), frames()[0].clone()]);

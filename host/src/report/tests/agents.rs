@@ -105,7 +105,7 @@ fn nodes_change_no_number_of_the_run() {
 
 /// Three agents, of which the second one was lost at this instant.
 fn with_a_loss(at_ms: u64) -> Vec<Frame> {
-    let end = NodeLoss { at_ns: at_ms * MS, reason: "process killed".into() };
+    let end = NodeLoss { at_ns: at_ms * MS, reason: "process killed".into(), by_signal: false };
     let lost = NodeFacts { lost: Some(end), unfinished: 2, missing_bytes: Some(70), ..facts(1, "b") };
     frames_of(&[facts(0, "a"), lost, facts(2, "c")], &[sample::a()])
 }
@@ -140,6 +140,15 @@ fn the_share_of_a_lost_agent_depends_on_how_the_load_is_divided() {
     (phase.is_open_loop, phase.rate, phase.law) = (true, Some(10.0), POISSON.to_owned());
     let share = "; 1/3 of the load is missing from then on;";
     assert!(says(&open).contains(share), "{}", says(&open));
+}
+
+#[test]
+fn an_agent_that_was_ended_by_a_signal_is_not_lost() {
+    let end = NodeLoss { at_ns: 600 * MS, reason: "it was ended by SIGTERM".into(), by_signal: true };
+    let ended = NodeFacts { lost: Some(end), ..facts(1, "b") };
+    let report = report_on(&frames_of(&[facts(0, "a"), ended], &[sample::a()]));
+    let says = "agent b was ended by SIGTERM at 0.6 s; fewer requests were in flight from then on".to_owned();
+    assert_eq!(findings(&report, &["agent_lost", "agent_ended"]), [(Severity::Doubtful, says)]);
 }
 
 #[test]

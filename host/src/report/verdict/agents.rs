@@ -32,20 +32,26 @@ fn nodes(report: &Report) -> impl Iterator<Item = &NodeFacts> {
 
 /// Nobody takes over what a lost agent had to do.
 fn lost(report: &Report, facts: &NodeFacts) -> Option<Finding> {
-    let NodeLoss { at_ns, reason } = facts.lost.as_ref()?;
-    let short = format!("agent {} was lost at {:.1} s", facts.called(), *at_ns as f64 / 1e9);
+    let loss = facts.lost.as_ref()?;
+    let NodeLoss { at_ns, reason, by_signal } = loss;
+    let (name, how, reason) = if *by_signal {
+        ("agent_ended", loss.says(), String::new())
+    } else {
+        ("agent_lost", "was lost".to_owned(), format!(": {reason}"))
+    };
+    let short = format!("agent {} {how} at {:.1} s", facts.called(), *at_ns as f64 / 1e9);
     if is_over(report, *at_ns) {
-        let says = format!("{short}, after the end of the last phase: {reason}");
-        return Some(Finding::doubt("agent_lost", short, says));
+        let says = format!("{short}, after the end of the last phase{reason}");
+        return Some(Finding::doubt(name, short, says));
     }
     let share = share(report, *at_ns);
     let unfinished = match facts.unfinished {
         0 => String::new(),
         count => format!("; of {} that it had, nothing more is known", counted(count, "request")),
     };
-    let says = format!("{short}: {reason}; {share} from then on{unfinished}");
+    let says = format!("{short}{reason}; {share} from then on{unfinished}");
     let advice = "Look at what is after that apart, or run it again";
-    Some(Finding::doubt("agent_lost", short, says).advice(advice))
+    Some(Finding::doubt(name, short, says).advice(advice))
 }
 
 /// Whether all phases had ended by then.

@@ -210,7 +210,8 @@ impl<S: Sink> Player<S> {
         mut ready: ReadySession,
         context: Arc<PhaseContext>,
     ) -> Pin<Box<dyn Future<Output = u64> + Send>> {
-        let is_single = ready.session.is_last();
+        // What fills the cache says where it stands, however few of its steps are left.
+        let is_single = ready.session.is_last() && context.filling.is_none();
         let is_sticky = self.wire.target.has_sticky_sessions;
         let affinity = (!is_single || is_sticky).then(|| Arc::new(Affinity::new(is_sticky)));
         if let First::Ready(first) = &mut ready.first {

@@ -47,6 +47,9 @@ const UNCLAIMED_AT_THE_END: Duration = Duration::from_secs(10);
 /// How long requests in flight may take when this process is to end.
 const LEAVING: Duration = Duration::from_secs(5);
 
+/// And how long it may take then until all that was cancelled is told.
+const CANCELLING: Duration = Duration::from_secs(1);
+
 /// Looks from one word to the controller to the next.
 const LOOKS_A_WORD: u32 = 10;
 
@@ -209,7 +212,10 @@ impl Run {
             (AgentCommand::Equip(equipment), Stage::Waiting) => self.equip(*equipment),
             (AgentCommand::Library, _) => self.give_library(),
             (AgentCommand::Start(beginning), _) => self.start(&beginning),
-            (AgentCommand::Phase(start), Stage::Working(working, _)) => working.announce(start),
+            // Nothing more begins in a process that is to end.
+            (AgentCommand::Phase(start), Stage::Working(working, _)) if self.leaving.is_none() => {
+                working.announce(start);
+            }
             (AgentCommand::Control(phase, control), Stage::Working(working, _)) => {
                 working.control(phase, control).iter().for_each(|event| self.voice.say(event));
             }
@@ -324,12 +330,17 @@ impl Run {
 
     /// Somebody wants this process to end: what is in flight has a while, and then everything is written down.
     fn leave(&mut self, why: String) {
-        self.voice.say(&AgentEvent::Leaves(why.clone()));
+        let event = match &mut self.stage {
+            Stage::Working(working, _) => {
+                working.drain();
+                AgentEvent::Ends(why.clone())
+            }
+            Stage::Ending => AgentEvent::Ends(why.clone()),
+            Stage::Waiting | Stage::Prepared(_) | Stage::Ended => AgentEvent::Leaves(why.clone()),
+        };
+        self.voice.say(&event);
         self.reason.get_or_insert(why);
         self.leaving.get_or_insert(0);
-        if let Stage::Working(working, _) = &mut self.stage {
-            working.drain();
-        }
     }
 
     fn look(&mut self) {
@@ -348,18 +359,25 @@ impl Run {
         if says {
             self.voice.mention(&AgentEvent::Alive);
         }
-        let is_late = self.leaving.as_mut().is_some_and(|looks| {
-            *looks += 1;
-            LOOK_EVERY * *looks > LEAVING
-        });
-        let is_orphaned = self.voice.unheard_for() > ORPHANED;
-        if (is_late || is_orphaned) && matches!(self.stage, Stage::Working(..)) {
-            if is_orphaned {
-                self.reason.get_or_insert("the controller was not heard any more".to_owned());
-            }
-            if let Stage::Working(working, _) = &mut self.stage {
-                working.cancel();
-            }
+        self.leaving = self.leaving.map(|looks| looks.saturating_add(1));
+        self.look_at_the_end();
+    }
+
+    /// Whether the load is to end that nobody hears any more, or whose process is to end.
+    fn look_at_the_end(&mut self) {
+        let Stage::Working(working, _) = &mut self.stage else { return };
+        if self.voice.unheard_for() > ORPHANED {
+            self.reason.get_or_insert("the controller was not heard any more".to_owned());
+            working.cancel();
+            return self.end();
+        }
+        let Some(looks) = self.leaving else { return };
+        let passed = LOOK_EVERY * looks;
+        if passed > LEAVING && passed <= LEAVING + LOOK_EVERY {
+            working.cancel();
+        }
+        // What the workers have to say of their parts goes before the word that all is written down.
+        if working.is_idle() || passed > LEAVING + CANCELLING {
             self.end();
         }
     }

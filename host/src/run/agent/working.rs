@@ -191,6 +191,11 @@ impl Working {
         !self.begun.is_empty()
     }
 
+    /// Whether no phase goes on or is announced.
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.is_empty() && self.announced.is_empty()
+    }
+
     /// Lets what is in flight come to its end, and begins nothing more.
     pub(super) fn drain(&mut self) {
         self.announced.clear();

@@ -31,8 +31,8 @@ use crate::{
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
 #[command(after_help = "Exit codes: 0 when every library conforms, 3 when one does not, 2 when one is not \
-    there, or needs other --options to be checked, or if no chosen case is of it, 1 when --report or --trace cannot be \
-    written.\nWarnings count with --deny-warnings only.\nThe library runs in child processes: what crashes or blocks them is a finding.")]
+    there, or needs other --options to be checked, or if none of the chosen cases is made with it, 1 when --report or --trace \
+    cannot be written.\nWarnings count with --deny-warnings only.\nThe library runs in child processes: what crashes or blocks them is a finding.")]
 pub(super) struct CheckArgs {
     /// Libraries, such as `target/release/libacme_chat.so`.
     #[arg(value_name = "LIBRARY", required_unless_present_any = ["as_child", "list"])]

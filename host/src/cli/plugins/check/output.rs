@@ -3,8 +3,9 @@
 
 use std::{
     error::Error,
-    fs::{self, File},
+    fs::{self, File, Permissions},
     io::{self, BufWriter, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -15,6 +16,9 @@ use crate::{
     plugin::check::Trace,
     report::artifacts::{Artifact, WriteError},
 };
+
+/// Rights of a trace: it holds the options, of which one may be a key.
+const OURS_ALONE: u32 = 0o600;
 
 /// What to do where nothing can be written.
 const HINT: &str = "check that its folder exists and may be written, and that the disk is not full";
@@ -75,7 +79,13 @@ impl ReportFile {
 /// # Errors
 /// There is no such file to be had.
 pub(super) fn trace(file: &Path) -> Result<Trace, Failure> {
-    let made = File::create(file).map_err(|error| unwritable(file, &error))?;
+    let mut how = File::options();
+    how.write(true).create(true).truncate(true).mode(OURS_ALONE);
+    let made = how.open(file).map_err(|error| unwritable(file, &error))?;
+    // One that was there keeps its rights otherwise. Not every file system has any, and a device keeps its own.
+    if made.metadata().is_ok_and(|made| made.is_file()) {
+        let _ = made.set_permissions(Permissions::from_mode(OURS_ALONE));
+    }
     Ok(Trace::new(BufWriter::new(made)))
 }
 
@@ -84,7 +94,6 @@ pub(super) fn trace(file: &Path) -> Result<Trace, Failure> {
 /// # Errors
 /// There is one.
 pub(super) fn check_is_free(outputs: &[&Path], inputs: &[&Path]) -> Result<(), Failure> {
-    let place = |file: &Path| fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
     for (at, output) in outputs.iter().enumerate() {
         let mut others = inputs.iter().chain(&outputs[..at]);
         if others.any(|other| place(other) == place(output)) {
@@ -94,6 +103,13 @@ pub(super) fn check_is_free(outputs: &[&Path], inputs: &[&Path]) -> Result<(), F
         }
     }
     Ok(())
+}
+
+/// Where a file is, or will be: two spellings of one place are the same.
+fn place(file: &Path) -> PathBuf {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let future = || Some(fs::canonicalize(folder).ok()?.join(file.file_name()?));
+    fs::canonicalize(file).ok().or_else(future).unwrap_or_else(|| file.to_owned())
 }
 
 /// What is said of a file that cannot be written.
@@ -124,6 +140,23 @@ mod tests {
         assert!(check_is_free(&[&report], &[&library]).is_ok());
         assert!(check_is_free(&[&same], &[&library]).is_err());
         assert!(check_is_free(&[&report, &report], &[&library]).is_err());
+        // None of them is there yet.
+        let trace = folder.path().join("./report.json");
+        assert!(check_is_free(&[&report, &trace], &[&library]).is_err());
+        assert!(check_is_free(&[Path::new("x.json"), Path::new("./x.json")], &[]).is_err());
+    }
+
+    #[test]
+    fn a_trace_is_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("calls.jsonl");
+        for before in [None, Some(0o644)] {
+            if let Some(mode) = before {
+                fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+            }
+            drop(trace(&file).unwrap());
+            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, OURS_ALONE);
+        }
     }
 
     #[test]

@@ -31,7 +31,8 @@ pub(super) fn text(examination: &Examination, plan: &Plan) -> String {
     if !examination.types.is_empty() {
         lines.push(format!("seed {0}: `--seed {0}` does the same again", plan.seed));
     }
-    lines.extend(examination.skipped.iter().map(|name| format!("skipped: no chosen case is of `{name}`")));
+    let skipped = |name: &String| format!("skipped: none of the chosen cases is made with `{name}`");
+    lines.extend(examination.skipped.iter().map(skipped));
     lines.extend(examination.warnings.iter().map(|warning| format!("warning: {warning}")));
     lines.push(conclusion(examination, plan));
     lines.iter().fold(String::new(), |mut text, line| {

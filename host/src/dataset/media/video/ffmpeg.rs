@@ -7,7 +7,7 @@ use crate::{
     dataset::media::{
         encoder::{Encoder, Stop},
         ffmpeg::{self, ALIKE, QUIETLY},
-        outline::MediaError,
+        outline::{MediaError, Product},
         scratch::Scratch,
     },
     plan::media::{VideoConfig, VideoFormat},
@@ -34,7 +34,7 @@ impl Encoding<'_> {
         let files = |source| MediaError::Files { what: what(), source };
         let sound = self.sound.map(Scratch::with).transpose().map_err(files)?;
         let arguments = |film: &Path| self.arguments(sound.as_ref().map(Scratch::path), film);
-        ffmpeg::made(what, "frame", arguments, |encoder| self.feed(encoder, frames, draw))
+        ffmpeg::made(what, Product::Video, arguments, |encoder| self.feed(encoder, frames, draw))
     }
 
     fn feed(&self, encoder: &mut Encoder, frames: u64, draw: impl Fn(u64, &mut [u8])) -> Result<(), Stop> {
