@@ -415,6 +415,11 @@ fn the_environment_and_a_file_say_it_as_well() {
     absent(&place.tool(&["--dry-run", "1"]).env("PRONY_LOCK", &lock).run());
     absent(&Tool::new(["plugins", "list", "--locked"]).run());
     absent(&Tool::new(["plugins", "list"]).env("PRONY_LOCKED", "1").run());
+    let both = [Tool::new(["plugins", "list", "--locked"]), place.tool(&["--dry-run", "1", "--locked"])];
+    for run in both.map(|tool| tool.env("PRONY_LOCK", &lock).run()) {
+        absent(&run);
+        assert!(run.stderr.contains(&*lock.to_string_lossy()), "{}", run.stderr);
+    }
     let settings = place.0.file("run.yaml", format!("lock: {}\n", lock.display()));
     absent(&place.tool(&["--dry-run", "1", "-f"]).arg(settings).run());
 }

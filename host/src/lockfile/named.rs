@@ -7,7 +7,8 @@ use std::{
 
 use super::{Files, Sum};
 
-/// The folder below that of a session's file, without its extension, that has files which belong to the session.
+/// The folder with the files of a session's agents: it is in a folder that has the name of the session's file, without its
+/// extension.
 pub(crate) const OF_A_SESSION: &str = "subagents";
 
 /// What stands before the name of a repository in the folders of the Hugging Face cache.

@@ -23,7 +23,10 @@ use super::{
     input::Input,
     instant::unix_ns,
 };
-use crate::dataset::{Message, Part, Script};
+use crate::{
+    dataset::{Message, Part, Script},
+    lockfile::OF_A_SESSION,
+};
 
 /// A file that names itself as its sub-agent has no end: so many sub-agents start one inside the other, and none after so many
 /// steps.
@@ -40,7 +43,7 @@ pub(super) fn fits(head: &Head) -> bool {
 pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
     let log = Log::read(input)?;
     let id = log.records.iter().find_map(|record| record.text("sessionId")).unwrap_or("session").to_owned();
-    let folder = input.path.with_extension("").join("subagents");
+    let folder = input.path.with_extension("").join(OF_A_SESSION);
     let mut session = Session { folder, input, calls: Calls::default() };
     session.play(&log, None, 0)?;
     let steps = session.calls.steps;

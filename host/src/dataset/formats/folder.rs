@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::FileError;
+use crate::lockfile::OF_A_SESSION;
 
 /// Names of the files that are read, without what they are packed with. Where there are files of several kinds, those of the
 /// first kind are read: tools keep an index beside their recordings, or a note.
@@ -10,9 +11,6 @@ const KINDS: [&str; 3] = [".jsonl", ".json", ".csv"];
 
 /// What files may be packed with.
 const PACKED: [&str; 3] = ["", ".gz", ".zst"];
-
-/// A folder that belongs to a session beside it, whose format reads it.
-const OF_A_SESSION: &str = "subagents";
 
 /// So deep, and so many files: a link may lead back to where it is.
 const DEEPEST: usize = 16;
