@@ -7,6 +7,7 @@
 pub(crate) mod artifacts;
 mod beside;
 mod beside_tables;
+mod buffers;
 mod by_class;
 mod by_node;
 mod by_phase;
@@ -42,7 +43,6 @@ mod scenario;
 mod server_metrics;
 mod service_tables;
 mod sessions;
-mod shelf;
 mod shown;
 mod slices;
 pub(crate) mod speed_bench;
