@@ -462,13 +462,13 @@ impl<'a, 'b> Pass<'a, 'b> {
     }
 }
 
-/// Where there are files of an older report, to put these in their place takes as long as all percentiles. The journal is summed up for
-/// the manifest.
+/// Where there are files of an older report, to put these in their place takes as long as all percentiles. The SHA-256 of the journal is
+/// for the manifest.
 fn put_in_place(lines: [Lines; 5], files: &mut Files<'_>) {
     for lines in lines {
         lines.commit(files);
     }
-    files.sum_up(journal::FILE_NAME);
+    files.hash(journal::FILE_NAME);
 }
 
 /// What was measured of prony itself, and what each node came to, where there are any.

@@ -20,6 +20,7 @@ mod error;
 pub(crate) mod errors;
 pub(crate) mod export;
 pub(crate) mod file_names;
+mod hashed;
 mod headline;
 pub(crate) mod json;
 mod line_metrics;
