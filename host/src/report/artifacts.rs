@@ -190,6 +190,11 @@ impl<'a> Files<'a> {
         }
     }
 
+    /// Whether there is a folder in which they are written.
+    pub(super) fn are_wanted(&self) -> bool {
+        self.dir.is_some()
+    }
+
     /// From now on, files are those that the run was asked for.
     pub(super) fn are(&mut self, exports: Exports) {
         self.exports = exports;

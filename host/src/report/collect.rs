@@ -60,8 +60,8 @@ pub(super) struct Collected {
     pub(super) outputs: Option<Outputs>,
     /// What the servers said of themselves, if they were asked.
     pub(super) server_metrics: Option<ServerMetricsReport>,
-    /// What the page is made of, until it is written.
-    pub(super) page: Option<page::Ingredients>,
+    /// What the page is made of.
+    pub(super) page: page::Ingredients,
     /// What it comes to for other tools.
     pub(super) tools: ToolFindings,
     /// The slices of time, if there are to be some.
@@ -393,10 +393,11 @@ impl<'a, 'b> Pass<'a, 'b> {
         let mut beside = self.beside;
         beside.set_measured(measured_windows(&phases));
         let lines = [self.profiled, self.warmup, self.scrapes, self.gpu_readings, self.network_probes];
-        let settle = || page::Settled::of(self.page, &self.header.settings);
+        let is_written = self.files.are_wanted();
+        let prepare = || page::Prepared::of(self.page, &self.header.settings, is_written);
         let put = || put_in_place(lines, self.files);
         let results = || self.aggregator.results(&|parts| beside.over(parts));
-        let ((requests, ()), results) = rayon::join(|| rayon::join(settle, put), results);
+        let ((requests, ()), results) = rayon::join(|| rayon::join(prepare, put), results);
         if let Some(end) = &self.end {
             self.notes.extend(end.notes.iter().cloned());
         }
@@ -457,7 +458,7 @@ impl<'a, 'b> Pass<'a, 'b> {
             notes: self.notes,
             files: Vec::new(),
         };
-        let page = Some(page::Ingredients { requests, curves });
+        let page = page::Ingredients { requests, curves };
         Collected { report, outputs: self.outputs, server_metrics, page, tools, slices }
     }
 }

@@ -104,7 +104,7 @@ pub(crate) fn generate_at_end(
 pub(crate) fn charts(dir: &Path) -> Result<Vec<(String, String)>, ReportError> {
     let collect::Collected { report, page, .. } =
         collect::collect(dir, None, &Wanted::default(), &mut Files::nowhere())?;
-    let figures = page.map(|page| page::figures(&report, &page)).unwrap_or_default();
+    let figures = page::figures(&report, &page);
     Ok(figures.into_iter().map(|figure| (figure.name, figure.svg)).collect())
 }
 

@@ -255,10 +255,8 @@ fn write_markdown(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
 }
 
 fn write_page(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
-    let Some(ingredients) = collected.page.take() else { return };
-    write(files, file_names::PAGE, |out| {
-        page::write(&collected.report, ingredients, json::start_time(&collected.report), out)
-    });
+    let Collected { report, page, .. } = &*collected;
+    write(files, file_names::PAGE, |out| page::write(report, page, json::start_time(report), out));
 }
 
 /// The table lists the files, itself and what they are made from among them.

@@ -116,7 +116,7 @@ fn what_is_left_out_of_a_server_is_told() {
         metrics_left_out: 3,
     };
     let report = report();
-    let requests = Settled::of(Gathered::default(), &report.header.settings);
+    let requests = Prepared::of(Gathered::default(), &report.header.settings, false);
     let figures = figures(&report, &Ingredients { requests, curves: vec![curve] });
     let figure = figures.iter().find(|figure| figure.place == Place::Servers).unwrap();
     assert!(figure.note.contains("not drawn: 7") && figure.note.contains("without a chart here: 3"));
@@ -165,8 +165,8 @@ fn page_of(mut report: Report, records: &[Record]) -> String {
     });
     gathered.take(rows.collect());
     let mut page = Vec::new();
-    let requests = Settled::of(gathered, &report.header.settings);
-    write(&report, Ingredients { requests, curves: Vec::new() }, None, &mut page).unwrap();
+    let requests = Prepared::of(gathered, &report.header.settings, true);
+    write(&report, &Ingredients { requests, curves: Vec::new() }, None, &mut page).unwrap();
     String::from_utf8(page).unwrap()
 }
 
