@@ -295,6 +295,7 @@ mod tests {
         fs::write(dir.path().join("a.json"), "old").unwrap();
         let written = write(dir.path(), "a.json", |out| out.write_all(b"new")).unwrap();
         assert_eq!(fs::read_to_string(&written.path).unwrap(), "new");
+        assert_eq!(written.hashed, None);
         assert_eq!(names(dir.path()), ["a.json"]);
     }
 

@@ -124,6 +124,17 @@ fn what_is_left_out_of_a_server_is_told() {
 }
 
 #[test]
+fn rows_are_packed_only_where_a_page_is_written() {
+    let report = report();
+    let packed = |is_written| {
+        let prepared = Prepared::of(Gathered::default(), &report.header.settings, is_written);
+        prepared.packed.unwrap().len()
+    };
+    assert_eq!(packed(false), 0);
+    assert_ne!(packed(true), 0);
+}
+
+#[test]
 fn wider_buckets_have_the_same_sums() {
     let (mut narrow, mut wide) = (Buckets::default(), Buckets::default());
     let rows: Vec<Row> = (0..50).map(|n| row(&record(n, n * 20, n * 20 + 30, n * 20 + 130))).collect();
