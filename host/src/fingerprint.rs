@@ -28,26 +28,31 @@ pub(crate) fn of(from: &mut impl Read) -> io::Result<([u8; 32], u64)> {
 
 /// Writes on to something, and has the digest of what was written.
 #[derive(Debug)]
-pub(crate) struct Summing<W> {
+pub(crate) struct Hashing<W> {
     to: W,
     sum: Sha256,
     bytes: u64,
 }
 
-impl<W: Write> Summing<W> {
+impl<W: Write> Hashing<W> {
     /// Nothing has been written yet.
     pub(crate) fn new(to: W) -> Self {
         Self { to, sum: Sha256::new(), bytes: 0 }
     }
 
     /// The digest of all that was written so far, and how many bytes that was.
-    pub(crate) fn sum(&self) -> ([u8; 32], u64) {
+    pub(crate) fn digest(&self) -> ([u8; 32], u64) {
         (self.sum.clone().finalize().into(), self.bytes)
+    }
+
+    /// What is written to.
+    pub(crate) fn get_ref(&self) -> &W {
+        &self.to
     }
 }
 
-impl<W: Write> Write for Summing<W> {
-    /// Takes no more than a cache has room for, so that it is still there when it is summed up.
+impl<W: Write> Write for Hashing<W> {
+    /// Takes no more than a cache has room for, so that it is still there when its digest is computed.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.to.write(&bytes[..bytes.len().min(PIECE)])?;
         self.sum.update(&bytes[..written]);
@@ -95,9 +100,9 @@ mod tests {
 
     #[test]
     fn what_is_written_has_the_digest_of_what_is_read() {
-        let mut written = Summing::new(Narrow(Vec::new()));
+        let mut written = Hashing::new(Narrow(Vec::new()));
         written.write_all(b"abcde").unwrap();
         assert_eq!(written.to.0, b"abcde");
-        assert_eq!(written.sum(), of(&mut b"abcde".as_slice()).unwrap());
+        assert_eq!(written.digest(), of(&mut b"abcde".as_slice()).unwrap());
     }
 }

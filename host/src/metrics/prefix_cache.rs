@@ -79,7 +79,7 @@ struct Early {
 struct FirstToEnd {
     /// In no order, and some more of them than are looked at: they are sorted out from time to time.
     requests: Vec<Early>,
-    /// So many are known that end before this one, or are the same.
+    /// The last of the first [`EARLY_REQUESTS`], once there are so many: what ends later is not needed.
     last: Option<Early>,
 }
 
@@ -307,10 +307,21 @@ mod tests {
 
     #[test]
     fn collectors_are_merged_in_any_order() {
-        let records: Vec<Record> = (0..10).map(|number| request(number, number + 1, 0, Some(900))).collect();
-        let (mut a, b) = (of(records[5..].to_vec()), of(records[..5].to_vec()));
-        a.merge(b);
-        assert_eq!(a.warm_before(), of(records).warm_before());
+        // Some, and more than are looked at.
+        for most in [10, 5 * EARLY_REQUESTS as u64] {
+            let records: Vec<Record> =
+                (0..most).map(|number| request(number, number + 1, 0, Some(900))).collect();
+            let of_some = |from: usize| of(records.iter().skip(from).step_by(2).cloned());
+            let (mut even, mut odd) = (of_some(0), of_some(1));
+            even.merge(of_some(1));
+            odd.merge(of_some(0));
+            let all = of(records.iter().cloned());
+            for merged in [even, odd] {
+                assert_eq!(merged.early.sorted(), all.early.sorted());
+                assert_eq!(merged.warm_before(), all.warm_before());
+            }
+            assert!(all.warm_before().is_some());
+        }
     }
 
     #[test]

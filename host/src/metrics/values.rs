@@ -57,12 +57,18 @@ impl Values {
     pub(super) fn push(&mut self, value: f64) {
         self.fresh.push(value);
         if self.fresh.len() == FEW {
-            self.settle();
+            self.place_fresh();
         }
     }
 
-    /// Puts the last ones in their places, which would be done when they are needed there.
+    /// Puts the last ones in their places. This is done anyway before they are merged or described.
     pub(super) fn settle(&mut self) {
+        self.place_fresh();
+        self.fresh = Vec::new();
+    }
+
+    /// Puts the last ones in their places, and keeps the room for the next ones.
+    fn place_fresh(&mut self) {
         let mut fresh = std::mem::take(&mut self.fresh);
         if matches!(self.kept, Kept::Few(_)) {
             if are_many(&fresh) {
@@ -74,6 +80,8 @@ impl Values {
         for equal in fresh.chunk_by(|a, b| a.total_cmp(b).is_eq()) {
             self.push_times(equal[0], equal.len());
         }
+        fresh.clear();
+        self.fresh = fresh;
     }
 
     /// Takes in those of another collector, of the same metric.
@@ -233,6 +241,15 @@ mod tests {
     fn a_value_that_comes_again_takes_no_room() {
         let kept = of("ms", &[0.5; 1000]);
         assert!(matches!(kept.kept, Kept::Few(few) if few == [(0.5, 1000)]));
+    }
+
+    #[test]
+    fn room_for_the_last_ones_is_kept_until_all_are_in_their_places() {
+        let mut kept = Values::of_unit("ms");
+        (0..FEW).for_each(|_| kept.push(0.5));
+        assert!(kept.fresh.is_empty() && kept.fresh.capacity() >= FEW);
+        kept.settle();
+        assert_eq!(kept.fresh.capacity(), 0);
     }
 
     #[test]

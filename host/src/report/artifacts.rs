@@ -7,11 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::error::ReportError;
-use crate::{
-    fingerprint::{self, Summing},
-    plan::Exports,
-};
+use super::{error::ReportError, hashed::Hashed};
+use crate::{fingerprint::Hashing, plan::Exports};
 
 /// A file that cannot be written: a missing right, a full disk.
 #[derive(Debug, thiserror::Error)]
@@ -36,19 +33,17 @@ pub(crate) struct Artifact {
 #[derive(Debug)]
 enum Target {
     Plain(File),
-    /// Its sum is wanted.
-    Summed(Summing<File>),
+    /// Its SHA-256 is computed while it is written.
+    Hashed(Hashing<File>),
 }
 
 /// A file that is there under its name.
 #[derive(Debug)]
 pub(crate) struct Written {
     pub(crate) path: PathBuf,
-    sum: Option<Sum>,
+    /// Its SHA-256, if that was computed.
+    hashed: Option<Hashed>,
 }
-
-/// The SHA-256 of a file, and its size in bytes.
-pub(super) type Sum = ([u8; 32], u64);
 
 impl Artifact {
     /// Begins a file of a run's folder. Its temporary name is this process's: others may report on the same run. What is neither a file,
@@ -57,9 +52,9 @@ impl Artifact {
         Self::begin(dir, name, Target::Plain)
     }
 
-    /// The same of a file whose sum is wanted: it is summed up while it is written.
-    pub(super) fn summed(dir: &Path, name: &str) -> Result<Self, WriteError> {
-        Self::begin(dir, name, |file| Target::Summed(Summing::new(file)))
+    /// The same of a file whose SHA-256 is computed while it is written.
+    pub(super) fn hashed(dir: &Path, name: &str) -> Result<Self, WriteError> {
+        Self::begin(dir, name, |file| Target::Hashed(Hashing::new(file)))
     }
 
     fn begin(dir: &Path, name: &str, target: impl FnOnce(File) -> Target) -> Result<Self, WriteError> {
@@ -82,7 +77,7 @@ impl Artifact {
         let named = self.file.flush().and_then(|()| fs::rename(&self.temporary, &self.path));
         named.map_err(|source| WriteError { path: self.path.clone(), source })?;
         self.committed = true;
-        Ok(Written { path: self.path.clone(), sum: self.file.get_ref().sum() })
+        Ok(Written { path: self.path.clone(), hashed: self.file.get_ref().hashed() })
     }
 
     /// Writes with a function whose errors are about this file.
@@ -113,10 +108,14 @@ impl Write for Artifact {
 }
 
 impl Target {
-    fn sum(&self) -> Option<Sum> {
+    /// The SHA-256 of all that was written.
+    fn hashed(&self) -> Option<Hashed> {
         match self {
             Self::Plain(_) => None,
-            Self::Summed(file) => Some(file.sum()),
+            // A file that cannot be told from others later is read again for its SHA-256.
+            Self::Hashed(file) => {
+                file.get_ref().metadata().ok().map(|metadata| Hashed::of_written(file.digest(), &metadata))
+            }
         }
     }
 }
@@ -125,14 +124,14 @@ impl Write for Target {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(file) => file.write(bytes),
-            Self::Summed(file) => file.write(bytes),
+            Self::Hashed(file) => file.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Plain(file) => file.flush(),
-            Self::Summed(file) => file.flush(),
+            Self::Hashed(file) => file.flush(),
         }
     }
 }
@@ -166,8 +165,8 @@ pub(super) struct Files<'a> {
     /// Which files there are to be, and how they are called.
     exports: Exports,
     written: Vec<PathBuf>,
-    /// Those of files that were written, and of others that were read, by their paths.
-    sums: HashMap<PathBuf, Sum>,
+    /// SHA-256 of files that were written, and of others that were read, by their paths.
+    hashed: HashMap<PathBuf, Hashed>,
     unwritten: Vec<PathBuf>,
     /// Why the first of the unwritten ones is missing.
     reason: Option<io::Error>,
@@ -185,10 +184,15 @@ impl<'a> Files<'a> {
             dir: None,
             exports: Exports::default(),
             written: Vec::new(),
-            sums: HashMap::new(),
+            hashed: HashMap::new(),
             unwritten: Vec::new(),
             reason: None,
         }
+    }
+
+    /// Whether there is a folder in which they are written.
+    pub(super) fn are_wanted(&self) -> bool {
+        self.dir.is_some()
     }
 
     /// From now on, files are those that the run was asked for.
@@ -217,22 +221,27 @@ impl<'a> Files<'a> {
 
     /// The same with the last work on a file, which is there then.
     pub(super) fn write(&mut self, work: impl FnOnce(&Path) -> Result<Written, WriteError>) {
-        if let Some(Written { path, sum }) = self.attempt(work) {
-            self.sums.extend(sum.map(|sum| (path.clone(), sum)));
+        if let Some(Written { path, hashed }) = self.attempt(work) {
+            self.hashed.extend(hashed.map(|hashed| (path.clone(), hashed)));
             self.written.push(path);
         }
     }
 
-    /// Sums up a file of the folder that is there already, where that is possible.
-    pub(super) fn sum_up(&mut self, name: &str) {
-        let Some(path) = self.dir.map(|dir| dir.join(name)) else { return };
-        let sum = File::open(&path).and_then(|mut file| fingerprint::of(&mut file));
-        self.sums.extend(sum.ok().map(|sum| (path, sum)));
+    /// Writes a whole file. Its SHA-256 is computed while it is written.
+    pub(super) fn write_whole(&mut self, name: &str, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+        self.write(|dir| whole(Artifact::hashed(dir, name)?, content));
     }
 
-    /// The sum of a file of the folder, if it is known without reading it.
-    pub(super) fn sum_of(&self, name: &str) -> Option<Sum> {
-        self.sums.get(&self.dir?.join(name)).copied()
+    /// Computes the SHA-256 of a file of the folder that is there already, where that is possible.
+    pub(super) fn hash(&mut self, name: &str) {
+        let Some(path) = self.dir.map(|dir| dir.join(name)) else { return };
+        let hashed = File::open(&path).and_then(|mut file| Hashed::of_file(&mut file));
+        self.hashed.extend(hashed.ok().map(|hashed| (path, hashed)));
+    }
+
+    /// The SHA-256 of a file of the folder, if it is known without reading it.
+    pub(super) fn hash_of(&self, name: &str) -> Option<Hashed> {
+        self.hashed.get(&self.dir?.join(name)).copied()
     }
 
     /// Those that are there, in order.
@@ -259,7 +268,13 @@ pub(crate) fn write(
     name: &str,
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<Written, WriteError> {
-    let mut artifact = Artifact::summed(dir, name)?;
+    whole(Artifact::create(dir, name)?, content)
+}
+
+fn whole(
+    mut artifact: Artifact,
+    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<Written, WriteError> {
     artifact.fill(content)?;
     artifact.commit()
 }
@@ -267,6 +282,7 @@ pub(crate) fn write(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fingerprint;
 
     fn names(dir: &Path) -> Vec<String> {
         let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -279,20 +295,25 @@ mod tests {
         fs::write(dir.path().join("a.json"), "old").unwrap();
         let written = write(dir.path(), "a.json", |out| out.write_all(b"new")).unwrap();
         assert_eq!(fs::read_to_string(&written.path).unwrap(), "new");
+        assert_eq!(written.hashed, None);
         assert_eq!(names(dir.path()), ["a.json"]);
     }
 
     #[test]
-    fn a_file_that_was_written_or_summed_up_has_the_sum_of_its_bytes() {
+    fn the_sha256_of_a_file_that_was_written_or_read_is_known() {
         let dir = tempfile::tempdir().unwrap();
         let mut files = Files::of(dir.path());
-        files.write(|dir| write(dir, "a.json", |out| out.write_all(b"new")));
+        files.write_whole("a.json", |out| out.write_all(b"new"));
         fs::write(dir.path().join("b.json"), "new").unwrap();
-        files.sum_up("b.json");
-        files.sum_up("missing");
-        let expected = fingerprint::of(&mut b"new".as_slice()).unwrap();
-        assert_eq!(["a.json", "b.json"].map(|name| files.sum_of(name)), [Some(expected); 2]);
-        assert_eq!(files.sum_of("missing"), None);
+        files.hash("b.json");
+        files.hash("missing");
+        let (sha256, bytes) = fingerprint::of(&mut b"new".as_slice()).unwrap();
+        for name in ["a.json", "b.json"] {
+            let hashed = files.hash_of(name).unwrap();
+            assert_eq!((hashed.sha256, hashed.bytes), (sha256, bytes));
+            assert!(hashed.is_of(&fs::metadata(dir.path().join(name)).unwrap()), "{name}");
+        }
+        assert_eq!(files.hash_of("missing"), None);
     }
 
     #[test]

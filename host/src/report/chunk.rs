@@ -11,6 +11,7 @@ use std::{
 use prony_plugin_api::message::PhaseKind;
 
 use super::{
+    buffers::BufferPool,
     errors::{ErrorGroups, Position},
     models_seen::ModelsSeen,
     other_tools::{ToolLens, ToolPart},
@@ -19,7 +20,6 @@ use super::{
     records::LineStyle,
     recount::Recount,
     server_metrics::Flights,
-    shelf::Shelf,
 };
 use crate::{
     metrics::{Aggregator, Measured, slices::Slices},
@@ -51,7 +51,7 @@ pub(super) struct Lens {
     recount: Arc<Recount>,
     slow: Arc<AtomicU64>,
     /// Has buffers for lines.
-    shelf: Arc<Shelf>,
+    buffers: Arc<BufferPool>,
 }
 
 impl Lens {
@@ -60,7 +60,7 @@ impl Lens {
         Self {
             recount: Arc::new(recount),
             slow: Arc::default(),
-            shelf: Arc::default(),
+            buffers: Arc::default(),
             aggregator: Aggregator::new(header),
             style: LineStyle::of(header),
             wall_start_ns: header.wall_start_ns,
@@ -92,9 +92,9 @@ impl Lens {
         self.aggregator.tell_nodes_apart();
     }
 
-    /// Where buffers of lines are put back.
-    pub(super) fn shelf(&self) -> Arc<Shelf> {
-        Arc::clone(&self.shelf)
+    /// Where buffers of lines are given back.
+    pub(super) fn buffers(&self) -> Arc<BufferPool> {
+        Arc::clone(&self.buffers)
     }
 
     /// What other tools look at records with.
@@ -144,7 +144,7 @@ impl Chunk {
     pub(super) fn of(records: &RawRecords, piece: u64, lens: &Arc<Lens>) -> Self {
         let mut part = Self {
             aggregator: lens.aggregator.clone(),
-            profiled: lens.shelf.take(if lens.has_lines { LINES_BY_RECORDS * records.bytes() } else { 0 }),
+            profiled: lens.buffers.get(if lens.has_lines { LINES_BY_RECORDS * records.bytes() } else { 0 }),
             warmup: Vec::new(),
             rows: Vec::with_capacity(records.len()),
             outputs: lens.keeps_outputs.then(Outputs::default),

@@ -15,6 +15,7 @@ use rayon::prelude::*;
 use super::{
     artifacts::Files,
     beside::{self, Beside},
+    buffers::BufferPool,
     chunk::{Chunk, Lens},
     error::ReportError,
     errors::{ErrorGroup, ErrorGroups},
@@ -29,7 +30,6 @@ use super::{
     prefix_cache::{Around, PrefixCacheReport},
     recount::Recount,
     server_metrics::{self, Flights, PhaseWindow, ServerMetricsReport, Timeline},
-    shelf::Shelf,
     slices,
 };
 use crate::{
@@ -60,8 +60,8 @@ pub(super) struct Collected {
     pub(super) outputs: Option<Outputs>,
     /// What the servers said of themselves, if they were asked.
     pub(super) server_metrics: Option<ServerMetricsReport>,
-    /// What the page is made of, until it is written.
-    pub(super) page: Option<page::Ingredients>,
+    /// What the page is made of.
+    pub(super) page: page::Ingredients,
     /// What it comes to for other tools.
     pub(super) tools: ToolFindings,
     /// The slices of time, if there are to be some.
@@ -115,6 +115,7 @@ pub(super) fn collect(
     files.are(header.settings.exports.clone());
     let lens = Lens::of(&header, Recount::of(&header));
     let mut pass = Pass::new(files, header, &lens);
+    let buffers = lens.buffers();
     let mut batches = Batches { reader, pieces: 0, lens: Arc::new(lens) };
     pass.is_header_lost = is_header_lost;
     pass.aggregator.reserve(&pass.header, batches.reader.most_records());
@@ -124,7 +125,7 @@ pub(super) fn collect(
         let (now_done, aside) = rayon::join(
             || batch.into_par_iter().with_max_len(1).map(Work::run).collect(),
             || {
-                let ((), next) = rayon::join(|| pass.take_all(done), || batches.next());
+                let ((), next) = rayon::join(|| pass.take_all(done, &buffers), || batches.next());
                 batches.lens.needs_slower_than(pass.page.slow_ms());
                 next
             },
@@ -135,8 +136,11 @@ pub(super) fn collect(
     if skipped > 0 {
         tracing::warn!(skipped, "frames of the journal that only newer versions know were left out");
     }
-    let not_understood = batches.reader.damage().not_understood + pass.not_understood;
-    Ok(pass.finish(Damage { not_understood, ..batches.reader.damage().clone() }))
+    let mut damage = batches.reader.damage().clone();
+    damage.not_understood += pass.not_understood;
+    // What the journal was read with is not needed for results, which need much memory themselves.
+    drop((batches, buffers));
+    Ok(pass.finish(damage))
 }
 
 /// What is read of the journal.
@@ -202,8 +206,6 @@ struct Pass<'a, 'b> {
     files: &'a mut Files<'b>,
     header: RunHeader,
     aggregator: Aggregator,
-    /// Has buffers for lines.
-    shelf: Arc<Shelf>,
     profiled: Lines,
     /// Begun with the first warm-up request.
     warmup: Lines,
@@ -246,7 +248,6 @@ impl<'a, 'b> Pass<'a, 'b> {
         Self {
             files,
             aggregator: Aggregator::new(&header),
-            shelf: lens.shelf(),
             profiled,
             warmup: if has_lines { Lines::Awaited(file_names::WARMUP_REQUESTS) } else { Lines::Unwanted },
             scrapes: if has_scrapes {
@@ -277,10 +278,11 @@ impl<'a, 'b> Pass<'a, 'b> {
         }
     }
 
-    fn take_all(&mut self, done: Vec<Done>) {
+    /// Takes in what pieces have come to, and gives the buffers of their lines back.
+    fn take_all(&mut self, done: Vec<Done>, buffers: &BufferPool) {
         for done in done {
             match done {
-                Done::Chunk(part) => self.take_part(*part),
+                Done::Chunk(part) => self.take_part(*part, buffers),
                 Done::Frame(frame) => self.take(frame),
             }
         }
@@ -312,7 +314,7 @@ impl<'a, 'b> Pass<'a, 'b> {
         }
     }
 
-    fn take_part(&mut self, part: Chunk) {
+    fn take_part(&mut self, part: Chunk, buffers: &BufferPool) {
         self.aggregator.merge(part.aggregator);
         self.uncounted += part.uncounted;
         self.page.take(part.rows);
@@ -334,7 +336,7 @@ impl<'a, 'b> Pass<'a, 'b> {
         if let Some(error) = part.broken {
             self.profiled.fill(self.files, |_| Err(error.into()));
         }
-        self.shelf.put_back(part.profiled);
+        buffers.give_back(part.profiled);
     }
 
     fn take_scrapes(&mut self, service: &str, payload: &[u8]) {
@@ -391,10 +393,11 @@ impl<'a, 'b> Pass<'a, 'b> {
         let mut beside = self.beside;
         beside.set_measured(measured_windows(&phases));
         let lines = [self.profiled, self.warmup, self.scrapes, self.gpu_readings, self.network_probes];
-        let settle = || page::Settled::of(self.page, &self.header.settings);
+        let is_written = self.files.are_wanted();
+        let prepare = || page::Prepared::of(self.page, &self.header.settings, is_written);
         let put = || put_in_place(lines, self.files);
         let results = || self.aggregator.results(&|parts| beside.over(parts));
-        let ((requests, ()), results) = rayon::join(|| rayon::join(settle, put), results);
+        let ((requests, ()), results) = rayon::join(|| rayon::join(prepare, put), results);
         if let Some(end) = &self.end {
             self.notes.extend(end.notes.iter().cloned());
         }
@@ -455,18 +458,18 @@ impl<'a, 'b> Pass<'a, 'b> {
             notes: self.notes,
             files: Vec::new(),
         };
-        let page = Some(page::Ingredients { requests, curves });
+        let page = page::Ingredients { requests, curves };
         Collected { report, outputs: self.outputs, server_metrics, page, tools, slices }
     }
 }
 
-/// Where there are files of an older report, to put these in their place takes as long as all percentiles. The journal is summed up for
-/// the manifest.
+/// Where there are files of an older report, to put these in their place takes as long as all percentiles. The SHA-256 of the journal is
+/// for the manifest.
 fn put_in_place(lines: [Lines; 5], files: &mut Files<'_>) {
     for lines in lines {
         lines.commit(files);
     }
-    files.sum_up(journal::FILE_NAME);
+    files.hash(journal::FILE_NAME);
 }
 
 /// What was measured of prony itself, and what each node came to, where there are any.

@@ -5,7 +5,7 @@
 
 use serde::{Serialize, Serializer};
 
-use super::values::Exact;
+use super::{object::Object, values::Exact};
 use crate::metrics::Measured;
 
 const NS_PER_MS: f64 = 1e6;
@@ -29,34 +29,18 @@ pub(super) fn append(
     wholes: Wholes,
     line: &mut Vec<u8>,
 ) -> serde_json::Result<()> {
-    line.push(b'{');
-    for (number, (metric, value)) in measured.iter().enumerate() {
-        if number > 0 {
-            line.push(b',');
-        }
+    let mut object = Object::begin(line);
+    for (metric, value) in measured {
         if wholes == Wholes::Short || metric.is_count() || metric.unit == "count" {
-            entry(metric.tag, &Exact(*value), metric.unit, line)?;
+            object.set_with_unit(metric.tag, &Exact(*value), metric.unit)?;
         } else {
-            entry(metric.tag, value, metric.unit, line)?;
+            object.set_with_unit(metric.tag, value, metric.unit)?;
         }
     }
     if !measured.is_empty() && !gaps_ns.is_empty() {
-        line.push(b',');
-        entry("inter_chunk_latency", &Gaps(gaps_ns, wholes), "ms", line)?;
+        object.set_with_unit("inter_chunk_latency", &Gaps(gaps_ns, wholes), "ms")?;
     }
-    line.push(b'}');
-    Ok(())
-}
-
-/// Tags and units are names of ours, in which nothing has to be escaped.
-fn entry(tag: &str, value: &impl Serialize, unit: &str, line: &mut Vec<u8>) -> serde_json::Result<()> {
-    line.push(b'"');
-    line.extend_from_slice(tag.as_bytes());
-    line.extend_from_slice(b"\":{\"value\":");
-    serde_json::to_writer(&mut *line, value)?;
-    line.extend_from_slice(b",\"unit\":\"");
-    line.extend_from_slice(unit.as_bytes());
-    line.extend_from_slice(b"\"}");
+    object.end();
     Ok(())
 }
 

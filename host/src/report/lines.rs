@@ -42,7 +42,7 @@ impl Lines {
             }
             Self::Awaited(name) => {
                 let name = files.name(name);
-                files.attempt(|dir| Artifact::summed(dir, &name))
+                files.attempt(|dir| Artifact::hashed(dir, &name))
             }
             Self::Begun(artifact) => Some(artifact),
             Self::Lost => None,

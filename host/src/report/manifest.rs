@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{artifacts::Sum, file_names, model::Report, verdict::why_incomplete};
+use super::{file_names, hashed::Hashed, model::Report, verdict::why_incomplete};
 use crate::{
     fingerprint,
     plugin::UsedPlugin,
@@ -32,14 +32,14 @@ pub(super) struct Candidate {
     pub(super) name: String,
     /// Its schema, if it has one. A run may give its files other names than those that schemas know.
     pub(super) schema: Option<&'static Schema>,
-    /// Its sum, where it has been made already: when the file was written.
-    pub(super) sum: Option<Sum>,
+    /// Its SHA-256, where that has been computed already: while the file was written.
+    pub(super) hashed: Option<Hashed>,
 }
 
 impl Candidate {
     /// A file under its usual name.
     fn usual(name: &str) -> Self {
-        Self { name: name.to_owned(), schema: schemas::of_file(name), sum: None }
+        Self { name: name.to_owned(), schema: schemas::of_file(name), hashed: None }
     }
 }
 
@@ -163,7 +163,7 @@ fn listed(dir: &Path, candidates: &[Candidate]) -> io::Result<Vec<Listed>> {
 }
 
 /// Nothing where there is no such file, or where its name leads out of the folder.
-fn one(dir: &Path, Candidate { name, schema, sum }: &Candidate) -> io::Result<Option<Listed>> {
+fn one(dir: &Path, Candidate { name, schema, hashed }: &Candidate) -> io::Result<Option<Listed>> {
     if !Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
         return Ok(None);
     }
@@ -177,15 +177,14 @@ fn one(dir: &Path, Candidate { name, schema, sum }: &Candidate) -> io::Result<Op
     if !metadata.is_file() {
         return Ok(None);
     }
-    // One of another size is not the file that was summed up.
-    let (sum, bytes) = match sum.filter(|(_, bytes)| *bytes == metadata.len()) {
+    let Hashed { sha256, bytes, .. } = match hashed.filter(|hashed| hashed.is_of(&metadata)) {
         Some(known) => known,
-        None => fingerprint::of(&mut file).map_err(failed)?,
+        None => Hashed::of_file(&mut file).map_err(failed)?,
     };
     Ok(Some(Listed {
         name: name.clone(),
         bytes,
-        sha256: fingerprint::hex(&sum),
+        sha256: fingerprint::hex(&sha256),
         schema: schema.map(|schema| schema.name),
         schema_version: schema.map(|schema| schema.version),
     }))
@@ -193,7 +192,7 @@ fn one(dir: &Path, Candidate { name, schema, sum }: &Candidate) -> io::Result<Op
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, time::SystemTime};
 
     use super::*;
 
@@ -212,15 +211,29 @@ mod tests {
     }
 
     #[test]
-    fn a_sum_that_is_known_is_not_made_again_unless_the_file_has_another_size() {
+    fn a_sha256_that_is_known_is_not_computed_again_unless_the_file_is_another_one() {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join(file_names::SUMMARY), "abc").unwrap();
-        let of = |bytes| {
-            let known = Candidate { sum: Some(([1; 32], bytes)), ..Candidate::usual(file_names::SUMMARY) };
-            listed(dir.path(), &[known]).unwrap()[0].sha256.clone()
+        let path = dir.path().join(file_names::SUMMARY);
+        fs::write(&path, "abc").unwrap();
+        let known = |bytes| Some(Hashed::of_written(([1; 32], bytes), &fs::metadata(&path).unwrap()));
+        let listed = |hashed| {
+            let candidate = Candidate { hashed, ..Candidate::usual(file_names::SUMMARY) };
+            listed(dir.path(), &[candidate]).unwrap()[0].sha256.clone()
         };
-        assert_eq!(of(3), "01".repeat(32));
-        assert!(of(2).starts_with("ba7816bf"));
+        assert_eq!(listed(known(3)), "01".repeat(32));
+        assert!(listed(known(2)).starts_with("ba7816bf"), "it had another size");
+        let before = known(3);
+        File::options().write(true).open(&path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        assert!(listed(before).starts_with("ba7816bf"), "it was written to");
+        #[cfg(unix)]
+        {
+            let before = known(3);
+            let other = dir.path().join("other");
+            fs::write(&other, "abc").unwrap();
+            File::options().write(true).open(&other).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+            fs::rename(&other, &path).unwrap();
+            assert!(listed(before).starts_with("ba7816bf"), "another file has its name");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 pub(crate) mod artifacts;
 mod beside;
 mod beside_tables;
+mod buffers;
 mod by_class;
 mod by_node;
 mod by_phase;
@@ -19,6 +20,7 @@ mod error;
 pub(crate) mod errors;
 pub(crate) mod export;
 pub(crate) mod file_names;
+mod hashed;
 mod headline;
 pub(crate) mod json;
 mod line_metrics;
@@ -42,7 +44,6 @@ mod scenario;
 mod server_metrics;
 mod service_tables;
 mod sessions;
-mod shelf;
 mod shown;
 mod slices;
 pub(crate) mod speed_bench;
@@ -103,7 +104,7 @@ pub(crate) fn generate_at_end(
 pub(crate) fn charts(dir: &Path) -> Result<Vec<(String, String)>, ReportError> {
     let collect::Collected { report, page, .. } =
         collect::collect(dir, None, &Wanted::default(), &mut Files::nowhere())?;
-    let figures = page.map(|page| page::figures(&report, &page)).unwrap_or_default();
+    let figures = page::figures(&report, &page);
     Ok(figures.into_iter().map(|figure| (figure.name, figure.svg)).collect())
 }
 

@@ -26,11 +26,38 @@ impl<'a> Object<'a> {
         key: &'static str,
         value: &(impl Serialize + ?Sized),
     ) -> serde_json::Result<()> {
+        self.begin_entry(key);
+        self.line.extend_from_slice(b"\":");
+        serde_json::to_writer(&mut *self.line, value)
+    }
+
+    /// Appends an object with a value and its unit, a name of ours as well, as an entry.
+    ///
+    /// # Errors
+    /// As for [`Object::set`].
+    pub(super) fn set_with_unit(
+        &mut self,
+        key: &'static str,
+        value: &impl Serialize,
+        unit: &'static str,
+    ) -> serde_json::Result<()> {
+        debug_assert!(!unit.contains(['"', '\\']), "`{unit}` has to be escaped");
+        self.begin_entry(key);
+        self.line.extend_from_slice(b"\":{\"value\":");
+        serde_json::to_writer(&mut *self.line, value)?;
+        self.line.extend_from_slice(b",\"unit\":\"");
+        self.line.extend_from_slice(unit.as_bytes());
+        self.line.extend_from_slice(b"\"}");
+        Ok(())
+    }
+
+    /// Appends all of an entry up to the end of its key.
+    fn begin_entry(&mut self, key: &'static str) {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        debug_assert!(key.bytes().all(is_plain), "`{key}` may have to be escaped");
         self.line.extend_from_slice(&[self.before, b'"']);
         self.before = b',';
         self.line.extend_from_slice(key.as_bytes());
-        self.line.extend_from_slice(b"\":");
-        serde_json::to_writer(&mut *self.line, value)
     }
 
     /// The same where there is a value.
@@ -65,8 +92,12 @@ mod tests {
         object.set("name", "a \"b\"").unwrap();
         object.set_some("no_count", None::<u64>).unwrap();
         object.set_some("count", Some(2)).unwrap();
+        object.set_with_unit("latency", &1.5, "ms").unwrap();
         object.end();
-        assert_eq!(String::from_utf8(line).unwrap(), r#"is {"name":"a \"b\"","count":2}"#);
+        assert_eq!(
+            String::from_utf8(line).unwrap(),
+            r#"is {"name":"a \"b\"","count":2,"latency":{"value":1.5,"unit":"ms"}}"#
+        );
     }
 
     #[test]

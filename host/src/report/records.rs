@@ -199,3 +199,23 @@ impl Serialize for WorkerId {
         serializer.collect_str(self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("12", "12")]
+    #[case("-1.5", "-1.5")]
+    #[case(" 5", r#"" 5""#)]
+    #[case("1.50", r#""1.50""#)]
+    #[case("v1", r#""v1""#)]
+    #[case("-", r#""-""#)]
+    #[case("", r#""""#)]
+    #[case("٣", r#""٣""#)]
+    fn a_fact_is_a_number_only_where_that_says_the_same(#[case] value: &str, #[case] expected: &str) {
+        assert_eq!(serde_json::to_string(&Fact::of(value)).unwrap(), expected);
+    }
+}

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    artifacts::{self, Files},
+    artifacts::Files,
     collect::Collected,
     console, csv, file_names, json,
     manifest::{self, Candidate},
@@ -255,10 +255,8 @@ fn write_markdown(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
 }
 
 fn write_page(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
-    let Some(ingredients) = collected.page.take() else { return };
-    write(files, file_names::PAGE, |out| {
-        page::write(&collected.report, ingredients, json::start_time(&collected.report), out)
-    });
+    let Collected { report, page, .. } = &*collected;
+    write(files, file_names::PAGE, |out| page::write(report, page, json::start_time(report), out));
 }
 
 /// The table lists the files, itself and what they are made from among them.
@@ -270,7 +268,7 @@ fn write_console(collected: &mut Collected, screen: Screen, files: &mut Files<'_
     write(files, file_names::CONSOLE, |out| out.write_all(table.as_bytes()));
 }
 
-/// It has the sums of all other files, and is written last.
+/// It has the SHA-256 of all other files, and is written last.
 fn write_manifest(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
     let report = &collected.report;
     let of_report = usual_files().filter(|name| *name != file_names::MANIFEST);
@@ -279,7 +277,7 @@ fn write_manifest(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
         .map(|name| (files.name(name), schema_of(name, files.exports())));
     // What commands around the run have said.
     let said = report.marks.iter().filter_map(|mark| mark.output.clone()).map(|name| (name, None));
-    let candidate = |(name, schema): (String, _)| Candidate { sum: files.sum_of(&name), name, schema };
+    let candidate = |(name, schema): (String, _)| Candidate { hashed: files.hash_of(&name), name, schema };
     let candidates: Vec<Candidate> = of_run.chain(said).map(candidate).collect();
     let dir = files.dir().to_owned();
     write(files, file_names::MANIFEST, |out| out.write_all(&manifest::of_run(report, &dir, &candidates)?));
@@ -293,5 +291,5 @@ fn schema_of(name: &str, exports: &Exports) -> Option<&'static Schema> {
 
 fn write(files: &mut Files<'_>, name: &str, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
     let name = files.name(name);
-    files.write(|dir| artifacts::write(dir, &name, content));
+    files.write_whole(&name, content);
 }

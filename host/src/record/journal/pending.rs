@@ -150,6 +150,7 @@ impl Pending {
 
     /// Takes the record with this number, which has no count. Numbers ascend, as they do in a journal.
     pub(super) fn hold(&mut self, number: u64, payload: &[u8]) {
+        debug_assert!(self.waiting.back().is_none_or(|last| last.number <= number), "numbers ascend");
         self.bytes += payload.len();
         self.waiting.push_back(Waiting { number, payload: payload.to_vec(), counted: None });
     }

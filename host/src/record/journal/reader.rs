@@ -19,6 +19,9 @@ const SMALLEST_RECORD_BYTES: u64 = 160;
 /// Records are decoded together up to this size.
 const RAW_BYTES: usize = 128 << 10;
 
+/// Room for records that are decoded together, with some more for the last one.
+const RAW_ROOM_BYTES: usize = RAW_BYTES + RAW_BYTES / 8;
+
 /// Reads every frame that is whole.
 #[derive(Debug)]
 pub(crate) struct Reader<R = File> {
@@ -135,9 +138,11 @@ impl<R: Read> Reader<R> {
     /// Records up to a size, or to the next frame of another kind, which is held.
     fn read_records(&mut self) -> RawRecords {
         let mut records = self.no_records();
-        // With some more for the last one.
-        records.payloads.reserve(RAW_BYTES + RAW_BYTES / 8);
         while records.payloads.len() < RAW_BYTES {
+            // Where one record is, others follow nearly always. Where a frame of another kind is, there may be none.
+            if !records.is_empty() {
+                records.payloads.reserve(RAW_ROOM_BYTES - records.payloads.len());
+            }
             let start = records.payloads.len();
             let Some(meta) = self.next_payload(&mut records.payloads) else { break };
             if meta.tag == Tag::RECORD {

@@ -16,12 +16,7 @@ use prony_plugin_api::message::PhaseKind;
 use serde_json::{Map, Value, json};
 
 use super::{
-    super::{
-        artifacts::{self, Files},
-        file_names,
-        model::Report,
-        values::Exact,
-    },
+    super::{artifacts::Files, file_names, model::Report, values::Exact},
     spool::Spool,
 };
 use crate::{
@@ -188,7 +183,7 @@ pub(super) struct Findings {
 /// Writes the file.
 pub(super) fn write(findings: Findings, report: &Report, files: &mut Files<'_>) {
     let name = files.name(file_names::GUIDELLM);
-    files.write(|dir| artifacts::write(dir, &name, |out| document(findings, report, out)));
+    files.write_whole(&name, |out| document(findings, report, out));
 }
 
 /// The document, whose lists of requests are written as they come out of their files.

@@ -16,12 +16,7 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
 use super::{
-    super::{
-        artifacts::{self, Files},
-        file_names,
-        model::Report,
-        values::Exact,
-    },
+    super::{artifacts::Files, file_names, model::Report, values::Exact},
     spool::Spool,
 };
 use crate::{
@@ -167,7 +162,7 @@ pub(super) struct Findings {
 /// Writes the file.
 pub(super) fn write(findings: Findings, report: &Report, files: &mut Files<'_>) {
     let name = files.name(file_names::VLLM);
-    files.write(|dir| artifacts::write(dir, &name, |out| document(findings, report, out)));
+    files.write_whole(&name, |out| document(findings, report, out));
 }
 
 /// One object: what is known of the run, then the lists.

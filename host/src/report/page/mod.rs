@@ -2,17 +2,17 @@
 //!
 //! While the journal is read, each request passes by as a [`Row`], of which [`Gathered`] keeps what the charts need of all requests, and
 //! the rows of at most [`sample::MOST`]. So the page of a long run takes no more memory than that of a run of so many requests. When all
-//! of it is read, it is [`Settled`] while the numbers of the report are computed.
+//! of it is read, it is [`Prepared`] while the numbers of the report are computed.
 
 mod buckets;
 mod charts;
 mod columns;
 mod gathered;
 mod histogram;
+mod prepared;
 mod row;
 mod sample;
 mod sections;
-mod settled;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -22,8 +22,8 @@ use std::io::{self, Write};
 pub(super) use self::{
     charts::Figure,
     gathered::Gathered,
+    prepared::Prepared,
     row::{Judged, Row},
-    settled::Settled,
 };
 use self::{
     charts::{Place, Shown},
@@ -42,7 +42,7 @@ const SCRIPT: &str = include_str!("page.js");
 /// What the page is made of, beside the report.
 #[derive(Debug)]
 pub(super) struct Ingredients {
-    pub(super) requests: Settled,
+    pub(super) requests: Prepared,
     /// What servers said of themselves.
     pub(super) curves: Vec<Curve>,
 }
@@ -61,12 +61,13 @@ pub(super) fn curves(timeline: &Timeline, phases: &[PhaseSpan]) -> Vec<Curve> {
 /// It cannot be written.
 pub(super) fn write(
     report: &Report,
-    ingredients: Ingredients,
+    ingredients: &Ingredients,
     start: Option<String>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let figures = figures(report, &ingredients);
-    let Settled { kept, seen, packed, .. } = ingredients.requests;
+    let figures = figures(report, ingredients);
+    let Prepared { kept, seen, packed, .. } = &ingredients.requests;
+    let packed = packed.as_ref().map_err(|error| io::Error::new(error.kind(), error.to_string()))?;
     page::begin(&sections::title(report), Some(SCRIPT), out)?;
     out.write_all(b"<a class=\"skip\" href=\"#numbers\">To the numbers</a>\n")?;
     let charts = |place, id: &str, heading: &str| sections::charts(&figures, place, id, heading);
@@ -79,7 +80,7 @@ pub(super) fn write(
         charts(Place::Sessions, "sessions", "Sessions"),
         sections::errors(report),
         charts(Place::Servers, "servers", "What servers said of themselves"),
-        sections::explorer(report, seen, kept.rows.len()),
+        sections::explorer(report, *seen, kept.rows.len()),
         sections::again(report),
     ];
     out.write_all(sections::top(report, start).as_bytes())?;
@@ -89,14 +90,14 @@ pub(super) fn write(
         out.write_all(part.as_bytes())?;
     }
     out.write_all(b"</main>\n<script type=\"application/octet-stream\" id=\"rows\">")?;
-    out.write_all(&packed?)?;
+    out.write_all(packed)?;
     out.write_all(b"</script>\n")?;
     page::end(Some(SCRIPT), out)
 }
 
 /// The charts by themselves.
 pub(super) fn figures(report: &Report, ingredients: &Ingredients) -> Vec<Figure> {
-    let Ingredients { requests: Settled { gathered, kept, .. }, curves } = ingredients;
+    let Ingredients { requests: Prepared { gathered, kept, .. }, curves } = ingredients;
     charts::figures(&Shown { report, gathered, kept, curves })
 }
 

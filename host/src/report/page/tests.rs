@@ -116,11 +116,22 @@ fn what_is_left_out_of_a_server_is_told() {
         metrics_left_out: 3,
     };
     let report = report();
-    let requests = Settled::of(Gathered::default(), &report.header.settings);
+    let requests = Prepared::of(Gathered::default(), &report.header.settings, false);
     let figures = figures(&report, &Ingredients { requests, curves: vec![curve] });
     let figure = figures.iter().find(|figure| figure.place == Place::Servers).unwrap();
     assert!(figure.note.contains("not drawn: 7") && figure.note.contains("without a chart here: 3"));
     assert!(!figure.svg.contains(&"x".repeat(81)), "{}", figure.svg);
+}
+
+#[test]
+fn rows_are_packed_only_where_a_page_is_written() {
+    let report = report();
+    let packed = |is_written| {
+        let prepared = Prepared::of(Gathered::default(), &report.header.settings, is_written);
+        prepared.packed.unwrap().len()
+    };
+    assert_eq!(packed(false), 0);
+    assert_ne!(packed(true), 0);
 }
 
 #[test]
@@ -165,8 +176,8 @@ fn page_of(mut report: Report, records: &[Record]) -> String {
     });
     gathered.take(rows.collect());
     let mut page = Vec::new();
-    let requests = Settled::of(gathered, &report.header.settings);
-    write(&report, Ingredients { requests, curves: Vec::new() }, None, &mut page).unwrap();
+    let requests = Prepared::of(gathered, &report.header.settings, true);
+    write(&report, &Ingredients { requests, curves: Vec::new() }, None, &mut page).unwrap();
     String::from_utf8(page).unwrap()
 }
 

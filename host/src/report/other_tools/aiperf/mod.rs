@@ -15,7 +15,7 @@ use prony_plugin_api::message::PhaseKind;
 
 use self::timeslices::Timeslices;
 use super::super::{
-    artifacts::{self, Files},
+    artifacts::Files,
     errors::{ErrorGroup, ErrorGroups, Position},
     file_names,
     lines::Lines,
@@ -163,15 +163,13 @@ pub(super) struct Findings {
 /// Writes what is written when all is known.
 pub(super) fn write(findings: &Findings, report: &Report, files: &mut Files<'_>) {
     let name = files.name(file_names::AIPERF);
-    files.write(|dir| {
-        artifacts::write(dir, &name, |out| summary::write(&findings.results, &findings.errors, report, out))
-    });
+    files.write_whole(&name, |out| summary::write(&findings.results, &findings.errors, report, out));
     let name = files.name(file_names::AIPERF_TABLE);
-    files.write(|dir| artifacts::write(dir, &name, |out| table::write(&findings.results, out)));
+    files.write_whole(&name, |out| table::write(&findings.results, out));
     if let Some(slices) = &findings.slices {
         let name = files.name(file_names::AIPERF_TIMESLICES);
-        files.write(|dir| artifacts::write(dir, &name, |out| timeslices::write_json(slices, report, out)));
+        files.write_whole(&name, |out| timeslices::write_json(slices, report, out));
         let name = files.name(file_names::AIPERF_TIMESLICES_TABLE);
-        files.write(|dir| artifacts::write(dir, &name, |out| timeslices::write_csv(slices, report, out)));
+        files.write_whole(&name, |out| timeslices::write_csv(slices, report, out));
     }
 }

@@ -1,4 +1,4 @@
-//! What was gathered for the page, in order and packed: [`Settled`]. No number of the report is needed for it, so that it is made beside
+//! What was gathered for the page, in order and packed: [`Prepared`]. No number of the report is needed for it, so that it is made beside
 //! them.
 
 use std::io;
@@ -9,32 +9,38 @@ use super::{
     super::by_phase,
     columns::{self, Names},
     gathered::Gathered,
+    row::Row,
     sample::Kept,
 };
 use crate::record::settings::RunSettings;
 
 /// All measured requests as numbers, and those of the page as rows.
 #[derive(Debug)]
-pub(in crate::report) struct Settled {
+pub(in crate::report) struct Prepared {
     pub(super) gathered: Gathered,
     /// The requests of the page.
     pub(super) kept: Kept,
     /// How many there were to keep.
     pub(super) seen: u64,
-    /// The rows as they stand in the page.
+    /// The rows as they stand in the page; nothing where no page is written.
     pub(super) packed: io::Result<Vec<u8>>,
 }
 
-impl Settled {
-    /// What was gathered of a run with these settings.
-    pub(in crate::report) fn of(mut gathered: Gathered, settings: &RunSettings) -> Self {
+impl Prepared {
+    /// What was gathered of a run with these settings. The rows are packed if a page `is_written`.
+    pub(in crate::report) fn of(mut gathered: Gathered, settings: &RunSettings, is_written: bool) -> Self {
         let sample = std::mem::take(&mut gathered.sample);
         let seen = sample.seen();
         let kept = sample.into_kept();
-        let mut packed = Vec::new();
-        let written = columns::write(&kept.rows, &names(settings), &mut packed);
-        Self { gathered, kept, seen, packed: written.map(|()| packed) }
+        let packed = if is_written { packed(&kept.rows, settings) } else { Ok(Vec::new()) };
+        Self { gathered, kept, seen, packed }
     }
+}
+
+fn packed(rows: &[Row], settings: &RunSettings) -> io::Result<Vec<u8>> {
+    let mut packed = Vec::new();
+    columns::write(rows, &names(settings), &mut packed)?;
+    Ok(packed)
 }
 
 fn names(settings: &RunSettings) -> Names {
