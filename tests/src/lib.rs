@@ -13,6 +13,7 @@
 //! ```
 #![expect(clippy::expect_used, clippy::panic, reason = "a harness fails a test by panicking")]
 
+mod digest;
 mod h2_server;
 mod install;
 pub mod journal;
@@ -34,6 +35,7 @@ mod tool;
 mod unix_front;
 pub mod wire;
 
+pub use digest::{hex, sha256};
 pub use h2_server::H2Server;
 pub use laws::follows_gamma_law;
 pub use mock_plugin::{MockPlugin, mock_plugin};

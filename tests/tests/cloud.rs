@@ -1,12 +1,12 @@
 //! API formats of clouds, from the command line to the bytes on the wire: where a request goes, and what proves whose it is.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
-use std::{fmt::Write as _, fs, path::Path};
+use std::{fs, path::Path};
 
 use hmac::{Hmac, KeyInit, Mac};
-use prony_tests::{Run, Tool, fixtures, wire::Replay};
+use prony_tests::{Run, Tool, fixtures, hex, sha256, wire::Replay};
 use rstest::rstest;
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 
 const ACCESS_KEY: &str = "AKIDEXAMPLE";
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
@@ -58,22 +58,15 @@ impl Sent {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 /// The signature that the server would work out from what it received.
 fn signature_of(sent: &Sent, names: &[&str], scope: &str) -> String {
     let path = sent.line.split(' ').nth(1).unwrap().replace('%', "%25").replace(':', "%3A");
     let headers: Vec<String> = names.iter().map(|name| format!("{name}:{}\n", sent.header(name))).collect();
     let headers = headers.concat();
-    let body = hex(&Sha256::digest(&sent.body));
+    let body = sha256(&sent.body);
     let canonical = format!("POST\n{path}\n\n{headers}\n{}\n{body}", names.join(";"));
     let date = sent.header("x-amz-date");
-    let text = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", hex(&Sha256::digest(canonical)));
+    let text = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", sha256(canonical));
     let parts = scope.split('/').chain([text.as_str()]);
     let key = parts.fold(format!("AWS4{SECRET}").into_bytes(), |key, part| {
         let mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();

@@ -7,10 +7,9 @@ use prony_plugin_api::{
     conformance::CASES,
     version::{EPOCH, MINOR, TARGET},
 };
-use prony_tests::{Tool, library};
+use prony_tests::{Tool, library, sha256};
 use rstest::rstest;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 /// A check of the example endpoint that takes no time.
 fn check() -> Tool {
@@ -71,7 +70,7 @@ fn the_report_names_the_library_the_contract_and_the_platform() {
     let run = check().args(["--exclude", "speed", "--report", "report.json"]).run();
     let report = json_of(&run.succeeds().dir().join("report.json"));
     let whole = fs::read(library("example-vendor")).unwrap();
-    let digits: String = Sha256::digest(&whole).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits = sha256(&whole);
     let one = &report["libraries"][0];
     assert_eq!((&one["sha256"], &one["bytes"]), (&json!(digits), &json!(whole.len())));
     let contract = format!("{EPOCH}.{MINOR}");

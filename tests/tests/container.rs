@@ -80,9 +80,9 @@ fn what_is_copied_and_run_is_there() {
     assert!(root().join(words[0]).is_file(), "{script}");
     let ["--into", into, "folder"] = words[1..] else { panic!("{script}") };
     // The script makes a folder `prony` there.
-    let copied = packages.strip_prefix(&format!("--from=build {into}/prony ")).unwrap();
+    let destination = packages.strip_prefix(&format!("--from=build {into}/prony ")).unwrap();
     let entry = list(&of_the_image("ENTRYPOINT"));
-    assert_eq!(entry, [format!("{copied}/bin/prony")]);
+    assert_eq!(entry, [format!("{destination}/bin/prony")]);
     assert_eq!(list(&of_the_image("CMD")), ["--help"]);
     for run in runs.iter().filter(|run| run.contains("apt-get install")) {
         assert!(

@@ -12,9 +12,8 @@ use parquet::{
     file::reader::{FileReader, SerializedFileReader},
     record::{Field, ListAccessor, Row},
 };
-use prony_tests::{MockServer, Run, Tool, fixtures};
+use prony_tests::{MockServer, Run, Tool, fixtures, sha256};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 /// Conversations and single requests, some of which fail, and a warm-up.
 fn conversations() -> Run {
@@ -272,9 +271,7 @@ fn a_timeline_goes_to_standard_output_where_that_is_asked_for() {
 }
 
 fn sum(path: &Path) -> String {
-    let bytes: Vec<String> =
-        Sha256::digest(fs::read(path).unwrap()).iter().map(|byte| format!("{byte:02x}")).collect();
-    bytes.concat()
+    sha256(fs::read(path).unwrap())
 }
 
 /// Checks what a manifest says of the files beside it.

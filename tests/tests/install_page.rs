@@ -1,7 +1,6 @@
 //! `docs/INSTALL.md`: its commands, as typed, make a folder that runs from anywhere, and give plugins to a program that has none.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(clippy::print_stderr, reason = "a test that cannot be made says why")]
 
 use std::{
     env,

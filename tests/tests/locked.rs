@@ -7,10 +7,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use prony_tests::{MockPlugin, MockServer, Run, Tool, mock_plugin};
+use prony_tests::{MockPlugin, MockServer, Run, Tool, mock_plugin, sha256};
 use rstest::rstest;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 const TOKENIZER: &str = include_str!("../fixtures/tokenizer/tokenizer.json");
 const LIBRARY: &str = "libbad_panics.so";
@@ -70,8 +69,8 @@ impl Place {
     }
 }
 
-fn sha256(path: &Path) -> String {
-    Sha256::digest(fs::read(path).unwrap()).iter().map(|byte| format!("{byte:02x}")).collect()
+fn sum(path: &Path) -> String {
+    sha256(fs::read(path).unwrap())
 }
 
 /// It ended because something is not what was locked, and says both hashes.
@@ -100,13 +99,13 @@ fn what_is_locked_is_opened_and_measured() {
 fn what_has_another_byte_is_refused_with_both_hashes(#[case] file: &str, #[case] what: &str) {
     let place = Place::locked();
     let path = place.path(file);
-    let before = sha256(&path);
+    let before = sum(&path);
     let mut bytes = fs::read(&path).unwrap();
     bytes.push(b'\n');
     fs::write(&path, bytes).unwrap();
-    is_refused(&place.run(&[]), what, [&before, &sha256(&path)]);
+    is_refused(&place.run(&[]), what, [&before, &sum(&path)]);
     place.tool(&["--dry-run", "1"]).run().succeeds();
-    is_refused(&place.run(&["--dry-run", "1"]), what, [&before, &sha256(&path)]);
+    is_refused(&place.run(&["--dry-run", "1"]), what, [&before, &sum(&path)]);
 }
 
 #[rstest]
@@ -126,12 +125,12 @@ fn a_lock_with_a_wrong_hash_refuses_what_is_there(#[case] library: &str, #[case]
 #[test]
 fn an_isolated_endpoint_is_checked_in_its_own_process() {
     let place = Place::locked();
-    let before = sha256(&place.path(LIBRARY));
+    let before = sum(&place.path(LIBRARY));
     let mut bytes = fs::read(place.path(LIBRARY)).unwrap();
     bytes.push(0);
     fs::write(place.path(LIBRARY), bytes).unwrap();
     let run = place.run(&["--isolate", "acme"]);
-    is_refused(&run, "the plugin library `bad_panics`", [&before, &sha256(&place.path(LIBRARY))]);
+    is_refused(&run, "the plugin library `bad_panics`", [&before, &sum(&place.path(LIBRARY))]);
 }
 
 #[test]
@@ -174,11 +173,11 @@ fn no_page_is_written_about_what_is_not_what_was_locked() {
         tool.arg("--lock").arg(place.path("prony.lock")).run()
     };
     page().succeeds();
-    let before = sha256(&place.path(LIBRARY));
+    let before = sum(&place.path(LIBRARY));
     let mut bytes = fs::read(place.path(LIBRARY)).unwrap();
     bytes.push(0);
     fs::write(place.path(LIBRARY), bytes).unwrap();
-    is_refused(&page(), "the plugin library `bad_panics`", [&before, &sha256(&place.path(LIBRARY))]);
+    is_refused(&page(), "the plugin library `bad_panics`", [&before, &sum(&place.path(LIBRARY))]);
 }
 
 #[test]
@@ -214,13 +213,13 @@ fn another_platform_is_kept_and_the_order_is_that_of_the_names() {
 #[test]
 fn each_change_is_printed_with_both_hashes() {
     let place = Place::locked();
-    let before = sha256(&place.path("day.jsonl"));
+    let before = sum(&place.path("day.jsonl"));
     place.file("day.jsonl", "{\"text\": \"Three?\"}\n");
     let run = place.lock(&["--json"]);
     let printed: Value = serde_json::from_str(&run.succeeds().stdout).unwrap();
     let [change] = &printed["changes"].as_array().unwrap()[..] else { unreachable!("{printed}") };
     assert_eq!((&change["what"], &change["before"]), (&json!("dataset"), &json!(before)));
-    assert_eq!(change["after"], json!(sha256(&place.path("day.jsonl"))));
+    assert_eq!(change["after"], json!(sum(&place.path("day.jsonl"))));
     place.run(&["--dry-run", "1"]).succeeds();
 }
 
@@ -246,9 +245,9 @@ fn a_folder_is_locked_file_by_file() {
         tool.arg("--input-file").arg(place.path("days")).run()
     };
     run().succeeds();
-    let before = sha256(&place.path("days/2.jsonl"));
+    let before = sum(&place.path("days/2.jsonl"));
     place.file("days/2.jsonl", "{\"text\": \"Two!\"}\n");
-    is_refused(&run(), "days/2.jsonl`", [&before, &sha256(&place.path("days/2.jsonl"))]);
+    is_refused(&run(), "days/2.jsonl`", [&before, &sum(&place.path("days/2.jsonl"))]);
     fs::remove_file(place.path("days/2.jsonl")).unwrap();
     let gone = run();
     gone.ends_with(3);
@@ -294,9 +293,9 @@ fn the_agents_of_a_session_are_locked_with_it() {
     let run = locks_only(&place, "s.jsonl");
     run("s.jsonl").succeeds();
     let agent = place.path("s/subagents/agent-1.jsonl");
-    let before = sha256(&agent);
+    let before = sum(&agent);
     fs::write(&agent, "{\"text\": \"Two!\"}\n").unwrap();
-    is_refused(&run("s.jsonl"), "s/subagents/agent-1.jsonl`", [&before, &sha256(&agent)]);
+    is_refused(&run("s.jsonl"), "s/subagents/agent-1.jsonl`", [&before, &sum(&agent)]);
     fs::remove_file(&agent).unwrap();
     let gone = run("s.jsonl");
     gone.ends_with(3);
@@ -335,9 +334,9 @@ fn a_chat_template_is_locked_with_its_tokenizer() {
     };
     run().succeeds();
     let template = place.path("chat_template.jinja");
-    let (text, before) = (fs::read(&template).unwrap(), sha256(&template));
+    let (text, before) = (fs::read(&template).unwrap(), sum(&template));
     fs::write(&template, "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}").unwrap();
-    is_refused(&run(), "chat_template.jinja`", [&before, &sha256(&template)]);
+    is_refused(&run(), "chat_template.jinja`", [&before, &sum(&template)]);
     // That of the configuration would be used, which is locked, too.
     fs::remove_file(&template).unwrap();
     let gone = run();
@@ -373,9 +372,9 @@ fn images_that_lines_name_are_locked_like_datasets() {
 
     lock_files(&["card.png"]);
     run().succeeds();
-    let before = sha256(&place.path("card.png"));
+    let before = sum(&place.path("card.png"));
     place.file("card.png", "another picture");
-    is_refused(&run(), "card.png`", [&before, &sha256(&place.path("card.png"))]);
+    is_refused(&run(), "card.png`", [&before, &sum(&place.path("card.png"))]);
 }
 
 #[test]
@@ -398,9 +397,9 @@ fn a_tokenizer_of_a_hubs_cache_is_locked_by_its_name_with_its_revision() {
         with_cache(tool.arg(&lock)).run()
     };
     run().succeeds();
-    let before = sha256(&file);
+    let before = sum(&file);
     fs::write(&file, format!("{TOKENIZER}\n")).unwrap();
-    is_refused(&run(), "the tokenizer `org/Name/tokenizer.json`", [&before, &sha256(&file)]);
+    is_refused(&run(), "the tokenizer `org/Name/tokenizer.json`", [&before, &sum(&file)]);
 }
 
 #[test]

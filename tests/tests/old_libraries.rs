@@ -9,9 +9,8 @@ use std::{
 };
 
 use prony_plugin_api::version::{C_MINOR, EPOCH, MINOR};
-use prony_tests::{MockPlugin, MockServer, Run, Tool};
+use prony_tests::{MockPlugin, MockServer, Run, Tool, sha256};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 /// What a server of plain text answers.
 const STREAM: &str = "data: Hello\n\ndata:  world\n\ndata: [DONE]\n\n";
@@ -85,7 +84,7 @@ fn each_is_what_was_built_and_small() {
     let sums = fs::read_to_string(folder().join("SHA256SUMS")).unwrap_or_default();
     for kept in all() {
         let bytes = fs::read(kept.file()).unwrap_or_else(|error| missing(&kept.file(), &error));
-        let digits: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = sha256(&bytes);
         assert!(sums.contains(&format!("{digits}  {}.so\n", kept.name)), "{}: {digits}", kept.name);
         assert!(bytes.len() <= 400_000, "{}: {} bytes", kept.name, bytes.len());
     }

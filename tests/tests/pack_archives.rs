@@ -9,10 +9,9 @@ use std::{
     process::Command,
 };
 
-use prony_tests::{MockPlugin, Run, Tool, finish, mock_plugin};
+use prony_tests::{MockPlugin, Run, Tool, finish, mock_plugin, sha256};
 use rstest::rstest;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 /// A user's machine: where packs are installed, and a pack with the endpoint `acme` in the folder `acme-chat`.
@@ -64,13 +63,9 @@ impl Machine {
     fn is_installed(&self) -> bool {
         let run = self.tool(["plugins", "show", "endpoint", "acme", "--json"]).run();
         let shown: Value = serde_json::from_str(&run.succeeds().stdout).unwrap();
-        let library = sha256(&fs::read(self.pack.join("libbad_panics.so")).unwrap());
+        let library = sha256(fs::read(self.pack.join("libbad_panics.so")).unwrap());
         shown["entries"][0]["integrity"] == json!(format!("sha256-{library}"))
     }
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[rstest]

@@ -84,6 +84,13 @@ pub(super) struct Content {
     datasets: BTreeMap<String, LockedFiles>,
 }
 
+impl Content {
+    /// One that locks nothing yet.
+    pub(super) fn of_version(lock_version: u32) -> Self {
+        Self { lock_version, ..Self::default() }
+    }
+}
+
 /// What may be opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Lockfile {

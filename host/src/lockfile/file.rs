@@ -113,7 +113,7 @@ struct AnyVersion {
 impl Lockfile {
     /// One that locks nothing yet.
     pub(crate) fn empty(path: &Path) -> Self {
-        Self { path: path.to_owned(), content: Content { lock_version: VERSION, ..Content::default() } }
+        Self { path: path.to_owned(), content: Content::of_version(VERSION) }
     }
 
     /// Reads a file.

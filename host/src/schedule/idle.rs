@@ -195,7 +195,9 @@ mod tests {
     fn line(waited_for: &[RunNs]) -> Line {
         let mut line =
             Line { most_ns: 10, busy: 0, idle_since_ns: 100, waited_for: BTreeMap::new(), ahead_ns: 0 };
-        waited_for.iter().for_each(|at_ns| line.wait(*at_ns));
+        for at_ns in waited_for {
+            line.wait(*at_ns);
+        }
         line
     }
 

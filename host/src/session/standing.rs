@@ -141,7 +141,11 @@ impl Course {
 
     /// The first step that was not answered. What goes on beside it may have been, and is sent again.
     fn next_step(&self) -> usize {
-        (self.first_step..).find(|step| !self.over.contains(step)).unwrap_or(self.first_step)
+        let mut step = self.first_step;
+        while self.over.contains(&step) {
+            step += 1;
+        }
+        step
     }
 }
 

@@ -3,7 +3,6 @@
 use std::{
     env::consts::DLL_SUFFIX,
     fs,
-    io::Write,
     path::{Path, PathBuf},
 };
 

@@ -44,15 +44,15 @@ pub(super) fn made(
         ErrorKind::NotFound => MediaError::NoFfmpeg { what: what(), product },
         _ => refused(error.to_string()),
     })?;
-    let fed = match feed(&mut encoder) {
+    let outcome = match feed(&mut encoder) {
         Err(hangs @ Stop::Hangs(_)) => return Err(refused(hangs.to_string())),
-        fed => fed,
+        outcome => outcome,
     };
     let status = encoder.end().map_err(|stop| refused(stop.to_string()))?;
     if !status.success() {
         return Err(refused(format!("{status}{}", last_words(encoder.said()))));
     }
-    fed.map_err(|error| refused(format!("it ended before the last {}: {error}", product.part())))?;
+    outcome.map_err(|error| refused(format!("it ended before the last {}: {error}", product.part())))?;
     file.read(MOST_OF_A_REQUEST).map_err(|error| refused(format!("its file cannot be used: {error}")))
 }
 

@@ -51,7 +51,7 @@ pub(super) fn seconds(data: &str) -> Option<f64> {
     (second.bits_a_second == first.bits_a_second).then(|| bytes as f64 * 8.0 / f64::from(first.bits_a_second))
 }
 
-/// Where the first frame is: behind a tag of the form ID3v2, if there is one.
+/// Where the first frame is: behind a tag of the form `ID3v2`, if there is one.
 fn behind_tag(head: &[u8]) -> usize {
     match head.get(..TAG_HEAD) {
         Some([b'I', b'D', b'3', _, _, _, size @ ..]) => {

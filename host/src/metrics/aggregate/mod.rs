@@ -355,12 +355,11 @@ impl Aggregator {
                 None => all = Some(columns),
             }
         }
-        let pooled = match &*phases {
-            [only] => only.results.clone(),
-            _ => {
-                let (window, none) = (Window::of(&spans), || Columns::clone(&self.not_measured));
-                all.unwrap_or_else(none).results(&window, beside(window.parts()))
-            }
+        let pooled = if let [only] = &*phases {
+            only.results.clone()
+        } else {
+            let (window, none) = (Window::of(&spans), || Columns::clone(&self.not_measured));
+            all.unwrap_or_else(none).results(&window, beside(window.parts()))
         };
         (phases, pooled)
     }

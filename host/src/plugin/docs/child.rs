@@ -84,7 +84,7 @@ fn reported(answer: &Answer) -> Vec<String> {
         (!answer.follow_ups.is_empty(), "what to ask next"),
     ];
     let mut reported: Vec<String> =
-        found.into_iter().filter_map(|(is_there, words)| is_there.then(|| words.to_owned())).collect();
+        found.into_iter().filter(|(is_there, _)| *is_there).map(|(_, words)| words.to_owned()).collect();
     if !usage.is_empty() {
         reported.push(format!("the server's counts of tokens ({})", usage.join(", ")));
     }
@@ -120,8 +120,8 @@ mod tests {
     fn a_response_is_told_in_the_words_of_a_page() {
         let mut answer = Answer::default();
         assert!(reported(&answer).is_empty());
-        answer.text(TextKind::CONTENT, 0, "x");
-        answer.text(TextKind::REASONING, 0, "x");
+        ResponseSink::text(&mut answer, TextKind::CONTENT, 0, "x");
+        ResponseSink::text(&mut answer, TextKind::REASONING, 0, "x");
         answer.usage(&TokenUsage { prompt: Some(3), reasoning: Some(1), ..TokenUsage::default() });
         answer.fact("model", "m");
         answer.fact("model", "m");

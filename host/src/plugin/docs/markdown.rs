@@ -15,7 +15,7 @@ pub(super) fn code(text: &str) -> String {
 }
 
 /// A text of somebody else in a line: what stands between as many back quotes as back quotes stays code, and nothing else of it is
-/// HTML or an escape (CommonMark, sections 2.4 and 6.1).
+/// HTML or an escape (`CommonMark`, sections 2.4 and 6.1).
 pub(super) fn prose(text: &str) -> String {
     let text = one_line(text);
     let mut shown = String::new();

@@ -28,13 +28,11 @@ impl PhaseContext {
             return Some(due_ns.saturating_sub(self.ahead_ns()));
         }
         let waited = async {
-            match &self.idle {
-                Some(idle) => Some(idle.wait(due_ns, lead_ns).await),
-                None => {
-                    alarm(clock, due_ns.saturating_sub(lead_ns)).await;
-                    Some(due_ns)
-                }
+            if let Some(idle) = &self.idle {
+                return Some(idle.wait(due_ns, lead_ns).await);
             }
+            alarm(clock, due_ns.saturating_sub(lead_ns)).await;
+            Some(due_ns)
         };
         unless_drained(control, waited).await
     }
