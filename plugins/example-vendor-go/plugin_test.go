@@ -54,6 +54,14 @@ func TestWhatCannotBeSaidIsAFailure(t *testing.T) {
 	}
 }
 
+func TestAFailureWithoutAKindIsNoSuccess(t *testing.T) {
+	for _, err := range []error{Failure{Words: "read a reply"}, errors.New("read a reply")} {
+		if kind := kindOf(err); kind != IO {
+			t.Errorf("found %d", kind)
+		}
+	}
+}
+
 // prony splits streams by all rules.
 func TestAStreamBecomesAnAnswer(t *testing.T) {
 	var out written
