@@ -202,6 +202,22 @@ fn a_sanitizer_that_watches_memory_must_be_there_from_the_start() {
     assert_eq!(watched(measure()).run().succeeds().summary()["request_count"]["avg"], 4);
 }
 
+/// Such a library names no runtime, and would find the functions of one that is there from the start only.
+#[rstest]
+#[case::clang("clang", &["-O1", "-fsanitize=address"])]
+#[case::gcc("cc", &["-O1", "-fsanitize=address", "-static-libasan"])]
+fn a_library_that_lacks_the_functions_of_a_sanitizer_is_refused(
+    #[case] compiler: &str,
+    #[case] words: &[&str],
+) {
+    if !is_here(compiler) || !can_compile(compiler, words) {
+        return;
+    }
+    let run = check(&example_pack(compiler, words), "libexample_vendor_c.so").run();
+    run.ends_with(3);
+    assert!(run.stdout.contains("it is built with a sanitizer, and `libclang_rt.asan"), "{}", run.stdout);
+}
+
 /// The runtime of Go does such things, and no author of a library in Go can prevent them.
 #[test]
 fn what_a_runtime_does_to_signals_is_put_right_without_a_word() {
