@@ -11,6 +11,7 @@ import "C"
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 	"unsafe"
 )
 
@@ -47,6 +48,15 @@ type Out interface {
 	Usage(prompt, completion *uint64) // nil: the server does not say
 	Error(message string)
 	Done()
+}
+
+// Count reads a number as it stands in JSON. nil: it is no whole number, or there is none.
+func Count(text []byte) *uint64 {
+	count, err := strconv.ParseUint(string(text), 10, 64)
+	if err != nil {
+		return nil
+	}
+	return &count
 }
 
 // A library needs no main, but Go wants one.
