@@ -16,6 +16,7 @@
 mod h2_server;
 mod install;
 pub mod journal;
+pub mod languages;
 mod laws;
 mod mock_plugin;
 mod mock_server;
