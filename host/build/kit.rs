@@ -42,6 +42,7 @@ const FILES_IN_GO: &[&str] = &[
     "binding.c",
     "binding.go",
     "binding.h",
+    "failure.go",
     "go.mod",
     "plugin.go",
     "plugin_test.go",

@@ -17,7 +17,12 @@ static void note(prony_text text) {
     seen[seen_length] = 0;
 }
 
-static void expect(const char *what, const char *expected) {
+/* What a call returned, and what was seen of it. */
+static void expect(const char *what, int32_t returned, int32_t kind, const char *expected) {
+    if (returned != kind) {
+        fprintf(stderr, "%s:\n  expected %d\n  returned %d\n", what, (int)kind, (int)returned);
+        failures++;
+    }
     if (strcmp(seen, expected) != 0) {
         fprintf(stderr, "%s:\n  expected %s\n  found    %s\n", what, expected, seen);
         failures++;
@@ -69,17 +74,19 @@ static prony_text file(const char *name) {
     return text;
 }
 
-/* Hands over each line behind `data: `. prony splits streams by all rules. */
-static void read_stream(const prony_endpoint *endpoint, prony_text stream) {
+/* Hands over each line behind `data: `, up to one that fails. prony splits streams by all rules. */
+static int32_t read_stream(const prony_endpoint *endpoint, prony_text stream) {
     const char *at = stream.data, *end = stream.data + stream.length, *line_end;
-    for (; at < end; at = line_end + 1) {
+    int32_t returned = PRONY_OK;
+    for (; returned == PRONY_OK && at < end; at = line_end + 1) {
         line_end = memchr(at, '\n', (size_t)(end - at));
         line_end = line_end ? line_end : end;
         if (line_end - at > 6 && memcmp(at, "data: ", 6) == 0) {
             const prony_text data = {at + 6, (size_t)(line_end - at - 6)};
-            endpoint->event(NULL, prony_text_of(""), data, &events, &words);
+            returned = endpoint->event(NULL, prony_text_of(""), data, &events, &words);
         }
     }
+    return returned;
 }
 
 int main(void) {
@@ -87,6 +94,7 @@ int main(void) {
     prony_part part = {PRONY_PART_TEXT, 0, {NULL, 0}, {NULL, 0}};
     prony_message message = {{NULL, 0}, &part, 1};
     prony_turn turn;
+    int32_t returned;
     part.data = prony_text_of("Say \"hi\"");
     message.role = prony_text_of("user");
     memset(&turn, 0, sizeof turn);
@@ -97,18 +105,17 @@ int main(void) {
     turn.max_tokens = 8;
     turn.extra_json = prony_text_of("{\"seed\":7}");
 
-    endpoint->format(NULL, &turn, &request, &words);
-    expect("a turn becomes a request",
+    expect("a turn becomes a request", endpoint->format(NULL, &turn, &request, &words), PRONY_OK,
            "{\"model\":\"vendor-1\",\"messages\":[{\"role\":\"user\",\"content\":\"Say \\\"hi\\\"\"}],"
            "\"stream\":false,\"max_tokens\":8}{\"seed\":7}");
-    read_stream(endpoint, file("tests/stream.sse"));
-    expect("a stream becomes an answer", "The capital is \"Paris\".|stop|6 tokens|done");
-    endpoint->body(NULL, 200, file("tests/answer.json"), &events, &words);
-    expect("a whole answer is read as well", "The capital is Paris.|stop|6 tokens");
-    endpoint->body(NULL, 429, prony_text_of("{\"error\":{\"message\":\"slow down\"}}"), &events, &words);
-    expect("a refusal is an error", "slow down");
-    endpoint->body(NULL, 200, prony_text_of("<html>"), &events, &words);
-    expect("what is no JSON is malformed", "read a reply: it is no JSON object");
+    expect("a stream becomes an answer", read_stream(endpoint, file("tests/stream.sse")), PRONY_OK,
+           "The capital is \"Paris\".|stop|6 tokens|done");
+    returned = endpoint->body(NULL, 200, file("tests/answer.json"), &events, &words);
+    expect("a whole answer is read as well", returned, PRONY_OK, "The capital is Paris.|stop|6 tokens");
+    returned = endpoint->body(NULL, 429, prony_text_of("{\"error\":{\"message\":\"slow down\"}}"), &events, &words);
+    expect("a refusal is an error", returned, PRONY_OK, "slow down");
+    returned = endpoint->body(NULL, 200, prony_text_of("<html>"), &events, &words);
+    expect("what is no JSON is malformed", returned, PRONY_MALFORMED, "read a reply: it is no JSON object");
     puts(failures ? "It does not do what it should." : "It does what it should.");
     return failures ? 1 : 0;
 }

@@ -14,7 +14,12 @@ int failures = 0;
 
 void note(prony_text text) { seen += prony::view(text); }
 
-void expect(const char *what, const std::string &expected) {
+// What a call returned, and what was seen of it.
+void expect(const char *what, int32_t returned, int32_t kind, const std::string &expected) {
+    if (returned != kind) {
+        std::fprintf(stderr, "%s:\n  expected %d\n  returned %d\n", what, static_cast<int>(kind), static_cast<int>(returned));
+        failures++;
+    }
     if (seen != expected) {
         std::fprintf(stderr, "%s:\n  expected %s\n  found    %s\n", what, expected.c_str(), seen.c_str());
         failures++;
@@ -59,8 +64,9 @@ std::string file(const char *name) {
 class Made {
 public:
     Made() {
-        endpoint->create(prony::lent("{}"), nullptr, &made, &error);
-        endpoint->parser(made, &parser, &error);
+        const int32_t created = endpoint->create(prony::lent("{}"), nullptr, &made, &error);
+        expect("an endpoint is made", created, PRONY_OK, "");
+        expect("a parser is made", endpoint->parser(made, &parser, &error), PRONY_OK, "");
     }
     Made(const Made &) = delete;
     Made &operator=(const Made &) = delete;
@@ -68,18 +74,20 @@ public:
         endpoint->parser_destroy(parser);
         endpoint->destroy(made);
     }
-    void format(const prony_turn &turn) { endpoint->format(made, &turn, &request, &error); }
-    void body(uint32_t status, const std::string &bytes) {
-        endpoint->body(parser, status, prony::lent(bytes), &out, &error);
+    int32_t format(const prony_turn &turn) { return endpoint->format(made, &turn, &request, &error); }
+    int32_t body(uint32_t status, const std::string &bytes) {
+        return endpoint->body(parser, status, prony::lent(bytes), &out, &error);
     }
-    // Hands over each line behind `data: `. prony splits streams by all rules.
-    void stream(const std::string &bytes) {
+    // Hands over each line behind `data: `, up to one that fails. prony splits streams by all rules.
+    int32_t stream(const std::string &bytes) {
         std::istringstream lines(bytes);
-        for (std::string line; std::getline(lines, line);) {
+        int32_t returned = PRONY_OK;
+        for (std::string line; returned == PRONY_OK && std::getline(lines, line);) {
             if (line.rfind("data: ", 0) == 0) {
-                endpoint->event(parser, prony::lent(""), prony::lent(std::string_view(line).substr(6)), &out, &error);
+                returned = endpoint->event(parser, prony::lent(""), prony::lent(std::string_view(line).substr(6)), &out, &error);
             }
         }
+        return returned;
     }
 
 private:
@@ -103,20 +111,17 @@ int main() {
     turn.max_tokens = 8;
     turn.extra_json = prony::lent(R"({"seed":7})");
 
-    Made().format(turn);
-    expect("a turn becomes a request", R"({"model":"vendor-1","messages":[{"role":"user","content":"Say \"hi\""}],)"
-                                       R"("stream":false,"max_tokens":8}{"seed":7})");
-    Made().stream(file("tests/stream.sse"));
-    expect("a stream becomes an answer", "The capital is \"Paris\".|stop|6 tokens|done");
-    Made().body(200, file("tests/answer.json"));
-    expect("a whole answer is read as well", "The capital is Paris.|stop|6 tokens");
-    Made().body(429, R"({"error":{"message":"slow down"}})");
-    expect("a refusal is an error", "slow down");
-    Made().body(200, "<html>");
-    expect("what is no JSON is malformed", "read a reply: it is no JSON object");
+    expect("a turn becomes a request", Made().format(turn), PRONY_OK,
+           R"({"model":"vendor-1","messages":[{"role":"user","content":"Say \"hi\""}],)"
+           R"("stream":false,"max_tokens":8}{"seed":7})");
+    expect("a stream becomes an answer", Made().stream(file("tests/stream.sse")), PRONY_OK,
+           "The capital is \"Paris\".|stop|6 tokens|done");
+    expect("a whole answer is read as well", Made().body(200, file("tests/answer.json")), PRONY_OK,
+           "The capital is Paris.|stop|6 tokens");
+    expect("a refusal is an error", Made().body(429, R"({"error":{"message":"slow down"}})"), PRONY_OK, "slow down");
+    expect("what is no JSON is malformed", Made().body(200, "<html>"), PRONY_MALFORMED, "read a reply: it is no JSON object");
     part.kind = PRONY_PART_AUDIO;
-    Made().format(turn);
-    expect("what the API format cannot say is an error",
+    expect("what the API format cannot say is an error", Made().format(turn), PRONY_UNSUPPORTED,
            R"({"model":"vendor-1","messages":[{"role":"user","content":[write a part that is neither a text nor an image)");
     std::puts(failures > 0 ? "It does not do what it should." : "It does what it should.");
     return failures > 0 ? 1 : 0;

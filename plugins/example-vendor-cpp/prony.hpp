@@ -22,13 +22,15 @@ struct Failure : std::runtime_error {
     int32_t kind;
 };
 
-// Does what may throw. No exception leaves the library: it becomes the error of this call.
+// Does what may throw. No exception leaves the library: it becomes the error of this call. A thread of your own has no such guard:
+// there an exception ends the process.
 template <typename Work> int32_t guarded(const prony_error *error, Work work) noexcept {
     try {
         work();
         return PRONY_OK;
     } catch (const Failure &failure) {
-        return prony_fail(error, failure.kind, failure.what());
+        // An error is never the number of success.
+        return prony_fail(error, failure.kind == PRONY_OK ? static_cast<int32_t>(PRONY_IO) : failure.kind, failure.what());
     } catch (const std::exception &other) {
         error->hint(error, prony_text_of(other.what()));
         return prony_fail(error, PRONY_IO, "do what it was asked for: it threw an exception");

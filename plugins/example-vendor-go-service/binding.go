@@ -9,8 +9,6 @@ package main
 import "C"
 
 import (
-	"errors"
-	"fmt"
 	"runtime/cgo"
 	"time"
 	"unsafe"
@@ -36,21 +34,6 @@ const (
 	Info  = C.PRONY_LOG_INFO
 	Debug = C.PRONY_LOG_DEBUG
 )
-
-// Failure is why a call fails: its kind, and words that fit behind "failed to".
-type Failure struct {
-	Kind  int32
-	Words string
-}
-
-// Kinds of a failure.
-const (
-	Config    = C.PRONY_CONFIG
-	Malformed = C.PRONY_MALFORMED
-	IO        = C.PRONY_IO
-)
-
-func (failure Failure) Error() string { return failure.Words }
 
 // A library needs no main, but Go wants one.
 func main() {}
@@ -99,27 +82,10 @@ func goStop(handle C.uintptr_t, deadline C.uint64_t, failure *C.prony_error) C.i
 }
 
 //export goDestroy
-func goDestroy(handle C.uintptr_t) { cgo.Handle(handle).Delete() }
-
-// Does what may fail or panic. No panic leaves the library: it becomes the error of this call.
-func guarded(failure *C.prony_error, work func() error) (kind C.int32_t) {
-	defer func() {
-		if caught := recover(); caught != nil {
-			kind = tell(failure, Failure{IO, fmt.Sprint("do what it was asked for: it panicked: ", caught)})
-		}
-	}()
-	if err := work(); err != nil {
-		return tell(failure, err)
+func goDestroy(handle C.uintptr_t) {
+	if handle != 0 { // 0: nothing was made
+		cgo.Handle(handle).Delete()
 	}
-	return C.PRONY_OK
-}
-
-func tell(failure *C.prony_error, err error) C.int32_t {
-	known := Failure{Kind: IO}
-	errors.As(err, &known)
-	words := []byte(err.Error())
-	C.give_words(failure, at(words), C.size_t(len(words)))
-	return C.int32_t(known.Kind)
 }
 
 // The host that prony lends.
@@ -134,12 +100,4 @@ func (to bus) Publish(kind string, message []byte) bool {
 func (to bus) Log(level uint32, text string) {
 	bytes := []byte(text)
 	C.give_log(to.host, C.uint32_t(level), at(bytes), C.size_t(len(bytes)))
-}
-
-// Where bytes are. They are lent for the length of one call.
-func at(bytes []byte) unsafe.Pointer {
-	if len(bytes) == 0 {
-		return nil
-	}
-	return unsafe.Pointer(&bytes[0])
 }

@@ -11,8 +11,7 @@ import "C"
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
+	"strconv"
 	"unsafe"
 )
 
@@ -51,21 +50,14 @@ type Out interface {
 	Done()
 }
 
-// Failure is why a call fails: its kind, and words that fit behind "failed to".
-type Failure struct {
-	Kind  int32
-	Words string
+// Count reads a number as it stands in JSON. nil: it is no whole number, or there is none.
+func Count(text []byte) *uint64 {
+	count, err := strconv.ParseUint(string(text), 10, 64)
+	if err != nil {
+		return nil
+	}
+	return &count
 }
-
-// Kinds of a failure.
-const (
-	Config      = C.PRONY_CONFIG
-	Malformed   = C.PRONY_MALFORMED
-	Unsupported = C.PRONY_UNSUPPORTED
-	IO          = C.PRONY_IO
-)
-
-func (failure Failure) Error() string { return failure.Words }
 
 // A library needs no main, but Go wants one.
 func main() {}
@@ -100,27 +92,6 @@ func goBody(data C.prony_text, out *C.prony_events, failure *C.prony_error) C.in
 	return guarded(failure, func() error { return ReadBody(lent(data), events{out}) })
 }
 
-// Does what may fail or panic. No panic leaves the library: it becomes the error of this call.
-func guarded(failure *C.prony_error, work func() error) (kind C.int32_t) {
-	defer func() {
-		if caught := recover(); caught != nil {
-			kind = tell(failure, Failure{IO, fmt.Sprint("do what it was asked for: it panicked: ", caught)})
-		}
-	}()
-	if err := work(); err != nil {
-		return tell(failure, err)
-	}
-	return C.PRONY_OK
-}
-
-func tell(failure *C.prony_error, err error) C.int32_t {
-	known := Failure{Kind: IO}
-	errors.As(err, &known)
-	words := []byte(err.Error())
-	C.give_words(failure, at(words), C.size_t(len(words)))
-	return C.int32_t(known.Kind)
-}
-
 // Sends what a response says to prony.
 type events struct{ to *C.prony_events }
 
@@ -150,14 +121,6 @@ func count(known *uint64) C.uint64_t {
 		return C.PRONY_ABSENT
 	}
 	return C.uint64_t(*known)
-}
-
-// Where bytes are. They are lent for the length of one call.
-func at(bytes []byte) unsafe.Pointer {
-	if len(bytes) == 0 {
-		return nil
-	}
-	return unsafe.Pointer(&bytes[0])
 }
 
 // The bytes of a text of prony's, for the length of this call.

@@ -4,6 +4,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 )
 
 // CHANGE: the body that the server takes.
@@ -72,18 +73,18 @@ func content(parts []Part) (any, error) {
 	return list, nil
 }
 
-// CHANGE: what is in a reply.
+// CHANGE: what is in a reply. What is `any` or raw may be missing, or of another type.
 type reply struct {
 	Choices []struct {
 		Index          uint32
-		Delta, Message struct{ Content string }
-		FinishReason   string `json:"finish_reason"`
+		Delta, Message struct{ Content any }
+		FinishReason   any `json:"finish_reason"`
 	}
-	Usage *struct {
-		PromptTokens     *uint64 `json:"prompt_tokens"`
-		CompletionTokens *uint64 `json:"completion_tokens"`
+	Usage struct {
+		PromptTokens     json.RawMessage `json:"prompt_tokens"`
+		CompletionTokens json.RawMessage `json:"completion_tokens"`
 	}
-	Error *struct{ Message string }
+	Error struct{ Message any }
 }
 
 // ReadEvent reads the data of one event of a stream. Different responses are read at the same time.
@@ -98,20 +99,30 @@ func ReadEvent(data []byte, out Out) error {
 // ReadBody reads a whole response, which is read like one large event.
 func ReadBody(data []byte, out Out) error {
 	var found reply
-	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) || json.Unmarshal(data, &found) != nil {
-		return Failure{Malformed, "read a reply: it is no JSON object, or one with values of other types"}
+	var otherType *json.UnmarshalTypeError // of a value, which is then as if it were missing
+	err := json.Unmarshal(data, &found)
+	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) || err != nil && !errors.As(err, &otherType) {
+		return Failure{Malformed, "read a reply: it is no JSON object"}
 	}
 	for _, choice := range found.Choices { // CHANGE: where the text is, and why it ends
-		out.Text(choice.Index, choice.Delta.Content+choice.Message.Content)
-		if choice.FinishReason != "" {
-			out.Finish(choice.Index, choice.FinishReason)
+		said := choice.Delta.Content
+		if said == nil {
+			said = choice.Message.Content
+		}
+		if text, isText := said.(string); isText {
+			out.Text(choice.Index, text)
+		} else if said != nil {
+			return Failure{Malformed, "read a reply: its content is no text"}
+		}
+		if reason, isText := choice.FinishReason.(string); isText {
+			out.Finish(choice.Index, reason)
 		}
 	}
-	if found.Usage != nil { // CHANGE: token counts
-		out.Usage(found.Usage.PromptTokens, found.Usage.CompletionTokens)
+	if completion := Count(found.Usage.CompletionTokens); completion != nil { // CHANGE: token counts
+		out.Usage(Count(found.Usage.PromptTokens), completion)
 	}
-	if found.Error != nil { // CHANGE: how an error looks
-		out.Error(found.Error.Message)
+	if message, isText := found.Error.Message.(string); isText { // CHANGE: how an error looks
+		out.Error(message)
 	}
 	return nil
 }

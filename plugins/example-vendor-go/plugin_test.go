@@ -54,6 +54,14 @@ func TestWhatCannotBeSaidIsAFailure(t *testing.T) {
 	}
 }
 
+func TestAFailureWithoutAKindIsNoSuccess(t *testing.T) {
+	for _, err := range []error{Failure{Words: "read a reply"}, errors.New("read a reply")} {
+		if kind := kindOf(err); kind != IO {
+			t.Errorf("found %d", kind)
+		}
+	}
+}
+
 // prony splits streams by all rules.
 func TestAStreamBecomesAnAnswer(t *testing.T) {
 	var out written
@@ -83,9 +91,33 @@ func TestARefusalIsAnError(t *testing.T) {
 	expect(t, out.String(), "slow down")
 }
 
-func TestWhatIsNoJSONIsMalformed(t *testing.T) {
-	var failure Failure
-	if err := ReadBody([]byte("<html>"), &written{}); !errors.As(err, &failure) || failure.Kind != Malformed {
-		t.Errorf("found %v", err)
+func TestWhatIsNoReplyIsMalformed(t *testing.T) {
+	for _, body := range []string{"<html>", "7", `{"choices":[`, `{"choices":[{"delta":{"content":[]}}]}`} {
+		var failure Failure
+		if err := ReadBody([]byte(body), &written{}); !errors.As(err, &failure) || failure.Kind != Malformed {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+}
+
+// As the endpoints of prony's other examples do.
+func TestAValueOfAnotherTypeIsAsIfItWereMissing(t *testing.T) {
+	for body, expected := range map[string]string{
+		`{"usage":{"completion_tokens":6.0}}`:                      "",
+		`{"usage":{"completion_tokens":true}}`:                     "",
+		`{"usage":{"prompt_tokens":"many","completion_tokens":6}}`: "|6 tokens",
+		`{"usage":{}}`:            "",
+		`{"error":"slow down"}`:   "",
+		`{"error":{}}`:            "",
+		`{"error":{"message":7}}`: "",
+		`{"choices":[{"delta":{"content":null},"finish_reason":"stop"}]}`: "|stop",
+		`{"choices":[{"delta":{"content":"Paris"},"finish_reason":{}}]}`:  "Paris",
+		`{"choices":7,"usage":{"completion_tokens":6}}`:                   "|6 tokens",
+	} {
+		var out written
+		if err := ReadBody([]byte(body), &out); err != nil {
+			t.Errorf("%s: %v", body, err)
+		}
+		expect(t, out.String(), expected)
 	}
 }

@@ -17,6 +17,7 @@ mod digest;
 mod h2_server;
 mod install;
 pub mod journal;
+pub mod languages;
 mod laws;
 mod mock_plugin;
 mod mock_server;

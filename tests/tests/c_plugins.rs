@@ -10,9 +10,12 @@ use std::{
 };
 
 use prony::internals::open_library;
-use prony_tests::{MockPlugin, MockServer, Run, Tool, finish, fixtures};
+use prony_tests::{
+    MockPlugin, MockServer, Run, Tool, finish, fixtures,
+    languages::{bodies, install_for_a_user, is_here, written_lines},
+};
 use rstest::rstest;
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
 /// What every source has to pass.
@@ -37,16 +40,6 @@ fn compile(compiler: &str, words: &[&str], source: &Path, to: &Path) {
 
 fn try_to_compile(compiler: &str, words: &[&str], source: &Path, to: &Path) -> Output {
     finish(Command::new(compiler).args(words).arg(include()).arg(source).arg("-o").arg(to))
-}
-
-/// Whether a program is installed.
-fn is_here(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
-    if !found {
-        eprintln!("not tested: {program} is not installed");
-    }
-    found
 }
 
 /// One of the examples.
@@ -202,6 +195,22 @@ fn a_sanitizer_that_watches_memory_must_be_there_from_the_start() {
     assert_eq!(watched(measure()).run().succeeds().summary()["request_count"]["avg"], 4);
 }
 
+/// Such a library names no runtime, and would find the functions of one that is there from the start only.
+#[rstest]
+#[case::clang("clang", &["-O1", "-fsanitize=address"])]
+#[case::gcc("cc", &["-O1", "-fsanitize=address", "-static-libasan"])]
+fn a_library_that_lacks_the_functions_of_a_sanitizer_is_refused(
+    #[case] compiler: &str,
+    #[case] words: &[&str],
+) {
+    if !is_here(compiler) || !can_compile(compiler, words) {
+        return;
+    }
+    let run = check(&example_pack(compiler, words), "libexample_vendor_c.so").run();
+    run.ends_with(3);
+    assert!(run.stdout.contains("it is built with a sanitizer, and `libclang_rt.asan"), "{}", run.stdout);
+}
+
 /// The runtime of Go does such things, and no author of a library in Go can prevent them.
 #[test]
 fn what_a_runtime_does_to_signals_is_put_right_without_a_word() {
@@ -209,13 +218,6 @@ fn what_a_runtime_does_to_signals_is_put_right_without_a_word() {
     let run = profile(&pack, &server).args(["--endpoint-type", "acme"]).run();
     assert_eq!(run.succeeds().summary()["request_count"]["avg"], 4);
     assert!(!run.stderr.contains("put it back"), "{}", run.stderr);
-}
-
-/// The bodies of the first requests that a run would send.
-fn bodies(tool: Tool) -> Vec<Value> {
-    let run = tool.args(["--dry-run", "20"]).run();
-    let lines = run.succeeds().stdout.lines();
-    lines.map(|line| serde_json::from_str::<Value>(line).unwrap()["body"].clone()).collect()
 }
 
 /// What both of them can say, they say alike: the endpoint in C and the one in Rust that ships with prony.
@@ -340,13 +342,6 @@ fn made(name: &str, words: &[&str]) -> Option<(TempDir, PathBuf)> {
     Some((dir, folder))
 }
 
-/// Installs a folder for a user, whose data folder is returned.
-fn install(folder: &Path) -> TempDir {
-    let data = tempfile::tempdir().unwrap();
-    Tool::new(["plugins", "add"]).arg(folder).env("XDG_DATA_HOME", data.path()).run().succeeds();
-    data
-}
-
 #[test]
 fn a_new_endpoint_in_c_goes_all_the_way() {
     let Some((_dir, folder)) = made("acme-c", &[]) else { return };
@@ -355,7 +350,7 @@ fn a_new_endpoint_in_c_goes_all_the_way() {
     let run = check.arg("--deny-warnings").arg("--replay").arg(&recording).run();
     assert!(run.succeeds().stdout.contains("endpoint AcmeC conforms\n"), "{}", run.stdout);
 
-    let data = install(&folder);
+    let data = install_for_a_user(&folder);
     let tool = Tool::bare_profile().env("XDG_DATA_HOME", data.path()).args(["--mock", "--isl", "8"]);
     let tool = tool.args(["--request-count", "4", "--endpoint-type", "acme_c", "--mock-answer"]);
     let summary = tool.arg(recording).run().succeeds().summary();
@@ -370,7 +365,7 @@ fn a_new_service_in_c_goes_all_the_way() {
     let run = check.run();
     assert!(run.succeeds().stdout.contains("service AcmeBill conforms\n"), "{}", run.stdout);
 
-    let (server, data) = (MockServer::start(["--tokens", "5"]), install(&folder));
+    let (server, data) = (MockServer::start(["--tokens", "5"]), install_for_a_user(&folder));
     let tool = Tool::profile(&server).env("XDG_DATA_HOME", data.path()).args(["--request-count", "4"]);
     let run = tool.run();
     let summary = run.succeeds().summary();
@@ -383,8 +378,7 @@ fn a_new_service_in_c_goes_all_the_way() {
 
 #[test]
 fn a_complete_endpoint_in_c_has_less_than_120_lines() {
-    let source = fs::read_to_string(example("example-vendor-c").join("plugin.c")).unwrap();
-    let lines = source.lines().filter(|line| !line.trim().is_empty()).count();
+    let lines = written_lines(&example("example-vendor-c").join("plugin.c"));
     assert!(lines < 120, "{lines} lines");
 }
 

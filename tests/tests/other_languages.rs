@@ -6,12 +6,15 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
-use prony_tests::{MockServer, Run, Tool, eventually, finish};
+use prony_tests::{
+    MockServer, Run, Tool, eventually, finish,
+    languages::{bodies, install_for_a_user, is_here, is_installed, written_lines},
+};
 use rstest::rstest;
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
 /// A command: a program, and what comes behind it.
@@ -27,18 +30,18 @@ const CPP: &str = "c++ -std=c++17 -O2 -Wall -Wextra -Werror -fPIC -Iinclude";
 /// The commands that build and test the folder of a library, if what they need is installed.
 fn commands(language: &str, stem: &str) -> Option<Vec<Words>> {
     let found = match language {
-        "cpp" if answers(&["cmake", "--version"]) => {
-            Some(vec![words("cmake -B build"), words("cmake --build build"), words("ctest --test-dir build")])
-        }
+        "cpp" if is_installed("cmake") => Some(vec![
+            words("cmake -B build -DCMAKE_CXX_FLAGS=-Werror"),
+            words("cmake --build build"),
+            words("ctest --test-dir build"),
+        ]),
         // What cmake does, where there is none: a C++ compiler comes with that for C.
-        "cpp" if answers(&["c++", "--version"]) => Some(vec![
+        "cpp" if is_installed("c++") => Some(vec![
             words(&format!("{CPP} -shared -o lib{stem}.so plugin.cpp")),
             words(&format!("{CPP} -o check-plugin plugin.cpp check.cpp")),
             words("./check-plugin"),
         ]),
-        "go" if answers(&["go", "version"]) && answers(&["make", "--version"]) => {
-            Some(vec![words("make"), words("make check")])
-        }
+        "go" if is_installed("go") && is_installed("make") => Some(vec![words("make"), words("make check")]),
         "zig" => zig().map(|zig| vec![words(&format!("{zig} build")), words(&format!("{zig} build test"))]),
         _ => None,
     };
@@ -52,40 +55,37 @@ fn commands(language: &str, stem: &str) -> Option<Vec<Words>> {
 fn zig() -> Option<&'static str> {
     ["zig", "python3 -m ziglang"].into_iter().find(|way| {
         let way = words(way);
-        let version = Command::new(&way[0]).args(&way[1..]).arg("version").stdin(Stdio::null()).output();
-        version.is_ok_and(|output| output.stdout.starts_with(b"0.17."))
+        is_installed(&way[0])
+            && finish(Command::new(&way[0]).args(&way[1..]).arg("version")).stdout.starts_with(b"0.17.")
     })
 }
 
-/// Whether a program is there and does what it is told.
-fn answers(words: &[&str]) -> bool {
-    let output = Command::new(words[0]).args(&words[1..]).stdin(Stdio::null()).output();
-    output.is_ok_and(|output| output.status.success())
-}
-
-/// The folder of a new plugin `acme-cpp`, built and tested. `more` are words for `plugins new`.
-fn made(name: &str, language: &str, more: &[&str]) -> Option<(TempDir, PathBuf)> {
-    let stem = name.replace('-', "_");
-    let commands = commands(language, &stem)?;
+/// The folder of a new plugin such as `acme-cpp`. `more` are words for `plugins new`.
+fn written(name: &str, language: &str, more: &[&str]) -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let tool = Tool::new(["plugins", "new", name, "--language", language, "--dir"]).arg(dir.path());
     let run = tool.args(more).run();
-    let check = format!("prony plugins check lib{stem}.so");
+    let check = format!("prony plugins check lib{}.so", name.replace('-', "_"));
     assert!(run.succeeds().stdout.contains(&check), "{}", run.stdout);
     let folder = dir.path().join(name);
-    for words in commands {
-        let output = finish(Command::new(&words[0]).args(&words[1..]).current_dir(&folder));
-        let said = [output.stdout, output.stderr].concat();
-        assert!(output.status.success(), "{words:?}:\n{}", String::from_utf8_lossy(&said));
-    }
-    Some((dir, folder))
+    (dir, folder)
 }
 
-/// Installs a folder for a user, whose data folder is returned.
-fn install(folder: &Path) -> TempDir {
-    let data = tempfile::tempdir().unwrap();
-    Tool::new(["plugins", "add"]).arg(folder).env("XDG_DATA_HOME", data.path()).run().succeeds();
-    data
+/// Runs a command in a folder.
+fn run_in(folder: &Path, words: &[String]) {
+    let output = finish(Command::new(&words[0]).args(&words[1..]).current_dir(folder));
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{words:?}:\n{}", String::from_utf8_lossy(&said));
+}
+
+/// The folder of a new plugin, built and tested.
+fn made(name: &str, language: &str, more: &[&str]) -> Option<(TempDir, PathBuf)> {
+    let commands = commands(language, &name.replace('-', "_"))?;
+    let (dir, folder) = written(name, language, more);
+    for words in commands {
+        run_in(&folder, &words);
+    }
+    Some((dir, folder))
 }
 
 /// A measurement of its recorded response with what is installed.
@@ -95,14 +95,12 @@ fn measured(folder: &Path, data: &Path, language: &str, words: &[&str]) -> Run {
     tool.args(words).arg("--mock-answer").arg(folder.join("tests/stream.sse")).run()
 }
 
-/// The bodies of the first requests that a run in an API format would send.
-fn bodies(format: &str, data: &Path) -> Vec<Value> {
+/// A run in an API format with what is installed.
+fn conversations(format: &str, data: &Path) -> Tool {
     let tool = Tool::bare_profile().env("XDG_DATA_HOME", data).args(["--mock", "--endpoint-type", format]);
     let tool = tool.args(["--isl", "9", "--num-conversations", "3", "--conversation-turn-mean", "2"]);
     let tool = tool.args(["--image-width-mean", "16", "--image-height-mean", "16"]);
-    let run = tool.args(["--extra-inputs", "temperature:0.25", "--streaming", "--dry-run", "20"]).run();
-    let lines = run.succeeds().stdout.lines();
-    lines.map(|line| serde_json::from_str::<Value>(line).unwrap()["body"].clone()).collect()
+    tool.args(["--extra-inputs", "temperature:0.25", "--streaming"])
 }
 
 #[rstest]
@@ -118,7 +116,7 @@ fn a_new_endpoint_goes_all_the_way(#[case] language: &str, #[case] type_name: &s
     let run = check.arg("--replay").arg(folder.join("tests/answer.json")).run();
     assert!(run.succeeds().stdout.contains(&format!("endpoint {type_name} conforms\n")), "{}", run.stdout);
 
-    let (data, name) = (install(&folder), format!("acme_{language}"));
+    let (data, name) = (install_for_a_user(&folder), format!("acme_{language}"));
     let apart = ["--isolate", name.as_str()];
     for words in [&apart[..0], &apart[..]] {
         let run = measured(&folder, data.path(), language, words);
@@ -129,9 +127,9 @@ fn a_new_endpoint_goes_all_the_way(#[case] language: &str, #[case] type_name: &s
         assert!(!run.stderr.contains("put it back"), "{}", run.stderr);
     }
     // It says the same as the endpoint in Rust that ships with prony.
-    let written = bodies(&name, data.path());
-    assert_eq!(written, bodies("chat", data.path()));
-    assert!(written.len() >= 3, "{written:?}");
+    let sent = bodies(conversations(&name, data.path()));
+    assert_eq!(sent, bodies(conversations("chat", data.path())));
+    assert!(sent.len() >= 3, "{sent:?}");
     hears_an_interrupt(data.path(), &name);
 }
 
@@ -159,7 +157,7 @@ fn a_new_service_goes_all_the_way(#[case] language: &str, #[case] type_name: &st
     let run = check.run();
     assert!(run.succeeds().stdout.contains(&format!("service {type_name} conforms\n")), "{}", run.stdout);
 
-    let (server, data) = (MockServer::start(["--tokens", "5"]), install(&folder));
+    let (server, data) = (MockServer::start(["--tokens", "5"]), install_for_a_user(&folder));
     let apart = ["--isolate", name.as_str()];
     for words in [&apart[..0], &apart[..]] {
         let tool = Tool::profile(&server).env("XDG_DATA_HOME", data.path()).args(words);
@@ -184,16 +182,34 @@ fn a_new_service_goes_all_the_way(#[case] language: &str, #[case] type_name: &st
 #[case("example-vendor-zig-service/plugin.zig")]
 fn a_complete_plugin_has_less_than_120_lines(#[case] file: &str) {
     let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("plugins");
-    let source = fs::read_to_string(plugins.join(file)).unwrap();
-    let lines = source.lines().filter(|line| !line.trim().is_empty()).count();
+    let lines = written_lines(&plugins.join(file));
     assert!(lines < 120, "{lines} lines");
+}
+
+/// No panic leaves a library: it becomes the error of its call.
+#[test]
+fn a_panic_in_go_is_the_error_of_its_call() {
+    const BEGINNING: &str = "func Format(turn *Turn) (any, error) {\n";
+    if !is_here("go") || !is_here("make") {
+        return;
+    }
+    let (_dir, folder) = written("acme-go", "go", &[]);
+    let source = folder.join("plugin.go");
+    let text = fs::read_to_string(&source).unwrap();
+    assert!(text.contains(BEGINNING), "{text}");
+    fs::write(&source, text.replace(BEGINNING, &format!("{BEGINNING}\tpanic(\"no licence\")\n"))).unwrap();
+    run_in(&folder, &words("make"));
+    let data = install_for_a_user(&folder);
+    let run = measured(&folder, data.path(), "go", &[]);
+    run.ends_with(1);
+    let errors = run.summary()["error_summary"].to_string();
+    assert!(errors.contains("it panicked: no licence"), "{errors}");
 }
 
 /// No exception leaves a library: it becomes the error of its call. The test is compiled where C++ is.
 #[test]
 fn an_exception_is_the_error_of_its_call() {
-    if !answers(&["c++", "--version"]) {
-        eprintln!("not tested: c++ is not installed");
+    if !is_here("c++") {
         return;
     }
     let dir = tempfile::tempdir().unwrap();

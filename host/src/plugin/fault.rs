@@ -1,6 +1,9 @@
 //! Why a library cannot be used: one [`Fault`] for each rung of the ladder, with both sides' values and the next step.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use prony_plugin_api::version::{EPOCH, MINOR, RUSTC};
 
@@ -63,10 +66,10 @@ pub(crate) enum Fault {
     /// A path that it names is no absolute one.
     #[error("its place depends on the working directory")]
     Relative,
-    /// The runtime of its sanitizer would end the process.
+    /// The runtime of its sanitizer would end the process, or is not there.
     #[error("it is built with a sanitizer, and `{}` must be in a process from its start", .runtime.display())]
     Sanitizer {
-        /// As its dynamic section names it.
+        /// As its dynamic section names it, or as its compiler does.
         runtime: PathBuf,
     },
     /// A text file, an empty file, an archive.
@@ -222,11 +225,7 @@ impl Explain for Fault {
             Self::Relative => {
                 "link it against libraries of the system, or with absolute paths; `readelf -d` shows them".to_owned()
             }
-            Self::Sanitizer { .. } => {
-                "build it without `-fsanitize`, or start prony with `LD_PRELOAD=$(cc -print-file-name=libasan.so) \
-                 ASAN_OPTIONS=detect_leaks=0`; for clang name its own library"
-                    .to_owned()
-            }
+            Self::Sanitizer { runtime } => start_with(runtime),
             Self::NotAnObject { .. } | Self::NotShared { .. } | Self::Truncated { .. } => {
                 "install the library again, or build it with `crate-type = [\"cdylib\"]`".to_owned()
             }
@@ -266,6 +265,19 @@ impl Explain for Fault {
     }
 }
 
+/// How the runtime of a sanitizer is there from the start. A compiler knows where its own is: GCC by the name without a number.
+fn start_with(runtime: &Path) -> String {
+    let name = runtime.file_name().unwrap_or_default().to_string_lossy();
+    let stem = name.split(".so").next().unwrap_or_default();
+    let compiler = if stem.starts_with("libclang_rt.") { "clang" } else { "cc" };
+    let is_of_addresses = stem == "libasan" || stem.starts_with("libclang_rt.asan");
+    // What prony itself keeps until its end is no leak.
+    let options = if is_of_addresses { " ASAN_OPTIONS=detect_leaks=0" } else { "" };
+    format!(
+        "build it without `-fsanitize`, or start prony with `LD_PRELOAD=$({compiler} -print-file-name={stem}.so){options}`"
+    )
+}
+
 fn listed(folders: &[PathBuf]) -> String {
     quoted(&folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>())
 }
@@ -280,4 +292,28 @@ pub(super) fn quoted(names: &[String]) -> String {
 
 fn numbers(users: &[u32]) -> String {
     users.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::gcc("libasan.so.8", "$(cc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0`")]
+    #[case::with_a_path("/usr/lib/libtsan.so.2", "$(cc -print-file-name=libtsan.so)`")]
+    #[case::hardware("libhwasan.so.0", "$(cc -print-file-name=libhwasan.so)`")]
+    #[case::clang(
+        "libclang_rt.asan-x86_64.so",
+        "$(clang -print-file-name=libclang_rt.asan-x86_64.so) ASAN_OPTIONS=detect_leaks=0`"
+    )]
+    #[case::clang_threads(
+        "libclang_rt.tsan-x86_64.so",
+        "$(clang -print-file-name=libclang_rt.tsan-x86_64.so)`"
+    )]
+    fn the_hint_names_the_runtime_that_the_library_needs(#[case] runtime: &str, #[case] expected: &str) {
+        let hint = Fault::Sanitizer { runtime: runtime.into() }.hint();
+        assert!(hint.ends_with(&format!("start prony with `LD_PRELOAD={expected}")), "{hint}");
+    }
 }

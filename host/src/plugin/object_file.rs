@@ -7,7 +7,8 @@
 use std::{env::consts, ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf};
 
 use object::{
-    Architecture, BinaryFormat, Object, ObjectKind, ObjectSection, ObjectSegment, ReadRef, StringTable, elf,
+    Architecture, BinaryFormat, Object, ObjectKind, ObjectSection, ObjectSegment, ObjectSymbol, ReadRef,
+    StringTable, elf,
     read::elf::{Dyn, ElfFile, FileHeader, ProgramHeader},
 };
 use prony_plugin_api::descriptor::SECTION;
@@ -50,6 +51,14 @@ impl<'a, R: ReadRef<'a>> ObjectFile<'a, R> {
         needs.map_err(|error| Fault::NotAnObject {
             size: end(&self.0),
             reason: format!("its dynamic section cannot be read: {error}"),
+        })
+    }
+
+    /// The names that others must bring, or the library cannot be used. Nothing in formats other than ELF.
+    pub(super) fn missing(&self) -> impl Iterator<Item = &'a str> {
+        self.0.dynamic_symbols().filter_map(|symbol| {
+            let is_missing = symbol.is_undefined() && !symbol.is_weak();
+            symbol.name().ok().filter(|_| is_missing)
         })
     }
 

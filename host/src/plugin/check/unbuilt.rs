@@ -52,10 +52,8 @@ impl Explain for NoLibrary {
                     build("cargo build --release", folder),
                     folder.join(RELEASE).join(library_name("NAME")).display()
                 ),
-                (None, false) => match other_command(folder) {
-                    Some(command) => {
-                        format!("build it first: {}; then name the library", build(command, folder))
-                    }
+                (None, false) => match build_in_another_language(folder) {
+                    Some(command) => format!("build it first: {command}; then name the library"),
                     None => "name a library, such as `target/release/libacme_chat.so`".to_owned(),
                 },
             },
@@ -64,9 +62,13 @@ impl Explain for NoLibrary {
                 let command = if is_debug { "cargo build" } else { "cargo build --release" };
                 format!("build it first: {}", build(command, root))
             }
-            Self::Missing(_) => {
-                "name a library that is there, such as `target/release/libacme_chat.so`; `cargo build --release` builds it"
-                    .to_owned()
+            Self::Missing(library) => {
+                match build_in_another_language(folder_of(library)) {
+                    Some(command) => format!("build it first: {command}"),
+                    None => "name a library that is there, such as `target/release/libacme_chat.so`; `cargo build --release` \
+                             builds it"
+                        .to_owned(),
+                }
             }
         }
     }
@@ -75,14 +77,23 @@ impl Explain for NoLibrary {
 /// Where cargo puts what it builds for use.
 const RELEASE: &str = "target/release";
 
+/// The folder that a file stands in. A bare name stands in the working directory.
+fn folder_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
 /// What builds a folder in another language than Rust, by a file that it has.
-fn other_command(folder: &Path) -> Option<&'static str> {
-    const COMMANDS: [(&str, &str); 3] = [
-        ("Makefile", "make"),
-        ("CMakeLists.txt", "cmake -B build && cmake --build build"),
-        ("build.zig", "zig build"),
+fn build_in_another_language(folder: &Path) -> Option<String> {
+    const COMMANDS: [(&str, &str, &str); 3] = [
+        ("Makefile", "make", ""),
+        ("CMakeLists.txt", "cmake -B build && cmake --build build", ""),
+        ("build.zig", "zig build", ", or `python3 -m ziglang build` where Zig is a package of Python"),
     ];
-    COMMANDS.into_iter().find(|(file, _)| folder.join(file).exists()).map(|(_, command)| command)
+    let (_, command, more) = COMMANDS.into_iter().find(|(file, ..)| folder.join(file).exists())?;
+    Some(format!("{}{more}", build(command, folder)))
 }
 
 /// A command in a folder.
@@ -140,6 +151,8 @@ mod tests {
             std::fs::write(&file, "").unwrap();
             let expected = format!("build it first: `cd {} && {command}", dir.path().display());
             assert!(hint(dir.path()).starts_with(&expected), "{}", hint(dir.path()));
+            let library = hint(&dir.path().join("libacme_go.so"));
+            assert!(library.starts_with(&expected) && !library.contains("cargo"), "{library}");
             std::fs::remove_file(file).unwrap();
         }
         std::fs::write(dir.path().join("Cargo.toml"), "").unwrap();
@@ -152,5 +165,11 @@ mod tests {
             format!("name the library: `prony plugins check {}`", library.display())
         );
         assert_eq!(NoLibrary::find(&library), Ok(()));
+    }
+
+    #[test]
+    fn a_bare_name_stands_in_the_working_directory() {
+        assert_eq!(folder_of(Path::new("libacme_go.so")), Path::new("."));
+        assert_eq!(folder_of(Path::new("go/libacme_go.so")), Path::new("go"));
     }
 }

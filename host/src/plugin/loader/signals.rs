@@ -4,9 +4,14 @@
 //! back are calls into the C library.
 //!
 //! The runtime of Go, which a library in Go brings along, does two things while it is opened that its author cannot prevent: it
-//! takes SIGPIPE, and it marks every handler that it finds as one that runs on a stack apart (`SA_ONSTACK`). The first is put back
-//! without a word ([`keep_sigpipe`]). The second is right: a thread that runs Go has a stack of a few kilobytes, on which a handler
-//! would write over other memory. So the program's own handlers are marked like this from the beginning ([`use_stacks_apart`]).
+//! takes SIGPIPE, and it sets `SA_ONSTACK` in every handler that it finds, which then runs on the alternate signal stack
+//! (`sigaltstack`). The first is put back without a word ([`keep_sigpipe`]). The second is right: a thread that runs Go has a stack of
+//! a few kilobytes, on which a handler would write over other memory. So the program's own handlers have `SA_ONSTACK` from the
+//! beginning ([`use_stacks_apart`]).
+//!
+//! It also takes SIGSEGV, SIGBUS, SIGFPE and SIGURG, which it needs for its own errors and goroutines. They are left to it: where Go's
+//! code crashes, the process ends by SIGABRT, with Go's stacks on standard error; a crash of other code is passed on to the handler
+//! that was there before.
 
 use std::{ffi::c_int, mem::MaybeUninit, ops::RangeInclusive, ptr};
 
@@ -46,7 +51,7 @@ impl Answers {
 /// The signals that POSIX names have these numbers on all systems that we know.
 const STANDARD: RangeInclusive<c_int> = 1..=31;
 
-/// Marks the functions that answer: each runs on a stack apart, in threads that have one. In others nothing changes.
+/// Sets `SA_ONSTACK` in all handlers: each runs on the alternate signal stack, in threads that have one. In others nothing changes.
 pub(in crate::plugin) fn use_stacks_apart() {
     for signal in STANDARD {
         let found =

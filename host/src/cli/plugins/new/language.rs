@@ -55,7 +55,8 @@ impl Language {
             Self::Zig => Steps {
                 commands: &["zig build", "zig build test"],
                 place: "",
-                needs: "It needs Zig 0.17, and no package. The first build takes a minute, later ones a second.",
+                needs: "It needs Zig 0.17, and no package. Where pip has installed it (`pip install 'ziglang==0.17.*'`), say \
+                        `python3 -m ziglang build` instead of `zig build`. The first build takes a minute, later ones a second.",
             },
         }
     }

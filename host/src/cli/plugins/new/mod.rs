@@ -51,7 +51,7 @@ enum NewError {
     #[error("write `{}`: it exists", .0.display())]
     Exists(PathBuf),
     /// The name means something else in the template.
-    #[error("name the crate `{name}`: its type `{type_name}` means something else in it")]
+    #[error("name the plugin `{name}`: its type `{type_name}` means something else in it")]
     Taken {
         name: String,
         /// The name in Rust.

@@ -79,19 +79,19 @@ const RESERVED: [&str; 66] = [
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(super) enum NameError {
     /// Nothing at all.
-    #[error("name the crate: the name is empty")]
+    #[error("name the plugin: the name is empty")]
     Empty,
     /// Longer than a file name can be.
-    #[error("name the crate: the name has {0} characters, and {LONGEST} are the limit")]
+    #[error("name the plugin: the name has {0} characters, and {LONGEST} are the limit")]
     TooLong(usize),
     /// Something else than letters, digits and hyphens, such as a path.
-    #[error("name the crate `{0}`: it has characters other than small letters, digits and single hyphens")]
+    #[error("name the plugin `{0}`: it has characters other than small letters, digits and single hyphens")]
     Characters(String),
     /// A digit or a hyphen comes first.
-    #[error("name the crate `{0}`: it does not begin with a letter")]
+    #[error("name the plugin `{0}`: it does not begin with a letter")]
     Beginning(String),
     /// A word of the language, or the name of another crate.
-    #[error("name the crate `{0}`: the name is taken by Rust, cargo or a crate that it needs")]
+    #[error("name the plugin `{0}`: the name is taken by Rust, cargo or a crate that it needs")]
     Reserved(String),
 }
 

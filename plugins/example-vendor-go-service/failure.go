@@ -1,0 +1,1 @@
+../example-vendor-go/failure.go
