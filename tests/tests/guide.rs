@@ -105,7 +105,8 @@ fn the_table_of_refusals_is_complete() {
         source.split("#[error(").skip(1).map(|rest| rest.split('"').nth(1).unwrap()).collect();
     let symptoms = symptoms(&guide());
     assert!(refusals.len() > 15, "{refusals:?}");
-    for refusal in &refusals {
+    // A lock speaks for itself, and is its user's: SECURITY.md has it.
+    for refusal in refusals.iter().filter(|refusal| **refusal != "{0}") {
         let named = symptoms.iter().any(|symptom| refusal.contains(symptom.as_str()));
         assert!(named, "the guide does not explain `{refusal}`");
     }
@@ -164,7 +165,7 @@ fn the_limits_of_the_guide_are_the_codes() {
         ("| 10,000 messages and 64 MiB;", "host/src/service/allowance.rs", "MESSAGES_A_WINDOW: u64 = 10_000"),
         ("| 16 MiB; 128 bytes |", "plugin-api/src/service.rs", "LARGEST_MESSAGE: usize = 16 << 20"),
         ("| 16 MiB; 128 bytes |", "plugin-api/src/service.rs", "LONGEST_TYPE: usize = 128"),
-        ("| 4 GiB of address space |", "host/src/plugin/check/child.rs", "MEMORY_BYTES: u64 = 4 << 30"),
+        ("| 4 GiB of address space |", "host/src/child/limit.rs", "MEMORY_BYTES: u64 = 4 << 30"),
     ] {
         let source = fs::read_to_string(root().join(file)).unwrap();
         assert!(guide.contains(limit) && source.contains(code), "`{limit}` and `{code}` of {file}");

@@ -620,9 +620,12 @@ mod tests {
     #[case("--request-cancellation-rate 5")]
     fn a_scenario_without_one_of_its_locks_is_a_plan(#[case] broken: &str) {
         let line = format!("-m m --scenario inferencex-agentx-mvp --input-file f {broken}");
-        let refused = refused(&line, &chat());
+        // The scenario marks conversations.
+        let endpoint = EndpointMetadata { supports_cache_bust: true, ..chat() };
+        let refused = refused(&line, &endpoint);
         assert!(refused.others.is_empty() && refused.to_string().contains("scenario"), "{refused}");
-        let plan = resolved(&format!("{line} --unsafe-override")).plan;
+        let spec = spec(&format!("{line} --unsafe-override"));
+        let plan = resolve(&spec, of(&endpoint), &facts()).unwrap().plan;
         assert_eq!(plan.scenario.unwrap().departures.len(), 1);
     }
 

@@ -1,5 +1,7 @@
 //! What prefix caches had of the prompts: what one of unlimited size would have had, and what the server says that its own had.
 
+use std::fmt;
+
 use crate::{clock::RunNs, record::Record};
 
 /// So many requests at the beginning of a run are looked at for what was in the server's cache before it.
@@ -75,12 +77,19 @@ struct Early {
 }
 
 /// The first requests to end, whatever the order in which they came.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 struct FirstToEnd {
     /// In no order, and some more of them than are looked at: they are sorted out from time to time.
     requests: Vec<Early>,
     /// The last of the first [`EARLY_REQUESTS`], once there are so many: what ends later is not needed.
     last: Option<Early>,
+}
+
+/// Shows what is looked at: what else is there depends on the order in which they came.
+impl fmt::Debug for FirstToEnd {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(self.sorted()).finish()
+    }
 }
 
 impl FirstToEnd {
