@@ -410,9 +410,9 @@ mod tests {
     }
 
     #[rstest]
-    #[case::a_file("data/day.jsonl", "day.jsonl", "/work/data/day.jsonl")]
-    #[case::a_file_from_here("./day.jsonl", "day.jsonl", "/work/data/day.jsonl")]
-    #[case::a_folder("models/llama", "tokenizer.json", "/work/models/llama/tokenizer.json")]
+    #[case::a_file("data/day.jsonl", "day.jsonl", "/srv/data/day.jsonl")]
+    #[case::a_file_from_here("./day.jsonl", "day.jsonl", "/srv/data/day.jsonl")]
+    #[case::a_folder("models/llama", "tokenizer.json", "/srv/models/llama/tokenizer.json")]
     #[case::below_a_folder("days", "may/1.jsonl", "/data/days/may/1.jsonl")]
     #[case::a_cache("org/Name", "tokenizer.json", "/hub/models--org--Name/snapshots/abc/tokenizer.json")]
     fn a_file_is_known_by_its_name(#[case] name: &str, #[case] file: &str, #[case] path: &str) {
