@@ -159,7 +159,7 @@ fn gives_way(name: &str, stronger: &Words) -> bool {
     let mut swept =
         stronger.get("sweep").unwrap_or_default().iter().filter_map(|text| text.to_str()?.split_once('='));
     INSTEAD.iter().any(|(strong, weak)| *weak == name && stronger.get(strong).is_some())
-        || swept.any(|(key, _)| flag_name(key.trim()) == name)
+        || swept.any(|(keys, _)| keys.split('/').any(|key| flag_name(key.trim()) == name))
 }
 
 /// Whether a variable says how agents are reached, and these settings ask for none: it is of the machine, and not of the run.

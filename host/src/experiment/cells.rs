@@ -58,10 +58,26 @@ const OTHER_KEYS: [(&str, &str); 11] = [
     ("rate-series", "request-rate-series"),
 ];
 
-/// A setting and its values.
+/// Between the keys of settings that change together, and between their values: `isl/osl=128/64,512/256`.
+const TOGETHER: char = '/';
+
+/// Settings that change together, mostly one alone, and what they are in turn: a value for each.
 struct Axis {
-    setting: Setting,
-    values: Vec<String>,
+    settings: Vec<Setting>,
+    values: Vec<Vec<String>>,
+}
+
+impl Axis {
+    /// The settings, as an error names them: `--isl/--osl`.
+    fn flags(&self) -> String {
+        let flags = self.settings.iter().map(|setting| format!("--{}", setting.name));
+        flags.collect::<Vec<_>>().join("/")
+    }
+
+    /// The settings at a place of the values.
+    fn at(&self, at: usize) -> impl Iterator<Item = (Setting, String)> {
+        self.settings.iter().cloned().zip(self.values[at].iter().cloned())
+    }
 }
 
 /// The cells that settings and flags mean.
@@ -90,19 +106,22 @@ fn axes(base: &Words, flags: &ExperimentFlags, errors: &mut Vec<DesignError>) ->
     let (keys, phases) = (Keys::all(), base.phases());
     for (name, text) in base.lists() {
         let flag = format!("--{name}");
-        let listed = keys.find(name).map(|key| axis(key.setting(), &flag, text));
+        let listed = keys.find(name).map(|key| axis(vec![key.setting()], &flag, text));
         axes.extend(listed.and_then(|listed| noted(listed, errors)));
     }
     for text in &flags.sweep {
         let swept = match text.split_once('=') {
-            Some((key, values)) => {
-                setting("--sweep", key, &keys, &phases).and_then(|setting| axis(setting, "--sweep", values))
-            }
+            Some((together, values)) => together
+                .split(TOGETHER)
+                .map(|key| setting("--sweep", key, &keys, &phases))
+                .collect::<Result<Vec<_>, _>>()
+                .and_then(|settings| axis(settings, "--sweep", values)),
             None => Err(DesignError::NoSweep(text.clone())),
         };
         axes.extend(noted(swept, errors));
     }
-    let names: Vec<&String> = axes.iter().map(|axis| &axis.setting.name).collect();
+    let names: Vec<&String> =
+        axes.iter().flat_map(|axis| &axis.settings).map(|setting| &setting.name).collect();
     let twice = (1..names.len()).find(|at| names[..*at].contains(&names[*at]));
     errors.extend(twice.map(|at| DesignError::Twice(names[at].clone())));
     let lists = base.lists();
@@ -112,12 +131,24 @@ fn axes(base: &Words, flags: &ExperimentFlags, errors: &mut Vec<DesignError>) ->
     axes
 }
 
-fn axis(setting: Setting, flag: &str, text: &str) -> Result<Axis, DesignError> {
-    check_common(&setting)?;
+/// An axis of these settings, of which there is one at least.
+fn axis(settings: Vec<Setting>, flag: &str, text: &str) -> Result<Axis, DesignError> {
+    settings.iter().try_for_each(check_common)?;
     let reason = |reason| DesignError::Values { flag: flag.to_owned(), text: text.to_owned(), reason };
     let values = several::values(text).map_err(reason)?;
-    values.iter().try_for_each(|value| check_value(&setting, value))?;
-    Ok(Axis { setting, values })
+    let parts = |value: String| match settings.len() {
+        1 => Ok(vec![value]),
+        count => {
+            let parts: Vec<String> = value.split(TOGETHER).map(|part| part.trim().to_owned()).collect();
+            let fits = parts.len() == count && parts.iter().all(|part| !part.is_empty());
+            if fits { Ok(parts) } else { Err(DesignError::NotTogether { value, count }) }
+        }
+    };
+    let values = values.into_iter().map(parts).collect::<Result<Vec<_>, _>>()?;
+    for value in &values {
+        settings.iter().zip(value).try_for_each(|(setting, value)| check_value(setting, value))?;
+    }
+    Ok(Axis { settings, values })
 }
 
 /// The setting that a key means: a name of it, that of one of these phases, or its path in a file of AIPerf's.
@@ -177,17 +208,13 @@ fn grid(axes: &[Axis], errors: &mut Vec<DesignError>) -> Vec<Cell> {
     };
     let cell = |number: usize| {
         let mut rest = number;
-        let mut values: Vec<(Setting, String)> = axes
-            .iter()
-            .rev()
-            .map(|axis| {
-                let value = axis.values[rest % axis.values.len()].clone();
-                rest /= axis.values.len();
-                (axis.setting.clone(), value)
-            })
-            .collect();
-        values.reverse();
-        Cell::new(None, values)
+        let mut places: Vec<usize> = Vec::new();
+        for axis in axes.iter().rev() {
+            places.push(rest % axis.values.len());
+            rest /= axis.values.len();
+        }
+        let places = places.into_iter().rev();
+        Cell::new(None, axes.iter().zip(places).flat_map(|(axis, at)| axis.at(at)).collect())
     };
     (0..count).map(cell).collect()
 }
@@ -195,13 +222,11 @@ fn grid(axes: &[Axis], errors: &mut Vec<DesignError>) -> Vec<Cell> {
 fn zip(axes: &[Axis], errors: &mut Vec<DesignError>) -> Vec<Cell> {
     let length = axes.first().map_or(0, |axis| axis.values.len());
     if axes.iter().any(|axis| axis.values.len() != length) {
-        let lengths = axes.iter().map(|axis| format!("`--{}` has {}", axis.setting.name, axis.values.len()));
+        let lengths = axes.iter().map(|axis| format!("`{}` has {}", axis.flags(), axis.values.len()));
         errors.push(DesignError::Lengths(lengths.collect::<Vec<_>>().join(", ")));
         return vec![Cell::only()];
     }
-    let cell = |at: usize| {
-        Cell::new(None, axes.iter().map(|axis| (axis.setting.clone(), axis.values[at].clone())).collect())
-    };
+    let cell = |at: usize| Cell::new(None, axes.iter().flat_map(|axis| axis.at(at)).collect());
     (0..length).map(cell).collect()
 }
 

@@ -13,6 +13,8 @@ pub(crate) enum DesignError {
     Values { flag: String, text: String, reason: SeveralError },
     #[error("read `--sweep {0}`: it is not `KEY=VALUES`")]
     NoSweep(String),
+    #[error("read the value `{value}` of `--sweep`: it stands for {count} settings")]
+    NotTogether { value: String, count: usize },
     #[error("read `--variant {0}`: it is not `NAME: KEY=VALUE, KEY=VALUE`")]
     NoVariant(String),
     #[error("use `{flag}`: there is no setting `{key}`")]
@@ -68,7 +70,7 @@ impl DesignError {
     pub(crate) fn setting(&self) -> &str {
         match self {
             Self::Values { flag, .. } => flag.trim_start_matches('-'),
-            Self::NoSweep(_) | Self::ValueBesideSweep(_) => "sweep",
+            Self::NoSweep(_) | Self::NotTogether { .. } | Self::ValueBesideSweep(_) => "sweep",
             Self::NoVariant(_)
             | Self::SecretName
             | Self::VariantTwice(_)
@@ -111,6 +113,9 @@ impl Explain for DesignError {
         match self {
             Self::Values { reason, .. } => reason.hint(),
             Self::NoSweep(_) => "write it as in `--sweep concurrency=1,2,4`".to_owned(),
+            Self::NotTogether { .. } => {
+                "put a `/` between its values, as in `--sweep isl/osl=128/64,512/256`".to_owned()
+            }
             Self::NoVariant(_) => "write it as in `--variant 'short: isl=100, osl=50'`".to_owned(),
             Self::UnknownKey { key, .. } => {
                 let names = Setting::names();

@@ -147,6 +147,18 @@ mod tests {
     }
 
     #[test]
+    fn settings_that_change_together_are_one_list_among_others() {
+        let words = ["--concurrency", "1,2", "--sweep", "isl/osl=10/1,20/2"];
+        let expected = [
+            "concurrency_1-isl_10-osl_1",
+            "concurrency_1-isl_20-osl_2",
+            "concurrency_2-isl_10-osl_1",
+            "concurrency_2-isl_20-osl_2",
+        ];
+        assert_eq!(names(&words), expected);
+    }
+
+    #[test]
     fn any_setting_can_take_several_values() {
         let words = ["--sweep", "model=a,b", "--sweep", "streaming=true,false"];
         let expected = [
@@ -197,6 +209,11 @@ mod tests {
     #[case(&["--sweep", "streaming=yes,no"], "use `yes` for `--streaming`: it is on or off")]
     #[case(&["--sweep", "url=http://a,http://me:pw@b"], "use a value of `--url` that may be a secret: values are a part of names and tables")]
     #[case(&["--sweep", "concurrency"], "read `--sweep concurrency`: it is not `KEY=VALUES`")]
+    #[case(&["--sweep", "isl/osl=1/2,3"], "read the value `3` of `--sweep`: it stands for 2 settings")]
+    #[case(&["--sweep", "isl/osl=1/2,3/"], "read the value `3/` of `--sweep`: it stands for 2 settings")]
+    #[case(&["--sweep", "isl/isl=1/2,3/4"], "sweep over `--isl` twice")]
+    #[case(&["--sweep", "isl/api-key=1/2,3/4"], "use several values of `--api-key`: values are a part of names and tables, and this one may be a secret")]
+    #[case(&["--sweep", "isl/osl=1/2,3/4", "--concurrency", "1,2,3", "--sweep-type", "zip"], "combine lists of different lengths with `--sweep-type zip`: `--concurrency` has 3, `--isl/--osl` has 2")]
     #[case(&["--variant", "a: isl=1"], "use one `--variant`: it is no choice")]
     #[case(&["--variant", "a: isl=1", "--variant", "a: isl=2"], "use the name `a` for two variants")]
     #[case(&["--variant", "a: isl=1", "--variant", "b: isl=2", "--osl", "1,2"], "use `--variant` together with lists of values")]

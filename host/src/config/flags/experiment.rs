@@ -16,6 +16,7 @@ pub(crate) struct ExperimentFlags {
     /// Each value is measured by a run of its own. Values are separated by commas, or by semicolons where they have commas
     /// themselves. `1..64x2` stands for 1, 2, 4 and so on to 64, `10..50+10` for 10, 20 and so on to 50. Flags that take a
     /// number or a time take such lists as they are: `--concurrency 1,2,4`, `--isl 128..2048x2`.
+    /// Settings that change together stand in one list: `isl/osl=128/64,512/256`.
     #[arg(long, value_name = "KEY=VALUES", help_heading = EXPERIMENT)]
     pub(crate) sweep: Vec<String>,
 
