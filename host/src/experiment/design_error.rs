@@ -51,6 +51,8 @@ pub(crate) enum DesignError {
     NoStatistic { flag: &'static str, name: String },
     #[error("use `{flag}`: `{tag}` is one number, without a statistic `{name}`")]
     OneNumber { flag: &'static str, tag: &'static str, name: String },
+    #[error("use `--best`: `{0}` is no direction")]
+    NoDirection(String),
     #[error("use `--convergence-stat` with `--convergence-mode distribution`, which looks at all requests")]
     StatisticOfAll,
     #[error(
@@ -90,6 +92,7 @@ impl DesignError {
             | Self::Twice(name) => name,
             Self::Lengths(_) => "sweep-type",
             Self::TooMany(_) => "num-profile-runs",
+            Self::NoDirection(_) => "best",
             Self::StatisticOfAll => "convergence-stat",
             Self::NoRequests => "convergence-mode",
             Self::NeedsWarmup(_) => "profile-run-disable-warmup-after-first",
@@ -154,6 +157,7 @@ impl Explain for DesignError {
                 format!("use one of: {}", statistic::names())
             }
             Self::OneNumber { .. } => "name the metric alone".to_owned(),
+            Self::NoDirection(_) => "write `maximize` or `minimize`".to_owned(),
             Self::StatisticOfAll => "leave out `--convergence-stat`".to_owned(),
             Self::NoRequests => "leave out `--export-level`, or use another `--convergence-mode`".to_owned(),
             Self::NeedsWarmup(_) => "leave out `--profile-run-disable-warmup-after-first`".to_owned(),

@@ -64,9 +64,16 @@ pub(crate) fn design(base: &Words, flags: &ExperimentFlags, seed: u64) -> Result
 }
 
 fn criterion(text: &str) -> Result<Criterion, DesignError> {
-    let (tag, statistic) = text.split_once(':').unwrap_or((text, "avg"));
+    let (tag, rest) = text.split_once(':').unwrap_or((text, "avg"));
+    let (statistic, direction) = rest.split_once(':').map_or((rest, None), |(one, other)| (one, Some(other)));
     let key = key("--best", tag, statistic)?;
-    let larger_is_better = CATALOGUE.iter().any(|metric| metric.tag == key.metric && metric.larger_is_better);
+    let is_usual = || CATALOGUE.iter().any(|metric| metric.tag == key.metric && metric.larger_is_better);
+    let larger_is_better = match direction {
+        None => is_usual(),
+        Some("maximize") => true,
+        Some("minimize") => false,
+        Some(other) => return Err(DesignError::NoDirection(other.to_owned())),
+    };
     Ok(Criterion { key, larger_is_better })
 }
 
@@ -158,6 +165,23 @@ mod tests {
         assert_eq!(names(&words), expected);
     }
 
+    #[rstest]
+    #[case("request_throughput", "avg", true)]
+    #[case("request_latency:p99", "p99", false)]
+    #[case("output_sequence_length:avg:maximize", "avg", true)]
+    #[case("request_throughput:avg:minimize", "avg", false)]
+    fn the_best_has_the_most_or_the_least(
+        #[case] best: &str,
+        #[case] statistic: &str,
+        #[case] larger_is_better: bool,
+    ) {
+        let criterion = read(&["--isl", "1,2", "--best", best]).unwrap().best.unwrap();
+        assert_eq!(
+            (criterion.key.statistic.as_str(), criterion.larger_is_better),
+            (statistic, larger_is_better)
+        );
+    }
+
     #[test]
     fn any_setting_can_take_several_values() {
         let words = ["--sweep", "model=a,b", "--sweep", "streaming=true,false"];
@@ -226,6 +250,7 @@ mod tests {
     #[case(&["--num-profile-runs", "3", "--convergence-metric", "request_latncy"], "use `--convergence-metric`: there is no metric `request_latncy`")]
     #[case(&["--isl", "1,2", "--best", "request_latency:p98"], "use `--best`: there is no statistic `p98`")]
     #[case(&["--isl", "1,2", "--best", "request_throughput:p99"], "use `--best`: `request_throughput` is one number, without a statistic `p99`")]
+    #[case(&["--isl", "1,2", "--best", "request_latency:p99:least"], "use `--best`: `least` is no direction")]
     #[case(&["--num-profile-runs", "3", "--convergence-metric", "request_throughput", "--convergence-stat", "p99"], "use `--convergence-metric`: `request_throughput` is one number, without a statistic `p99`")]
     #[case(&["--num-profile-runs", "2", "--profile-run-disable-warmup-after-first", "--agentic-cache-warmup-duration", "5"], "use `--profile-run-disable-warmup-after-first` with `--agentic-cache-warmup-duration`, which measures the sessions of its warm-up")]
     #[case(&["--num-profile-runs", "2", "--profile-run-disable-warmup-after-first", "--scenario", "inferencex-agentx-mvp"], "use `--profile-run-disable-warmup-after-first` with `--scenario`, which measures the sessions of its warm-up")]

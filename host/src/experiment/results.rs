@@ -19,7 +19,7 @@ pub(crate) struct Results {
     pub(crate) cells: Vec<CellResults>,
     /// What the best cell is best by.
     pub(crate) best_by: Criterion,
-    /// Its place.
+    /// Its place. No run of it breaks an objective.
     pub(crate) best: Option<usize>,
     /// The place of the cell with the most throughput.
     pub(crate) best_throughput: Option<usize>,
@@ -71,6 +71,11 @@ impl CellResults {
     pub(super) fn worst_objective(&self) -> Option<ObjectiveState> {
         self.objectives.iter().map(|(_, state)| *state).max()
     }
+
+    /// Whether one of its runs breaks an objective. Such a cell is not the best one, whatever else it has.
+    pub(super) fn breaks_an_objective(&self) -> bool {
+        self.worst_objective() == Some(ObjectiveState::Broken)
+    }
 }
 
 impl Results {
@@ -110,12 +115,16 @@ impl Results {
         let means = |key: &Key| -> Vec<Option<f64>> {
             cells.iter().map(|cell| cell.get(key).map(|estimate| estimate.mean)).collect()
         };
+        let means_of_kept = |key: &Key| -> Vec<Option<f64>> {
+            let is_kept = |at: usize| !cells[at].breaks_an_objective();
+            means(key).into_iter().enumerate().map(|(at, mean)| mean.filter(|_| is_kept(at))).collect()
+        };
         let (most, least) = (means(&throughput), means(&latency));
         let usual = || Criterion { key: throughput.clone(), larger_is_better: true };
         let best_by = design.best.clone().unwrap_or_else(usual);
         let points: Vec<_> = most.iter().zip(&least).map(|(most, least)| most.zip(*least)).collect();
         Self {
-            best: best::best(&means(&best_by.key), best_by.larger_is_better),
+            best: best::best(&means_of_kept(&best_by.key), best_by.larger_is_better),
             best_throughput: best::best(&most, true),
             best_latency: best::best(&least, false),
             front: best::front(&points),
@@ -164,6 +173,7 @@ impl Results {
         };
         let overlaps = |at: &usize| {
             *at != best
+                && !self.cells[*at].breaks_an_objective()
                 && interval(*at)
                     .is_some_and(|other| other.ci_low <= own.ci_high && own.ci_low <= other.ci_high)
         };
@@ -237,6 +247,23 @@ pub(super) mod tests {
         );
         assert!(results.has_any());
         assert_eq!(results.missing().as_deref(), Some("1 run failed"));
+    }
+
+    #[test]
+    fn a_cell_that_breaks_an_objective_is_not_the_best_one() {
+        let mut cells =
+            results(1, &[("1", &[(10.0, 1.0)]), ("2", &[(20.0, 1.5)]), ("4", &[(15.0, 2.0)])]).cells;
+        let mut best = |states: [ObjectiveState; 3]| {
+            for (cell, state) in cells.iter_mut().zip(states) {
+                cell.objectives = vec![("request_latency p99 < 1ms".to_owned(), state)];
+            }
+            Results::of(cells.clone(), &of(&["1", "2", "4"], 1)).best
+        };
+        let (kept, unclear, broken) =
+            (ObjectiveState::Kept, ObjectiveState::CannotTell, ObjectiveState::Broken);
+        assert_eq!(best([kept, kept, kept]), Some(1));
+        assert_eq!(best([kept, broken, unclear]), Some(2));
+        assert_eq!(best([broken, broken, broken]), None);
     }
 
     #[test]

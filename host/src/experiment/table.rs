@@ -160,7 +160,9 @@ fn notes(results: &Results, layout: &Layout) -> Vec<String> {
     if results.cells.len() > 1 && results.best.is_some() {
         let (better, key) =
             (if results.best_by.larger_is_better { "most" } else { "least" }, &results.best_by.key);
-        notes.push(format!("best: {better} {} ({})", key.metric, key.statistic));
+        let is_one_broken = results.cells.iter().any(CellResults::breaks_an_objective);
+        let among = if is_one_broken { ", of those that break no objective" } else { "" };
+        notes.push(format!("best: {better} {} ({}){among}", key.metric, key.statistic));
         let [throughput, latency] = &results.trade;
         notes.push(format!(
             "Pareto: no other combination has as much {} ({}) at less {} ({}), or more of it at as little",
@@ -169,7 +171,12 @@ fn notes(results: &Results, layout: &Layout) -> Vec<String> {
     }
     if results.cells.len() > 1 && results.best.is_none() && results.has_any() {
         let key = &results.best_by.key;
-        notes.push(format!("best: no run has a {} ({})", key.metric, key.statistic));
+        let has_one = results.cells.iter().any(|cell| cell.get(key).is_some());
+        notes.push(if has_one {
+            "best: each combination breaks an objective".to_owned()
+        } else {
+            format!("best: no run has a {} ({})", key.metric, key.statistic)
+        });
     }
     let overlapping = results.as_good_as_best();
     if !overlapping.is_empty() {
@@ -260,9 +267,11 @@ mod tests {
         };
         results.cells[0].objectives = of_runs(&[ObjectiveState::Kept, ObjectiveState::CannotTell]);
         results.cells[1].objectives = of_runs(&[ObjectiveState::Broken, ObjectiveState::Kept]);
+        results.best = Some(0);
         let text = text(&results, Screen::of_width(140));
         let ends = |line: &str| text.lines().any(|shown| shown.ends_with(line));
-        assert!(ends("Pareto, SLO unclear") && ends("best, Pareto, breaks SLO"), "{text}");
+        assert!(ends("best, Pareto, SLO unclear") && ends("Pareto, breaks SLO"), "{text}");
+        assert!(ends("best: most request_throughput (avg), of those that break no objective"), "{text}");
         assert!(ends("breaks SLO: concurrency 2: request_latency p99 < 2ms"), "{text}");
         assert!(ends("SLO unclear: concurrency 1: request_latency p99 < 2ms"), "{text}");
     }

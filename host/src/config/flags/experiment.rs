@@ -120,6 +120,9 @@ pub(crate) struct ExperimentFlags {
 
     /// Metric by which the best combination is chosen, with a statistic if it is not the mean: `time_to_first_token:p99`
     /// [default: `output_token_throughput`, or `request_throughput` where no tokens are counted].
+    ///
+    /// Whether the most or the least of it is best is known; `:maximize` or `:minimize` behind the statistic says it otherwise. A
+    /// combination that breaks an objective (--slo) is not the best one.
     #[arg(long, value_name = "METRIC[:STATISTIC]", help_heading = EXPERIMENT)]
     pub(crate) best: Option<String>,
 
