@@ -47,7 +47,8 @@ const SEARCH: &str = "\
 The lowest load is run first, then twice as much, until one breaks an objective. Each further run is where all runs together say that \
 the edge may be, until it is known as closely as --precision asks or --max-runs are made. The answer is a load with an interval. All \
 flags of `prony profile` say what a run is; without --request-count, --benchmark-duration and --num-conversations it lasts 30 s. \
-`prony search --resume DIR` goes on with a search that was ended.
+`prony search --resume DIR` goes on with a search that was ended. Some of AIPerf's recipes and --search-metric are sweeps: they leave \
+an experiment behind, and `prony profile --resume DIR` goes on with one.
 
 The exit code is 0 when the load is found, 1 when even the lowest one breaks an objective, and 6 when the runs do not tell.
 

@@ -190,7 +190,7 @@ fn opens_libraries(command: &Command) -> bool {
     )
 }
 
-/// AIPerf has no command for a search: there, flags of `profile` ask for one.
+/// AIPerf has no command for a search: there, flags of `profile` ask for one. Some ask for a sweep, which `search` makes of them.
 fn as_search(mut words: Vec<OsString>) -> Vec<OsString> {
     let names = search::names_of_aiperf();
     let is_one = |word: &OsString| {
@@ -216,6 +216,9 @@ fn run_with_lists(Typed { settings, log, purpose }: Typed) -> Result<Exit, Failu
     limits::start_shared_threads()?;
     plugin::when_an_opening_hangs(opening_hangs);
     terminal::be_quiet_if(settings.get("quiet").is_some());
+    if let Purpose::Search(flags) = purpose {
+        return search::of_words(&flags, settings, &log);
+    }
     profile_or_experiment(&settings::of_words(settings)?, &log)
 }
 

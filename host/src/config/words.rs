@@ -184,10 +184,21 @@ pub(crate) fn settings() -> Command {
 
 /// The same command, with values that are any text.
 pub(crate) fn unread(command: Command) -> Command {
-    command.mut_args(|arg| match shape(&arg) {
+    command.mut_args(unread_arg)
+}
+
+/// A command that has all settings and other flags besides, with settings that are any text.
+pub(crate) fn unread_settings(command: Command) -> Command {
+    let settings = settings();
+    let names: Vec<&str> = settings.get_arguments().map(|arg| arg.get_id().as_str()).collect();
+    command.mut_args(|arg| if names.contains(&arg.get_id().as_str()) { unread_arg(arg) } else { arg })
+}
+
+fn unread_arg(arg: Arg) -> Arg {
+    match shape(&arg) {
         Shape::Switch => arg,
         Shape::Single | Shape::List => arg.value_parser(value_parser!(OsString)),
-    })
+    }
 }
 
 /// How many values a flag has.

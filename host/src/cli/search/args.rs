@@ -18,6 +18,16 @@ use crate::config::{
 /// What is looked for, and what each run is.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct SearchArgs {
+    #[command(flatten)]
+    pub(super) own: SearchFlags,
+
+    #[command(flatten)]
+    pub(super) flags: ProfileFlags,
+}
+
+/// What is looked for.
+#[derive(Args, Clone, Debug, Default)]
+pub(in crate::cli) struct SearchFlags {
     /// What is raised: `rate` (--request-rate), `concurrency` (--concurrency; sessions at once in conversations) or `users`
     /// (--num-users; --user-centric-rate is then that of one user) [default: concurrency].
     #[arg(long, value_name = "LOAD", value_parser = ChoiceParser::<Over>::new(), help_heading = "Search")]
@@ -25,15 +35,15 @@ pub(in crate::cli) struct SearchArgs {
 
     /// Lowest and highest load to try, as `1..2000` [default: 1..1000].
     #[arg(long, value_name = "LOW..HIGH", help_heading = "Search")]
-    range: Option<String>,
+    pub(super) range: Option<String>,
 
-    /// Runs at most, of all loads together [default: 40].
+    /// Runs at most, of all loads together [default: 40]; with --search-metric, loads [default: 8].
     #[arg(long, visible_alias = "search-max-iterations", value_name = "N", help_heading = "Search")]
-    max_runs: Option<String>,
+    pub(super) max_runs: Option<String>,
 
     /// How near the ends of the answer's interval are to be, as a part of it; it ends the search [default: 0.05].
     #[arg(long, value_name = "PART", help_heading = "Search")]
-    precision: Option<String>,
+    pub(super) precision: Option<String>,
 
     /// Let a run go on to its end although the server cannot keep up with its load.
     #[arg(long, help_heading = "Search")]
@@ -41,9 +51,6 @@ pub(in crate::cli) struct SearchArgs {
 
     #[command(flatten)]
     pub(super) aiperf: WordsOfAiperf,
-
-    #[command(flatten)]
-    pub(super) flags: ProfileFlags,
 }
 
 /// The numbers of a search, as far as they are typed.
@@ -54,12 +61,7 @@ pub(super) struct Numbers {
     pub(super) precision: Option<f64>,
 }
 
-impl SearchArgs {
-    /// Whether a range is typed, be it one or not.
-    pub(super) fn has_range(&self) -> bool {
-        self.range.is_some()
-    }
-
+impl SearchFlags {
     /// Reads the numbers. The command line is read with them as texts, so that all that is wrong can be told at once.
     pub(super) fn numbers(&self, mistakes: &mut Mistakes) -> Numbers {
         Numbers {

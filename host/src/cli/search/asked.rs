@@ -8,7 +8,7 @@ use super::{
         experiment::{named_folder, seed_of},
         settings,
     },
-    args::SearchArgs,
+    args::SearchFlags,
     mistakes::Mistakes,
     over::Over,
     words::Meaning,
@@ -44,8 +44,8 @@ pub(super) const USUAL_RANGE: (f64, f64) = (1.0, 1000.0);
 ///
 /// # Errors
 /// Two flags say two things.
-pub(super) fn over(args: &SearchArgs, meaning: &Meaning) -> Result<Over, Failure> {
-    match (args.over, meaning.over) {
+pub(super) fn over(own: &SearchFlags, meaning: &Meaning) -> Result<Over, Failure> {
+    match (own.over, meaning.over) {
         (Some(typed), Some(meant)) if typed != meant => {
             let message = format!(
                 "use `--over {}` together with a flag that raises `{}`",
@@ -61,14 +61,14 @@ pub(super) fn over(args: &SearchArgs, meaning: &Meaning) -> Result<Over, Failure
 /// What is looked for, as far as nothing is wrong with it, which is noted. `meaning` is not there where something is wrong with AIPerf's
 /// words.
 pub(super) fn plan(
-    args: &SearchArgs,
+    own: &SearchFlags,
     meaning: Option<&Meaning>,
     asked: &settings::Asked,
     over: Over,
     mistakes: &mut Mistakes,
 ) -> SearchPlan {
     let slos = slos(asked, meaning, mistakes);
-    let numbers = args.numbers(mistakes);
+    let numbers = own.numbers(mistakes);
     let range = numbers.range.or(meaning.and_then(|meaning| meaning.range)).unwrap_or(USUAL_RANGE);
     mistakes.note(check_range(range, over));
     let precision = numbers.precision.unwrap_or(USUAL_PRECISION);
@@ -83,7 +83,7 @@ pub(super) fn plan(
         between: flags.experiment.between.clone(),
         range: Range { low: range.0, high: range.1, is_whole: over.is_whole(), precision },
         most_runs: numbers.max_runs.map_or(USUAL_RUNS, NonZeroU32::get),
-        ends_saturated: !args.no_early_end,
+        ends_saturated: !own.no_early_end,
         confidence: asked.flags.experiment.confidence_level.unwrap_or(USUAL_CONFIDENCE),
         seed,
     }
@@ -102,7 +102,9 @@ fn slos(asked: &settings::Asked, meaning: Option<&Meaning>, mistakes: &mut Mista
     read.into_iter().filter_map(|slo| mistakes.note(slo)).collect()
 }
 
-fn check_range((low, high): (f64, f64), over: Over) -> Result<(), Failure> {
+/// # Errors
+/// An end of the range is no such load.
+pub(super) fn check_range((low, high): (f64, f64), over: Over) -> Result<(), Failure> {
     if over.is_whole() && (low.fract() != 0.0 || high.fract() != 0.0) {
         let message = format!("use `--range {low}..{high}`: {} is a whole number", over.setting());
         return Err(Failure::new(Exit::Usage, message).with_hint("give two whole numbers"));
@@ -169,11 +171,16 @@ pub(super) fn base(asked: &settings::Asked, meaning: &Meaning, over: Over) -> Wo
         let values = meaning.goodput.iter().map(OsString::from).collect();
         base.set(Said { name: "goodput".to_owned(), values });
     }
-    let ends = ["request-count", "benchmark-duration", "num-conversations"];
-    if ends.iter().all(|name| base.get(name).is_none()) {
-        base.set(Said { name: "benchmark-duration".to_owned(), values: vec![USUAL_DURATION.into()] });
-    }
+    end_some_time(&mut base);
     base
+}
+
+/// Gives runs that nothing else ends a duration.
+pub(super) fn end_some_time(words: &mut Words) {
+    let ends = ["request-count", "benchmark-duration", "num-conversations"];
+    if ends.iter().all(|name| words.get(name).is_none()) {
+        words.set(Said { name: "benchmark-duration".to_owned(), values: vec![USUAL_DURATION.into()] });
+    }
 }
 
 /// `artifacts/chat_search_rate`: the API format, and what is raised.

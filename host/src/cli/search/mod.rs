@@ -6,16 +6,21 @@ mod measurable;
 mod mistakes;
 mod over;
 mod prepared;
+mod question;
+mod recipe;
 mod resume;
+mod steps;
+mod sweeps;
 mod words;
 
-use std::{num::NonZeroU64, sync::Arc};
+use std::{ffi::OsString, num::NonZeroU64, path::PathBuf, sync::Arc};
 
 use clap::ArgMatches;
 
 pub(super) use self::{
-    args::SearchArgs,
+    args::{SearchArgs, SearchFlags},
     asked::{OF_ONE_RUN, SHARED},
+    question::Question,
     words::names as names_of_aiperf,
 };
 use self::{
@@ -33,7 +38,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    config::{agents_word::are_all_by_ssh, flags::ProfileFlags, keys::Keys},
+    config::{agents_word::are_all_by_ssh, flags::ProfileFlags, keys::Keys, words::Words},
     experiment::{
         ExperimentFolder, FolderError,
         search::{self, Bracket, KeptError, Probe, SearchEnded, SearchPlan, SloError, Wanted},
@@ -56,28 +61,40 @@ impl HasExit for KeptError {
     }
 }
 
-/// Looks for the load, and says what was found.
+/// Looks for what is asked for, and says what was found.
 pub(super) fn run(args: &SearchArgs, matches: &ArgMatches, log: &LogFlags) -> Result<Exit, Failure> {
     profile::hush(&args.flags)?;
-    let asked = settings::asked(matches, args.flags.config.as_deref())?;
+    of_words(&args.own, Words::typed(matches), log)
+}
+
+/// The same of settings that are words already. Some of them may be lists.
+pub(super) fn of_words(own: &SearchFlags, typed: Words, log: &LogFlags) -> Result<Exit, Failure> {
+    let question = Question::of(own);
+    if question.is_sweep() {
+        return sweeps::run(question, own, typed, log);
+    }
+    let resumed = typed.get("resume").and_then(<[OsString]>::first).map(PathBuf::from);
+    let asked = settings::of_words(typed)?;
     terminal::be_quiet_if(asked.flags.quiet);
-    let prepared = match args.flags.experiment.resume.as_deref() {
-        Some(dir) => resume::prepared(args, asked, dir)?,
-        None => begun(args, asked)?,
+    let prepared = match resumed.as_deref() {
+        Some(dir) => resume::prepared(own, asked, dir)?,
+        None => begun(own, asked)?,
     };
     carry_out(prepared, log)
 }
 
 /// A search that was not there before.
-fn begun(args: &SearchArgs, asked: settings::Asked) -> Result<Prepared, Failure> {
+fn begun(own: &SearchFlags, asked: settings::Asked) -> Result<Prepared, Failure> {
     let mut mistakes = Mistakes::default();
     mistakes.extend(asked.has_mistakes().then(|| asked.failure(None)));
-    let meant = mistakes.note(args.aiperf.meaning(asked::USUAL_RANGE));
+    mistakes.extend(Question::Highest.without_effect(own));
+    let meant = mistakes.note(own.aiperf.meaning(asked::USUAL_RANGE));
     let meaning = meant.clone().unwrap_or_default();
-    let over = mistakes.note(asked::over(args, &meaning)).unwrap_or(Over::Concurrency);
+    let over = mistakes.note(asked::over(own, &meaning)).unwrap_or(Over::Concurrency);
     mistakes.note(asked::check_alone(&asked, &meaning, over));
-    let plan = asked::plan(args, meant.as_ref(), &asked, over, &mut mistakes);
+    let plan = asked::plan(own, meant.as_ref(), &asked, over, &mut mistakes);
     mistakes.finish()?;
+    own.aiperf.other_planner().iter().for_each(|notice| terminal::warn(notice));
     check_is_reached(&asked.flags, &plan)?;
     check_agents(&asked.flags)?;
     let mut base = asked::base(&asked, &meaning, over);

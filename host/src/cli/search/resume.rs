@@ -7,7 +7,7 @@ use super::{
         exit::{Exit, Failure},
         settings,
     },
-    args::SearchArgs,
+    args::SearchFlags,
     asked::check_precision,
     mistakes::Mistakes,
     prepared::{Prepared, checked},
@@ -25,11 +25,11 @@ const FREE: [&str; 6] = ["ui", "quiet", "auto-plot", "no-auto-plot", "plot-requi
 ///
 /// # Errors
 /// There is none, another process has it, or something else is typed than it has.
-pub(super) fn prepared(args: &SearchArgs, asked: settings::Asked, dir: &Path) -> Result<Prepared, Failure> {
+pub(super) fn prepared(own: &SearchFlags, asked: settings::Asked, dir: &Path) -> Result<Prepared, Failure> {
     let mut mistakes = Mistakes::default();
     mistakes.extend(asked.has_mistakes().then(|| asked.failure(None)));
-    mistakes.note(check_typed(args, &asked));
-    let numbers = args.numbers(&mut mistakes);
+    mistakes.note(check_typed(own, &asked));
+    let numbers = own.numbers(&mut mistakes);
     mistakes.note(numbers.precision.map_or(Ok(()), check_precision));
     mistakes.finish()?;
     Kept::check_is_there(dir)?;
@@ -59,12 +59,12 @@ pub(super) fn prepared(args: &SearchArgs, asked: settings::Asked, dir: &Path) ->
 }
 
 /// What is looked for stands in the folder; only how closely may be another one.
-fn check_typed(args: &SearchArgs, asked: &settings::Asked) -> Result<(), Failure> {
-    let is_typed = !args.flags.objectives.slo.is_empty()
-        || args.over.is_some()
-        || args.has_range()
-        || args.no_early_end
-        || args.aiperf != WordsOfAiperf::default()
+fn check_typed(own: &SearchFlags, asked: &settings::Asked) -> Result<(), Failure> {
+    let is_typed = !asked.flags.objectives.slo.is_empty()
+        || own.over.is_some()
+        || own.range.is_some()
+        || own.no_early_end
+        || own.aiperf != WordsOfAiperf::default()
         || asked.values("artifact-dir").is_some();
     if is_typed {
         let message = "use `--resume` together with what is looked for, and where: both are in the folder";

@@ -1,10 +1,13 @@
-//! A search in AIPerf's words: recipes, bounds in milliseconds, search spaces. Each becomes what `prony search` has.
+//! A search in AIPerf's words: recipes, bounds in milliseconds, search spaces. Each becomes what `prony search` has, or a sweep.
+
+use std::num::NonZeroU32;
 
 use clap::{Args, Command};
 
 use super::{
     super::exit::{Exit, Failure},
     over::Over,
+    recipe::Recipe,
 };
 use crate::config::{
     flags::ChoiceParser,
@@ -24,45 +27,97 @@ const USUAL_ATTAINMENT: f64 = 0.95;
 #[derive(Args, Clone, Debug, Default, PartialEq)]
 pub(in crate::cli) struct WordsOfAiperf {
     /// The highest concurrency within bounds: `max-concurrency-under-sla`, `max-throughput-ttft-sla` and `max-throughput-itl-sla` with
-    /// those of the flags below, `max-goodput-under-slo` with a part of requests that keep to them.
-    #[arg(long, value_name = "NAME", value_parser = recipe, help_heading = WORDS)]
-    search_recipe: Option<Recipe>,
+    /// those of the flags below, `max-goodput-under-slo` with a part of requests that keep to them. The other ones are sweeps.
+    ///
+    /// `concurrency-ramp` is one from 1 to 1000 at once, `prefill-ttft-curve` one over prompts of 256 to 32768 tokens,
+    /// `decode-itl-curve` one from 1 to 200 at once and over responses of 64 to 1024 tokens, and `pareto-sweep` one over
+    /// --isl-osl-pairs, for each value of --concurrency. They leave behind what `prony profile --sweep` leaves.
+    #[arg(long, value_name = "NAME", value_parser = ChoiceParser::<Recipe>::new(), help_heading = WORDS)]
+    pub(super) search_recipe: Option<Recipe>,
 
     /// What is raised, and from where to where, as `concurrency:1,64:int` or `request_rate:1,200`.
     #[arg(long, value_name = "PATH:LOW,HIGH", value_parser = space, help_heading = WORDS, conflicts_with_all = ["over", "range"])]
-    search_space: Option<Space>,
+    pub(super) search_space: Option<Space>,
+
+    /// Metric that is to be best, in place of objectives: the loads of --search-space are measured in even steps of the logarithm.
+    #[arg(long, value_name = "METRIC", help_heading = WORDS)]
+    pub(super) search_metric: Option<String>,
+
+    /// With --search-metric: its statistic [default: avg].
+    #[arg(long, value_name = "STATISTIC", help_heading = WORDS)]
+    pub(super) search_stat: Option<String>,
+
+    /// With --search-metric: `maximize` or `minimize` [default: what is better of that metric].
+    #[arg(long, value_name = "DIRECTION", value_parser = ChoiceParser::<Direction>::new(), help_heading = WORDS)]
+    pub(super) search_direction: Option<Direction>,
+
+    /// With --search-metric: how many loads are measured where --max-runs says nothing [default: 8].
+    #[arg(long, value_name = "N", value_parser = units::non_zero::<NonZeroU32>, help_heading = WORDS)]
+    pub(super) search_initial_points: Option<NonZeroU32>,
 
     /// Bound on the 95th percentile of the time to first token.
     #[arg(long, value_name = "MS", value_parser = units::positive::<f64>, help_heading = WORDS)]
-    ttft_sla_ms: Option<f64>,
+    pub(super) ttft_sla_ms: Option<f64>,
 
     /// Bound on the 95th percentile of the inter-token latency.
     #[arg(long, alias = "tpot-sla-ms", value_name = "MS", value_parser = units::positive::<f64>, help_heading = WORDS)]
-    itl_sla_ms: Option<f64>,
+    pub(super) itl_sla_ms: Option<f64>,
 
     /// Bound on the 99th percentile of the latency of requests.
     #[arg(long, value_name = "MS", value_parser = units::positive::<f64>, help_heading = WORDS)]
-    e2e_sla_ms: Option<f64>,
+    pub(super) e2e_sla_ms: Option<f64>,
 
     /// Bound on the part of requests that fail, from 0 to 1.
     #[arg(long, value_name = "PART", value_parser = units::share, help_heading = WORDS)]
-    error_rate_sla: Option<f64>,
+    pub(super) error_rate_sla: Option<f64>,
 
     /// With `max-goodput-under-slo`: the part of requests that keep to all bounds [default: 0.95].
     #[arg(long, value_name = "PART", value_parser = units::inner_share, help_heading = WORDS)]
-    slo_attainment_fraction: Option<f64>,
+    pub(super) slo_attainment_fraction: Option<f64>,
 
-    /// `monotonic-sla` and `smooth-isotonic` are names of what this search does; it has no other way.
+    /// Names of ways to the same answer, of which there is one here.
     #[arg(long, alias = "search-style", value_name = "NAME", value_parser = ChoiceParser::<Planner>::new(), help_heading = WORDS)]
-    search_planner: Option<Planner>,
+    pub(super) search_planner: Option<Planner>,
 
     /// Lowest concurrency to try.
     #[arg(long, value_name = "N", value_parser = units::concurrency, help_heading = WORDS, conflicts_with_all = ["range", "search_space"])]
-    concurrency_min: Option<std::num::NonZeroU32>,
+    pub(super) concurrency_min: Option<NonZeroU32>,
 
     /// Highest concurrency to try.
     #[arg(long, value_name = "N", value_parser = units::concurrency, help_heading = WORDS, conflicts_with_all = ["range", "search_space"])]
-    concurrency_max: Option<std::num::NonZeroU32>,
+    pub(super) concurrency_max: Option<NonZeroU32>,
+
+    /// With a recipe that is a sweep: how many concurrencies are measured [default: 8, 6 of `decode-itl-curve`].
+    #[arg(long, value_name = "N", value_parser = units::non_zero::<NonZeroU32>, help_heading = WORDS)]
+    pub(super) concurrency_steps: Option<NonZeroU32>,
+
+    /// With `prefill-ttft-curve`: tokens of the shortest prompts [default: 256].
+    #[arg(long, value_name = "TOKENS", value_parser = units::non_zero::<NonZeroU32>, help_heading = WORDS)]
+    pub(super) isl_min: Option<NonZeroU32>,
+
+    /// With `prefill-ttft-curve`: tokens of the longest prompts [default: 32768].
+    #[arg(long, value_name = "TOKENS", value_parser = units::non_zero::<NonZeroU32>, help_heading = WORDS)]
+    pub(super) isl_max: Option<NonZeroU32>,
+
+    /// With `prefill-ttft-curve`: how many lengths of prompts are measured [default: 8].
+    #[arg(long, value_name = "N", value_parser = units::non_zero::<NonZeroU32>, help_heading = WORDS)]
+    pub(super) isl_steps: Option<NonZeroU32>,
+
+    /// With `decode-itl-curve`: tokens of the shortest responses [default: 64].
+    #[arg(long, value_name = "TOKENS", value_parser = units::non_zero::<NonZeroU32>, help_heading = WORDS)]
+    pub(super) osl_min: Option<NonZeroU32>,
+
+    /// With `decode-itl-curve`: tokens of the longest responses [default: 1024].
+    #[arg(long, value_name = "TOKENS", value_parser = units::non_zero::<NonZeroU32>, help_heading = WORDS)]
+    pub(super) osl_max: Option<NonZeroU32>,
+
+    /// With `decode-itl-curve`: how many lengths of responses are measured [default: 4].
+    #[arg(long, value_name = "N", value_parser = units::non_zero::<NonZeroU32>, help_heading = WORDS)]
+    pub(super) osl_steps: Option<NonZeroU32>,
+
+    /// With `pareto-sweep`: tokens of prompts and responses, as `128/128,512/256`.
+    #[arg(long, value_name = "ISL/OSL,...", value_parser = pairs, help_heading = WORDS)]
+    pub(super) isl_osl_pairs: Option<String>,
 }
 
 /// The long names of AIPerf's flags about searches, without dashes: with one of them, `profile` is a search.
@@ -75,54 +130,25 @@ pub(in crate::cli) fn names() -> Vec<String> {
     names.chain(ALIASES.map(str::to_owned)).collect()
 }
 
-/// Presets of AIPerf's that are a search for the highest load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Recipe {
-    ConcurrencyUnderSla,
-    ThroughputUnderTtft,
-    ThroughputUnderItl,
-    GoodputUnderSlo,
-}
-
-const RECIPES: [(&str, Recipe); 4] = [
-    ("max-concurrency-under-sla", Recipe::ConcurrencyUnderSla),
-    ("max-throughput-ttft-sla", Recipe::ThroughputUnderTtft),
-    ("max-throughput-itl-sla", Recipe::ThroughputUnderItl),
-    ("max-goodput-under-slo", Recipe::GoodputUnderSlo),
-];
-
-/// Presets that are sweeps, and how these are asked for.
-const SWEEPS: [(&str, &str); 4] = [
-    ("concurrency-ramp", "`prony profile --concurrency 1..1000x2`"),
-    ("prefill-ttft-curve", "`prony profile --streaming --isl 256..32768x2`"),
-    ("decode-itl-curve", "`prony profile --streaming --concurrency 1..200x3 --osl 64..1024x4`"),
-    (
-        "pareto-sweep",
-        "`prony profile --isl 128,512 --osl 128,256 --sweep-type zip --concurrency ...` for each concurrency",
-    ),
-];
-
-/// A text that is no recipe of ours.
+/// A text that is no list of pairs of lengths.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-enum RecipeError {
-    #[error("it is a sweep and no search: use {0}")]
-    Sweep(&'static str),
-    #[error("it must be one of {}", RECIPES.map(|(name, _)| name).join(", "))]
-    Unknown,
-}
+#[error("it must be tokens of prompts and of responses, as `128/128,512/256`")]
+struct PairsError;
 
-fn recipe(text: &str) -> Result<Recipe, RecipeError> {
-    let name = text.to_lowercase().replace('_', "-");
-    if let Some((_, recipe)) = RECIPES.iter().find(|(known, _)| *known == name) {
-        return Ok(*recipe);
-    }
-    let sweep = SWEEPS.iter().find(|(known, _)| *known == name);
-    Err(sweep.map_or(RecipeError::Unknown, |(_, command)| RecipeError::Sweep(command)))
+/// Pairs of lengths, as they are typed but for spaces.
+fn pairs(text: &str) -> Result<String, PairsError> {
+    let length = |text: &str| text.trim().parse::<NonZeroU32>().map_err(|_| PairsError);
+    let pair = |text: &str| {
+        let (input, output) = text.split_once('/').ok_or(PairsError)?;
+        Ok(format!("{}/{}", length(input)?, length(output)?))
+    };
+    let pairs: Vec<String> = text.split(',').map(pair).collect::<Result<_, PairsError>>()?;
+    Ok(pairs.join(","))
 }
 
 /// What is raised, and the loads that may be tried.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Space {
+pub(super) struct Space {
     over: Over,
     low: f64,
     high: f64,
@@ -180,14 +206,34 @@ fn percent(part: f64) -> f64 {
 
 /// Ways of AIPerf's to the same answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Planner {
-    Ours,
+pub(super) enum Planner {
+    MonotonicSla,
+    SmoothIsotonic,
+    Bayesian,
+    Optuna,
 }
 
 impl Choice for Planner {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("monotonic-sla", Self::MonotonicSla),
+        ("smooth-isotonic", Self::SmoothIsotonic),
+        ("bayesian", Self::Bayesian),
+        ("optuna", Self::Optuna),
+    ];
+    const SYNONYMS: &'static [(&'static str, Self)] =
+        &[("monotonic", Self::MonotonicSla), ("bo", Self::Bayesian)];
+}
+
+/// What is better of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Direction {
+    Maximize,
+    Minimize,
+}
+
+impl Choice for Direction {
     const NAMES: &'static [(&'static str, Self)] =
-        &[("monotonic-sla", Self::Ours), ("smooth-isotonic", Self::Ours)];
-    const SYNONYMS: &'static [(&'static str, Self)] = &[("monotonic", Self::Ours)];
+        &[("maximize", Self::Maximize), ("minimize", Self::Minimize)];
 }
 
 /// The same as `prony search` has it.
@@ -201,6 +247,16 @@ pub(super) struct Meaning {
 }
 
 impl WordsOfAiperf {
+    /// What is said of a planner whose way is another one than that of this program.
+    pub(super) fn other_planner(&self) -> Option<String> {
+        let planner = self.search_planner?;
+        let text = format!(
+            "`--search-planner {}` is taken as a name: prony has one way to the answer, which docs/SEARCH.md describes",
+            units::name(planner)
+        );
+        matches!(planner, Planner::Bayesian | Planner::Optuna).then_some(text)
+    }
+
     /// What they mean. `usual` is the range where none is typed.
     ///
     /// # Errors
@@ -328,9 +384,10 @@ mod tests {
     }
 
     #[rstest]
-    #[case::a_sweep("--search-recipe concurrency-ramp", "it is a sweep and no search")]
-    #[case::no_recipe("--search-recipe best", "it must be one of max-concurrency-under-sla")]
-    #[case::another_way("--search-planner bayesian", "invalid value")]
+    #[case::no_recipe("--search-recipe best", "invalid value")]
+    #[case::no_way("--search-planner grid", "invalid value")]
+    #[case::no_pair("--isl-osl-pairs 128/128,512", "it must be tokens of prompts and of responses")]
+    #[case::no_length("--isl-osl-pairs 128/0", "it must be tokens of prompts and of responses")]
     #[case::no_load("--search-space isl:1,8", "a search raises `concurrency`")]
     #[case::a_load_of_a_warmup(
         "--search-space phases.warmup.concurrency:1,8",
@@ -342,6 +399,15 @@ mod tests {
     fn what_a_search_cannot_do_is_refused(#[case] line: &str, #[case] expected: &str) {
         let error = read(line).unwrap_err();
         assert!(error.contains(expected), "{error}");
+    }
+
+    #[test]
+    fn a_planner_that_works_in_another_way_is_taken_and_told() {
+        let told = |line: &str| read(line).unwrap().other_planner();
+        assert!(told("--search-planner BO").is_some_and(|text| text.contains("`--search-planner bayesian`")));
+        assert!(told("--search-planner optuna").is_some());
+        assert_eq!(told("--search-planner monotonic_sla"), None);
+        assert_eq!(told(""), None);
     }
 
     #[rstest]
