@@ -49,6 +49,12 @@ MOST = {
 }
 # A search whose command does not say how long its runs are has runs of half a minute.
 OF_A_SEARCH = ("--search-recipe", "--search-space")
+# The ranges of recipes that are sweeps: some have runs of a thousand requests at once, or responses of ten seconds.
+OF_A_RECIPE = {
+    "concurrency-ramp": ["--concurrency-max", "8", "--concurrency-steps", "3"],
+    "prefill-ttft-curve": ["--isl-max", "1024", "--isl-steps", "3"],
+    "decode-itl-curve": ["--concurrency-max", "4", "--concurrency-steps", "2", "--osl-max", "128", "--osl-steps", "2"],
+}
 LENGTHS = ("--request-count", "--num-requests", "--benchmark-duration", "--num-conversations", "--num-sessions", "--conversation-num")
 PATIENCE_S = 120
 
@@ -145,6 +151,7 @@ def shortened(words):
     names = {word.partition("=")[0] for word in words}
     is_long = names.intersection(OF_A_SEARCH) and not names.intersection(LENGTHS)
     out, at = ["--benchmark-duration", "2"] if is_long else [], 0
+    out += [word for recipe, shorter in OF_A_RECIPE.items() if recipe in words for word in shorter]
     while at < len(words):
         word, equals, value = words[at].partition("=")
         at += 1

@@ -24,7 +24,7 @@ fn help_and_version_need_nothing(#[case] words: &[&str]) {
 
 #[rstest]
 #[case(&["--wandb-project", "p"], "--wandb-project")]
-#[case(&["--search-space", "concurrency:1,8:int", "--search-metric", "request_throughput"], "--search-metric")]
+#[case(&["--search-space", "concurrency:1,8:int", "--search-random-seed", "5"], "--search-random-seed")]
 #[case(&["--num-users", "3"], "--num-users")]
 fn a_flag_of_aiperf_that_is_not_built_is_refused_by_name(#[case] words: &[&str], #[case] named: &str) {
     let run = Tool::new(["profile", "--model", "m"]).args(words).run();

@@ -130,7 +130,8 @@ fn a_range_whose_lowest_load_breaks_an_objective_ends_with_1() {
 
 #[rstest]
 #[case::no_objective(&["--range", "1..8"], "there is no objective that it could break")]
-#[case::a_recipe_of_a_sweep(&["--search-recipe", "concurrency-ramp"], "it is a sweep and no search")]
+#[case::of_a_sweep(&["--slo", "ttft p99 < 5", "--isl-min", "5"], "use `--isl-min` in a search for the highest load")]
+#[case::a_list_of_its_load(&["--slo", "e2e p99 < 5", "--concurrency", "1,2"], "a search takes one value of `concurrency`")]
 #[case::no_metric(&["--slo", "latency_of_all p99 < 5"], "there is no metric `latency_of_all`")]
 #[case::no_statistic(&["--slo", "request_latency < 5ms"], "the statistic is missing")]
 #[case::its_own_load(&["--slo", "ttft p99 < 5", "--concurrency", "5"], "use `--concurrency` in a search")]

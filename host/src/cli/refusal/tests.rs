@@ -78,8 +78,8 @@ fn a_flag_that_is_not_there_leads_to_what_is(#[case] line: &str, #[case] message
     "`prony --help` lists what there is"
 )]
 #[case(
-    "prony search --search-metric request_throughput",
-    "`--search-metric` of AIPerf is not supported yet",
+    "prony search --search-sla-tier gold:ttft",
+    "`--search-sla-tier` of AIPerf is not supported yet",
     "`prony search --over concurrency --slo 'time_to_first_token p95 < 500ms'` finds the highest load that keeps to objectives"
 )]
 #[case("prony bench", "unknown command `bench`", "use `prony profile`")]

@@ -8,11 +8,6 @@
 const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
     (
         &[
-            "--search-metric",
-            "--search-stat",
-            "--search-direction",
-            "--search-initial-points",
-            "--search-random-seed",
             "--optuna-sampler",
             "--optuna-acquisition",
             "--optuna-terminator",
@@ -23,17 +18,8 @@ const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
         "`prony search --over concurrency --slo 'time_to_first_token p95 < 500ms'` finds the highest load that keeps to objectives",
     ),
     (
-        &[
-            "--isl-min",
-            "--isl-max",
-            "--isl-steps",
-            "--osl-min",
-            "--osl-max",
-            "--osl-steps",
-            "--concurrency-steps",
-            "--isl-osl-pairs",
-        ],
-        "use lists of values: `--isl 128..4096x2`, `--concurrency 1..64x2`, and `--sweep-type zip` for pairs",
+        &["--search-random-seed"],
+        "leave it out: a search draws nothing but what its runs send, and `--random-seed` is the seed of that",
     ),
     (
         &["--degradation-threshold", "--degradation-metric-tag", "--degradation-stat"],
