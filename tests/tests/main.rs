@@ -104,6 +104,7 @@ mod profile;
 mod project_files;
 mod published;
 mod reasoning;
+mod recipes;
 mod record;
 mod replay;
 mod run_folders;

@@ -65,8 +65,9 @@ fn a_search_in_aiperfs_words_is_the_same_search() {
         Tool::new(words).args(["--artifact-dir", "run", "--request-count", "12", "--isl", "5", "--osl", "1"]);
     let recipe =
         ["--search-recipe", "max-concurrency-under-sla", "--e2e-sla-ms", "175", "--concurrency-max", "8"];
-    let run = tool.args(recipe).run();
+    let run = tool.args(recipe).args(["--search-planner", "bayesian"]).run();
     run.succeeds();
+    assert!(run.stderr.contains("`--search-planner bayesian` is taken as a name"), "{}", run.stderr);
     assert!(run.stdout.contains("keeps to `request_latency p99 <= 175ms`: 3 [3, 3]"), "{}", run.stdout);
     assert!(run.stdout.contains("needs some 662 requests a run"), "{}", run.stdout);
 }
