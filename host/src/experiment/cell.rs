@@ -46,6 +46,11 @@ impl Cell {
         pairs.collect::<Vec<_>>().join(", ")
     }
 
+    /// The value of a setting; nothing where it says nothing of it.
+    pub(super) fn value(&self, name: &str) -> &str {
+        self.values.iter().find(|(setting, _)| setting.name == name).map_or("", |(_, value)| value)
+    }
+
     /// The settings of its runs: these, and its values in their places.
     pub(crate) fn over(&self, base: &Words) -> Words {
         let mut words = base.clone();

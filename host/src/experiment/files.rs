@@ -11,7 +11,7 @@ use super::{
     estimate::Spread,
     folder::{ExperimentFolder, FolderError, STATE},
     manifest::{self, Made},
-    page,
+    one_number, page,
     results::{CellResults, Results},
     state::{Progress, State},
     table,
@@ -80,6 +80,8 @@ fn json(results: &Results, state: &State) -> Value {
         },
         "pareto_optimal": results.front.iter().map(|at| name(Some(*at))).collect::<Vec<_>>(),
         "pareto_axes": { "more_is_better": throughput, "less_is_better": latency },
+        "latency_rise": one_number::latency_rise(results),
+        "first_token_line": one_number::first_token_line(results),
         "runs": state.runs,
     })
 }
@@ -117,7 +119,7 @@ fn parameters(cell: &Cell) -> Map<String, Value> {
 }
 
 fn csv(results: &Results) -> Vec<u8> {
-    let settings = table::settings(results);
+    let settings = results.settings();
     let mut writer = csv::Writer::from_writer(Vec::new());
     let numbers =
         ["metric", "unit", "statistic", "n", "mean", "min", "max", "std", "cv", "se", "ci_low", "ci_high"];
@@ -130,7 +132,7 @@ fn csv(results: &Results) -> Vec<u8> {
                 estimate.spread.as_ref().and_then(part).map_or_else(String::new, |number| number.to_string())
             };
             let mut line = vec![cell.cell.label()];
-            line.extend(settings.iter().map(|name| table::value(&cell.cell, name).to_owned()));
+            line.extend(settings.iter().map(|name| cell.cell.value(name).to_owned()));
             line.extend([key.metric.clone(), unit.clone(), key.statistic.clone(), estimate.n.to_string()]);
             line.extend([estimate.mean, estimate.min, estimate.max].map(|number| number.to_string()));
             line.extend([spread(|it| Some(it.std)), spread(|it| it.cv), spread(|it| Some(it.se))]);

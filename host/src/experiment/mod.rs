@@ -21,6 +21,7 @@ mod folder;
 mod manifest;
 mod measured;
 mod number;
+mod one_number;
 mod order;
 mod outcome;
 mod page;

@@ -31,7 +31,7 @@ const BY_SETTING: [(&str, &str, &str, &str); 5] = [
 /// Writes the page.
 pub(super) fn page(results: &Results, state: &State) -> std::io::Result<Vec<u8>> {
     let mut out = Vec::new();
-    let settings = table::settings(results).join(", ");
+    let settings = results.settings().join(", ");
     let title =
         if settings.is_empty() { "Runs of one setting".to_owned() } else { format!("Runs over {settings}") };
     page::begin(&format!("{title}, measured by prony"), None, &mut out)?;
@@ -136,12 +136,12 @@ fn trade(results: &Results) -> Option<Plot> {
 
 /// A number against the one setting whose values are numbers.
 fn by_setting(results: &Results, (metric, statistic, name, unit): &(&str, &str, &str, &str)) -> Option<Plot> {
-    let settings = table::settings(results);
+    let settings = results.settings();
     let [setting] = settings.as_slice() else { return None };
     let key = Key::new(metric, statistic);
     let mut points: Vec<(Interval, Interval)> = Vec::new();
     for cell in &results.cells {
-        let value: f64 = table::value(&cell.cell, setting).parse().ok()?;
+        let value: f64 = cell.cell.value(setting).parse().ok()?;
         let Some(estimate) = cell.get(&key) else { continue };
         points.push((Interval { at: value, low: value, high: value }, interval(estimate)));
     }

@@ -136,6 +136,17 @@ impl Results {
         }
     }
 
+    /// The settings that cells differ in, in the order in which they were asked for.
+    pub(super) fn settings(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for (setting, _) in self.cells.iter().flat_map(|cell| &cell.cell.values) {
+            if !names.contains(&setting.name) {
+                names.push(setting.name.clone());
+            }
+        }
+        names
+    }
+
     /// Whether any run was measured.
     pub(crate) fn has_any(&self) -> bool {
         self.cells.iter().any(|cell| cell.measured > 0)

@@ -2,7 +2,7 @@
 
 use super::{
     best::Key,
-    cell::Cell,
+    one_number,
     results::{CellResults, Results},
 };
 use crate::{
@@ -11,33 +11,18 @@ use crate::{
 };
 
 /// What is shown of each cell: a header, and the number. One that no cell has is left out.
-const COLUMNS: [(&str, &str, &str); 5] = [
+const COLUMNS: [(&str, &str, &str); 6] = [
     ("requests/s", "request_throughput", "avg"),
     ("tokens/s", "output_token_throughput", "avg"),
     ("TTFT p50 (ms)", "time_to_first_token", "p50"),
     ("TTFT p99 (ms)", "time_to_first_token", "p99"),
+    ("ITL p50 (ms)", "inter_token_latency", "p50"),
     ("latency p99 (ms)", "request_latency", "p99"),
 ];
 
 /// Marks of cells with a run that breaks an objective, and of those with one of which that cannot be told.
 const BROKEN: &str = "breaks SLO";
 const UNCLEAR: &str = "SLO unclear";
-
-/// The settings that cells differ in, in the order in which they were asked for.
-pub(super) fn settings(results: &Results) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for (setting, _) in results.cells.iter().flat_map(|cell| &cell.cell.values) {
-        if !names.contains(&setting.name) {
-            names.push(setting.name.clone());
-        }
-    }
-    names
-}
-
-/// The value of a setting in a cell; nothing where the cell says nothing of it.
-pub(super) fn value<'a>(cell: &'a Cell, name: &str) -> &'a str {
-    cell.values.iter().find(|(setting, _)| setting.name == name).map_or("", |(_, value)| value)
-}
 
 /// The table, and what its marks mean. Where it is too wide for the screen, some columns are left out, and then intervals.
 pub(crate) fn text(results: &Results, screen: Screen) -> String {
@@ -67,9 +52,10 @@ fn layouts(results: &Results) -> Vec<Layout> {
     // Throughput that decides nothing goes before the other one.
     let is_spare = |metric: &str| metric != results.best_by.key.metric;
     let throughput = ["output_token_throughput", "request_throughput"].into_iter().find(|tag| is_spare(tag));
-    let median = Key::new("time_to_first_token", "p50");
-    let spare: Vec<Key> =
-        [Some(median), throughput.map(|tag| Key::new(tag, "avg"))].into_iter().flatten().collect();
+    let medians = ["time_to_first_token", "inter_token_latency"].map(|tag| Some(Key::new(tag, "p50")));
+    let [first_token, later_tokens] = medians;
+    let throughput = throughput.map(|tag| Key::new(tag, "avg"));
+    let spare: Vec<Key> = [first_token, throughput, later_tokens].into_iter().flatten().collect();
     let layout = |has_intervals: bool, fewer: usize| {
         let (left_out, columns): (Vec<_>, Vec<_>) =
             known.iter().cloned().partition(|(_, key)| spare.iter().take(fewer).any(|spare| spare == key));
@@ -80,7 +66,7 @@ fn layouts(results: &Results) -> Vec<Layout> {
 }
 
 fn table(results: &Results, layout: &Layout) -> Table {
-    let settings = settings(results);
+    let settings = results.settings();
     let are_named = results.cells.iter().any(|cell| cell.cell.title.is_some());
     let mut table = Table::new();
     if are_named {
@@ -99,7 +85,7 @@ fn table(results: &Results, layout: &Layout) -> Table {
     for (at, cell) in results.cells.iter().enumerate() {
         let mut row: Vec<String> = Vec::new();
         row.extend(are_named.then(|| cell.cell.label()));
-        row.extend(settings.iter().map(|name| value(&cell.cell, name).to_owned()));
+        row.extend(settings.iter().map(|name| cell.cell.value(name).to_owned()));
         row.extend((results.repeats > 1).then(|| cell.measured.to_string()));
         row.extend(layout.columns.iter().map(|(_, key)| number(cell, key, layout.has_intervals)));
         row.push(errors(cell));
@@ -178,6 +164,8 @@ fn notes(results: &Results, layout: &Layout) -> Vec<String> {
             format!("best: no run has a {} ({})", key.metric, key.statistic)
         });
     }
+    notes.extend(one_number::latency_rise(results).map(|rise| rise.note()));
+    notes.extend(one_number::first_token_line(results).map(|line| line.note()));
     let overlapping = results.as_good_as_best();
     if !overlapping.is_empty() {
         let names: Vec<String> = overlapping.iter().map(|at| results.cells[*at].cell.label()).collect();
@@ -254,6 +242,7 @@ mod tests {
 
         best: most request_throughput (avg)
         Pareto: no other combination has as much request_throughput (avg) at less request_latency (p99), or more of it at as little
+        latency rises: concurrency 2 is the first with a request_latency_p99 of more than 1.2 times that of concurrency 1, 1.50 times
         failed: concurrency 8: no request succeeded
         ");
     }
@@ -295,6 +284,7 @@ mod tests {
 
         best: most request_throughput (avg)
         Pareto: no other combination has as much request_throughput (avg) at less request_latency (p99), or more of it at as little
+        latency does not rise: no concurrency has a request_latency_p99 of more than 1.2 times that of concurrency 1, 0.52 times at most
         the interval of the best one overlaps that of: concurrency 1
         ±: half of the interval that has the true mean in it with 95 % confidence, if runs are independent
         ");
