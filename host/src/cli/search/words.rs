@@ -402,12 +402,14 @@ mod tests {
     }
 
     #[test]
-    fn a_planner_that_works_in_another_way_is_taken_and_told() {
-        let told = |line: &str| read(line).unwrap().other_planner();
-        assert!(told("--search-planner BO").is_some_and(|text| text.contains("`--search-planner bayesian`")));
-        assert!(told("--search-planner optuna").is_some());
-        assert_eq!(told("--search-planner monotonic_sla"), None);
-        assert_eq!(told(""), None);
+    fn a_planner_that_works_in_another_way_is_taken_and_notice() {
+        let notice = |line: &str| read(line).unwrap().other_planner();
+        assert!(
+            notice("--search-planner BO").is_some_and(|text| text.contains("`--search-planner bayesian`"))
+        );
+        assert!(notice("--search-planner optuna").is_some());
+        assert_eq!(notice("--search-planner monotonic_sla"), None);
+        assert_eq!(notice(""), None);
     }
 
     #[rstest]
