@@ -482,6 +482,16 @@ mod tests {
     }
 
     #[test]
+    fn settings_of_a_file_give_way_to_a_sweep_over_both() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.yaml");
+        std::fs::write(&path, "isl: 5\nosl: 6\n").unwrap();
+        let typed = [said("config", path.to_str().unwrap()), said("sweep", "isl/osl=5/1,6/2")];
+        let asked = of_words(Words::of(typed)).unwrap();
+        assert_eq!(asked.words.line(), ["--sweep=isl/osl=5/1,6/2"]);
+    }
+
+    #[test]
     fn phases_of_a_file_give_way_to_what_is_typed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.yaml");

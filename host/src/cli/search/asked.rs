@@ -95,8 +95,8 @@ fn slos(asked: &settings::Asked, meaning: Option<&Meaning>, mistakes: &mut Mista
     let read: Vec<_> = texts.map(|text| Slo::read(text)).collect();
     if read.is_empty() && meaning.is_some() {
         let message = "search for the highest load: there is no objective that it could break";
-        let hint =
-            "add one, as in `--slo 'time_to_first_token p99 < 500ms'`; `prony metrics` lists what there is";
+        let hint = "add one, as in `--slo 'time_to_first_token p99 < 500ms'`, or `--search-metric` for the load at which a metric is best; \
+                    `prony metrics` lists what there is";
         mistakes.extend([Failure::new(Exit::Usage, message).with_hint(hint)]);
     }
     read.into_iter().filter_map(|slo| mistakes.note(slo)).collect()

@@ -94,7 +94,9 @@ fn begun(own: &SearchFlags, asked: settings::Asked) -> Result<Prepared, Failure>
     mistakes.note(asked::check_alone(&asked, &meaning, over));
     let plan = asked::plan(own, meant.as_ref(), &asked, over, &mut mistakes);
     mistakes.finish()?;
-    own.aiperf.other_planner().iter().for_each(|notice| terminal::warn(notice));
+    if let Some(notice) = own.aiperf.other_planner() {
+        terminal::warn(&notice);
+    }
     check_is_reached(&asked.flags, &plan)?;
     check_agents(&asked.flags)?;
     let mut base = asked::base(&asked, &meaning, over);

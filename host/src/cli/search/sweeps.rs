@@ -103,7 +103,9 @@ pub(super) fn run(
     if question == Question::Best && !goes_on && asked.words.get(PHASES).is_none() {
         asked::end_some_time(&mut asked.words);
     }
-    own.aiperf.other_planner().iter().for_each(|notice| terminal::warn(notice));
+    if let Some(notice) = own.aiperf.other_planner() {
+        terminal::warn(&notice);
+    }
     experiment::run(&asked, log)
 }
 

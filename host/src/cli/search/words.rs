@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn a_planner_that_works_in_another_way_is_taken_and_notice() {
+    fn a_planner_that_works_in_another_way_is_taken_and_a_notice_says_so() {
         let notice = |line: &str| read(line).unwrap().other_planner();
         assert!(
             notice("--search-planner BO").is_some_and(|text| text.contains("`--search-planner bayesian`"))
