@@ -270,12 +270,12 @@ fn unused_prompts(run: &Situation<'_>) -> Option<String> {
 
 /// A seed of the user's own gives every run the same markers.
 fn repeated_markers(run: &Situation<'_>) -> Option<String> {
-    let target = run.spec.cache_bust.value()?;
+    let (&target, by) = run.spec.cache_bust.given()?;
     let seed = run.spec.random_seed.value()?;
     let differs = target != CacheBustTarget::None && !target.is_of_warmup();
     differs.then(|| {
         format!(
-            "`--cache-bust` marks conversations alike in every run with `--random-seed {seed}`: a second run finds those of the \
+            "`{by}` marks conversations alike in every run with `--random-seed {seed}`: a second run finds those of the \
              first one in the cache of a server that was not restarted. Use another seed each time, or none"
         )
     })

@@ -351,6 +351,18 @@ fn a_scenario_without_one_of_its_locks_is_a_plan(#[case] broken: &str) {
 }
 
 #[test]
+fn what_a_scenario_sets_is_not_told_as_if_it_was_typed() {
+    let line = "-m m --scenario inferencex-agentx-mvp --input-file f";
+    let refused = refused(line, &chat());
+    assert_eq!(
+        refused.to_string(),
+        "use `--cache-bust (set by --scenario inferencex-agentx-mvp)` with the endpoint `chat`: it has no place for messages \
+         in front of the prompt"
+    );
+    assert_eq!(refused.first.hint(), "leave out `--scenario`, or use `--endpoint-type chat`");
+}
+
+#[test]
 fn the_journal_gets_no_secrets() {
     let line = "-m m -u u:pw@h/v1?token=tk -H X-Api-Key:hk -H X-Team:a -H Link:http://u:pw@h --custom-endpoint /v1?key=ck \
                 --extra-inputs secret:xs n:1 --server-metrics http://u:pw@h:2";
