@@ -365,7 +365,7 @@ fn what_a_scenario_sets_is_not_told_as_if_it_was_typed() {
 #[test]
 fn the_journal_gets_no_secrets() {
     let line = "-m m -u u:pw@h/v1?token=tk -H X-Api-Key:hk -H X-Team:a -H Link:http://u:pw@h --custom-endpoint /v1?key=ck \
-                --extra-inputs secret:xs n:1 --server-metrics http://u:pw@h:2";
+                --extra-inputs secret:xs n:1 --server-metrics http://u:pw@h:2 --proxy http://u:proxy-pass@p:3128";
     let mut plan = resolved(line).plan;
     plan.target.api_key = Some(Secret::new("ak".to_owned()));
     let journalled = redact::plan(&plan, &redact::Redactor::default());
@@ -374,5 +374,6 @@ fn the_journal_gets_no_secrets() {
     for secret in ["dTpwdw==", "tk\"", "hk", "xs", "pw", "ck"] {
         assert!(!text.contains(secret), "{secret} is in {text}");
     }
+    assert!(text.contains("http://<redacted>@p:3128") && !text.contains("proxy-pass"), "{text}");
     assert!(text.contains(r#"["X-Team","a"]"#), "{text}");
 }
