@@ -90,6 +90,23 @@ fn mistakes_of_several_runs_are_told_at_once_with_their_places() {
 }
 
 #[test]
+fn beside_phases_no_default_is_shown_that_holds_nowhere() {
+    let settings =
+        "mock: true\nphases: [{name: fill, role: warmup, request_count: 2}, {name: peak, request_rate: 8}]\n";
+    let run = show(settings, &["--json"], &[]);
+    let shown: Value = serde_json::from_str(&run.succeeds().stdout).unwrap();
+    assert_eq!(shown["concurrency"]["from"], "default, where a phase says nothing else");
+    assert_eq!(shown["isl"]["from"], "default");
+    assert!(
+        shown["warmup_concurrency"].is_null() && shown["agentic_warmup_grace_period"].is_null(),
+        "{shown}"
+    );
+    let run = show("mock: true\n", &["--json"], &[]);
+    let shown: Value = serde_json::from_str(&run.succeeds().stdout).unwrap();
+    assert_eq!(shown["warmup_concurrency"]["from"], "default");
+}
+
+#[test]
 fn flags_stand_over_the_file_and_the_file_over_variables() {
     let variables = [
         ("PRONY_ISL", "5"),
