@@ -133,6 +133,18 @@ fn flags_stand_over_the_file_and_the_file_over_variables() {
 }
 
 #[test]
+fn quiet_is_heard_before_anything_is_warned_of() {
+    let warns = |settings: &str, quiet: &str| {
+        let tool = profile_of(settings).env("PRONY_CONCURENCY", "8").env("PRONY_QUIET", quiet);
+        tool.args(["--dry-run", "1"]).run().succeeds().stderr.contains("PRONY_CONCURENCY")
+    };
+    assert!(warns("mock: true\n", ""));
+    assert!(!warns("mock: true\n", "true") && !warns("mock: true\nquiet: true\n", ""));
+    // The file stands over the variable.
+    assert!(warns("mock: true\nquiet: false\n", "true"));
+}
+
+#[test]
 fn lists_are_shown_as_they_are_asked_for() {
     let shown = show("mock: true\nconcurrency: [1, 2]\nisl: 20\n", &["--isl", "10,20", "--json"], &[]);
     let shown: Value = serde_json::from_str(&shown.succeeds().stdout).unwrap();

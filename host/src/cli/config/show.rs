@@ -53,6 +53,7 @@ pub(super) fn run_with_lists(typed: Words, is_json: bool) -> Result<Exit, Failur
 }
 
 fn show(asked: &Asked, is_json: bool) -> Result<Exit, Failure> {
+    asked.warn();
     // A run of several stands for all of them in what nobody says.
     let first = if asked.is_experiment() { &experiment::first_of(asked)? } else { asked };
     let registry = profile::discover(&first.flags)?;

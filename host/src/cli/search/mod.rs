@@ -61,6 +61,7 @@ pub(super) fn run(args: &SearchArgs, matches: &ArgMatches, log: &LogFlags) -> Re
     profile::hush(&args.flags)?;
     let asked = settings::asked(matches, args.flags.config.as_deref())?;
     terminal::be_quiet_if(asked.flags.quiet);
+    asked.warn();
     let prepared = match args.flags.experiment.resume.as_deref() {
         Some(dir) => resume::prepared(args, asked, dir)?,
         None => begun(args, asked)?,
