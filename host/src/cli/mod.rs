@@ -5,6 +5,7 @@
 //! neither on the environment nor on plugins.
 
 mod agent;
+mod agents_told;
 mod bar;
 mod calibrate;
 mod charts;
