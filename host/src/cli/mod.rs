@@ -5,7 +5,7 @@
 //! neither on the environment nor on plugins.
 
 mod agent;
-mod agents_told;
+mod agent_lines;
 mod bar;
 mod calibrate;
 mod charts;

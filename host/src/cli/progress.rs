@@ -5,7 +5,7 @@ use std::{borrow::Cow, io, time::Duration};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use prony_plugin_api::live::RunNow;
 
-use super::{agents_told::AgentsTold, bar::Terminal, terminal};
+use super::{agent_lines::AgentLines, bar::Terminal, terminal};
 use crate::{
     config::redact,
     plan,
@@ -35,7 +35,7 @@ pub(super) struct Progress {
     /// Which one of several runs this is.
     place: String,
     phase: Option<Phase>,
-    agents: AgentsTold,
+    agents: AgentLines,
 }
 
 /// The phase that runs.
@@ -64,7 +64,7 @@ struct Goal {
 impl Progress {
     /// One that is shown like this.
     pub(super) fn new(display: Display) -> Self {
-        Self { display, place: String::new(), phase: None, agents: AgentsTold::default() }
+        Self { display, place: String::new(), phase: None, agents: AgentLines::default() }
     }
 
     /// The same of one of several runs, which is called so.

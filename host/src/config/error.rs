@@ -295,7 +295,7 @@ impl Explain for ConfigError {
             Self::Objective { error, .. } => error.hint(),
             Self::RunObjective { error, .. } => error.hint(),
             Self::Price { error, .. } => error.hint(),
-            Self::Needs { flag, needs } => format!("add `{needs}`, or leave out `{flag}`"),
+            Self::Needs { flag, needs } => format!("add `{needs}`, or leave out `{}`", flag.to_leave_out()),
             Self::Clash { flag, with, .. } => {
                 format!("leave out `{}` or `{}`", flag.to_leave_out(), with.to_leave_out())
             }
@@ -311,7 +311,8 @@ impl Explain for ConfigError {
             }
             Self::NoMedia { flag, .. } => {
                 format!(
-                    "leave out `{flag}`, or choose an endpoint that does: `prony plugins endpoint NAME` says what each takes"
+                    "leave out `{}`, or choose an endpoint that does: `prony plugins endpoint NAME` says what each takes",
+                    flag.to_leave_out()
                 )
             }
             Self::TwoLogins { .. } => "give the credentials in one place".to_owned(),

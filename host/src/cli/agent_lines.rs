@@ -12,13 +12,13 @@ const MOST_NAMED: usize = 8;
 
 /// Which agents of a run are late.
 #[derive(Debug, Default)]
-pub(super) struct AgentsTold {
+pub(super) struct AgentLines {
     /// There are agents, and somebody wants to hear of them.
     is_wanted: bool,
     late: BTreeSet<String>,
 }
 
-impl AgentsTold {
+impl AgentLines {
     /// These agents take part, and are looked at from now on: what is said of that.
     pub(super) fn begin(&mut self, names: &[String]) -> String {
         self.is_wanted = true;
@@ -79,17 +79,17 @@ mod tests {
     #[test]
     fn who_takes_part_is_one_line() {
         let names = |count: usize| (0..count).map(|number| format!("a{number}")).collect::<Vec<_>>();
-        let mut told = AgentsTold::default();
-        assert_eq!(told.begin(&names(1)), "1 agent takes part: `a0`");
-        assert_eq!(told.begin(&names(2)), "2 agents take part: `a0`, `a1`");
-        assert!(told.begin(&names(10)).ends_with(", `a7` and 2 more"));
+        let mut lines = AgentLines::default();
+        assert_eq!(lines.begin(&names(1)), "1 agent takes part: `a0`");
+        assert_eq!(lines.begin(&names(2)), "2 agents take part: `a0`, `a1`");
+        assert!(lines.begin(&names(10)).ends_with(", `a7` and 2 more"));
     }
 
     #[test]
     fn who_is_late_is_told_once_and_so_is_the_return() {
-        let mut told = AgentsTold::default();
-        told.begin(&["b".to_owned()]);
-        let mut said = |now: &RunNow| told.changes(now).join("; ");
+        let mut lines = AgentLines::default();
+        lines.begin(&["b".to_owned()]);
+        let mut said = |now: &RunNow| lines.changes(now).join("; ");
         assert_eq!(said(&now(2.0, None, false)), "");
         assert_eq!(said(&now(5.0, Some(1.0), false)), "");
         assert_eq!(said(&now(9.0, Some(4.2), false)), "the agent `b` has said nothing for 4 s");
@@ -103,6 +103,6 @@ mod tests {
 
     #[test]
     fn nobody_is_told_of_agents_who_does_not_want_to_know() {
-        assert!(AgentsTold::default().changes(&now(9.0, Some(9.0), false)).is_empty());
+        assert!(AgentLines::default().changes(&now(9.0, Some(9.0), false)).is_empty());
     }
 }
