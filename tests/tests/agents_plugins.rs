@@ -27,6 +27,17 @@ fn acme() -> MockPlugin {
     mock_plugin("acme", "endpoint_openai:ChatEndpoint", "endpoint-openai")
 }
 
+/// Another library for the same endpoint.
+fn another() -> MockPlugin {
+    let other = acme();
+    let library = prony_tests::library("endpoint-openai");
+    let file = other.dir().join(library.file_name().unwrap());
+    let mut bytes = fs::read(&file).unwrap();
+    bytes.extend(b"the same, and a little more");
+    fs::write(&file, bytes).unwrap();
+    other
+}
+
 fn run(nats: &NatsServer, server: &MockServer, plugin: &MockPlugin, agents: &str, words: &[&str]) -> Run {
     let load = ["--concurrency", "4", "--request-count", "20", "--osl", "2", "--no-server-metrics"];
     let tool = Tool::profile_in("acme", server.url()).arg("--plugins").arg(plugin.path());
@@ -99,12 +110,7 @@ fn a_library_that_an_agent_has_is_its_own() {
 #[test]
 fn an_agent_whose_own_library_is_another_one_says_so() {
     let Some(nats) = NatsServer::if_here() else { return };
-    let (server, plugin, other) = (MockServer::start(["--tokens", "2"]), acme(), acme());
-    let library = prony_tests::library("endpoint-openai");
-    let file = other.dir().join(library.file_name().unwrap());
-    let mut bytes = fs::read(&file).unwrap();
-    bytes.extend(b"the same, and a little more");
-    fs::write(&file, bytes).unwrap();
+    let (server, plugin, other) = (MockServer::start(["--tokens", "2"]), acme(), another());
     let manifest = other.path();
     let words = ["--plugins", manifest.to_str().unwrap()];
 
@@ -120,6 +126,38 @@ fn an_agent_whose_own_library_is_another_one_says_so() {
     measured.succeeds();
     assert_eq!(taken(&takes).len(), 1);
     assert_eq!(from_the_controller(&measured).len(), 1);
+}
+
+#[test]
+fn the_lock_of_a_run_holds_on_its_agents() {
+    let Some(nats) = NatsServer::if_here() else { return };
+    let (server, plugin) = (MockServer::start(["--tokens", "2"]), acme());
+    let lock = plugin.dir().join("prony.lock");
+    let locks = Tool::new(["lock", "--output"]).arg(&lock).arg("--plugins").arg(plugin.path());
+    locks.run().succeeds();
+    let locked = ["--lock", lock.to_str().unwrap()];
+
+    let same = acme();
+    let has_it = agent(&nats, "a", &["--plugins", same.path().to_str().unwrap()]);
+    run(&nats, &server, &plugin, "1", &locked).succeeds();
+    drop(has_it);
+
+    // With a lock of its own, too: what is in that is not enough.
+    let other = another();
+    let own = other.dir().join("prony.lock");
+    let locks = Tool::new(["lock", "--output"]).arg(&own).arg("--plugins").arg(other.path());
+    locks.run().succeeds();
+    let has_another = ["--plugins", other.path().to_str().unwrap()];
+    let and_locks_it = ["--lock", own.to_str().unwrap()];
+    for words in [has_another.to_vec(), [has_another, and_locks_it].concat()] {
+        let agent = agent(&nats, "b", &words);
+        let refused = run(&nats, &server, &plugin, "1", &locked);
+        refused.ends_with(3);
+        for text in ["use the agent `b`", "the endpoint `acme`", "demands sha256-", "`endpoint_openai`"] {
+            assert!(refused.stderr.contains(text), "{text} in {}", refused.stderr);
+        }
+        drop(agent);
+    }
 }
 
 #[test]

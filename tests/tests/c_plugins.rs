@@ -209,6 +209,7 @@ fn a_library_that_lacks_the_functions_of_a_sanitizer_is_refused(
     let run = check(&example_pack(compiler, words), "libexample_vendor_c.so").run();
     run.ends_with(3);
     assert!(run.stdout.contains("it is built with a sanitizer, and `libclang_rt.asan"), "{}", run.stdout);
+    assert!(run.stdout.contains("`libasan.so`"), "{}", run.stdout);
 }
 
 /// The runtime of Go does such things, and no author of a library in Go can prevent them.

@@ -90,6 +90,23 @@ fn mistakes_of_several_runs_are_told_at_once_with_their_places() {
 }
 
 #[test]
+fn beside_phases_no_default_is_shown_that_holds_nowhere() {
+    let settings =
+        "mock: true\nphases: [{name: fill, role: warmup, request_count: 2}, {name: peak, request_rate: 8}]\n";
+    let run = show(settings, &["--json"], &[]);
+    let shown: Value = serde_json::from_str(&run.succeeds().stdout).unwrap();
+    assert_eq!(shown["concurrency"]["from"], "default, where a phase says nothing else");
+    assert_eq!(shown["isl"]["from"], "default");
+    assert!(
+        shown["warmup_concurrency"].is_null() && shown["agentic_warmup_grace_period"].is_null(),
+        "{shown}"
+    );
+    let run = show("mock: true\n", &["--json"], &[]);
+    let shown: Value = serde_json::from_str(&run.succeeds().stdout).unwrap();
+    assert_eq!(shown["warmup_concurrency"]["from"], "default");
+}
+
+#[test]
 fn flags_stand_over_the_file_and_the_file_over_variables() {
     let variables = [
         ("PRONY_ISL", "5"),
@@ -113,6 +130,18 @@ fn flags_stand_over_the_file_and_the_file_over_variables() {
     assert_eq!(of("api_key"), "\"<redacted>\" from the variable PRONY_API_KEY");
     let warning = "warning: the variable `PRONY_CONCURENCY` has no effect: did you mean `PRONY_CONCURRENCY`?";
     assert_eq!(run.stderr.trim(), warning);
+}
+
+#[test]
+fn quiet_is_heard_before_anything_is_warned_of() {
+    let warns = |settings: &str, quiet: &str| {
+        let tool = profile_of(settings).env("PRONY_CONCURENCY", "8").env("PRONY_QUIET", quiet);
+        tool.args(["--dry-run", "1"]).run().succeeds().stderr.contains("PRONY_CONCURENCY")
+    };
+    assert!(warns("mock: true\n", ""));
+    assert!(!warns("mock: true\n", "true") && !warns("mock: true\nquiet: true\n", ""));
+    // The file stands over the variable.
+    assert!(warns("mock: true\nquiet: false\n", "true"));
 }
 
 #[test]

@@ -205,6 +205,22 @@ fn a_password_with_an_unencoded_slash_is_not_shown(#[case] words: &[&str]) {
     assert!(run.stderr.contains("%2F"), "the hint is missing: {}", run.stderr);
 }
 
+/// An `@` in a password has to be written `%40`: which one ends the login, nobody can tell for sure.
+#[rstest]
+#[case::url(&["--url", "http://u:9a8b@7c6d@h/v1"])]
+#[case::no_scheme(&["--url", "u:9a8b@7c6d@h"])]
+#[case::metrics(&["--url", "http://h", "--server-metrics", "http://u:9a8b@7c6d@h"])]
+#[case::proxy(&["--url", "http://h", "--proxy", "http://u:9a8b@7c6d@h:1"])]
+#[case::nats(&["--url", "http://h", "--agents", "1", "--nats", "nats://u:9a8b@7c6d@h:1"])]
+fn a_login_with_two_ends_is_refused_and_not_shown(#[case] words: &[&str]) {
+    let run = Tool::new(["profile", "--model", "m", "--ui", "none"]).args(words).run();
+    run.ends_with(2);
+    for part in ["9a8b", "7c6d"] {
+        assert!(!run.stderr.contains(part) && !run.stdout.contains(part), "{}", run.stderr);
+    }
+    assert!(run.stderr.contains("more than one `@`") && run.stderr.contains("%40"), "{}", run.stderr);
+}
+
 #[test]
 fn a_proxy_of_the_environment_with_an_unencoded_slash_is_not_shown() {
     let words = ["profile", "--model", "m", "--ui", "none", "--url", "http://h.example"];

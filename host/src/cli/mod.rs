@@ -5,6 +5,7 @@
 //! neither on the environment nor on plugins.
 
 mod agent;
+mod agent_lines;
 mod bar;
 mod calibrate;
 mod charts;
@@ -249,6 +250,7 @@ fn opening_hangs(library: &Path, longest: Duration) -> u8 {
 /// One run, or the several that lists of values and some flags ask for.
 fn profile_or_experiment(asked: &settings::Asked, log: &LogFlags) -> Result<Exit, Failure> {
     terminal::be_quiet_if(asked.flags.quiet);
+    asked.warn();
     if asked.is_experiment() { experiment::run(asked, log) } else { profile::run(asked, log) }
 }
 

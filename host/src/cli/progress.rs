@@ -3,8 +3,9 @@
 use std::{borrow::Cow, io, time::Duration};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use prony_plugin_api::live::RunNow;
 
-use super::{bar::Terminal, terminal};
+use super::{agent_lines::AgentLines, bar::Terminal, terminal};
 use crate::{
     config::redact,
     plan,
@@ -34,6 +35,7 @@ pub(super) struct Progress {
     /// Which one of several runs this is.
     place: String,
     phase: Option<Phase>,
+    agents: AgentLines,
 }
 
 /// The phase that runs.
@@ -62,7 +64,7 @@ struct Goal {
 impl Progress {
     /// One that is shown like this.
     pub(super) fn new(display: Display) -> Self {
-        Self { display, place: String::new(), phase: None }
+        Self { display, place: String::new(), phase: None, agents: AgentLines::default() }
     }
 
     /// The same of one of several runs, which is called so.
@@ -99,6 +101,23 @@ impl Observer for Progress {
 
     fn said(&mut self, text: &str) {
         print_notice("", &harmless(text), self.begin_line());
+    }
+
+    fn agents_take_part(&mut self, names: &[String]) {
+        if self.display != Display::Nothing {
+            let text = self.agents.begin(names);
+            print_notice("", &harmless(&text), self.begin_line());
+        }
+    }
+
+    fn wants_now(&self) -> bool {
+        self.agents.is_wanted()
+    }
+
+    fn now(&mut self, now: &RunNow) {
+        for text in self.agents.changes(now) {
+            print_notice("", &harmless(&text), self.begin_line());
+        }
     }
 
     fn phase_started(&mut self, phase: &plan::Phase) {

@@ -60,6 +60,8 @@ pub(super) struct Asked {
     mistakes: Vec<Failure>,
     /// Settings that are meant and not known, because something is wrong with them.
     unclear: Vec<String>,
+    /// What the user should know of a file and of variables.
+    warnings: Vec<String>,
 }
 
 /// Puts the settings of a command line over those of its file and of the environment. `matches` are those of a command with the
@@ -106,7 +108,7 @@ fn of_words_and_file(mut typed: Words, config: Option<&Path>) -> Result<Asked, F
     check_not_typed(&typed, &variables)?;
     let refused_of_phases = read_phases(&mut file)?;
     file.warnings.extend(stronger_than_phases(&file.phases));
-    file.warnings.iter().chain(&warnings).for_each(|warning| terminal::warn(warning));
+    let warnings = file.warnings.iter().cloned().chain(warnings).collect();
     file.off.iter().for_each(|name| drop(variables.remove(name)));
     let origins = Origins::of(&typed, &file, &variables);
     let stronger = typed.over(file.words.clone());
@@ -122,7 +124,8 @@ fn of_words_and_file(mut typed: Words, config: Option<&Path>) -> Result<Asked, F
         .into_iter()
         .chain(mistakes.into_iter().map(Failure::from))
         .collect();
-    Ok(Asked { flags, words, lists, origins, references: file.references, keys, mistakes, unclear })
+    let references = file.references;
+    Ok(Asked { flags, words, lists, origins, references, keys, mistakes, unclear, warnings })
 }
 
 /// Settings that say the opposite, or say it in another way: the second gives way where somebody stronger says the first.
@@ -198,7 +201,7 @@ fn alone(mut words: Words) -> Result<Asked, Failure> {
     let lists = words.take_lists();
     let flags = flags_of(&words)?;
     let (references, mistakes, unclear) = (BTreeMap::new(), Vec::new(), Vec::new());
-    Ok(Asked { flags, words, lists, origins, references, keys, mistakes, unclear })
+    Ok(Asked { flags, words, lists, origins, references, keys, mistakes, unclear, warnings: Vec::new() })
 }
 
 /// A setting whose value its flag does not take.
@@ -371,6 +374,11 @@ impl Asked {
         let unclear = self.unclear.iter().cloned().chain(names).collect();
         let mistakes = self.mistakes.iter().cloned().chain(wrong).collect();
         Self { lists: Words::default(), mistakes, unclear, ..self.clone() }
+    }
+
+    /// Tells what the user should know of a file and of variables. For a run, not before it is known whether these ask for quiet.
+    pub(super) fn warn(&self) {
+        self.warnings.iter().for_each(|warning| terminal::warn(warning));
     }
 
     /// The values of a setting, be they a list or not.

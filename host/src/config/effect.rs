@@ -170,6 +170,7 @@ pub(super) fn warnings(run: Situation<'_>) -> Vec<String> {
         tied_models(&run),
         repeated_markers(&run),
         distant_mock(run.spec),
+        left_out_hooks(run.spec),
     ];
     idle.chain(others.into_iter().flatten()).collect()
 }
@@ -270,12 +271,12 @@ fn unused_prompts(run: &Situation<'_>) -> Option<String> {
 
 /// A seed of the user's own gives every run the same markers.
 fn repeated_markers(run: &Situation<'_>) -> Option<String> {
-    let target = run.spec.cache_bust.value()?;
+    let (&target, by) = run.spec.cache_bust.given()?;
     let seed = run.spec.random_seed.value()?;
     let differs = target != CacheBustTarget::None && !target.is_of_warmup();
     differs.then(|| {
         format!(
-            "`--cache-bust` marks conversations alike in every run with `--random-seed {seed}`: a second run finds those of the \
+            "`{by}` marks conversations alike in every run with `--random-seed {seed}`: a second run finds those of the \
              first one in the cache of a server that was not restarted. Use another seed each time, or none"
         )
     })
@@ -289,6 +290,27 @@ fn distant_mock(spec: &RunSpec) -> Option<String> {
     (is_by_ssh || spec.nats.get().is_some_and(|nats| !is_here(nats))).then(|| {
         format!(
             "`{mock}` is reached from this machine only: those of `{agents}` that are elsewhere get no answer"
+        )
+    })
+}
+
+/// Whoever wants to see what a run would do should not take it that this is carried out, too.
+fn left_out_hooks(spec: &RunSpec) -> Option<String> {
+    let dry_run = spec.dry_run.origin()?;
+    let hooks = [
+        spec.before_run.origin(),
+        spec.after_run.origin(),
+        spec.before_phase.origin(),
+        spec.after_phase.origin(),
+        spec.reset_kv_cache.origin(),
+        spec.server_profiler.origin(),
+    ];
+    let list: Vec<String> = hooks.into_iter().flatten().map(|by| format!("`{by}`")).collect();
+    let verb = if list.len() == 1 { "has" } else { "have" };
+    (!list.is_empty()).then(|| {
+        format!(
+            "{} {verb} no effect: `{dry_run}` carries out no command and calls no server",
+            list.join(", ")
         )
     })
 }
@@ -429,6 +451,11 @@ mod tests {
         TEXT,
         "`--hook-timeout` has no effect: there is no command before or after the run or a phase"
     )]
+    #[case::hooks_of_a_dry_run(
+        "--dry-run 5 --before-run ls --reset-kv-cache",
+        TEXT,
+        "`--before-run`, `--reset-kv-cache` have no effect: `--dry-run` carries out no command and calls no server"
+    )]
     #[case::early_deadline(
         "--deadline 30 --benchmark-duration 30",
         TEXT,
@@ -464,6 +491,7 @@ mod tests {
     #[case("--dataset-sampling-strategy sequential")]
     #[case("--no-proxy --random-seed 4 --overwrite --artifact-dir D")]
     #[case("--hook-timeout 5 --after-run ls")]
+    #[case("--dry-run 5")]
     fn a_flag_with_an_effect_is_not(#[case] line: &str) {
         assert!(warned(line, TEXT).is_empty(), "{:?}", warned(line, TEXT));
     }

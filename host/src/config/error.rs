@@ -33,6 +33,14 @@ impl Said {
     pub(super) fn with_value(name: Origin, value: &'static str) -> Self {
         Self { name, value: Some(value) }
     }
+
+    /// What the user leaves out to be rid of it.
+    fn to_leave_out(self) -> Self {
+        match self.name {
+            Origin::Scenario(..) => self.name.to_leave_out().into(),
+            _ => self,
+        }
+    }
 }
 
 impl From<Origin> for Said {
@@ -287,17 +295,24 @@ impl Explain for ConfigError {
             Self::Objective { error, .. } => error.hint(),
             Self::RunObjective { error, .. } => error.hint(),
             Self::Price { error, .. } => error.hint(),
-            Self::Needs { flag, needs } => format!("add `{needs}`, or leave out `{flag}`"),
-            Self::Clash { flag, with, .. } => format!("leave out `{flag}` or `{with}`"),
-            Self::CannotStream { by, .. } => format!("leave out `{by}`"),
+            Self::Needs { flag, needs } => format!("add `{needs}`, or leave out `{}`", flag.to_leave_out()),
+            Self::Clash { flag, with, .. } => {
+                format!("leave out `{}` or `{}`", flag.to_leave_out(), with.to_leave_out())
+            }
+            Self::CannotStream { by, .. } => format!("leave out `{}`", by.to_leave_out()),
             Self::Ranks { .. } => "use `--rankings-query-prompt-token-mean`, `--rankings-passages-mean` and \
                                    `--rankings-passages-prompt-token-mean`"
                 .to_owned(),
-            Self::NoPassages { flag, .. } | Self::NoTokens { flag, .. } => format!("leave out `{flag}`"),
-            Self::NoMessages { flag, .. } => format!("leave out `{flag}`, or use `--endpoint-type chat`"),
+            Self::NoPassages { flag, .. } | Self::NoTokens { flag, .. } => {
+                format!("leave out `{}`", flag.to_leave_out())
+            }
+            Self::NoMessages { flag, .. } => {
+                format!("leave out `{}`, or use `--endpoint-type chat`", flag.to_leave_out())
+            }
             Self::NoMedia { flag, .. } => {
                 format!(
-                    "leave out `{flag}`, or choose an endpoint that does: `prony plugins endpoint NAME` says what each takes"
+                    "leave out `{}`, or choose an endpoint that does: `prony plugins endpoint NAME` says what each takes",
+                    flag.to_leave_out()
                 )
             }
             Self::TwoLogins { .. } => "give the credentials in one place".to_owned(),

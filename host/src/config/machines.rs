@@ -134,6 +134,9 @@ pub(crate) fn nats_address(typed: &str) -> Result<String, AddressError> {
             "it may hold a password with a `/`, `?` or `#` in it, which are written `%2F`, `%3F`, `%23`",
         );
     }
+    if redact::has_two_logins(&url) {
+        return refused("it has more than one `@` in front of its host: in a login, `@` is written `%40`");
+    }
     match Url::parse(&url) {
         Ok(parsed) if !SCHEMES.contains(&parsed.scheme()) => {
             refused("it begins neither with `nats://` nor with `tls://`")
@@ -225,6 +228,12 @@ mod tests {
     #[case(
         "http://u:p@h",
         Err("reach NATS at `http://<redacted>@h`: it begins neither with `nats://` nor with `tls://`")
+    )]
+    #[case(
+        "nats://u:p@q@h",
+        Err(
+            "reach NATS at `nats://<redacted>@h`: it has more than one `@` in front of its host: in a login, `@` is written `%40`"
+        )
     )]
     #[case("nats://", Err("reach NATS at `nats://`: it names no host"))]
     #[case("nats://h:many", Err("reach NATS at `nats://h:many`: it is no address"))]

@@ -89,6 +89,16 @@ pub(crate) fn setting_of_phase<'a>(keys: &'a Keys, key: &str) -> Option<&'a Key>
     keys.find(key).filter(|key| PHASE_SETTINGS.contains(&key.name.as_str()))
 }
 
+/// In a run whose phases are described, where the default of a setting holds, in words; nothing where it holds nowhere.
+pub(crate) fn default_beside_phases(name: &str) -> Option<&'static str> {
+    // A warm-up is one of the phases then.
+    const OF_A_WARMUP: [&str; 2] = ["warmup-", "agentic-"];
+    if OF_A_WARMUP.iter().any(|start| name.starts_with(start)) {
+        return None;
+    }
+    Some(if PHASE_SETTINGS.contains(&name) { "default, where a phase says nothing else" } else { "default" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -105,6 +105,11 @@ impl Named {
                 address::HIDDEN_LOGIN_HINT,
             ));
         }
+        if redact::has_two_logins(text) {
+            return Err(
+                self.refused("it has more than one `@` in front of its host", address::TWO_LOGINS_HINT)
+            );
+        }
         let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
         let mut url = Url::parse(&with_scheme).map_err(|error| {
             self.refused(error.to_string(), "give an address such as `http://proxy.example:3128`")
@@ -265,6 +270,10 @@ mod tests {
     #[case(
         "--proxy https://p",
         "use the proxy `https://p` of `--proxy`: the timed transport speaks no TLS with a proxy"
+    )]
+    #[case(
+        "--proxy http://u:sec@ret@p",
+        "use the proxy `http://<redacted>@p` of `--proxy`: it has more than one `@` in front of its host"
     )]
     #[case("--proxy p:port", "use the proxy `p:port` of `--proxy`: invalid port number")]
     fn a_proxy_that_cannot_be_used_is_refused(#[case] line: &str, #[case] text: &str) {

@@ -131,11 +131,12 @@ fn extra_inputs(spec: &RunSpec) -> Map<String, Value> {
     pairs::extra_inputs(&spec.extra_inputs).unwrap_or_default()
 }
 
-/// The settings with what the scenario fills in where nothing is said.
+/// The settings with what the scenario fills in where nothing is said. Errors say of these that the scenario has set them.
 pub(super) fn filled_in(spec: &RunSpec) -> RunSpec {
-    let mut all = spec.over(&RunSpec::new(&fillings(spec), None));
+    let Some(scenario) = spec.scenario.value() else { return spec.clone() };
+    let mut all = spec.over(&RunSpec::new(&fillings(spec), None).of_scenario(scenario));
     if !extra_inputs(spec).contains_key(IGNORE_EOS) {
-        all.extra_inputs.add(format!("{IGNORE_EOS}:true"));
+        all.extra_inputs.add(format!("{IGNORE_EOS}:true"), scenario);
     }
     all.named_tokenizer.clone_from(&spec.named_tokenizer);
     all.described_phases.clone_from(&spec.described_phases);
@@ -191,6 +192,13 @@ mod tests {
         assert_eq!(filled_in(&spec(SCENARIO)).benchmark_duration.value(), Some(1800.0));
         let alone = filled_in(&spec(SCENARIO));
         assert_eq!(alone.extra_inputs.list(), ["ignore_eos:true"]);
+        let by = alone.cache_bust.origin().map(|by| by.to_string());
+        assert_eq!(by.as_deref(), Some("--cache-bust (set by --scenario inferencex-agentx-mvp)"));
+        assert_eq!(
+            alone.extra_inputs.origin().map(|by| by.to_leave_out().to_string()).as_deref(),
+            Some("--scenario")
+        );
+        assert_eq!(alone.input_file.origin().map(|by| by.to_string()).as_deref(), Some("--input-file"));
         let together = filled_in(&spec(&format!("{SCENARIO} --burst-phase-starts")));
         assert!(!together.no_burst_phase_starts.is_given());
     }

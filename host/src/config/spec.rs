@@ -61,16 +61,26 @@ pub(crate) enum Origin {
     Own(Flag),
     /// Another variable of the environment.
     Variable(&'static str),
+    /// The scenario of the run, which the user has named.
+    Scenario(Flag, ScenarioName),
 }
 
 impl Origin {
     /// Errors are told in this order: that of the flags in the help, that of the file, then variables.
     pub(super) fn order(self) -> (u8, Option<Place>, usize) {
         match self {
-            Self::Flag(flag) => (0, None, flag.place()),
+            Self::Flag(flag) | Self::Scenario(flag, _) => (0, None, flag.place()),
             Self::File(_, place) => (1, Some(place), 0),
             Self::Own(flag) => (2, None, flag.place()),
             Self::Variable(_) => (3, None, 0),
+        }
+    }
+
+    /// What the user leaves out to be rid of the value.
+    pub(super) fn to_leave_out(self) -> Self {
+        match self {
+            Self::Scenario(..) => Self::Flag(Flag(&"--scenario")),
+            said => said,
         }
     }
 }
@@ -82,6 +92,7 @@ impl fmt::Display for Origin {
             Self::File(flag, place) => write!(f, "{} at {place}", in_file(flag.name())),
             Self::Own(flag) => f.write_str(&variable(flag.name())),
             Self::Variable(name) => f.write_str(name),
+            Self::Scenario(flag, scenario) => write!(f, "{flag} (set by --scenario {})", scenario.name()),
         }
     }
 }
@@ -106,6 +117,13 @@ impl<T> Setting<T> {
                 Source::File(place) => Origin::File(self.flag, place),
                 Source::Variable => Origin::Own(self.flag),
             };
+        }
+    }
+
+    /// Says that the scenario has set it, if it is set.
+    fn attribute_to(&mut self, scenario: ScenarioName) {
+        if let Some((_, origin)) = &mut self.given {
+            *origin = Origin::Scenario(self.flag, scenario);
         }
     }
 
@@ -162,9 +180,9 @@ impl<T> Setting<Vec<T>> {
         self.get().map_or(&[], Vec::as_slice)
     }
 
-    /// Adds one behind them. They still come from where they came from.
-    pub(super) fn add(&mut self, value: T) {
-        let by = Origin::Flag(self.flag);
+    /// Adds one of the scenario's behind them. The others still come from where they came from.
+    pub(super) fn add(&mut self, value: T, scenario: ScenarioName) {
+        let by = Origin::Scenario(self.flag, scenario);
         self.given.get_or_insert_with(|| (Vec::new(), by)).0.push(value);
     }
 }
@@ -249,6 +267,12 @@ macro_rules! run_spec {
                     named_tokenizer: weaker.named_tokenizer.clone(),
                     described_phases: Vec::new(),
                 }
+            }
+
+            /// The same, where the scenario has set all that is set.
+            pub(super) fn of_scenario(mut self, scenario: ScenarioName) -> Self {
+                $(self.$name.attribute_to(scenario);)*
+                self
             }
 
             /// The same, where not all was typed.

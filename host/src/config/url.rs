@@ -62,6 +62,12 @@ pub(crate) enum UrlError {
     /// What may be a password stands where it is not one.
     #[error("the URL is not shown, since it may hold a password: it has an `@` behind its host")]
     HiddenLogin,
+    /// A name or a password with an `@` of its own.
+    #[error("the URL `{url}` has more than one `@` in front of its host")]
+    TwoLogins {
+        /// As typed, without secrets.
+        url: String,
+    },
     /// Something else than HTTP.
     #[error("use the URL `{url}`: prony does not speak `{scheme}`")]
     Scheme {
@@ -78,6 +84,7 @@ impl Explain for UrlError {
             Self::Malformed { .. } => "give an address such as `http://localhost:8000`".to_owned(),
             Self::Space { .. } => "remove the space; in a path, write it as `%20`".to_owned(),
             Self::HiddenLogin => HIDDEN_LOGIN_HINT.to_owned(),
+            Self::TwoLogins { .. } => TWO_LOGINS_HINT.to_owned(),
             Self::Number { url } => format!("if it is a port of this machine, write `localhost:{url}`"),
             Self::Socket { .. } => {
                 "give an address such as `unix:///run/server.sock`, or `unix:///run/server.sock:/v1` with a base \
@@ -96,13 +103,16 @@ impl Explain for UrlError {
     }
 
     fn is_statement(&self) -> bool {
-        matches!(self, Self::Space { .. } | Self::Number { .. } | Self::HiddenLogin)
+        matches!(self, Self::Space { .. } | Self::Number { .. } | Self::HiddenLogin | Self::TwoLogins { .. })
     }
 }
 
 /// What to do about [`redact::has_hidden_login`].
 pub(super) const HIDDEN_LOGIN_HINT: &str = "in a user name or a password write `/` as `%2F`, `?` as `%3F` and `#` as `%23`; \
      in a path write `@` as `%40`";
+
+/// What to do about [`redact::has_two_logins`].
+pub(super) const TWO_LOGINS_HINT: &str = "in a user name or a password write `@` as `%40`";
 
 /// A checked base URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,6 +173,9 @@ fn parse(text: &str) -> Result<Url, UrlError> {
     let text = text.trim();
     if redact::has_hidden_login(text) {
         return Err(UrlError::HiddenLogin);
+    }
+    if redact::has_two_logins(text) {
+        return Err(UrlError::TwoLogins { url: redact::url(text) });
     }
     // To the URL standard, a number is an address of 32 bits.
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -405,6 +418,10 @@ mod tests {
     #[case("my host:8000", "the URL `my host:8000` contains a space")]
     #[case("ftp://h", "use the URL `ftp://h`: prony does not speak `ftp`")]
     #[case("http://user:secret@h:port", "read the URL `http://<redacted>@h:port`")]
+    #[case(
+        "http://user:sec@ret@h:1",
+        "the URL `http://<redacted>@h:1` has more than one `@` in front of its host"
+    )]
     fn a_bad_address_is_named_without_its_secrets(#[case] typed: &str, #[case] text: &str) {
         assert_eq!(parse_base(typed).unwrap_err().to_string(), text);
     }

@@ -4,6 +4,7 @@ use super::{design::MOST_RUNS, statistic};
 use crate::{
     config::{keys::in_file, near::near, several::SeveralError, words::Setting},
     explain::Explain,
+    metrics::catalogue::CATALOGUE,
 };
 
 /// What is wrong with what is asked for.
@@ -60,6 +61,10 @@ pub(crate) enum DesignError {
     )]
     NoRequests,
     #[error(
+        "use `--convergence-mode distribution` with `--convergence-metric {0}`: lines of requests have no value of it"
+    )]
+    NotOfRequests(&'static str),
+    #[error(
         "use `--profile-run-disable-warmup-after-first` with `--{0}`, which measures the sessions of its warm-up"
     )]
     NeedsWarmup(&'static str),
@@ -94,7 +99,7 @@ impl DesignError {
             Self::TooMany(_) => "num-profile-runs",
             Self::NoDirection(_) => "best",
             Self::StatisticOfAll => "convergence-stat",
-            Self::NoRequests => "convergence-mode",
+            Self::NoRequests | Self::NotOfRequests(_) => "convergence-mode",
             Self::NeedsWarmup(_) => "profile-run-disable-warmup-after-first",
             Self::EmptyCommand => "between",
         }
@@ -160,6 +165,9 @@ impl Explain for DesignError {
             Self::NoDirection(_) => "write `maximize` or `minimize`".to_owned(),
             Self::StatisticOfAll => "leave out `--convergence-stat`".to_owned(),
             Self::NoRequests => "leave out `--export-level`, or use another `--convergence-mode`".to_owned(),
+            Self::NotOfRequests(_) => {
+                format!("use one of: {}; or another `--convergence-mode`", usual_of_requests())
+            }
             Self::NeedsWarmup(_) => "leave out `--profile-run-disable-warmup-after-first`".to_owned(),
             Self::EmptyCommand => "give a command, or leave it out".to_owned(),
         }
@@ -168,6 +176,12 @@ impl Explain for DesignError {
     fn is_statement(&self) -> bool {
         matches!(self, Self::Needs { .. } | Self::EmptyCommand)
     }
+}
+
+/// The metrics that a line of a request has, of those that a report shows first.
+fn usual_of_requests() -> String {
+    let usual = CATALOGUE.iter().filter(|metric| metric.shown && metric.is_of_lines());
+    usual.map(|metric| format!("`{}`", metric.tag)).collect::<Vec<_>>().join(", ")
 }
 
 /// The result, if it is one. What is wrong goes to the rest of it.

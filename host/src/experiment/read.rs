@@ -87,7 +87,11 @@ fn convergence(flags: &ExperimentFlags) -> Result<Option<Convergence>, DesignErr
     if convergence.needs_requests() && flags.convergence_stat.is_some() {
         return Err(DesignError::StatisticOfAll);
     }
-    Ok(Some(convergence))
+    let metric = CATALOGUE.iter().find(|metric| metric.tag == convergence.key.metric);
+    match metric.filter(|metric| convergence.needs_requests() && !metric.is_of_lines()) {
+        Some(metric) => Err(DesignError::NotOfRequests(metric.tag)),
+        None => Ok(Some(convergence)),
+    }
 }
 
 fn key(flag: &'static str, tag: &str, statistic: &str) -> Result<Key, DesignError> {
@@ -247,6 +251,7 @@ mod tests {
     #[case(&["--isl", "1,2", "--convergence-metric", "request_latency"], "`--convergence-metric` requires `--num-profile-runs` of 2 or more")]
     #[case(&["--num-profile-runs", "3", "--convergence-mode", "cv"], "`--convergence-mode` requires `--convergence-metric`")]
     #[case(&["--num-profile-runs", "3", "--convergence-metric", "request_latency", "--convergence-mode", "distribution", "--export-level", "summary"], "use `--convergence-mode distribution` with `--export-level summary`, which leaves no lines for requests")]
+    #[case(&["--num-profile-runs", "3", "--convergence-metric", "request_throughput", "--convergence-mode", "distribution"], "use `--convergence-mode distribution` with `--convergence-metric request_throughput`: lines of requests have no value of it")]
     #[case(&["--num-profile-runs", "3", "--convergence-metric", "request_latncy"], "use `--convergence-metric`: there is no metric `request_latncy`")]
     #[case(&["--isl", "1,2", "--best", "request_latency:p98"], "use `--best`: there is no statistic `p98`")]
     #[case(&["--isl", "1,2", "--best", "request_throughput:p99"], "use `--best`: `request_throughput` is one number, without a statistic `p99`")]

@@ -111,6 +111,13 @@ impl Lockfile {
         &self.path
     }
 
+    /// The same without tokenizers and datasets, for those who are sent what was checked of these.
+    pub(crate) fn of_libraries(&self) -> Self {
+        let Content { lock_version, plugins, .. } = &self.content;
+        let content = Content { plugins: plugins.clone(), ..Content::of_version(*lock_version) };
+        Self { path: self.path.clone(), content }
+    }
+
     /// Whether it has a library for a platform.
     pub(crate) fn has_library(&self, library: &str, target: &str) -> bool {
         self.content.plugins.get(library).is_some_and(|plugin| plugin.sha256.contains_key(target))
@@ -432,6 +439,16 @@ mod tests {
         assert_eq!(check(FileKind::Tokenizer, "one"), Ok(()));
         assert!(matches!(*check(FileKind::Tokenizer, "two").unwrap_err().0, Difference::Absent { .. }));
         assert!(matches!(*check(FileKind::Dataset, "one").unwrap_err().0, Difference::Absent { .. }));
+    }
+
+    #[test]
+    fn what_is_sent_to_others_has_the_libraries_and_nothing_else() {
+        let mut lock = empty();
+        lock.lock_libraries(HERE, &[library("1.0.0", b"here")], |_| true);
+        lock.lock_files(FileKind::Dataset, "a", None, files(&[("a.jsonl", "one")]));
+        let sent = lock.of_libraries();
+        assert!(sent.has_library("acme_chat", HERE));
+        assert_eq!(sent.counts(), [(1, "plugin"), (0, "tokenizer"), (0, "dataset")]);
     }
 
     #[test]

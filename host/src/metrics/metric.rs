@@ -150,6 +150,11 @@ impl Metric {
         ["requests", "tokens", "events", "images", "sessions"].contains(&self.unit)
     }
 
+    /// Whether the line of a request has a value of it.
+    pub(crate) fn is_of_lines(&self) -> bool {
+        self.in_lines && matches!(self.source, Source::Request(_))
+    }
+
     /// Whether it is an amount of money.
     pub(crate) fn is_price(&self) -> bool {
         self.unit.starts_with('$')

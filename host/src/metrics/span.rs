@@ -22,6 +22,8 @@ pub(crate) struct PhaseSpan {
     pub(crate) last_request_ns: Option<RunNs>,
     /// What became of its schedule; unknown when the run was killed in it.
     pub(crate) schedule: Option<ScheduleCounts>,
+    /// Requests of which there is a record, taken by a connection or not.
+    pub(crate) recorded: u64,
     /// Requests that a connection took.
     pub(crate) sent: u64,
     /// Those among them that were taken more than [`LATE_NS`] after the schedule wanted them sent. A closed loop has no
@@ -67,8 +69,15 @@ impl PhaseSpan {
     }
 
     /// What became of its requests; unknown when the run was killed in it.
+    ///
+    /// What a run knows of its schedule at the end of a phase may be less than its records have: an agent that is cut off goes on for a
+    /// while, what it has begun in that time was not heard when the phase was over, and its journal comes afterwards. So the schedule
+    /// wanted what there are records of, and only what there is none of is lost.
     pub(crate) fn counts(&self) -> Option<PhaseCounts> {
         let ScheduleCounts { scheduled, dropped, lost, sessions: _ } = self.schedule?;
+        let known = self.recorded.saturating_add(dropped);
+        let scheduled = scheduled.max(known);
+        let lost = lost.min(scheduled - known);
         Some(PhaseCounts { scheduled, sent: self.sent, late: self.late, dropped, lost })
     }
 
@@ -83,7 +92,31 @@ impl PhaseSpan {
             self.start_ns = self.start_ns.min(other.start_ns);
         }
         self.last_request_ns = self.last_request_ns.max(other.last_request_ns);
+        self.recorded += other.recorded;
         self.sent += other.sent;
         self.late += other.late;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::all_are_known(95, ScheduleCounts { scheduled: 100, dropped: 5, ..ScheduleCounts::default() }, (100, 0))]
+    #[case::a_worker_is_gone(90, ScheduleCounts { scheduled: 100, dropped: 5, lost: 5, ..ScheduleCounts::default() }, (100, 5))]
+    #[case::a_journal_is_damaged(50, ScheduleCounts { scheduled: 100, lost: 5, ..ScheduleCounts::default() }, (100, 5))]
+    #[case::an_agent_was_heard_again(98, ScheduleCounts { scheduled: 100, lost: 5, ..ScheduleCounts::default() }, (100, 2))]
+    #[case::and_had_begun_more(120, ScheduleCounts { scheduled: 100, dropped: 3, lost: 5, ..ScheduleCounts::default() }, (123, 0))]
+    fn what_there_are_records_of_was_wanted_and_is_not_lost(
+        #[case] recorded: u64,
+        #[case] schedule: ScheduleCounts,
+        #[case] expected: (u64, u64),
+    ) {
+        let span = PhaseSpan { recorded, schedule: Some(schedule), ..PhaseSpan::default() };
+        let counts = span.counts().unwrap();
+        assert_eq!((counts.scheduled, counts.lost), expected);
     }
 }

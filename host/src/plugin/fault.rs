@@ -67,10 +67,10 @@ pub(crate) enum Fault {
     #[error("its place depends on the working directory")]
     Relative,
     /// The runtime of its sanitizer would end the process, or is not there.
-    #[error("it is built with a sanitizer, and `{}` must be in a process from its start", .runtime.display())]
+    #[error("it is built with a sanitizer, and {} must be in a process from its start", any_of(.runtimes))]
     Sanitizer {
-        /// As its dynamic section names it, or as its compiler does.
-        runtime: PathBuf,
+        /// As its dynamic section names it; where that names none, as clang and GCC do.
+        runtimes: Vec<PathBuf>,
     },
     /// A text file, an empty file, an archive.
     #[error("its {size} bytes are not a shared library: {reason}")]
@@ -225,7 +225,7 @@ impl Explain for Fault {
             Self::Relative => {
                 "link it against libraries of the system, or with absolute paths; `readelf -d` shows them".to_owned()
             }
-            Self::Sanitizer { runtime } => start_with(runtime),
+            Self::Sanitizer { runtimes } => start_with(runtimes),
             Self::NotAnObject { .. } | Self::NotShared { .. } | Self::Truncated { .. } => {
                 "install the library again, or build it with `crate-type = [\"cdylib\"]`".to_owned()
             }
@@ -265,17 +265,27 @@ impl Explain for Fault {
     }
 }
 
-/// How the runtime of a sanitizer is there from the start. A compiler knows where its own is: GCC by the name without a number.
-fn start_with(runtime: &Path) -> String {
+/// How the runtime of a sanitizer is there from the start.
+fn start_with(runtimes: &[PathBuf]) -> String {
+    let ways: Vec<String> = runtimes.iter().map(|runtime| format!("`{}`", preloaded(runtime))).collect();
+    let whose = if ways.len() > 1 { ", that of the compiler which has built it" } else { "" };
+    format!("build it without `-fsanitize`, or start prony with {}{whose}", ways.join(" or "))
+}
+
+/// Variables that load a runtime first. A compiler knows where its own is: GCC by the name without a number.
+fn preloaded(runtime: &Path) -> String {
     let name = runtime.file_name().unwrap_or_default().to_string_lossy();
     let stem = name.split(".so").next().unwrap_or_default();
     let compiler = if stem.starts_with("libclang_rt.") { "clang" } else { "cc" };
     let is_of_addresses = stem == "libasan" || stem.starts_with("libclang_rt.asan");
     // What prony itself keeps until its end is no leak.
     let options = if is_of_addresses { " ASAN_OPTIONS=detect_leaks=0" } else { "" };
-    format!(
-        "build it without `-fsanitize`, or start prony with `LD_PRELOAD=$({compiler} -print-file-name={stem}.so){options}`"
-    )
+    format!("LD_PRELOAD=$({compiler} -print-file-name={stem}.so){options}")
+}
+
+/// One of some files.
+fn any_of(files: &[PathBuf]) -> String {
+    files.iter().map(|file| format!("`{}`", file.display())).collect::<Vec<_>>().join(" or ")
 }
 
 fn listed(folders: &[PathBuf]) -> String {
@@ -313,7 +323,22 @@ mod tests {
         "$(clang -print-file-name=libclang_rt.tsan-x86_64.so)`"
     )]
     fn the_hint_names_the_runtime_that_the_library_needs(#[case] runtime: &str, #[case] expected: &str) {
-        let hint = Fault::Sanitizer { runtime: runtime.into() }.hint();
+        let hint = Fault::Sanitizer { runtimes: vec![runtime.into()] }.hint();
         assert!(hint.ends_with(&format!("start prony with `LD_PRELOAD={expected}")), "{hint}");
+    }
+
+    #[test]
+    fn the_hint_names_both_runtimes_where_the_library_names_none() {
+        let runtimes = ["libclang_rt.tsan-x86_64.so", "libtsan.so"].map(PathBuf::from).to_vec();
+        let fault = Fault::Sanitizer { runtimes };
+        assert_eq!(
+            fault.to_string(),
+            "it is built with a sanitizer, and `libclang_rt.tsan-x86_64.so` or `libtsan.so` must be in a process from its start"
+        );
+        assert_eq!(
+            fault.hint(),
+            "build it without `-fsanitize`, or start prony with `LD_PRELOAD=$(clang -print-file-name=libclang_rt.tsan-x86_64.so)` or \
+             `LD_PRELOAD=$(cc -print-file-name=libtsan.so)`, that of the compiler which has built it"
+        );
     }
 }

@@ -32,6 +32,8 @@ pub(crate) enum LockChoice {
     At(PathBuf),
     /// It must, and this is what the file said when it was read.
     Read(Arc<Lockfile>),
+    /// Libraries must, in the lock of a controller, which has checked all other files of the run before it sent them.
+    OfController(Arc<Lockfile>),
 }
 
 impl LockChoice {
@@ -56,8 +58,22 @@ impl LockChoice {
         match self {
             Self::None => Ok(None),
             Self::At(file) => Ok(Some(Arc::new(Self::read_file(file)?))),
-            Self::Read(lock) => Ok(Some(Arc::clone(lock))),
+            Self::Read(lock) | Self::OfController(lock) => Ok(Some(Arc::clone(lock))),
         }
+    }
+
+    /// The same for a process that is to find the same, with what was read of it.
+    pub(super) fn with_content(&self, read: Option<&Arc<Lockfile>>) -> Self {
+        match (self, read) {
+            (_, None) => Self::None,
+            (Self::OfController(_), Some(lock)) => Self::OfController(Arc::clone(lock)),
+            (_, Some(lock)) => Self::Read(Arc::clone(lock)),
+        }
+    }
+
+    /// Whether somebody on this machine has decided it: for all files, and so that a library counts as pinned.
+    pub(super) fn is_of_this_machine(&self) -> bool {
+        !matches!(self, Self::OfController(_))
     }
 
     /// What a file locks, if nobody else can change it: what is read here may be written back.
@@ -105,5 +121,8 @@ mod tests {
         assert!(matches!(choice.read(), Err(LockfileError::Untrusted { .. })));
         let sent = LockChoice::Read(read.clone().unwrap());
         assert_eq!(sent.read().unwrap(), read);
+        assert_eq!(choice.with_content(read.as_ref()), sent);
+        let of_controller = LockChoice::OfController(read.clone().unwrap());
+        assert_eq!(of_controller.with_content(read.as_ref()), of_controller);
     }
 }

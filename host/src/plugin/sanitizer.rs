@@ -73,11 +73,14 @@ impl Need {
         })
     }
 
-    /// The file to start with.
-    fn runtime(self) -> PathBuf {
+    /// The file to start with: where the library does not say it, that of the compiler that has built it, clang's or GCC's.
+    fn runtimes(self) -> Vec<PathBuf> {
         match self {
-            Self::Named(library) => library,
-            Self::Functions(sanitizer) => format!("libclang_rt.{sanitizer}-{}.so", consts::ARCH).into(),
+            Self::Named(library) => vec![library],
+            Self::Functions(sanitizer) => vec![
+                format!("libclang_rt.{sanitizer}-{}.so", consts::ARCH).into(),
+                format!("lib{sanitizer}.so").into(),
+            ],
         }
     }
 }
@@ -96,7 +99,7 @@ pub(super) fn check(library: &[u8]) -> Result<(), Fault> {
     let Ok(object) = ObjectFile::parse(library) else { return Ok(()) };
     match Need::of(&object) {
         Some(need) if cfg!(target_os = "linux") && !need.is_met(&mapped()) => {
-            Err(Fault::Sanitizer { runtime: need.runtime() })
+            Err(Fault::Sanitizer { runtimes: need.runtimes() })
         }
         _ => Ok(()),
     }
@@ -153,6 +156,14 @@ mod tests {
         #[case] expected: bool,
     ) {
         assert_eq!(Need::Named(library.into()).is_met(&maps(file)), expected);
+    }
+
+    #[test]
+    fn a_library_that_names_no_runtime_may_be_of_either_compiler() {
+        let clang = format!("libclang_rt.tsan-{}.so", consts::ARCH);
+        let expected = [clang.as_str(), "libtsan.so"].map(PathBuf::from);
+        assert_eq!(Need::Functions("tsan").runtimes(), expected);
+        assert_eq!(Need::Named("libasan.so.8".into()).runtimes(), [PathBuf::from("libasan.so.8")]);
     }
 
     #[rstest]

@@ -14,6 +14,9 @@ pub(crate) trait Observer {
     /// Something that a service says to the user: the service's name and a sentence.
     fn said(&mut self, _text: &str) {}
 
+    /// The run has agents, with these names: they are ready.
+    fn agents_take_part(&mut self, _names: &[String]) {}
+
     /// From here on, or no longer, the run hears interrupts itself.
     fn hears_interrupts(&mut self, _hears: bool) {}
 

@@ -14,7 +14,10 @@ use prony_plugin_api::{
     message::ServerMetricsBatch,
 };
 
-use super::agents_seen::{AgentsSeen, Together};
+use super::{
+    agents_seen::{AgentsSeen, Together},
+    observer::Observer,
+};
 use crate::{
     clock::{Clock, RunNs},
     metrics::{FailureKinds, LatencyOrigin, RecentRequests, Sketch, TokenCounting},
@@ -72,7 +75,11 @@ impl Watch {
     }
 
     /// The requests of the run are recorded by the agents with these names, in the order of their ids. Without any they are recorded here.
-    pub(super) fn expect_agents(&self, names: Vec<String>) {
+    /// `observer` hears of them.
+    pub(super) fn expect_agents(&self, names: Vec<String>, observer: &mut dyn Observer) {
+        if !names.is_empty() {
+            observer.agents_take_part(&names);
+        }
         self.seen().agents = AgentsSeen::of(names);
     }
 

@@ -245,12 +245,19 @@ fn an_agent_that_is_frozen_is_lost() {
     let Some(nats) = NatsServer::if_here() else { return };
     let agents = Agents::start(&nats, &["a", "b"]);
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
-    let run = long_load(&nats, &server, &[]);
+    // With its progress, which tells of agents.
+    let tool = Tool::new(["profile", "--model", "m", "--streaming", "--ui", "simple", "--no-server-metrics"]);
+    let tool =
+        tool.args(["--artifact-dir", "run", "--url", server.url(), "--nats", &nats.url(), "--agents", "2"]);
+    let load = ["--concurrency", "4", "--benchmark-duration", "600", "--osl", "2", "--isl", "4"];
+    let run = tool.args(load).spawn();
     run.await_answers(&server, 20);
     agents.0[1].signal("STOP");
     let run = run.wait();
     agents.0[1].signal("CONT");
     run.ends_with(1);
+    assert!(run.stderr.contains("2 agents take part: `a`, `b`"), "{}", run.stderr);
+    assert!(run.stderr.contains("the agent `b` has said nothing for"), "{}", run.stderr);
     assert!(run.stderr.contains("the agent `b` was lost: it has not been heard for"), "{}", run.stderr);
 }
 

@@ -53,7 +53,10 @@ pub(super) fn measured(
         Ok((settings, _)) => settings,
         Err(error) => return Ok((None, terminal::answer(&error)?)),
     };
-    let (exit, dir) = experiment::measured(&settings::of_words(all)?, log)?;
+    let asked = settings::of_words(all)?;
+    terminal::be_quiet_if(asked.flags.quiet);
+    asked.warn();
+    let (exit, dir) = experiment::measured(&asked, log)?;
     stderr::write(format!("the runs are in {}\n", dir.display()));
     if !matches!(exit, Exit::Success | Exit::Incomplete | Exit::Objective) {
         return Ok((None, exit));

@@ -24,6 +24,7 @@ pub(super) struct CheckArgs {
 /// Checks a file as a run would, up to where a server would be asked.
 pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     let asked = settings::of_file(&args.file)?;
+    asked.warn();
     let what = if asked.is_experiment() {
         let cells = experiment::cells_of(&asked)?;
         files::check(cells.list.iter().map(|(_, asked)| asked))?;

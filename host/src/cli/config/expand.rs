@@ -54,6 +54,7 @@ impl Choice for Form {
 /// Prints the combinations of values that a file asks for, in their order.
 pub(super) fn run(args: &ExpandArgs) -> Result<Exit, Failure> {
     let asked = settings::of_file(&args.file)?;
+    asked.warn();
     let Cells { list, repeats } = experiment::cells_of(&asked)?;
     let count = list.len();
     let listed: Vec<(usize, Cell, Asked)> = list

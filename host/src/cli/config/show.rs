@@ -11,9 +11,10 @@ use crate::{
         terminal,
     },
     config::{
-        flags::ProfileFlags,
+        flags::{PHASES, ProfileFlags},
         keys::{API_KEY_VARIABLE, Key},
         origins::Source,
+        phase_words::default_beside_phases,
         redact,
         run_file::values_shown,
         words::Words,
@@ -52,6 +53,7 @@ pub(super) fn run_with_lists(typed: Words, is_json: bool) -> Result<Exit, Failur
 }
 
 fn show(asked: &Asked, is_json: bool) -> Result<Exit, Failure> {
+    asked.warn();
     // A run of several stands for all of them in what nobody says.
     let first = if asked.is_experiment() { &experiment::first_of(asked)? } else { asked };
     let registry = profile::discover(&first.flags)?;
@@ -75,7 +77,9 @@ fn shown<'a>(key: &'a Key, asked: &Asked, plan: &Plan) -> Option<Shown<'a>> {
             _ if key.may_be_bare => return None,
             _ => key.default.clone()?.into(),
         };
-        return Some(Shown { key, value, from: "default".to_owned() });
+        let has_phases = asked.values(PHASES).is_some();
+        let from = if has_phases { default_beside_phases(&key.name)? } else { "default" };
+        return Some(Shown { key, value, from: from.to_owned() });
     };
     let from = match asked.origins.source(&key.name) {
         Source::Typed => format!("--{}", key.name),

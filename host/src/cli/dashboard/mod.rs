@@ -111,6 +111,9 @@ impl Observer for Dashboard {
 
     fn now(&mut self, now: &RunNow) {
         self.model().now(now);
+        if let Shown::Instead(progress) = &mut self.shown {
+            progress.now(now);
+        }
     }
 
     fn phase_ended(&mut self) {

@@ -218,6 +218,10 @@ impl Observer for OneOfSeveral<'_> {
         self.view.said(text);
     }
 
+    fn agents_take_part(&mut self, names: &[String]) {
+        self.view.agents_take_part(names);
+    }
+
     fn hears_interrupts(&mut self, hears: bool) {
         self.signals.set_measuring(hears);
     }

@@ -76,6 +76,7 @@ pub(super) fn of_words(own: &SearchFlags, typed: Words, log: &LogFlags) -> Resul
     let resumed = typed.get("resume").and_then(<[OsString]>::first).map(PathBuf::from);
     let asked = settings::of_words(typed)?;
     terminal::be_quiet_if(asked.flags.quiet);
+    asked.warn();
     let prepared = match resumed.as_deref() {
         Some(dir) => resume::prepared(own, asked, dir)?,
         None => begun(own, asked)?,

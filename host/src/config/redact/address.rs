@@ -53,6 +53,13 @@ pub(crate) fn has_hidden_login(text: &str) -> bool {
     may_have_one && !(is_value && is_host)
 }
 
+/// Whether an address has more than one `@` in front of its host: then a part of the login may be read as the host, or the other way
+/// round. One that belongs to a name or a password is written `%40` (RFC 3986, section 3.2.1).
+pub(crate) fn has_two_logins(text: &str) -> bool {
+    let rest = &text[scheme_length(text)..];
+    rest[..authority_end(rest)].matches('@').nth(1).is_some()
+}
+
 /// What stands before the `@` of an address, a scheme or not in front.
 pub(super) fn login(text: &str) -> Option<&str> {
     let rest = &text[scheme_length(text)..];
@@ -116,6 +123,16 @@ mod tests {
         #[case] hidden: bool,
     ) {
         assert_eq!((url(text).as_str(), has_hidden_login(text)), (shown, hidden));
+    }
+
+    #[rstest]
+    #[case("http://u:pw@h@x", true)]
+    #[case("u@me:pw@h:1/v1", true)]
+    #[case("http://u:p%40w@h", false)]
+    #[case("http://u:pw@h/a@b?c=@", false)]
+    #[case("unix:///run/a@b@c.sock", false)]
+    fn a_login_has_one_end(#[case] text: &str, #[case] has_two: bool) {
+        assert_eq!(has_two_logins(text), has_two);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 
 use self::names::is_sensitive_in_head;
 pub(crate) use self::{
-    address::{has_hidden_login, is_address, url},
+    address::{has_hidden_login, has_two_logins, is_address, url},
     known::{learn, shown, shown_bytes},
     names::{REDACTED, is_sensitive},
     redacted::Redacted,

@@ -351,9 +351,21 @@ fn a_scenario_without_one_of_its_locks_is_a_plan(#[case] broken: &str) {
 }
 
 #[test]
+fn what_a_scenario_sets_is_not_told_as_if_it_was_typed() {
+    let line = "-m m --scenario inferencex-agentx-mvp --input-file f";
+    let refused = refused(line, &chat());
+    assert_eq!(
+        refused.to_string(),
+        "use `--cache-bust (set by --scenario inferencex-agentx-mvp)` with the endpoint `chat`: it has no place for messages \
+         in front of the prompt"
+    );
+    assert_eq!(refused.first.hint(), "leave out `--scenario`, or use `--endpoint-type chat`");
+}
+
+#[test]
 fn the_journal_gets_no_secrets() {
     let line = "-m m -u u:pw@h/v1?token=tk -H X-Api-Key:hk -H X-Team:a -H Link:http://u:pw@h --custom-endpoint /v1?key=ck \
-                --extra-inputs secret:xs n:1 --server-metrics http://u:pw@h:2";
+                --extra-inputs secret:xs n:1 --server-metrics http://u:pw@h:2 --proxy http://u:proxy-pass@p:3128";
     let mut plan = resolved(line).plan;
     plan.target.api_key = Some(Secret::new("ak".to_owned()));
     let journalled = redact::plan(&plan, &redact::Redactor::default());
@@ -362,5 +374,6 @@ fn the_journal_gets_no_secrets() {
     for secret in ["dTpwdw==", "tk\"", "hk", "xs", "pw", "ck"] {
         assert!(!text.contains(secret), "{secret} is in {text}");
     }
+    assert!(text.contains("http://<redacted>@p:3128") && !text.contains("proxy-pass"), "{text}");
     assert!(text.contains(r#"["X-Team","a"]"#), "{text}");
 }

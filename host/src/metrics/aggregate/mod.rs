@@ -219,6 +219,7 @@ impl Aggregator {
         let origin = self.asked_of(record.phase).map_or(LatencyOrigin::Sent, |asked| asked.origin);
         let span = self.span_of(record);
         span.last_request_ns = span.last_request_ns.max(Some(record.instants.end));
+        span.recorded += 1;
         if let Some(sent) = record.instants.sent {
             let lateness = sent.saturating_sub(record.instants.scheduled);
             let is_open = origin == LatencyOrigin::Scheduled;

@@ -32,6 +32,7 @@ use super::{
 use crate::{
     clock::Clock,
     dataset::Source,
+    lockfile::Lockfile,
     nats::{Access, Bus, Outgoing, Server, Subscription, Tls, receive},
     node::{
         fleet::{Link, NodeId},
@@ -167,6 +168,7 @@ impl Agents {
         let identity = Identity::of(&absolute)?;
         self.library = offered(registry, &plan.target.endpoint_type);
         let library = self.library.as_ref().map(|offered| &offered.offer);
+        let lock = registry.locked().map(Lockfile::of_libraries);
         // Before they have something to do, and all at the same time: there may be many.
         let bus = &self.bus;
         let looks = thread::scope(|scope| {
@@ -185,6 +187,7 @@ impl Agents {
                 files: files.clone(),
                 identity: identity.clone(),
                 library: library.cloned(),
+                lock: lock.clone(),
             })))?;
         }
         self.until_all_answer(|event| match event {

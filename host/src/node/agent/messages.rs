@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{Identity, SentFile};
 use crate::{
     clock::Anchor,
+    lockfile::Lockfile,
     metrics::Sketch,
     node::{
         hopeless::Verdict,
@@ -123,6 +124,8 @@ pub(crate) struct Equipment {
     pub(crate) identity: Option<Identity>,
     /// The library of the endpoint, for an agent that lacks it; nothing where the controller has none that can be used.
     pub(crate) library: Option<Offer>,
+    /// What the controller has locked of libraries, if anything. The run's other files were checked before they were sent.
+    pub(crate) lock: Option<Lockfile>,
 }
 
 /// What an agent writes down before the load.

@@ -16,7 +16,6 @@ use super::{
     error::PluginError,
     libraries::Libraries,
     listing::Listed,
-    locked::LockChoice,
     policy::PolicyInForce,
     process_state::ProcessState,
     used::{Provenance, UsedPlugin},
@@ -57,7 +56,8 @@ impl Registry {
     pub(crate) fn discover(options: &DiscoveryOptions) -> Result<Self, PluginError> {
         let policy = options.policy.decide()?;
         let lock = options.lock.read()?;
-        let found = discovery::discover(options, &policy, lock.as_deref())?;
+        let own = lock.as_deref().filter(|_| options.lock.is_of_this_machine());
+        let found = discovery::discover(options, &policy, own)?;
         let mut shelves = Shelves {
             endpoints: Catalogue::new(),
             services: Catalogue::new(),
@@ -79,10 +79,7 @@ impl Registry {
         }
         let used = shelves.libraries.used();
         Ok(Self {
-            search: DiscoveryOptions {
-                lock: lock.clone().map_or(LockChoice::None, LockChoice::Read),
-                ..options.clone()
-            },
+            search: DiscoveryOptions { lock: options.lock.with_content(lock.as_ref()), ..options.clone() },
             lock,
             packs,
             problems: found.problems,
@@ -110,9 +107,9 @@ impl Registry {
         &self.policy
     }
 
-    /// What must be as it was locked, if anything must.
+    /// What files of all kinds must be as they were locked, if they must. Libraries may have to be so without it.
     pub(crate) fn locked(&self) -> Option<&Lockfile> {
-        self.lock.as_deref()
+        self.lock.as_deref().filter(|_| self.search.lock.is_of_this_machine())
     }
 
     /// What was skipped, and why.

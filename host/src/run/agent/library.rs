@@ -2,17 +2,21 @@
 
 use std::{
     path::PathBuf,
-    sync::mpsc::{Receiver, RecvTimeoutError},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
     time::Duration,
 };
 
 use super::{here::Here, voice::Voice};
 use crate::{
+    lockfile::Lockfile,
     node::{
         NodeError,
         agent::{AgentError, messages::AgentEvent},
     },
-    plugin::{Choice, DiscoveryOptions, Offer, Received, Registry},
+    plugin::{Choice, DiscoveryOptions, LockChoice, Offer, Received, Registry},
 };
 
 /// How long a controller may take to put a library into the object store.
@@ -36,12 +40,22 @@ impl Asking {
     }
 }
 
-/// The plugins of a run: those of this machine, and the library that is offered if it is lacking here and may be taken.
+/// The plugins of a run: those of this machine, and the library that is offered if it is lacking here and may be taken. The lock of the
+/// controller holds for them where this machine has none of its own.
 ///
 /// # Errors
 /// The library may not be taken, or does not come; or a manifest of this machine is bad.
-pub(super) fn registry(offer: Option<&Offer>, here: &Here, asking: &Asking) -> Result<Registry, NodeError> {
-    let own = Registry::discover(&here.discovery)?;
+pub(super) fn registry(
+    offer: Option<&Offer>,
+    lock: Option<&Arc<Lockfile>>,
+    here: &Here,
+    asking: &Asking,
+) -> Result<Registry, NodeError> {
+    let mut discovery = here.discovery.clone();
+    if discovery.lock == LockChoice::None {
+        discovery.lock = lock.cloned().map_or(LockChoice::None, LockChoice::OfController);
+    }
+    let own = Registry::discover(&discovery)?;
     let Some(offer) = offer else { return Ok(own) };
     match own.choose(offer, here.accepts_plugins).map_err(AgentError::from)? {
         Choice::Own(remark) => {
@@ -52,7 +66,7 @@ pub(super) fn registry(offer: Option<&Offer>, here: &Here, asking: &Asking) -> R
         }
         Choice::Controllers => {
             let received = Some(receive(offer, here, asking)?);
-            Ok(Registry::discover(&DiscoveryOptions { received, ..here.discovery.clone() })?)
+            Ok(Registry::discover(&DiscoveryOptions { received, ..discovery })?)
         }
     }
 }

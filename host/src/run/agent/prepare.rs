@@ -46,7 +46,7 @@ pub(super) struct Prepared {
 /// # Errors
 /// The endpoint, the dataset, the tokenizer or the target cannot be used here.
 pub(super) fn prepare(equipment: Equipment, here: &Here, asking: &Asking) -> Result<Prepared, NodeError> {
-    let Equipment { plan, clock, division, files: sent, identity, library } = equipment;
+    let Equipment { plan, clock, division, files: sent, identity, library, lock } = equipment;
     let clock = Clock::at(clock);
     let mut plan = plan.plan().map_err(NodeError::Plan)?;
     plan.workers = here.workers;
@@ -54,7 +54,11 @@ pub(super) fn prepare(equipment: Equipment, here: &Here, asking: &Asking) -> Res
     redact::learn(redact::of_environment());
     take_files(&sent, &mut plan, here)?;
     let identity = identity::place(identity, &mut plan, &here.dir)?;
-    let registry = Arc::new(library::registry(library.as_ref(), here, asking)?);
+    let lock = lock.map(Arc::new);
+    let registry = Arc::new(library::registry(library.as_ref(), lock.as_ref(), here, asking)?);
+    if let Some(lock) = &lock {
+        registry.check_endpoint_in(lock, &plan.target.endpoint_type)?;
+    }
     let metadata = registry.endpoint(&plan.target.endpoint_type)?.metadata.clone();
     let tokenizer = load_tokenizer(&plan, &metadata, &registry)?;
     price_markers(&mut plan, tokenizer.as_deref());
