@@ -89,6 +89,7 @@ pub(super) fn run(
     let settings = settings_of(question, own, typed, &mut mistakes);
     let mut asked = settings::of_words(settings)?;
     terminal::be_quiet_if(asked.flags.quiet);
+    asked.warn();
     mistakes.extend(asked.has_mistakes().then(|| asked.failure(None)));
     // One that goes on has the rest in its folder.
     let goes_on = asked.words.get("resume").is_some();
