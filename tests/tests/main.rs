@@ -96,6 +96,7 @@ mod otel;
 mod other_languages;
 mod pack_archives;
 mod packs;
+mod page_commands;
 mod payloads;
 mod plugin_docs;
 mod plugins;
