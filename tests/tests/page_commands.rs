@@ -210,7 +210,7 @@ const BEFORE: &[(&str, &str, &str)] = &[
     ),
     (
         "docs/CI.md",
-        "prony profile -f perf/run.yaml --request-count 4 --num-profile-runs 2 --artifact-dir before",
+        "prony profile -f perf/run.yaml --num-profile-runs 2 --artifact-dir before",
         "the last good build was measured",
     ),
     (
@@ -400,14 +400,13 @@ fn may_end(code: i32, command: &str) -> bool {
 
 /// Types the blocks of a page.
 fn type_page(page: &Page, server: &str) -> Result<(), String> {
-    let mut here = Folder::of(page, server)?;
+    let here = Folder::of(page, server)?;
     let mut wrong = String::new();
     for block in blocks(page).iter().filter(|block| !is_left(page, block)) {
         // A job of a pipeline has a folder of its own, and so has each plugin that is begun.
-        if block.is_pipeline || block.text.starts_with("prony plugins new") {
-            here = Folder::of(page, server)?;
-        }
-        if let Err(said) = here.run(&block.text) {
+        let is_alone = block.is_pipeline || block.text.starts_with("prony plugins new");
+        let typed = if is_alone { Folder::of(page, server)?.run(&block.text) } else { here.run(&block.text) };
+        if let Err(said) = typed {
             let _ = writeln!(wrong, "{}:{}: {said}", page.path.display(), block.line);
         }
     }
