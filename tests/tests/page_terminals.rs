@@ -1,0 +1,136 @@
+//! The pages whose commands are typed into several terminals: what stands there is typed as it is, but for addresses, ports and
+//! numbers of requests.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+use std::{env, fs, process::Command};
+
+use prony_tests::{MockServer, NatsServer, Running, Tool, commands_of, finish, pages::page};
+use serde_json::Value;
+
+/// The block of a page that has this in it.
+fn block(path: &str, part: &str) -> String {
+    let blocks = page(path).blocks();
+    blocks.into_iter().map(|block| block.text).find(|text| text.contains(part)).unwrap()
+}
+
+/// The only command of ours in a text, under construction.
+fn typed(text: &str) -> Tool {
+    let commands = commands_of(text);
+    assert_eq!(commands.len(), 1, "{text}");
+    Tool::new(&commands[0])
+}
+
+/// A text in which something that must stand there is something else.
+fn replaced(text: &str, shown: &str, here: &str) -> String {
+    assert!(text.contains(shown), "`{shown}` does not stand in {text}");
+    text.replace(shown, here)
+}
+
+/// What stands between two texts in what a program has said so far.
+fn between(running: &Running, before: &str, behind: &str) -> String {
+    running.until(before, || {
+        let said = running.stderr();
+        let (_, rest) = said.split_once(before)?;
+        Some(rest.split_once(behind)?.0.to_owned())
+    })
+}
+
+/// `MANY_MACHINES.md`: the first terminal says what is typed into the other two, and has one report.
+#[test]
+fn three_terminals_make_one_report() {
+    if !NatsServer::is_here() {
+        eprintln!("not tested: nats-server is not installed");
+        return;
+    }
+    let first = block("docs/MANY_MACHINES.md", "--agents 2");
+    let controller = typed(&replaced(&first, "--request-count 2000", "--request-count 40")).spawn();
+    let line = between(&controller, "start each agent with `prony agent --nats nats://127.0.0.1:", "`");
+    let (port, token) = line.split_once(" --nats-token ").unwrap();
+    let others = block("docs/MANY_MACHINES.md", "--nats-token TOKEN");
+    let others = commands_of(&replaced(&replaced(&others, "PORT", port), "TOKEN", token));
+    assert_eq!(others.len(), 2, "{others:?}");
+    let agents: Vec<Running> = others.iter().map(|words| Tool::new(words).spawn()).collect();
+
+    let run = controller.wait();
+    run.succeeds();
+    let summary = fs::read(run.dir().join("one-report/profile_export_prony.json")).unwrap();
+    let summary: Value = serde_json::from_slice(&summary).unwrap();
+    assert_eq!(summary["request_count"]["avg"], 40);
+    assert_eq!(summary["agents"].as_array().map(Vec::len), Some(2));
+    for agent in agents {
+        agent.signal("INT");
+        agent.wait().ends_with(130);
+    }
+}
+
+/// `MANY_MACHINES.md`: a server of NATS that stays, which a variable names to everybody.
+#[test]
+fn a_nats_server_that_stays_is_named_by_a_variable() {
+    let Some(nats) = NatsServer::if_here() else { return };
+    let at_the_server = |part: &str| {
+        let text = block("docs/MANY_MACHINES.md", part);
+        assert!(text.starts_with("export PRONY_NATS=nats://127.0.0.1:4222\n"), "{text}");
+        text
+    };
+    let agent = typed(&at_the_server("prony agent --name a")).env("PRONY_NATS", nats.url()).spawn();
+    let controller = replaced(&at_the_server("--agents 1"), "--request-count 2000", "--request-count 40");
+    let run = typed(&controller).env("PRONY_NATS", nats.url()).run();
+    run.succeeds();
+    assert!(run.stdout.contains("Agents"), "{}", run.stdout);
+    agent.signal("INT");
+    agent.wait().ends_with(130);
+}
+
+/// `RECORD.md`: what a client asks by way of the proxy is in a file, which can be looked at.
+#[test]
+fn what_passes_through_the_proxy_is_recorded() {
+    let server = MockServer::start([]);
+    let text = block("docs/RECORD.md", "prony record");
+    let text = replaced(&text, "127.0.0.1:9000", "127.0.0.1:0");
+    let recording = typed(&replaced(&text, "http://localhost:8000", server.url())).spawn();
+    let address = between(&recording, "recording: http://", " ");
+    Tool::profile_at(&format!("http://{address}")).args(["--request-count", "3"]).run().succeeds();
+    recording.signal("INT");
+    let recorded = recording.wait();
+    recorded.succeeds();
+    let file = recorded.dir().join("day.jsonl");
+    let shown = Tool::new(["dataset", "inspect"]).arg(&file).run();
+    let is_count = |line: &str| line.split_whitespace().eq(["sessions", "3"]);
+    assert!(shown.succeeds().stdout.lines().any(is_count), "{}", shown.stdout);
+    assert_eq!(fs::read_to_string(file).unwrap().lines().count(), 4, "a head and three sessions");
+}
+
+/// Whether a program is on the path.
+fn is_here(program: &str) -> bool {
+    env::split_paths(&env::var_os("PATH").unwrap_or_default()).any(|folder| folder.join(program).is_file())
+}
+
+/// `LIVE.md`: `curl` sees how the run goes on.
+#[test]
+fn a_run_that_goes_on_is_seen_in_another_terminal() {
+    if !is_here("curl") {
+        eprintln!("not tested: curl is not installed");
+        return;
+    }
+    let text = block("docs/LIVE.md", "--api-port 9000");
+    let (first, asked) = text.split_once("\ncurl ").unwrap();
+    let first = replaced(first, "--api-port 9000", "--api-port 0");
+    // It is ended below.
+    let running = typed(&replaced(&first, "--benchmark-duration 60", "--benchmark-duration 3600")).spawn();
+    let address = between(&running, "the run can be looked at: http://", "\n");
+    let commands = replaced(&format!("curl {asked}"), "127.0.0.1:9000", &address);
+    let answers: Vec<String> = commands
+        .lines()
+        .map(|line| {
+            // Events go on as long as the run does.
+            let output = finish(Command::new("sh").args(["-c", &format!("{line} | head -n 2")]));
+            String::from_utf8(output.stdout).unwrap()
+        })
+        .collect();
+    assert_eq!(answers.len(), 2, "{commands}");
+    let progress: Value = serde_json::from_str(&answers[0]).unwrap();
+    assert!(progress["state"].is_string(), "{progress}");
+    assert!(answers[1].starts_with("event: now\ndata: {"), "{}", answers[1]);
+    running.signal("INT");
+    running.wait().ends_with(130);
+}
