@@ -82,12 +82,12 @@ const LEFT: &[Left] = &[
     Left {
         page: "docs/MANY_MACHINES.md",
         holds: "prony agent --labels site-a",
-        why: "it needs a certificate and three machines: the suite `agents` has logins and TLS",
+        why: "it needs several terminals: the suite `page_terminals` has them, and a server with a certificate",
     },
     Left {
         page: "docs/MANY_MACHINES.md",
         holds: "prony profile --agents 3 --url",
-        why: "it needs a certificate and three machines: the suite `agents` has logins and TLS",
+        why: "it needs several terminals: the suite `page_terminals` has them, and a server with a certificate",
     },
     Left {
         page: "docs/MANY_MACHINES.md",

@@ -81,6 +81,58 @@ fn a_nats_server_that_stays_is_named_by_a_variable() {
     agent.wait().ends_with(130);
 }
 
+/// `MANY_MACHINES.md`: a server with a login and TLS, as its file of settings on the page has it, and a run of three machines.
+#[test]
+fn several_machines_meet_at_a_server_with_a_login_and_tls() {
+    if !NatsServer::is_here() {
+        eprintln!("not tested: nats-server is not installed");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let files = folder.path().display().to_string();
+    let own = rcgen::generate_simple_self_signed(["localhost", "127.0.0.1"].map(str::to_owned)).unwrap();
+    fs::write(folder.path().join("server.pem"), own.cert.pem()).unwrap();
+    fs::write(folder.path().join("server.key"), own.signing_key.serialize_pem()).unwrap();
+    let text = &page("docs/MANY_MACHINES.md").text;
+    let (_, settings) = text.split_once("   listen: 0.0.0.0:4222\n").unwrap();
+    let (settings, _) = settings.split_once("```").unwrap();
+    let settings = replaced(&replaced(settings, "/etc/nats", &files), "/var/lib/nats", &files);
+    let nats = NatsServer::start_with(&settings);
+
+    let at_the_server = |part: &str| {
+        let block = block("docs/MANY_MACHINES.md", part);
+        let (export, command) = block.trim_start().split_once('\n').unwrap();
+        assert_eq!(
+            export,
+            "export PRONY_NATS=tls://nats.example.org:4222 PRONY_NATS_TOKEN='a long random text'"
+        );
+        let command = command.replace("http://llm.example.org:8000", "http://SERVER");
+        // Nobody vouches for a certificate that was made a moment ago.
+        let login = [
+            ("PRONY_NATS", nats.url().replace("nats://", "tls://")),
+            ("PRONY_NATS_TOKEN", "a long random text".to_owned()),
+            ("PRONY_NATS_TLS_CA", format!("{files}/server.pem")),
+        ];
+        (command, login)
+    };
+    let (command, login) = at_the_server("--labels site-a");
+    let machines = ["north", "south", "west"].map(|name| {
+        let agent = typed(&command).env("PRONY_AGENT_NAME", name);
+        login.iter().fold(agent, |agent, (name, value)| agent.env(name, value)).spawn()
+    });
+    let server = MockServer::start([]);
+    let (command, login) = at_the_server("--agents 3");
+    let command = replaced(&command, "http://SERVER", server.url());
+    let command = replaced(&command, "--benchmark-duration 5m", "--benchmark-duration 1s");
+    let run = login.iter().fold(typed(&command), |run, (name, value)| run.env(name, value)).run();
+    run.succeeds();
+    for (name, machine) in ["north", "south", "west"].iter().zip(machines) {
+        assert!(run.stdout.contains(name), "{}", run.stdout);
+        machine.signal("INT");
+        machine.wait().ends_with(130);
+    }
+}
+
 /// `RECORD.md`: what a client asks by way of the proxy is in a file, which can be looked at.
 #[test]
 fn what_passes_through_the_proxy_is_recorded() {
