@@ -97,6 +97,7 @@ mod other_languages;
 mod pack_archives;
 mod packs;
 mod page_commands;
+mod page_mentions;
 mod page_terminals;
 mod payloads;
 mod plugin_docs;
