@@ -183,6 +183,13 @@ pub fn pages() -> &'static [Page] {
     &PAGES
 }
 
+/// The pages of the example plugins, which stand beside their sources and not in the book.
+pub fn pages_of_examples() -> &'static [Page] {
+    static PAGES: LazyLock<Vec<Page>> =
+        LazyLock::new(|| markdown(Path::new("plugins")).into_iter().map(Page::read).collect());
+    &PAGES
+}
+
 /// The page at this place.
 ///
 /// # Panics

@@ -5,6 +5,8 @@
 //! is not run here stands in [`LEFT`], and is at least read by the program.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod tables;
+
 use std::{
     collections::BTreeSet,
     fmt::Write as _,
@@ -16,232 +18,26 @@ use std::{
 
 use prony_tests::{
     MockServer, Run, Tool, commands_of, finish_within, library,
-    pages::{Block, Page, pages, root},
+    pages::{Block, Page, pages, pages_of_examples, root},
     program, shell, side_by_side,
 };
 use tempfile::TempDir;
 
+use tables::{BEFORE, ENDS, FILES, GIVEN, LEFT, LEFT_OUT, MOST, PLACES, REPLACED, SMALLER, STAND_INS};
+
 /// How long a block of commands may take. Most take a second, on a machine that does nothing else.
 const PATIENCE: Duration = Duration::from_secs(150);
-
-/// A block of commands that is not run here.
-struct Left {
-    page: &'static str,
-    /// What stands in it.
-    holds: &'static str,
-    #[expect(dead_code, reason = "it is for who reads the table")]
-    why: &'static str,
-}
-
-const LEFT: &[Left] = &[
-    Left {
-        page: "docs/DOCTOR.md",
-        holds: "prony selftest",
-        why: "it makes runs of its own: the suite `selftest` has it",
-    },
-    Left {
-        page: "docs/INSTALL.md",
-        holds: "./target/release/prony selftest",
-        why: "it begins with a build: the gate has one, and the suite `selftest`",
-    },
-    Left {
-        page: "docs/INSTALL.md",
-        holds: "ln -s /opt/prony/bin/prony",
-        why: "it writes to folders of the system: the suite `install_page` unpacks such an archive elsewhere",
-    },
-    Left {
-        page: "docs/LIVE.md",
-        holds: "--api-port 9000",
-        why: "it needs two terminals: the suite `page_terminals` has them",
-    },
-    Left {
-        page: "docs/RECORD.md",
-        holds: "prony record --listen",
-        why: "it needs two terminals: the suite `page_terminals` has them",
-    },
-    Left {
-        page: "docs/MANY_MACHINES.md",
-        holds: "--agents 2 --concurrency 8",
-        why: "it needs three terminals: the suite `page_terminals` has them",
-    },
-    Left {
-        page: "docs/MANY_MACHINES.md",
-        holds: "--nats-token TOKEN --name a",
-        why: "it needs three terminals: the suite `page_terminals` has them",
-    },
-    Left {
-        page: "docs/MANY_MACHINES.md",
-        holds: "prony agent --name a",
-        why: "it needs three terminals: the suite `page_terminals` has them",
-    },
-    Left {
-        page: "docs/MANY_MACHINES.md",
-        holds: "prony profile --mock --agents 1",
-        why: "it needs three terminals: the suite `page_terminals` has them",
-    },
-    Left {
-        page: "docs/MANY_MACHINES.md",
-        holds: "prony agent --labels site-a",
-        why: "it needs several terminals: the suite `page_terminals` has them, and a server with a certificate",
-    },
-    Left {
-        page: "docs/MANY_MACHINES.md",
-        holds: "prony profile --agents 3 --url",
-        why: "it needs several terminals: the suite `page_terminals` has them, and a server with a certificate",
-    },
-    Left {
-        page: "docs/MANY_MACHINES.md",
-        holds: "--agents ssh:host1",
-        why: "it needs machines that ssh reaches: the suite `ssh` has a server of ssh",
-    },
-    Left {
-        page: "docs/MANY_MACHINES.md",
-        holds: "prony collect --nats",
-        why: "it needs agents that have kept a run: the suite `collect_over_nats` has them",
-    },
-    Left {
-        page: "docs/MANY_MACHINES.md",
-        holds: "prony collect from-a/RUN",
-        why: "it needs the folders of three agents: the suite `collect` has them",
-    },
-    Left {
-        page: "docs/PLUGINS.md",
-        holds: "cargo build --release",
-        why: "it compiles a crate: the suite `vendor` does",
-    },
-    Left {
-        page: "plugin-api/README.md",
-        holds: "cargo build --release",
-        why: "it compiles a crate: the suite `vendor` does",
-    },
-];
-
-/// Where the pages have a server of the reader's, and `SERVER` in the table below.
-const PLACES: &[&str] =
-    &["http://localhost:8000", "http://127.0.0.1:8000", "http://old:8000", "http://new:8000", "SERVER"];
-
-/// Flags that every run has, which a page leaves out.
-const LEFT_OUT: &str = "…";
-
-/// What a page says, and what a test says in its place, with the reason.
-const REPLACED: &[(&str, &str, &str, &str)] = &[
-    ("docs/CLASSES.md", "--url HOST", "--url SERVER", "the reader's server"),
-    (
-        "docs/CONFIG.md",
-        "prony profile -f run.yaml --concurrency",
-        "prony profile -f run.yaml --url SERVER --model llama --concurrency",
-        "the reader writes both into the file",
-    ),
-    (
-        "docs/CI.md",
-        "prony search -f run.yaml",
-        "prony search -f run.yaml --benchmark-duration 1s",
-        "a run of a search takes 30 s",
-    ),
-    (
-        "docs/METRICS.md",
-        "prony profile …",
-        "prony profile … --class 'chat:share=100'",
-        "the class of the example",
-    ),
-    (
-        "docs/TELEMETRY.md",
-        "http://gpu7:9400/metrics gpu8:9400",
-        "SERVER/dcgm/metrics",
-        "the mock server has two GPUs; nobody else has",
-    ),
-    (
-        "plugin-api/README.md",
-        "libacme_chat.so --replay",
-        "libacme_chat.so --exclude speed --replay",
-        "to measure a library takes seconds: the suite `check` does",
-    ),
-    (
-        "plugin-api/README.md",
-        "--deny-warnings --json",
-        "--exclude speed --deny-warnings --json",
-        "to measure a library takes seconds: the suite `check` does",
-    ),
-    (
-        "plugin-api/README.md",
-        "plugins endpoint acme_chat",
-        "plugins endpoint example_vendor",
-        "the library that stands for the reader's has this name",
-    ),
-];
-
-/// The most that a flag with a number is given.
-const MOST: &[(&str, u32)] =
-    &[("--request-count", 12), ("--warmup-request-count", 2), ("--num-profile-runs", 2), ("--repeats", 2)];
-
-/// Other values of flags, and what they are here.
-const SMALLER: &[(&str, &str)] =
-    &[("--concurrency 1..64x2", "--concurrency 1..4x2"), ("--range 1..200", "--range 20..40")];
-
-/// Files of the reader's.
-const FILES: &[(&str, &str)] = &[
-    ("run.yaml", "model: llama\nurl: http://localhost:8000\nstreaming: true\n"),
-    ("bodies.jsonl", "{\"model\": \"m\", \"input\": \"Hello\", \"stream\": true}\n"),
-    ("talks.jsonl", "{\"turns\": [{\"text\": \"Hello\"}, {\"text\": \"And then?\", \"delay\": 100}]}\n"),
-    (
-        "day.jsonl",
-        "{\"prony_sessions\": 1}\n{\"id\": \"a\", \"starts_ns\": 0, \"steps\": [{\"messages\": [{\"role\": \"user\", \"parts\": \
-         [{\"kind\": \"text\", \"data\": \"Hello\"}]}], \"max_tokens\": 4}]}\n",
-    ),
-    ("rates.json", "{\"points\": [{\"time_s\": 0, \"qps\": 5}, {\"time_s\": 60, \"qps\": 20}]}\n"),
-];
-
-/// Which of them the reader of a page has, by their paths. A page that makes a file gets none.
-const GIVEN: &[(&str, &[&str])] = &[
-    ("docs/CI.md", &["run.yaml", "perf/run.yaml"]),
-    ("docs/COMPARE.md", &["run.yaml"]),
-    ("docs/CONVERSATIONS.md", &["talks.jsonl"]),
-    ("docs/LOADS.md", &["rates.json"]),
-    ("docs/TRACES.md", &["day.jsonl"]),
-    ("host/API_FORMATS.md", &["bodies.jsonl"]),
-];
-
-/// What the reader of a page has done before, with the reason.
-const BEFORE: &[(&str, &str, &str)] = &[
-    (
-        "README.md",
-        "mkdir -p target/release && cp \"$(command -v prony)\" target/release/",
-        "it begins with a build",
-    ),
-    (
-        "docs/CI.md",
-        "prony profile -f perf/run.yaml --num-profile-runs 2 --artifact-dir before",
-        "the last good build was measured",
-    ),
-    (
-        "docs/RECORDS_PARQUET.md",
-        "prony profile --url SERVER --model llama --request-count 4 --artifact-dir artifacts/RUN",
-        "a run is exported",
-    ),
-    (
-        "plugin-api/README.md",
-        "mkdir -p target/release pack && cp \"$LIBRARY\" target/release/libacme_chat.so \
-         && cp -r \"$ROOT/plugins/example-vendor/tests\" . \
-         && cp \"$LIBRARY\" \"$ROOT/plugins/example-vendor/plugins.yaml\" pack && prony plugins add pack",
-        "the library is built, and the user has installed it",
-    ),
-];
-
-/// Programs that a page names, which a machine may lack or which would do too much. Here they do nothing.
-const STAND_INS: &[&str] = &["cargo", "docker", "jq", "nvidia-smi"];
-
-/// How commands that have this in them may end, where it is not 0 alone, with the reason.
-const ENDS: &[(&str, &[i32], &str)] = &[
-    ("--slo", &[0, 5, 6], "a dozen requests carry no p99, and the machine may be busy"),
-    ("--gate", &[0, 5, 6], "two runs tell of no difference, and the machine may be busy"),
-    ("doctor", &[0, 1], "it speaks of the machine of the test"),
-];
 
 /// No flag: whatever stands before it is read, and nothing is run.
 const NO_FLAG: &str = "--this-is-no-flag";
 
-/// The API format that the reader of a page writes himself, in the line above.
-const OF_THE_READER: &str = "acme_chat";
+/// How the names of API formats begin that the reader of a page builds himself, in the lines above.
+const OF_THE_READER: &[&str] = &["acme_chat", "example_vendor"];
+
+/// All pages whose commands are looked at.
+fn all_pages() -> impl Iterator<Item = &'static Page> {
+    pages().iter().chain(pages_of_examples())
+}
 
 fn is_left(page: &Page, block: &Block) -> bool {
     LEFT.iter().any(|left| page.path == Path::new(left.page) && block.text.contains(left.holds))
@@ -363,6 +159,7 @@ impl Folder {
         // A command that may fail on the machine of the test does not end the block.
         let mut shell = shell(&self.path("page"), &self.path("bin"), &format!("set +e\n{commands}"));
         shell.env("ROOT", root()).env("LIBRARY", library("example-vendor"));
+        shell.env("SERVICE", library("example-vendor-service"));
         shell.env("OLD_URL", &self.server).env("NEW_URL", &self.server);
         shell.env("GITHUB_STEP_SUMMARY", "summary.md").env("TERM", "dumb");
         let output = finish_within(PATIENCE, &mut shell, b"");
@@ -426,7 +223,7 @@ fn every_command_of_the_pages_runs() {
     let server = server(folder.path());
     let url = server.url();
     let is_run = |page: &&Page| blocks(page).iter().any(|block| !is_left(page, block));
-    let run: Vec<&Page> = pages().iter().filter(is_run).collect();
+    let run: Vec<&Page> = all_pages().filter(is_run).collect();
     assert!(run.len() > 20, "only {} pages have commands that are run", run.len());
     let wrong = side_by_side(&run, |page| type_page(page, url).err());
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
@@ -443,9 +240,9 @@ fn tried(words: &[String], flags: &[&str]) -> Run {
 
 /// What is wrong with a command of ours, if anything is. Nothing is sent.
 fn unread(words: &[String]) -> Option<String> {
-    if words.first().is_some_and(|command| command == "profile")
-        && !words.iter().any(|word| word == OF_THE_READER)
-    {
+    let is_profile = words.first().is_some_and(|command| command == "profile");
+    let of_the_reader = |word: &String| OF_THE_READER.iter().any(|name| word.starts_with(name));
+    if is_profile && !words.iter().any(of_the_reader) {
         let run = tried(words, &["--dry-run", "1"]);
         // It does not go with everything: then it is enough that the words are read.
         if run.code == 0 || !run.stderr.contains("`--dry-run`") {
@@ -460,7 +257,7 @@ fn unread(words: &[String]) -> Option<String> {
 #[test]
 fn the_program_reads_every_command_that_is_not_run() {
     let mut left: Vec<(String, Vec<String>)> = Vec::new();
-    for page in pages() {
+    for page in all_pages() {
         for block in blocks(page).iter().filter(|block| is_left(page, block)) {
             let here = format!("{}:{}", page.path.display(), block.line);
             left.extend(commands_of(&block.text).into_iter().map(|words| (here.clone(), words)));
@@ -476,7 +273,7 @@ fn the_program_reads_every_command_that_is_not_run() {
 #[test]
 fn every_row_of_the_tables_is_about_a_page() {
     let holds = |path: &str, part: &str| {
-        let page = pages().iter().find(|page| page.path == Path::new(path));
+        let page = all_pages().find(|page| page.path == Path::new(path));
         page.is_some_and(|page| blocks(page).iter().any(|block| block.text.contains(part)))
     };
     let left = LEFT.iter().map(|left| (left.page, left.holds));
@@ -486,7 +283,7 @@ fn every_row_of_the_tables_is_about_a_page() {
     let rows: BTreeSet<(&str, &str)> = left.chain(replaced).chain(given).chain(before).collect();
     let idle: Vec<_> = rows.into_iter().filter(|(page, part)| !holds(page, part)).collect();
     assert!(idle.is_empty(), "{idle:#?}");
-    let all: String = pages().iter().flat_map(blocks).map(|block| block.text).collect();
+    let all: String = all_pages().flat_map(blocks).map(|block| block.text).collect();
     let parts = ENDS.iter().map(|(part, ..)| *part).chain(SMALLER.iter().map(|(old, _)| *old));
     let parts = parts.chain(MOST.iter().map(|(flag, _)| *flag)).chain(STAND_INS.iter().copied());
     let idle: Vec<&str> = parts.filter(|part| !all.contains(part)).collect();
