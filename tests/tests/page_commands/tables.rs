@@ -204,7 +204,7 @@ pub(super) const MOST: &[(&str, u32)] =
 
 /// Other values of flags, and what they are here.
 pub(super) const SMALLER: &[(&str, &str)] =
-    &[("--concurrency 1..64x2", "--concurrency 1..4x2"), ("--range 1..200", "--range 20..40")];
+    &[("--concurrency 1..64x2", "--concurrency 1..2x2"), ("--range 1..200", "--range 20..40")];
 
 /// Files of the reader's.
 pub(super) const FILES: &[(&str, &str)] = &[
@@ -275,4 +275,5 @@ pub(super) const ENDS: &[(&str, &[i32], &str)] = &[
     ("--slo", &[0, 5, 6], "a dozen requests carry no p99, and the machine may be busy"),
     ("--gate", &[0, 5, 6], "two runs tell of no difference, and the machine may be busy"),
     ("doctor", &[0, 1], "it speaks of the machine of the test"),
+    ("--deny-warnings", &[0, 3], "the libraries of the tests are debug builds, which it warns of"),
 ];
