@@ -49,7 +49,6 @@ const RUN: &[(&str, &str)] = &[
     ("prony --version", ""),
     // It speaks of the machine of the test.
     ("prony doctor --json", " || test $? -eq 1"),
-    ("prony compare --against http://old:8000 http://new:8000 -f run.yaml", ""),
     // Two runs a side tell of no difference.
     ("prony compare before after --gate 'time_to_first_token.p99 +5%'", " || test $? -eq 5 -o $? -eq 6"),
     // It writes over the file that the others use.
@@ -130,7 +129,6 @@ fn commands_within_a_text_run() {
     for (command, end) in RUN {
         let _ = writeln!(typed, "{command}{end}");
     }
-    let typed = typed.replace("http://old:8000", server.url()).replace("http://new:8000", server.url());
     let programs: &Path = program().parent().unwrap();
     let output = finish(&mut shell(folder.path(), programs, &typed));
     let said = String::from_utf8_lossy(&output.stderr);

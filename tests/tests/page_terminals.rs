@@ -35,6 +35,13 @@ fn between(running: &Running, before: &str, behind: &str) -> String {
     })
 }
 
+/// Ctrl-C in the terminal of an agent whose run is over.
+fn end(agent: Running) {
+    agent.until("the end of the run", || agent.said("the run is over").then_some(()));
+    agent.signal("INT");
+    agent.wait().ends_with(130);
+}
+
 /// `MANY_MACHINES.md`: the first terminal says what is typed into the other two, and has one report.
 #[test]
 fn three_terminals_make_one_report() {
@@ -57,10 +64,7 @@ fn three_terminals_make_one_report() {
     let summary: Value = serde_json::from_slice(&summary).unwrap();
     assert_eq!(summary["request_count"]["avg"], 40);
     assert_eq!(summary["agents"].as_array().map(Vec::len), Some(2));
-    for agent in agents {
-        agent.signal("INT");
-        agent.wait().ends_with(130);
-    }
+    agents.into_iter().for_each(end);
 }
 
 /// `MANY_MACHINES.md`: a server of NATS that stays, which a variable names to everybody.
@@ -77,8 +81,7 @@ fn a_nats_server_that_stays_is_named_by_a_variable() {
     let run = typed(&controller).env("PRONY_NATS", nats.url()).run();
     run.succeeds();
     assert!(run.stdout.contains("Agents"), "{}", run.stdout);
-    agent.signal("INT");
-    agent.wait().ends_with(130);
+    end(agent);
 }
 
 /// `MANY_MACHINES.md`: a server with a login and TLS, as its file of settings on the page has it, and a run of three machines.
@@ -128,8 +131,7 @@ fn several_machines_meet_at_a_server_with_a_login_and_tls() {
     run.succeeds();
     for (name, machine) in ["north", "south", "west"].iter().zip(machines) {
         assert!(run.stdout.contains(name), "{}", run.stdout);
-        machine.signal("INT");
-        machine.wait().ends_with(130);
+        end(machine);
     }
 }
 

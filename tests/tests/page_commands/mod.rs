@@ -69,7 +69,7 @@ fn smaller(text: &str) -> String {
     let mut text = text.to_owned();
     for (flag, most) in MOST {
         let at_most = |number: u32| number.min(*most).to_string();
-        text = with_values(&text, flag, |old| old.parse().map_or_else(|_| old.to_owned(), at_most));
+        text = with_values(&text, flag, |old| old.parse::<u32>().map_or_else(|_| old.to_owned(), at_most));
     }
     for (old, new) in SMALLER {
         text = text.replace(old, new);

@@ -155,6 +155,12 @@ pub(super) const REPLACED: &[(&str, &str, &str, &str)] = &[
         "a run of a search takes 30 s",
     ),
     (
+        "docs/COMPARE.md",
+        "http://new:8000 -f run.yaml",
+        "http://new:8000 -f run.yaml --repeats 2",
+        "without a number there are more runs than it takes",
+    ),
+    (
         "docs/METRICS.md",
         "prony profile …",
         "prony profile … --class 'chat:share=100'",
