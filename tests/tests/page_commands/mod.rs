@@ -18,7 +18,7 @@ use std::{
 
 use prony_tests::{
     MockServer, Run, Tool, commands_of, finish_within, library,
-    pages::{Block, Page, pages, pages_of_examples, root},
+    pages::{Block, Page, page, pages, pages_of_examples, root},
     program, shell, side_by_side,
 };
 use tempfile::TempDir;
@@ -290,4 +290,11 @@ fn every_row_of_the_tables_is_about_a_page() {
     let parts = parts.chain(MOST.iter().map(|(flag, _)| *flag)).chain(STAND_INS.iter().copied());
     let idle: Vec<&str> = parts.filter(|part| !all.contains(part)).collect();
     assert!(idle.is_empty(), "{idle:#?}");
+}
+
+/// What a page shows of a file is what its reader has.
+#[test]
+fn a_file_that_a_page_shows_is_given_as_it_is_shown() {
+    let (_, text) = FILES.iter().find(|(name, _)| *name == "talks.jsonl").unwrap();
+    assert!(page("docs/CONVERSATIONS.md").text.contains(text), "docs/CONVERSATIONS.md has another {text}");
 }

@@ -216,7 +216,11 @@ pub(super) const SMALLER: &[(&str, &str)] =
 pub(super) const FILES: &[(&str, &str)] = &[
     ("run.yaml", "model: llama\nurl: http://localhost:8000\nstreaming: true\n"),
     ("bodies.jsonl", "{\"model\": \"m\", \"input\": \"Hello\", \"stream\": true}\n"),
-    ("talks.jsonl", "{\"turns\": [{\"text\": \"Hello\"}, {\"text\": \"And then?\", \"delay\": 100}]}\n"),
+    // As the page shows it.
+    (
+        "talks.jsonl",
+        "{\"turns\": [{\"text\": \"Plan a day in Oslo.\"}, {\"text\": \"Now with rain.\", \"delay\": 1500}]}\n",
+    ),
     (
         "day.jsonl",
         "{\"prony_sessions\": 1}\n{\"id\": \"a\", \"starts_ns\": 0, \"steps\": [{\"messages\": [{\"role\": \"user\", \"parts\": \
