@@ -2,9 +2,9 @@
 //! numbers of requests.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
-use std::{env, fs, process::Command};
+use std::{env, fs};
 
-use prony_tests::{MockServer, NatsServer, Running, Tool, commands_of, finish, pages::page};
+use prony_tests::{MockServer, NatsServer, Running, Tool, commands_of, finish, pages::page, shell};
 use serde_json::Value;
 
 /// The block of a page that has this in it.
@@ -177,7 +177,8 @@ fn a_run_that_goes_on_is_seen_in_another_terminal() {
         .lines()
         .map(|line| {
             // Events go on as long as the run does.
-            let output = finish(Command::new("sh").args(["-c", &format!("{line} | head -n 2")]));
+            let here = running.dir();
+            let output = finish(&mut shell(here, here, &format!("{line} | head -n 2")));
             String::from_utf8(output.stdout).unwrap()
         })
         .collect();
