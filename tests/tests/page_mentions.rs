@@ -55,8 +55,44 @@ const RUN: &[(&str, &str)] = &[
     ("prony config init > run.yaml", ""),
 ];
 
+/// The same, where a text has a word for something of the reader's, and what is typed then.
+const FILLED: &[(&str, &str)] = &[
+    ("prony report DIR", "prony report run"),
+    ("prony report DIR --messages", "prony report run --messages"),
+    ("prony report DIR --compat aiperf", "prony report run --compat aiperf"),
+    ("prony plot RUN", "prony plot run"),
+    ("prony plot DIR…", "prony plot run again"),
+    ("prony export RUN --format chrome-trace", "prony export run --format chrome-trace"),
+    ("prony export RUN --format parquet", "prony export run --format parquet"),
+    ("prony show DIR", "prony show before"),
+    ("prony profile --resume DIR", "prony profile --resume before"),
+    ("prony profile -f RUN_DIR/plan.yaml", "prony profile -f run/plan.yaml"),
+    ("prony config explain KEY", "prony config explain request_rate"),
+    ("prony config check FILE", "prony config check run.yaml"),
+    ("prony metrics TAG", "prony metrics time_to_first_token"),
+    ("prony schema NAME", "prony schema run"),
+    ("prony dataset inspect FILE", "prony dataset inspect day.jsonl"),
+    ("prony dataset validate FILE", "prony dataset validate day.jsonl"),
+    ("prony dataset convert FILE", "prony dataset convert day.jsonl"),
+    ("prony dataset anonymise FILE -o OUT", "prony dataset anonymise day.jsonl -o public.jsonl"),
+    ("prony completions SHELL", "prony completions bash"),
+    ("prony man DIR", "prony man pages"),
+    ("prony plugins show endpoint NAME", "prony plugins show endpoint chat"),
+    ("prony plugins docs NAME", "prony plugins docs chat"),
+    ("prony service NAME --help", "prony service live_api --help"),
+    ("prony doctor --concurrency N", "prony doctor --concurrency 8 || test $? -eq 1"),
+];
+
+/// A recording of the reader's.
+const DAY: &str = "\
+{\"prony_sessions\": 1}
+{\"id\": \"a\", \"starts_ns\": 0, \"steps\": [{\"messages\": [{\"role\": \"user\", \"parts\": [{\"kind\": \"text\", \"data\": \"Hello\"}]}]}]}
+";
+
 /// What their reader has done before.
 const BEFORE: &str = "\
+prony profile -f run.yaml --request-count 4 --artifact-dir run
+prony profile -f run.yaml --request-count 4 --artifact-dir again
 prony profile -f run.yaml --num-profile-runs 2 --artifact-dir before
 prony profile -f run.yaml --num-profile-runs 2 --artifact-dir after
 ";
@@ -117,15 +153,19 @@ fn the_program_reads_every_command_within_a_text() {
 #[test]
 fn commands_within_a_text_run() {
     let mentions = mentions();
-    let gone: Vec<&str> =
-        RUN.iter().map(|(command, _)| *command).filter(|command| !mentions.contains_key(command)).collect();
+    let shown = RUN.iter().chain(FILLED).map(|(shown, _)| *shown);
+    let gone: Vec<&str> = shown.filter(|shown| !mentions.contains_key(shown)).collect();
     assert!(gone.is_empty(), "no text has {gone:#?}");
 
     let (folder, server) = (tempfile::tempdir().unwrap(), MockServer::start([]));
     let run = format!("model: llama\nurl: {}\nstreaming: true\n", server.url());
     fs::write(folder.path().join("run.yaml"), run).unwrap();
+    fs::write(folder.path().join("day.jsonl"), DAY).unwrap();
     // The shell says what it does, so that the command is seen that failed.
     let mut typed = format!("set -x\n{BEFORE}");
+    for (_, command) in FILLED {
+        let _ = writeln!(typed, "{command}");
+    }
     for (command, end) in RUN {
         let _ = writeln!(typed, "{command}{end}");
     }
