@@ -1,7 +1,7 @@
 //! `prony collect --nats`: what agents keep of a run whose controller is gone, fetched from where they are.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
-use prony_tests::{MockServer, NatsServer, Run, Running, Tool};
+use prony_tests::{MockServer, NatsServer, Run, Running, Tool, commands_of, pages::page};
 use serde_json::Value;
 
 fn agent(nats: &NatsServer, name: &str, dir: &str) -> Running {
@@ -59,7 +59,18 @@ fn what_agents_keep_is_listed_and_fetched_and_stays_with_them() {
     assert!(good <= answered && answered - good <= 4, "{good} of {answered}");
     let mut entries = std::fs::read_dir(collected.artifact("")).unwrap().filter_map(Result::ok);
     assert!(entries.all(|entry| entry.file_type().unwrap().is_file()), "only the run is there");
+    let [list, fetch] = commands_of_the_page(&nats, &id[..4]);
+    Tool::new(list).run().succeeds();
+    Tool::new(fetch).run().ends_with(6);
     assert_eq!(listed(&nats), before);
+}
+
+/// What `MANY_MACHINES.md` says to type, with this server and the beginning of this run's id.
+fn commands_of_the_page(nats: &NatsServer, id: &str) -> [Vec<String>; 2] {
+    let blocks = page("docs/MANY_MACHINES.md").blocks();
+    let block = blocks.iter().find(|block| block.text.contains("prony collect --nats")).unwrap();
+    let typed = block.text.replace("nats://127.0.0.1:4222", &nats.url()).replace("3f2a", id);
+    commands_of(&typed).try_into().unwrap()
 }
 
 #[test]

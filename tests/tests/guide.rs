@@ -1,4 +1,5 @@
-//! The vendor guide says what is: its Rust is compiled by rustdoc, everything else is compared here.
+//! The vendor guide says what is: its Rust is compiled by rustdoc, its commands are run by the suite `page_commands`, everything
+//! else is compared here.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{fs, path::Path};
@@ -69,24 +70,6 @@ fn the_manifests_of_the_guide_are_valid() {
         pack.manifest(&block);
         let run = Tool::new(["plugins", "--plugins"]).arg(pack.path()).run();
         assert!(run.succeeds().stdout.contains("acme_chat"), "{}", run.stdout);
-    }
-}
-
-/// Every command is one of prony's, and has the flags that it is given.
-#[test]
-fn the_commands_of_the_guide_exist() {
-    let blocks = blocks(&guide(), "sh");
-    let commands =
-        blocks.iter().flat_map(|block| block.lines()).filter_map(|line| line.strip_prefix("prony "));
-    for command in commands {
-        let words: Vec<&str> = command.split(' ').collect();
-        let known = ["list", "show", "add", "remove", "validate", "graph", "new", "check", "docs"];
-        let depth = if words.get(1).is_some_and(|word| known.contains(word)) { 2 } else { 1 };
-        let run = Tool::new(&words[..depth]).arg("--help").run();
-        let help = &run.succeeds().stdout;
-        for flag in words.iter().filter(|word| word.starts_with("--")) {
-            assert!(help.contains(flag), "`{command}`: there is no `{flag}` in\n{help}");
-        }
     }
 }
 

@@ -1,5 +1,7 @@
-//! The files of `docs/launch`, which start agents: each is one of its kind, and says what `prony` understands.
+//! The files of `docs/launch`, which start agents: each is one of its kind, says what `prony` understands, and makes a run.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod started;
 
 use std::{
     collections::BTreeSet,
