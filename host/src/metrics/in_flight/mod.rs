@@ -4,8 +4,6 @@
 mod flight;
 mod packed;
 
-use std::cmp::Ordering;
-
 use rayon::prelude::*;
 
 pub(super) use self::flight::{End, Flight};
@@ -61,15 +59,25 @@ impl Flights {
 
     /// Sorts them by when they were sent.
     pub(super) fn sort_by_sent(&mut self) {
-        self.sort_by(Flight::order);
+        self.sort_by_begun(LatencyOrigin::Sent);
     }
 
     /// Sorts them by when their latencies begin.
     pub(super) fn sort_by_begun(&mut self, origin: LatencyOrigin) {
-        self.sort_by(|a, b| a.begun_ns(origin).cmp(&b.begun_ns(origin)).then_with(|| a.order(b)));
+        match &mut self.kept {
+            // The rest of both is unpacked only where they begin at the same time.
+            Kept::Packed(flights) => flights.par_sort_unstable_by(|a, b| {
+                let begun = a.begun_ns(origin).cmp(&b.begun_ns(origin));
+                begun.then_with(|| a.flight().order(&b.flight()))
+            }),
+            Kept::Whole(flights) => flights.par_sort_unstable_by(|a, b| {
+                a.begun_ns(origin).cmp(&b.begun_ns(origin)).then_with(|| a.order(b))
+            }),
+        }
     }
 
     /// The one at this place.
+    #[inline]
     pub(super) fn get(&self, at: usize) -> Option<Flight> {
         match &self.kept {
             Kept::Packed(flights) => flights.get(at).map(Packed::flight),
@@ -80,15 +88,6 @@ impl Flights {
     /// All of them.
     pub(super) fn iter(&self) -> impl Iterator<Item = Flight> {
         (0..).map_while(|at| self.get(at))
-    }
-
-    fn sort_by(&mut self, order: impl Fn(&Flight, &Flight) -> Ordering + Sync) {
-        match &mut self.kept {
-            Kept::Packed(flights) => {
-                flights.par_sort_unstable_by(|a, b| order(&a.flight(), &b.flight()));
-            }
-            Kept::Whole(flights) => flights.par_sort_unstable_by(order),
-        }
     }
 
     fn push(&mut self, flight: Flight) {
