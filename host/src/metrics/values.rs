@@ -8,6 +8,9 @@ const NS_PER_MS: f64 = 1e6;
 /// So many different values are counted, and not kept one by one.
 const FEW: usize = 256;
 
+/// So many of the last ones have room at first: parts of a run with many nodes or classes have few values of each of them.
+const FIRST: usize = 4;
+
 /// So many of some values tell whether these are few different ones.
 const SAMPLE: usize = 32;
 
@@ -55,6 +58,11 @@ impl Values {
 
     /// Keeps one more.
     pub(super) fn push(&mut self, value: f64) {
+        if self.fresh.len() == FIRST {
+            // The rest at once: growing to it step by step takes longer than what is done with the values, for each metric in each part
+            // of a journal.
+            self.fresh.reserve_exact(FEW - FIRST);
+        }
         self.fresh.push(value);
         if self.fresh.len() == FEW {
             self.place_fresh();
@@ -143,9 +151,10 @@ impl Values {
         }
     }
 
-    /// Keeps each value from now on.
+    /// Keeps each value from now on. A part of a journal has some hundreds of them: room for these is made at once.
     fn keep_each(&mut self) {
-        let kept = std::mem::replace(&mut self.kept, Kept::Counts(Vec::with_capacity(self.most)));
+        let room = self.most.max(2 * FEW);
+        let kept = std::mem::replace(&mut self.kept, Kept::Counts(Vec::with_capacity(room)));
         if let Kept::Few(few) = kept {
             for (value, times) in few {
                 self.push_times(value, times);
