@@ -162,6 +162,10 @@ impl Sample {
                 self.detailed.pop();
             }
         }
+        if self.has_no_place_for(&row) {
+            self.leaves(Some(&row));
+            return;
+        }
         let left_over = if row.ended == Ended::Failed {
             push(&mut self.failures, self.bounds.failures, lot(&row), row)
         } else if row.is_measured {
@@ -173,6 +177,14 @@ impl Sample {
             let gone = push(&mut self.others, self.bounds.all, lot(&row), row);
             self.leaves(gone.as_ref());
         }
+    }
+
+    /// Whether it would leave at once, as nearly all do in a long run. That is told before it is moved about.
+    fn has_no_place_for(&self, row: &Row) -> bool {
+        let lot = lot(row);
+        let is_slow = || has_place(&self.slow, self.bounds.slow, &Reverse((latency_us(row), lot)));
+        let is_kept_anyway = row.ended == Ended::Failed || (row.is_measured && is_slow());
+        !is_kept_anyway && !has_place(&self.others, self.bounds.all, &lot)
     }
 
     fn leaves(&mut self, row: Option<&Row>) {
@@ -214,9 +226,14 @@ fn latency_us(row: &Row) -> u64 {
     (row.latency_ms * 1e3) as u64
 }
 
+/// Whether a row of this rank would be taken into a heap.
+fn has_place<K: Ord>(heap: &BinaryHeap<Ranked<K>>, most: usize, rank: &K) -> bool {
+    heap.len() < most || heap.peek().is_some_and(|first| *rank < first.rank)
+}
+
 /// Puts a row into a heap. What leaves the heap for it, if it is full, or the row itself.
 fn push<K: Ord>(heap: &mut BinaryHeap<Ranked<K>>, most: usize, rank: K, row: Row) -> Option<Row> {
-    if heap.len() >= most && heap.peek().is_none_or(|first| rank >= first.rank) {
+    if !has_place(heap, most, &rank) {
         return Some(row);
     }
     heap.push(Ranked { rank, row: Box::new(row) });
