@@ -2,10 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use prony_plugin_api::message::PhaseKind;
@@ -16,7 +13,7 @@ use super::{
     models_seen::ModelsSeen,
     other_tools::{ToolLens, ToolPart},
     outputs::Outputs,
-    page::{Judged, Row},
+    page::{Judged, Needs, Row},
     records::LineStyle,
     recount::Recount,
     server_metrics::Flights,
@@ -49,7 +46,8 @@ pub(super) struct Lens {
     /// Base URLs, if what is in flight to them is compared with what their servers say.
     places: Option<usize>,
     recount: Arc<Recount>,
-    slow: Arc<AtomicU64>,
+    /// What has to be known of records for the page.
+    needs: Arc<Mutex<Needs>>,
     /// Has buffers for lines.
     buffers: Arc<BufferPool>,
 }
@@ -59,7 +57,7 @@ impl Lens {
     pub(super) fn of(header: &RunHeader, recount: Recount) -> Self {
         Self {
             recount: Arc::new(recount),
-            slow: Arc::default(),
+            needs: Arc::default(),
             buffers: Arc::default(),
             aggregator: Aggregator::new(header),
             style: LineStyle::of(header),
@@ -72,10 +70,9 @@ impl Lens {
         }
     }
 
-    /// Of records that are faster than this, in milliseconds, no details are needed any more. This spares work and changes no result:
-    /// the slowest are slower at any time.
-    pub(super) fn needs_slower_than(&self, ms: f64) {
-        self.slow.store(ms.to_bits(), Ordering::Relaxed);
+    /// So much has to be known of records for the page from now on. This spares work and changes no result: it is less at any time.
+    pub(super) fn needs(&self, needs: Needs) {
+        *self.needs.lock().unwrap_or_else(PoisonError::into_inner) = needs;
     }
 
     /// The records that come next may be of this phase, too.
@@ -166,6 +163,7 @@ impl Chunk {
 
     fn take_all(&mut self, records: &RawRecords, piece: u64, lens: &Lens) -> serde_json::Result<()> {
         let mut measured = Measured::new();
+        let needs = *lens.needs.lock().unwrap_or_else(PoisonError::into_inner);
         for (number, decoded) in records.decode(|texts| lens.recount.count(texts)).enumerate() {
             let Some(Decoded { record, is_counted }) = decoded else {
                 self.not_understood += 1;
@@ -173,7 +171,7 @@ impl Chunk {
             };
             self.uncounted += u64::from(!is_counted);
             let at = Position { piece, record: number };
-            let kind = self.take(&record, at, lens, &mut measured)?;
+            let kind = self.take(&record, at, lens, &needs, &mut measured)?;
             self.tools.take(&lens.tools, record, kind, at)?;
         }
         Ok(())
@@ -184,6 +182,7 @@ impl Chunk {
         record: &Record,
         at: Position,
         lens: &Lens,
+        needs: &Needs,
         measured: &mut Measured,
     ) -> serde_json::Result<PhaseKind> {
         let is_good = self.aggregator.record(record, measured);
@@ -195,10 +194,9 @@ impl Chunk {
         if lens.has_lines {
             lens.style.write(record, kind, is_good, measured, lines)?;
         }
-        let slow_ms = f64::from_bits(lens.slow.load(Ordering::Relaxed));
         let is_measured = kind == PhaseKind::Profiling;
         let judged = Judged { is_measured, is_good, from_schedule: self.aggregator.is_open(record.phase) };
-        self.rows.push(Row::of(record, judged, measured, slow_ms));
+        self.rows.push(Row::of(record, judged, measured, needs));
         // A request that prony has cancelled has not failed: it is counted by itself.
         if let Some(failure) = record.outcome.failure() {
             self.errors.entry(record.phase).or_default().record(failure, at);

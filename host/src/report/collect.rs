@@ -126,7 +126,7 @@ pub(super) fn collect(
             || batch.into_par_iter().with_max_len(1).map(Work::run).collect(),
             || {
                 let ((), next) = rayon::join(|| pass.take_all(done, &buffers), || batches.next());
-                batches.lens.needs_slower_than(pass.page.slow_ms());
+                batches.lens.needs(pass.page.needs());
                 next
             },
         );

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     buckets::Buckets,
     histogram::Histogram,
-    row::{Ended, Row},
+    row::{Ended, Needs, Row},
     sample::Sample,
 };
 
@@ -55,9 +55,9 @@ impl Gathered {
         self.sample.offer(row);
     }
 
-    /// Details of requests that are faster than this are not needed.
-    pub(in crate::report) fn slow_ms(&self) -> f64 {
-        self.sample.slow_ms()
+    /// What has to be known of the requests that come.
+    pub(in crate::report) fn needs(&self) -> Needs {
+        self.sample.needs()
     }
 
     /// The time to first token of inputs of about this many tokens, from short to long ones.

@@ -23,7 +23,7 @@ pub(super) use self::{
     charts::Figure,
     gathered::Gathered,
     prepared::Prepared,
-    row::{Judged, Row},
+    row::{Judged, Needs, Row},
 };
 use self::{
     charts::{Place, Shown},

@@ -57,6 +57,7 @@ pub(in crate::report) struct Row {
     pub(super) output_tokens: Option<u32>,
     pub(super) worst_gap_us: u32,
     pub(super) reads: u32,
+    /// This and the conversation are texts, which are there where they are needed.
     pub(super) request_id: Option<Uuid>,
     pub(super) conversation: Box<str>,
     pub(super) failure: Option<Box<RequestFailure>>,
@@ -74,6 +75,25 @@ pub(in crate::report) struct Judged {
     pub(in crate::report) from_schedule: bool,
 }
 
+/// What has to be known of a request for the page, by what is kept of others. That becomes less and less, so that who asks for it early
+/// does more than is needed, and never less.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::report) struct Needs {
+    /// Details of those that are at least so slow, in milliseconds.
+    pub(super) detail_ms: f64,
+    /// Texts of those that are at least so slow, in microseconds...
+    pub(super) slow_us: u64,
+    /// ... or have no larger lot, or have failed.
+    pub(super) most_lot: u64,
+}
+
+impl Default for Needs {
+    /// Everything of all of them.
+    fn default() -> Self {
+        Self { detail_ms: 0.0, slow_us: 0, most_lot: u64::MAX }
+    }
+}
+
 /// What is kept of few requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Detail {
@@ -87,8 +107,8 @@ pub(super) struct Detail {
 }
 
 impl Row {
-    /// That of a request. Its details are kept where it is at least so slow.
-    pub(in crate::report) fn of(record: &Record, judged: Judged, measured: &Measured, slow_ms: f64) -> Self {
+    /// That of a request, with as much as is needed of it.
+    pub(in crate::report) fn of(record: &Record, judged: Judged, measured: &Measured, needs: &Needs) -> Self {
         let Judged { is_measured, is_good, from_schedule } = judged;
         let instants = &record.instants;
         let from = if from_schedule { instants.scheduled } else { instants.sent.unwrap_or(instants.started) };
@@ -122,14 +142,23 @@ impl Row {
             output_tokens: None,
             worst_gap_us: record.chunk_gaps_ns.iter().max().map_or(0, |gap| microseconds(*gap)),
             reads: u32::try_from(record.chunk_gaps_ns.len()).unwrap_or(NEVER),
-            request_id: Uuid::try_parse(&record.request_id).ok(),
-            conversation: record.conversation_id.as_str().into(),
+            request_id: None,
+            conversation: Box::default(),
             failure: record.outcome.said().map(|said| Box::new(said.clone())),
             detail: None,
         };
         row.measure(measured);
-        row.detail = (row.latency_ms >= slow_ms).then(|| Box::new(Detail::of(record)));
+        if row.has_texts(needs) {
+            row.request_id = Uuid::try_parse(&record.request_id).ok();
+            row.conversation = record.conversation_id.as_str().into();
+        }
+        row.detail = (row.latency_ms >= needs.detail_ms).then(|| Box::new(Detail::of(record)));
         row
+    }
+
+    /// Whether it may be one of those that are kept, whose texts are on the page.
+    fn has_texts(&self, needs: &Needs) -> bool {
+        self.ended == Ended::Failed || self.latency_us() >= needs.slow_us || self.lot() <= needs.most_lot
     }
 
     fn measure(&mut self, measured: &Measured) {
@@ -149,6 +178,12 @@ impl Row {
     pub(super) fn at_ns(&self, step: usize) -> Option<u64> {
         let us = self.steps_us[step];
         (us != NEVER).then(|| self.due_ns + u64::from(us) * 1000)
+    }
+
+    /// Its latency in microseconds.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a latency is positive")]
+    pub(super) fn latency_us(&self) -> u64 {
+        (self.latency_ms * 1e3) as u64
     }
 
     /// When it was over.

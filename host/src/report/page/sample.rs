@@ -9,7 +9,7 @@ use std::{
     collections::{BinaryHeap, HashMap},
 };
 
-use super::row::{Detail, Ended, Row};
+use super::row::{Detail, Ended, Needs, Row};
 
 /// Requests on the page.
 pub(super) const MOST: usize = 100_000;
@@ -143,8 +143,19 @@ impl Sample {
         self.seen
     }
 
+    /// What has to be known of requests that are offered from now on.
+    pub(super) fn needs(&self) -> Needs {
+        let fastest = self.slow.peek().filter(|_| self.slow.len() >= self.bounds.slow);
+        let last = self.others.peek().filter(|_| self.others.len() >= self.bounds.all);
+        Needs {
+            detail_ms: self.detail_ms(),
+            slow_us: fastest.map_or(0, |Ranked { rank: Reverse((us, _)), .. }| *us),
+            most_lot: last.map_or(u64::MAX, |Ranked { rank: (lot, _), .. }| *lot),
+        }
+    }
+
     /// Details of faster requests are not needed any more.
-    pub(super) fn slow_ms(&self) -> f64 {
+    fn detail_ms(&self) -> f64 {
         match self.detailed.peek() {
             Some(Detailed { rank: (true, us, _), .. }) if self.detailed.len() >= MOST_DETAILED => {
                 *us as f64 / 1e3
@@ -169,7 +180,7 @@ impl Sample {
         let left_over = if row.ended == Ended::Failed {
             push(&mut self.failures, self.bounds.failures, lot(&row), row)
         } else if row.is_measured {
-            push(&mut self.slow, self.bounds.slow, Reverse((latency_us(&row), lot(&row))), row)
+            push(&mut self.slow, self.bounds.slow, Reverse((row.latency_us(), lot(&row))), row)
         } else {
             Some(row)
         };
@@ -182,7 +193,7 @@ impl Sample {
     /// Whether it would leave at once, as nearly all do in a long run. That is told before it is moved about.
     fn has_no_place_for(&self, row: &Row) -> bool {
         let lot = lot(row);
-        let is_slow = || has_place(&self.slow, self.bounds.slow, &Reverse((latency_us(row), lot)));
+        let is_slow = || has_place(&self.slow, self.bounds.slow, &Reverse((row.latency_us(), lot)));
         let is_kept_anyway = row.ended == Ended::Failed || (row.is_measured && is_slow());
         !is_kept_anyway && !has_place(&self.others, self.bounds.all, &lot)
     }
@@ -214,16 +225,11 @@ impl Sample {
 }
 
 fn telling(row: &Row) -> Telling {
-    (row.is_measured, latency_us(row), row.place())
+    (row.is_measured, row.latency_us(), row.place())
 }
 
 fn lot(row: &Row) -> Lot {
     (row.lot(), row.place())
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a latency is positive")]
-fn latency_us(row: &Row) -> u64 {
-    (row.latency_ms * 1e3) as u64
 }
 
 /// Whether a row of this rank would be taken into a heap.
@@ -249,6 +255,10 @@ mod tests {
     };
 
     fn row(number: u64, latency_us: u64, has_failed: bool) -> Row {
+        needed(number, latency_us, has_failed, &Needs::default())
+    }
+
+    fn needed(number: u64, latency_us: u64, has_failed: bool, needs: &Needs) -> Row {
         let outcome = if has_failed { Outcome::Failed(RequestFailure::default()) } else { Outcome::Ok };
         let instants = Instants {
             scheduled: number,
@@ -257,8 +267,9 @@ mod tests {
             end: number + latency_us * 1000,
             ..Instants::default()
         };
-        let record = Record { session_num: number, outcome, instants, ..Record::default() };
-        Row::of(&record, Judged { is_measured: true, ..Judged::default() }, &Measured::new(), 0.0)
+        let conversation_id = number.to_string();
+        let record = Record { session_num: number, conversation_id, outcome, instants, ..Record::default() };
+        Row::of(&record, Judged { is_measured: true, ..Judged::default() }, &Measured::new(), needs)
     }
 
     fn kept(rows: impl Iterator<Item = Row>) -> Vec<u64> {
@@ -286,6 +297,21 @@ mod tests {
     #[test]
     fn a_sample_does_not_depend_on_the_order() {
         assert_eq!(kept(thousand()), kept(thousand().rev()));
+    }
+
+    #[test]
+    fn texts_are_made_of_few_more_than_those_that_are_kept() {
+        let (mut sample, mut without) = (Sample::bounded(Bounds { all: 50, failures: 10, slow: 5 }), 0);
+        for row in thousand() {
+            let (has_failed, latency_us) = (row.ended == Ended::Failed, row.latency_us());
+            let row = needed(row.session, latency_us, has_failed, &sample.needs());
+            without += usize::from(row.conversation.is_empty());
+            sample.offer(row);
+        }
+        let rows = sample.into_kept().rows;
+        assert_eq!(rows.iter().map(|row| row.session).collect::<Vec<_>>(), kept(thousand()));
+        assert!(rows.iter().all(|row| *row.conversation == row.session.to_string()));
+        assert!(without > 400, "{without}");
     }
 
     #[test]

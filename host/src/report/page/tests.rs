@@ -39,7 +39,7 @@ fn judged(is_good: Option<bool>) -> Judged {
 }
 
 fn row(record: &Record) -> Row {
-    let mut row = Row::of(record, judged(None), &Measured::new(), 0.0);
+    let mut row = Row::of(record, judged(None), &Measured::new(), &Needs::default());
     row.output_tokens = Some(100);
     row
 }
@@ -99,7 +99,8 @@ fn a_failure_counts_from_the_same_instant_as_others() {
     late.instants.scheduled = MS;
     late.outcome = Outcome::Failed(RequestFailure::default());
     let latency = |from_schedule| {
-        Row::of(&late, Judged { from_schedule, ..judged(None) }, &Measured::new(), 0.0).latency_ms
+        Row::of(&late, Judged { from_schedule, ..judged(None) }, &Measured::new(), &Needs::default())
+            .latency_ms
     };
     assert_eq!((latency(false), latency(true)), (20.0, 24.0));
 }
@@ -172,7 +173,7 @@ fn page_of(mut report: Report, records: &[Record]) -> String {
     let mut measured = Measured::new();
     let rows = records.iter().map(|record| {
         let is_good = aggregator.record(record, &mut measured);
-        Row::of(record, judged(is_good), &measured, 0.0)
+        Row::of(record, judged(is_good), &measured, &Needs::default())
     });
     gathered.take(rows.collect());
     let mut page = Vec::new();
