@@ -4,7 +4,11 @@
 //! two of these nothing changes: tokens are taken to come evenly from the first to the last. A value counts as long as it lasted.
 //! The pass is one thread's; what it finds is taken in by all cores, one curve beside the other, each in the order of time.
 
-use std::{cmp::Reverse, collections::BinaryHeap, iter::Peekable};
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, binary_heap::PeekMut},
+    iter::Peekable,
+};
 
 use hdrhistogram::Histogram;
 use rayon::prelude::*;
@@ -183,8 +187,8 @@ impl<'a> Events<'a> {
     }
 
     /// What comes after an event of a request.
-    fn after(&self, Event { kind, flight, .. }: Event) -> Option<Event> {
-        let Flight { tokens_ns, end_ns, .. } = self.flights.get(flight)?;
+    fn after(flights: &Flights, Event { kind, flight, .. }: Event) -> Option<Event> {
+        let Flight { tokens_ns, end_ns, .. } = flights.get(flight)?;
         let (at_ns, kind) = match (kind, tokens_ns) {
             (Kind::Sent, Some((first, _))) => (first, Kind::FirstToken),
             (Kind::FirstToken, Some((_, last))) => (last, Kind::LastToken),
@@ -200,15 +204,24 @@ impl Iterator for Events<'_> {
 
     fn next(&mut self) -> Option<Event> {
         let waiting = self.pending.peek().map(|Reverse(event)| event.at_ns);
-        let sent = self.flights.get(self.sent).map(|flight| flight.sent_ns);
-        let event = match sent.filter(|at_ns| waiting.is_none_or(|waiting| *at_ns <= waiting)) {
-            Some(at_ns) => {
-                self.sent += 1;
-                Event { at_ns, kind: Kind::Sent, flight: self.sent - 1 }
+        let sent = self.flights.sent_ns(self.sent);
+        if let Some(at_ns) = sent.filter(|at_ns| waiting.is_none_or(|waiting| *at_ns <= waiting)) {
+            let event = Event { at_ns, kind: Kind::Sent, flight: self.sent };
+            self.sent += 1;
+            if let Some(next) = Self::after(self.flights, event) {
+                self.pending.push(Reverse(next));
             }
-            None => self.pending.pop()?.0,
-        };
-        self.pending.extend(self.after(event).map(Reverse));
+            return Some(event);
+        }
+        let mut first = self.pending.peek_mut()?;
+        let Reverse(event) = *first;
+        // What comes next of the request takes its place: the heap is put in order once, and not twice.
+        match Self::after(self.flights, event) {
+            Some(next) => *first = Reverse(next),
+            None => {
+                PeekMut::pop(first);
+            }
+        }
         Some(event)
     }
 }

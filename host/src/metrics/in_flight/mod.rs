@@ -9,6 +9,7 @@ use rayon::prelude::*;
 pub(super) use self::flight::{End, Flight};
 use self::packed::Packed;
 use super::request::{LatencyOrigin, Request};
+use crate::clock::RunNs;
 
 /// Those of a phase: a run of a million requests has a million of them.
 #[derive(Clone, Debug)]
@@ -82,6 +83,14 @@ impl Flights {
         match &self.kept {
             Kept::Packed(flights) => flights.get(at).map(Packed::flight),
             Kept::Whole(flights) => flights.get(at).copied(),
+        }
+    }
+
+    /// When the one at this place was sent.
+    pub(super) fn sent_ns(&self, at: usize) -> Option<RunNs> {
+        match &self.kept {
+            Kept::Packed(flights) => flights.get(at).map(|flight| flight.begun_ns(LatencyOrigin::Sent)),
+            Kept::Whole(flights) => flights.get(at).map(|flight| flight.sent_ns),
         }
     }
 
