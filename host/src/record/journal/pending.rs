@@ -118,6 +118,9 @@ impl RawRecords {
 /// So many bytes of records wait for the count of one before them. More are passed on out of their order.
 const MOST_WAITING_BYTES: usize = 4 << 20;
 
+/// Buffers with more room than this are not used again. Most records are a tenth of it.
+const MOST_SPARE_BYTES: usize = 4 << 10;
+
 /// Records that wait for their counts to come. They are passed on in the order in which they ended, though several threads count.
 #[derive(Debug)]
 pub(super) struct Pending {
@@ -126,6 +129,8 @@ pub(super) struct Pending {
     bytes: usize,
     /// With more bytes than these, records are passed on out of their order.
     most: usize,
+    /// Buffers of records that were passed on: asking for memory and giving it back takes longer than copying a record.
+    spare: Vec<Vec<u8>>,
 }
 
 /// See [`Pending`].
@@ -138,7 +143,7 @@ struct Waiting {
 
 impl Default for Pending {
     fn default() -> Self {
-        Self { waiting: VecDeque::new(), bytes: 0, most: MOST_WAITING_BYTES }
+        Self { waiting: VecDeque::new(), bytes: 0, most: MOST_WAITING_BYTES, spare: Vec::new() }
     }
 }
 
@@ -152,7 +157,9 @@ impl Pending {
     pub(super) fn hold(&mut self, number: u64, payload: &[u8]) {
         debug_assert!(self.waiting.back().is_none_or(|last| last.number <= number), "numbers ascend");
         self.bytes += payload.len();
-        self.waiting.push_back(Waiting { number, payload: payload.to_vec(), counted: None });
+        let mut kept = self.spare.pop().unwrap_or_default();
+        kept.extend_from_slice(payload);
+        self.waiting.push_back(Waiting { number, payload: kept, counted: None });
     }
 
     /// Passes on those that have been counted, and all before them.
@@ -167,11 +174,19 @@ impl Pending {
         {
             self.bytes -= first.payload.len();
             into.push(&first.payload, Added::Count(counted));
+            self.use_again(first.payload);
         }
         if self.bytes > self.most {
             self.pass_on_counted(into);
             // Many whose counts are lost are not to be looked through with each count that comes.
             self.most = MOST_WAITING_BYTES.max(2 * self.bytes);
+        }
+    }
+
+    fn use_again(&mut self, mut buffer: Vec<u8>) {
+        if buffer.capacity() <= MOST_SPARE_BYTES {
+            buffer.clear();
+            self.spare.push(buffer);
         }
     }
 
@@ -232,6 +247,18 @@ mod tests {
         assert_eq!(passed_on(&records), [0, 1, 2]);
         assert_eq!(passed_on(&pending.release(|_| None, usize::MAX, RawRecords::new(false))), [3]);
         assert!(pending.is_empty());
+    }
+
+    #[test]
+    fn a_buffer_that_is_used_again_has_nothing_of_the_record_before() {
+        let (mut pending, mut records) = (Pending::default(), RawRecords::new(false));
+        pending.hold(0, &[7; 100]);
+        pending.counted(vec![(0, count(0))], &mut records);
+        pending.hold(1, &[8]);
+        pending.hold(2, &vec![9; MOST_SPARE_BYTES + 1]);
+        pending.counted(vec![(1, count(1)), (2, count(2))], &mut records);
+        assert_eq!(records.payloads, [vec![7; 100], vec![8], vec![9; MOST_SPARE_BYTES + 1]].concat());
+        assert_eq!(pending.spare.len(), 1);
     }
 
     #[test]
