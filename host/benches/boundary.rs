@@ -31,6 +31,8 @@ mod completions;
 mod content;
 #[path = "../../plugins/endpoint-openai/src/embeddings.rs"]
 mod embeddings;
+#[path = "../../plugins/endpoint-openai/src/likeness.rs"]
+mod likeness;
 #[path = "../../plugins/endpoint-openai/src/options.rs"]
 mod options;
 #[path = "../../plugins/endpoint-openai/src/prompt.rs"]

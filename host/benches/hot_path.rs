@@ -27,6 +27,8 @@ mod body;
 mod chat;
 #[path = "../../plugins/endpoint-openai/src/content.rs"]
 mod content;
+#[path = "../../plugins/endpoint-openai/src/likeness.rs"]
+mod likeness;
 #[path = "../../plugins/endpoint-openai/src/options.rs"]
 mod options;
 #[path = "../../plugins/endpoint-openai/src/prompt.rs"]

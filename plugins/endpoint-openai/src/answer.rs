@@ -10,9 +10,10 @@ use prony_plugin_api::{
 use serde_json::Value;
 
 use crate::{
+    likeness::{Likeness, Said},
     said::Content,
     speculation,
-    wire::{ChatText, Function, Reply},
+    wire::{ChatText, Choice, Function, Reply},
 };
 
 /// What a reply that is none is compared with.
@@ -22,15 +23,24 @@ const EXPECTED: &str = "an object with `choices`";
 #[derive(Debug, Default)]
 pub(crate) struct AnswerParser {
     facts: Facts,
+    /// Of the chunks that have no event's name.
+    likeness: Likeness,
 }
 
 impl Parser for AnswerParser {
     fn event(&mut self, name: &str, data: &[u8], out: &mut EventSink<'_>) -> Result<()> {
-        if data.trim_ascii() == b"[DONE]" {
+        if name.is_empty()
+            && let Some(Said { kind, choice, text }) = self.likeness.of(data)
+        {
+            Voice { choice, out }.say(kind, text);
+        } else if data.trim_ascii() == b"[DONE]" {
             out.done();
         } else if let Some(reply) = json::event(name, data, EXPECTED, out)? {
             // Chunks without anything in them (pings, timings) are nobody's fault.
             self.reply(&reply, data, out);
+            if let Some(said) = only_text(&reply).filter(|_| name.is_empty()) {
+                self.likeness.note(data, said);
+            }
         }
         Ok(())
     }
@@ -66,6 +76,40 @@ impl AnswerParser {
         }
         failure.is_some()
     }
+}
+
+/// What a chunk says that says one text, and nothing else but names.
+fn only_text<'a>(reply: &'a Reply<'_>) -> Option<Said<'a>> {
+    let Reply { id: _, model: _, choices, usage: None, error: None, metrics: None } = reply else {
+        return None;
+    };
+    let mut all = choices.iter().flat_map(Few::enumerate);
+    let (Some((position, choice)), None) = (all.next(), all.next()) else { return None };
+    let Choice { index, delta, message: None, text: own, finish_reason, error: None } = choice else {
+        return None;
+    };
+    let of_delta = match delta {
+        None => [(TextKind::CONTENT, ""); 4],
+        Some(ChatText {
+            reasoning_content: older,
+            reasoning: newer,
+            reasoning_details,
+            content: Content::Whole(content),
+            refusal,
+            tool_calls,
+            function_call: None,
+        }) if reasoning_details.is_empty() && tool_calls.is_empty() => [
+            (TextKind::REASONING, &**older),
+            (TextKind::REASONING, &**newer),
+            (TextKind::CONTENT, &**content),
+            (TextKind::REFUSAL, &**refusal),
+        ],
+        Some(_) => return None,
+    };
+    let all = of_delta.into_iter().chain([(TextKind::CONTENT, &**own)]);
+    let mut texts = all.filter(|(_, text)| !text.is_empty());
+    let (Some((kind, text)), None) = (texts.next(), texts.next()) else { return None };
+    finish_reason.is_empty().then_some(Said { kind, choice: index.unwrap_or(position), text })
 }
 
 /// A choice that the server gave up: its number, and its finish reason, which may be empty.

@@ -2,7 +2,8 @@
 //!
 //! Requests are written by `chat`, `completions` and `embeddings`, each on top of `body`, with `content` and `prompt` for
 //! the two ways to state an input. Chat and text completions share one reader, `answer`, because servers mix their shapes
-//! anyway; it stands on `wire` (what a reply looks like) and `said` (what a chat message holds). `responses` has a shape of
+//! anyway; it stands on `wire` (what a reply looks like), `said` (what a chat message holds) and `likeness` (chunks that need not
+//! be read, since they are like one before). `responses` has a shape of
 //! its own both ways, and so has `images`. `azure` is `chat` at another place. `nim_embeddings` and `chat_embeddings` ask
 //! in other words for what `embeddings` reads. `image_edits`, `videos` and `transcriptions` are sent as a `form`, with a
 //! `file` where a turn brings one. Errors, token counts and texts that cost no allocation are read by what the contract
@@ -22,6 +23,7 @@ mod file;
 mod form;
 mod image_edits;
 mod images;
+mod likeness;
 mod nim_embeddings;
 mod options;
 mod prompt;

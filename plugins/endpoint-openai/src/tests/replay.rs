@@ -68,6 +68,67 @@ fn thinking_in_details_is_read_once(#[case] members: &str, #[case] expected: &[&
     }
 }
 
+#[rstest]
+#[case::of_one_choice(&[
+    r#"{"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}"#,
+    r#"{"choices":[{"index":0,"delta":{"content":"a"}}]}"#,
+    r#"{"choices":[{"index":0,"delta":{"content":" naïve"}}]}"#,
+    r#"{"choices":[{"index":0,"delta":{"content":"{}"}}]}"#,
+    r#"{"choices":[{"index":0,"delta":{"content":""}}]}"#,
+    r#"{"choices":[{"index":0,"delta":{"content":"b"}}],"usage":{"completion_tokens":3}}"#,
+    r#"{"choices":[{"index":0,"delta":{"content":"c"},"finish_reason":"stop"}]}"#,
+    r#"{"choices":[{"index":0,"delta":{"content":"é"}}]}"#,
+])]
+#[case::of_two_choices(&[
+    r#"{"choices":[{"index":0,"delta":{"content":"a"}}]}"#,
+    r#"{"choices":[{"index":1,"delta":{"content":"b"}}]}"#,
+    r#"{"choices":[{"index":1,"delta":{"content":"c"}}]}"#,
+    r#"{"choices":[{"index":0,"delta":{"content":"d"}},{"index":1,"delta":{"content":"d"}}]}"#,
+])]
+#[case::on_two_channels(&[
+    r#"{"choices":[{"delta":{"content":null,"reasoning":"a"}}]}"#,
+    r#"{"choices":[{"delta":{"content":null,"reasoning":"b"}}]}"#,
+    r#"{"choices":[{"delta":{"content":"c","reasoning":"b"}}]}"#,
+    r#"{"choices":[{"delta":{"content":"d","reasoning":"b"}}]}"#,
+    r#"{"choices":[{"delta":{"reasoning":"e","reasoning_content":"e"}}]}"#,
+    r#"{"choices":[{"delta":{"reasoning":"f","reasoning_content":"f"}}]}"#,
+])]
+#[case::of_a_text_completion(&[
+    r#"{"choices":[{"text":"a","logprobs":null}]}"#,
+    r#"{"choices":[{"text":"b","logprobs":null}]}"#,
+    r#"{"choices":[{"text":"c","logprobs":["c"]}]}"#,
+])]
+#[case::with_arguments(&[
+    r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"t","function":{"name":"n","arguments":""}}]}}]}"#,
+    r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"a"}}]}}]}"#,
+    r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"b"}}]}}]}"#,
+])]
+fn chunks_in_a_row_say_what_each_of_them_says_by_itself(#[case] chunks: &[&str]) {
+    let endpoint = chat();
+    let (mut in_a_row, mut one_by_one) = (Answer::default(), Answer::default());
+    let mut parser = endpoint.parser().unwrap();
+    for data in chunks {
+        parser.event("", data.as_bytes(), &mut in_a_row).unwrap();
+        endpoint.parser().unwrap().event("", data.as_bytes(), &mut one_by_one).unwrap();
+    }
+    assert_eq!(in_a_row, one_by_one);
+}
+
+#[test]
+fn a_chunk_that_is_like_another_up_to_its_text_is_read_to_the_end() {
+    let endpoint = chat();
+    let mut parser = endpoint.parser().unwrap();
+    let mut answer = Answer::default();
+    let mut read = |data: &str| parser.event("", data.as_bytes(), &mut answer);
+    read(r#"{"choices":[{"delta":{"content":"a"}}]}"#).unwrap();
+    read(r#"{"choices":[{"delta":{"content":"b"}}]}"#).unwrap();
+    for broken in ["c\n", "c\\", "c\"}}]}{\""] {
+        let error = read(&format!(r#"{{"choices":[{{"delta":{{"content":"{broken}"}}}}]}}"#)).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::MALFORMED, "{broken}");
+    }
+    assert_eq!(answer.text(), "ab");
+}
+
 #[test]
 fn a_chunk_that_was_cut_anywhere_is_malformed() {
     let data =
