@@ -210,6 +210,9 @@ impl Exchange {
         arrived.unwrap_or(self.instants.end)
     }
 
+    /// Takes in what is known of a read. Like the small functions of buffers and stamps, it is called for each token, from another unit of
+    /// the build: they are marked, so that the compiler can make them a part of their callers.
+    #[inline]
     pub(super) fn note_read(&mut self, chunk: &Chunk<'_>) {
         self.last_arrival = Some(chunk.arrived);
         let bytes = chunk.wire_bytes as u64;

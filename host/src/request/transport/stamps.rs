@@ -143,10 +143,12 @@ struct Moment(AtomicU64);
 impl Moment {
     const NEVER: u64 = u64::MAX;
 
+    #[inline]
     fn get(&self) -> Option<RunNs> {
         Some(self.0.load(Relaxed)).filter(|at| *at != Self::NEVER)
     }
 
+    #[inline]
     fn set(&self, at: Option<RunNs>) {
         self.0.store(at.unwrap_or(Self::NEVER), Relaxed);
     }
@@ -207,6 +209,7 @@ impl SocketStamps {
     }
 
     /// A read brought bytes that had arrived `at`.
+    #[inline]
     pub(super) fn note_read(&self, at: RunNs, source: StampSource) {
         self.read.set(Some(at));
         self.by_kernel.store(source == StampSource::Kernel, Relaxed);
@@ -220,6 +223,7 @@ impl SocketStamps {
     }
 
     /// The latest read was of an answer: what TLS says among itself is none.
+    #[inline]
     pub(super) fn note_answer(&self) {
         if self.first_read.get().is_none() {
             self.first_read.set(self.read.get());
@@ -232,6 +236,7 @@ impl SocketStamps {
     }
 
     /// When the latest bytes arrived, and who says so.
+    #[inline]
     pub(super) fn latest(&self) -> (Option<RunNs>, StampSource) {
         let source = if self.by_kernel.load(Relaxed) { StampSource::Kernel } else { StampSource::User };
         (self.read.get(), source)

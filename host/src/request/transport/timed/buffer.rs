@@ -35,11 +35,13 @@ impl Default for Buffer {
 
 impl Buffer {
     /// What waits.
+    #[inline]
     pub(super) fn waiting(&self) -> &[u8] {
         &self.bytes[self.waiting.clone()]
     }
 
     /// Takes so many of the first bytes that wait. Where they stand is good until the next [`Buffer::poll_fill`].
+    #[inline]
     pub(super) fn take(&mut self, count: usize) -> Range<usize> {
         let start = self.waiting.start;
         self.waiting.start += count;
@@ -47,6 +49,7 @@ impl Buffer {
     }
 
     /// Bytes that were taken.
+    #[inline]
     pub(super) fn taken(&self, place: Range<usize>) -> &[u8] {
         &self.bytes[place]
     }
