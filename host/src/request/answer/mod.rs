@@ -13,6 +13,9 @@ use super::{
 };
 use crate::clock::RunNs;
 
+/// Gaps that there is room for beforehand at most: many more tokens are asked for than come where a limit is only a limit.
+const MOST_EXPECTED_GAPS: usize = 512;
+
 /// Everything the parser reported about one response.
 ///
 /// The receiver sets [`Answer::arrived`] to the instant of each read before it hands its events to the parser, and asks
@@ -143,6 +146,13 @@ impl Answer {
     /// The server's name for it, where that was to be kept and there is one.
     pub(super) fn response_id(&self) -> Option<&str> {
         self.response_id.as_deref()
+    }
+
+    /// So many tokens are asked for, and stream. Gaps between them get their room at once, since steps by which it grows leave holes as large
+    /// as what has grown, in each of thousands of streams.
+    pub(super) fn expect_tokens(&mut self, tokens: u64) {
+        let gaps = usize::try_from(tokens.saturating_sub(1)).unwrap_or(usize::MAX);
+        self.chunk_gaps_ns.reserve_exact(gaps.min(MOST_EXPECTED_GAPS));
     }
 
     /// Call it before each event.

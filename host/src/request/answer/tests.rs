@@ -37,6 +37,15 @@ fn events_that_share_a_read_have_no_gap_between_them() {
 }
 
 #[test]
+fn gaps_of_the_tokens_that_are_asked_for_have_room_beforehand() {
+    for (tokens, room) in [(0, 0), (1, 0), (500, 499), (u64::MAX, MOST_EXPECTED_GAPS)] {
+        let mut answer = Answer::default();
+        answer.expect_tokens(tokens);
+        assert_eq!(answer.chunk_gaps_ns.capacity(), room, "{tokens}");
+    }
+}
+
+#[test]
 fn choices_that_take_turns_have_gaps_and_first_texts_of_their_own() {
     let mut answer = Answer::default();
     for (at, choice, text) in [(10, 0, "a"), (14, 1, "x"), (20, 0, "b"), (24, 1, "y")] {
