@@ -39,6 +39,8 @@ pub(super) struct Deadlines<'a> {
     limits: Limits,
     began: RunNs,
     alarm: Pin<&'a mut Sleep>,
+    /// The alarm has been told whom to wake.
+    is_watched: bool,
     has_left: bool,
 }
 
@@ -91,7 +93,7 @@ impl Limits {
 impl<'a> Deadlines<'a> {
     /// Begins now.
     pub(super) fn new(clock: Clock, limits: Limits, alarm: Pin<&'a mut Sleep>) -> Self {
-        Self { clock, limits, began: clock.now(), alarm, has_left: false }
+        Self { clock, limits, began: clock.now(), alarm, is_watched: false, has_left: false }
     }
 
     /// Whether the exchange was cancelled on purpose.
@@ -151,10 +153,16 @@ impl<'a> Deadlines<'a> {
         // An attempt's limits may be shorter than what was left of the one before.
         let soonest = self.limits.soonest(self.clock.now());
         self.alarm.as_mut().reset(self.clock.instant(soonest.min(overdue)));
+        self.is_watched = false;
         Ok(())
     }
 
     fn poll_overdue(&mut self, stamps: &AttemptStamps, context: &mut Context<'_>) -> Poll<Overdue> {
+        // With each token this is asked, and a task has one waker: it need not be told again before the alarm has gone off.
+        if self.is_watched && !self.alarm.is_elapsed() {
+            return Poll::Pending;
+        }
+        self.is_watched = true;
         loop {
             // Unconstrained: an answer that never pauses must not keep its own end from being noticed.
             ready!(pin!(unconstrained(self.alarm.as_mut())).poll(context));
@@ -266,6 +274,26 @@ mod tests {
         assert_eq!(deadlines.pause(pause).await, Ok(()));
         assert_eq!(deadlines.pause(pause).await, Err(Overdue::Whole(limits.whole)));
         assert_eq!(clock.now() / 1_000_000_000, 40);
+    }
+
+    /// It goes off and is set again each second, and is looked at each hundredth of one.
+    #[tokio::test(start_paused = true)]
+    async fn an_alarm_goes_off_however_often_it_was_looked_at_before() {
+        let (clock, second) = (Clock::start(), Duration::from_secs(1));
+        let limits = Limits { whole: second * 7 / 2, first_byte: None, idle: Some(second), leave: None };
+        let alarm = pin!(limits.alarm(clock));
+        let mut deadlines = Deadlines::new(clock, limits, alarm);
+        let work = async {
+            for _ in 0..1000 {
+                pacer::pause(second / 100).await;
+            }
+        };
+        let stamps = AttemptStamps::default();
+        assert_eq!(deadlines.during(&stamps, work).await, Err(Overdue::Whole(limits.whole)));
+        assert_eq!(clock.now() / 100_000_000, 35);
+        // What has been overdue is overdue.
+        let more = deadlines.during(&stamps, std::future::pending::<()>()).await;
+        assert_eq!(more, Err(Overdue::Whole(limits.whole)));
     }
 
     #[tokio::test(start_paused = true)]
