@@ -189,43 +189,51 @@ fn settings_of(
                 let message = format!("use {} without its pairs of lengths", question.name());
                 Failure::new(Exit::Usage, message).with_hint("add `--isl-osl-pairs 128/128,512/256`, say")
             };
-            take_out(&["isl", "osl"], question, &mut typed, mistakes);
+            take_out(&["isl", "osl"], question, &mut typed, known, mistakes);
             let pairs = mistakes.note(words.isl_osl_pairs.as_ref().ok_or_else(lacks));
             add(&mut typed, "sweep", pairs.map(|pairs| format!("isl/osl={pairs}")));
-            Vec::new()
+            return typed;
         }
     };
     let names: Vec<&str> = axes.iter().map(|axis| axis.setting).collect();
-    take_out(&names, question, &mut typed, mistakes);
+    take_out(&names, question, &mut typed, known, mistakes);
     let sweeps: Vec<String> = axes.iter().filter_map(|axis| mistakes.note(axis.sweep())).collect();
     add(&mut typed, "sweep", sweeps);
     typed
 }
 
-/// Takes out what is typed of settings whose values a question decides itself: each is a mistake.
-fn take_out(names: &[&str], question: Question, typed: &mut Words, mistakes: &mut Mistakes) {
+/// Takes out what is typed of settings whose values a question decides itself: each is a mistake. Those of a file give way. Other sweeps
+/// stay, be they typed or of a file.
+fn take_out(
+    names: &[&str],
+    question: Question,
+    typed: &mut Words,
+    known: &settings::Asked,
+    mistakes: &mut Mistakes,
+) {
     for name in names {
         if typed.remove(name).is_some() {
             mistakes.extend([decided(&format!("--{name}"), name, question)]);
         }
     }
-    let of_sweep = |text: &OsString| {
+    let is_typed = typed.remove("sweep").is_some();
+    let swept_by = |text: &OsString| {
         let (keys, _) = text.to_str()?.split_once('=')?;
         let mut keys = keys.split('/').map(|key| flag_name(key.trim()));
         keys.find_map(|key| names.iter().copied().find(|name| *name == key))
     };
-    let sweeps: Vec<OsString> = typed.get("sweep").unwrap_or_default().to_vec();
-    for text in &sweeps {
-        let own = of_sweep(text).map(|name| {
-            let flag = format!("--sweep {}", text.to_string_lossy());
-            decided(&flag, name, question)
-        });
-        mistakes.extend(own);
+    let mut others = Vec::new();
+    for text in known.words.get("sweep").unwrap_or_default() {
+        match swept_by(text) {
+            Some(name) if is_typed => {
+                let flag = format!("--sweep {}", text.to_string_lossy());
+                mistakes.extend([decided(&flag, name, question)]);
+            }
+            Some(_) => {}
+            None => others.push(text.clone()),
+        }
     }
-    let others: Vec<OsString> = sweeps.iter().filter(|text| of_sweep(text).is_none()).cloned().collect();
-    if others.is_empty() {
-        typed.remove("sweep");
-    } else {
+    if !others.is_empty() {
         typed.set(Said { name: "sweep".to_owned(), values: others });
     }
 }
@@ -247,7 +255,7 @@ fn best(own: &SearchFlags, mut typed: Words, known: &settings::Asked, mistakes: 
     let words = &own.aiperf;
     let meaning: Meaning = mistakes.note(words.meaning(USUAL_RANGE)).unwrap_or_default();
     let over = mistakes.note(asked::over(own, &meaning)).unwrap_or(Over::Concurrency);
-    take_out(&[over.setting()], Question::Best, &mut typed, mistakes);
+    take_out(&[over.setting()], Question::Best, &mut typed, known, mistakes);
     let numbers = own.numbers(mistakes);
     let range = numbers.range.or(meaning.range).unwrap_or(USUAL_RANGE);
     mistakes.note(check_range(range, over));
@@ -427,7 +435,7 @@ mod tests {
         ];
         let (words, mistakes) =
             read_beside("--search-recipe decode-itl-curve --concurrency-max 1 --osl-max 64", typed);
-        assert_eq!(words.line(), ["--sweep=model=a,b", "--sweep=concurrency=1", "--sweep=osl=64", "--isl=5"]);
+        assert_eq!(words.line(), ["--isl=5", "--sweep=model=a,b", "--sweep=concurrency=1", "--sweep=osl=64"]);
         let failure = mistakes.finish().unwrap_err();
         let messages: Vec<&str> = std::iter::once(&failure)
             .chain(&failure.beside)
@@ -463,6 +471,17 @@ mod tests {
         let both = ["error_rate < 1%", "request_latency p99 <= 9ms"].map(OsString::from);
         assert_eq!(slos("--search-metric goodput --e2e-sla-ms 9"), Some(both.to_vec()));
         assert_eq!(slos("--search-metric goodput"), None);
+    }
+
+    #[test]
+    fn sweeps_of_a_file_stay_but_for_those_over_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.yaml");
+        std::fs::write(&path, "sweep: ['model=a,b', 'isl=1,2']\n").unwrap();
+        let config = said("config", &[path.to_str().unwrap()]);
+        let (words, mistakes) = read_beside("--search-recipe prefill-ttft-curve --isl-max 256", [config]);
+        assert_eq!(mistakes.finish(), Ok(()));
+        assert_eq!(words.get("sweep"), Some(&["model=a,b", "isl=256"].map(OsString::from)[..]));
     }
 
     #[rstest]
