@@ -66,7 +66,7 @@ fn a_recipe_is_the_sweep_of_its_ranges(
     #[case] recipe: &str,
     #[case] cells: Value,
     #[case] kept: &str,
-    #[case] (pointer, told): (&str, Value),
+    #[case] in_results: (&str, Value),
 ) {
     let server = one_at_a_time();
     let run = of_requests("4", &server).arg("--search-recipe").args(recipe.split(' ')).run();
@@ -74,7 +74,8 @@ fn a_recipe_is_the_sweep_of_its_ranges(
     assert_eq!(parameters(&run), cells);
     assert!(run.read("experiment.json").contains(kept), "{}", run.read("experiment.json"));
     let results = file(&run, "experiment_results.json");
-    assert_eq!(results.pointer(pointer), Some(&told), "{results:#}");
+    let (pointer, expected) = in_results;
+    assert_eq!(results.pointer(pointer), Some(&expected), "{results:#}");
 }
 
 /// The folder has a sweep, and nothing of the search's words.

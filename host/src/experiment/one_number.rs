@@ -105,7 +105,7 @@ impl LatencyRise {
     pub(super) fn note(&self) -> String {
         let Self { setting, by, factor, lowest, times, .. } = self;
         let unclear = listed(&self.unclear);
-        let told = match self.first {
+        let text = match self.first {
             Some(first) if self.unclear.is_empty() => format!(
                 "latency rises: {setting} {first} is the first with a {by} of more than {factor} times that of {setting} {lowest}, {times:.2} \
                  times"
@@ -124,7 +124,7 @@ impl LatencyRise {
             ),
         };
         let one_run = if self.is_of_one_run_each { " (one run each)" } else { "" };
-        format!("{told}{one_run}{}", failures(setting, &self.with_failures))
+        format!("{text}{one_run}{}", failures(setting, &self.with_failures))
     }
 }
 
