@@ -59,7 +59,7 @@ impl Axis {
     /// As a value of `--sweep`.
     ///
     /// # Errors
-    /// The range has no numbers, or no so many steps.
+    /// The range has no numbers, or it has too few or too many steps.
     fn sweep(&self) -> Result<String, Failure> {
         let [low, high, most] = self.usual;
         let typed_or = |typed: Option<NonZeroU32>, usual: u32| typed.map_or(usual, NonZeroU32::get);
