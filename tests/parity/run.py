@@ -5,8 +5,13 @@
 
 LIST (`commands.txt` beside this file without it) has one command a line; `# area: NAME` stands before those of an area, and other
 lines that begin with `#` say something to the reader. A command may begin with `aiperf` or `prony`. Each is run against the mock
-server that `prony profile --mock` embeds, in a folder of its own that holds the files of FILES, and shortened: 20 requests, 2 s.
+server that `prony profile --mock` embeds, in a folder of its own that holds the files of `files`, and shortened: 20 requests, 2 s.
 Nothing is sent over a network.
+
+Searches are shortened in other ways as well. One over `--search-space` that does not say how long responses are has responses of 8
+tokens: those of 64, which the mock server sends by itself, take longer than the bounds of some commands, from one request at a time
+on. Recipes that are sweeps have shorter ranges: `concurrency-ramp` goes to 8 in 3 steps, `prefill-ttft-curve` to prompts of 1024
+tokens in 3 steps, `decode-itl-curve` to 4 at once and to responses of 128 tokens in 2 steps each.
 
 A command *runs* if it measures (exit code 0). One that prony *refuses* names a flag or a value of AIPerf's that it does not have;
 everything else *fails*. The exit code is 1 if a command fails, or is not known at all.
@@ -151,6 +156,7 @@ def shortened(words):
     names = {word.partition("=")[0] for word in words}
     is_long = names.intersection(OF_A_SEARCH) and not names.intersection(LENGTHS)
     out, at = ["--benchmark-duration", "2"] if is_long else [], 0
+    out += ["--osl", "8"] if "--search-space" in names and "--osl" not in names else []
     out += [word for recipe, shorter in OF_A_RECIPE.items() if recipe in words for word in shorter]
     while at < len(words):
         word, equals, value = words[at].partition("=")

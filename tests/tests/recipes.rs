@@ -35,12 +35,14 @@ fn of_requests(count: &str, server: &MockServer) -> Tool {
 #[case::ramp(
     "concurrency-ramp --concurrency-max 4 --concurrency-steps 3 --isl 8 --osl 2",
     json!([{ "concurrency": 1 }, { "concurrency": 2 }, { "concurrency": 4 }]),
-    "concurrency=1,2,4"
+    "concurrency=1,2,4",
+    ("/latency_rise/lowest", json!(1.0))
 )]
 #[case::prefill(
     "prefill-ttft-curve --isl-min 8 --isl-max 32 --isl-steps 3 --osl 2",
     json!([{ "isl": 8 }, { "isl": 16 }, { "isl": 32 }]),
-    "isl=8,16,32"
+    "isl=8,16,32",
+    ("/first_token_line/setting", json!("isl"))
 )]
 #[case::decode(
     "decode-itl-curve --concurrency-max 2 --concurrency-steps 2 --osl-min 2 --osl-max 4 --osl-steps 2 --isl 8",
@@ -48,7 +50,8 @@ fn of_requests(count: &str, server: &MockServer) -> Tool {
         { "concurrency": 1, "osl": 2 }, { "concurrency": 1, "osl": 4 },
         { "concurrency": 2, "osl": 2 }, { "concurrency": 2, "osl": 4 }
     ]),
-    "osl=2,4"
+    "osl=2,4",
+    ("/latency_rise", Value::Null)
 )]
 #[case::pareto(
     "pareto-sweep --isl-osl-pairs 8/2,16/4 --concurrency 1,2",
@@ -56,14 +59,23 @@ fn of_requests(count: &str, server: &MockServer) -> Tool {
         { "concurrency": 1, "isl": 8, "osl": 2 }, { "concurrency": 1, "isl": 16, "osl": 4 },
         { "concurrency": 2, "isl": 8, "osl": 2 }, { "concurrency": 2, "isl": 16, "osl": 4 }
     ]),
-    "isl/osl=8/2,16/4"
+    "isl/osl=8/2,16/4",
+    ("/first_token_line", Value::Null)
 )]
-fn a_recipe_is_the_sweep_of_its_ranges(#[case] recipe: &str, #[case] cells: Value, #[case] kept: &str) {
+fn a_recipe_is_the_sweep_of_its_ranges(
+    #[case] recipe: &str,
+    #[case] cells: Value,
+    #[case] kept: &str,
+    #[case] in_results: (&str, Value),
+) {
     let server = one_at_a_time();
     let run = of_requests("4", &server).arg("--search-recipe").args(recipe.split(' ')).run();
     run.succeeds();
     assert_eq!(parameters(&run), cells);
     assert!(run.read("experiment.json").contains(kept), "{}", run.read("experiment.json"));
+    let results = file(&run, "experiment_results.json");
+    let (pointer, expected) = in_results;
+    assert_eq!(results.pointer(pointer), Some(&expected), "{results:#}");
 }
 
 /// The folder has a sweep, and nothing of the search's words.
@@ -120,15 +132,30 @@ fn a_load_that_breaks_an_objective_is_not_the_best_one() {
     &["--search-recipe", "decode-itl-curve", "--isl-min", "5", "--osl-min", "5000", "--precision", "0.1"],
     &["use `--isl-min` with", "use `--precision` with", "sweep `--osl` from 5000 to 1024", "add `--streaming`"]
 )]
+#[case::settings_as_well(
+    &["--search-recipe", "prefill-ttft-curve", "--sweep", "concurency=1,2", "--num-users", "3"],
+    &["add `--streaming`", "there is no setting `concurency`", "`--num-users` requires `--user-centric-rate`"]
+)]
+#[case::too_few_requests(
+    &["--search-recipe", "concurrency-ramp", "--concurrency-max", "64", "--request-count", "40"],
+    &["use `--request-count 40` in a sweep up to a concurrency of 64", "raise `--request-count`"]
+)]
 #[case::two_metrics(
     &["--search-recipe", "max-concurrency-under-sla", "--e2e-sla-ms", "5", "--search-metric", "goodput"],
     &["use `--search-metric` in a search for the highest load"]
 )]
-#[case::no_metric(&["--search-metric", "request_throghput"], &["there is no metric `request_throghput`"])]
+#[case::no_metric(
+    &["--search-metric", "request_throghput"],
+    &["use `--search-metric`: there is no metric `request_throghput`"]
+)]
+#[case::no_statistic(
+    &["--search-metric", "request_latency", "--search-stat", "p98"],
+    &["use `--search-stat`: there is no statistic `p98`"]
+)]
 #[case::said_twice(&["--search-metric", "goodput", "--best", "goodput"], &["`--best` together with `--search-metric`"])]
 #[case::swept_twice(
     &["--search-metric", "goodput", "--concurrency", "1,2"],
-    &["sweep over `--concurrency` twice"]
+    &["use `--concurrency` with `--search-metric`: it decides itself which loads are run", "`--range` says"]
 )]
 fn what_no_recipe_can_mean_is_refused(#[case] words: &[&str], #[case] expected: &[&str]) {
     let run = Tool::new(["profile", "--model", "m", "--ui", "none"]).args(words).run();

@@ -12,7 +12,7 @@ use crate::config::{
     phase_words::{PhasePath, setting_of_phase},
     redact,
     run_file::setting_of_path,
-    several,
+    several::{self, SeveralError},
     words::{Setting, Shape, Words},
 };
 
@@ -145,6 +145,11 @@ fn axis(settings: Vec<Setting>, flag: &str, text: &str) -> Result<Axis, DesignEr
         }
     };
     let values = values.into_iter().map(parts).collect::<Result<Vec<_>, _>>()?;
+    // Spaces beside `/` are gone only now.
+    let twice = (1..values.len()).find(|at| values[..*at].contains(&values[*at]));
+    if let Some(at) = twice {
+        return Err(reason(SeveralError::Twice(values[at].join(TOGETHER.to_string().as_str()))));
+    }
     for value in &values {
         settings.iter().zip(value).try_for_each(|(setting, value)| check_value(setting, value))?;
     }

@@ -14,7 +14,7 @@ pub(crate) enum DesignError {
     Values { flag: String, text: String, reason: SeveralError },
     #[error("read `--sweep {0}`: it is not `KEY=VALUES`")]
     NoSweep(String),
-    #[error("read the value `{value}` of `--sweep`: it stands for {count} settings")]
+    #[error("read the value `{value}` of `--sweep`: it must have {count} parts, one for each setting")]
     NotTogether { value: String, count: usize },
     #[error("read `--variant {0}`: it is not `NAME: KEY=VALUE, KEY=VALUE`")]
     NoVariant(String),
@@ -161,7 +161,7 @@ impl Explain for DesignError {
             Self::NoStatistic { .. } => {
                 format!("use one of: {}", statistic::names())
             }
-            Self::OneNumber { .. } => "name the metric alone".to_owned(),
+            Self::OneNumber { .. } => "leave out the statistic".to_owned(),
             Self::NoDirection(_) => "write `maximize` or `minimize`".to_owned(),
             Self::StatisticOfAll => "leave out `--convergence-stat`".to_owned(),
             Self::NoRequests => "leave out `--export-level`, or use another `--convergence-mode`".to_owned(),

@@ -50,7 +50,7 @@ pub(crate) use self::{
     measured::Measured,
     outcome::RunEnd,
     page::charts,
-    read::design,
+    read::{design, key_of},
     results::Results,
     state::{Fit, Progress, State},
 };

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{
     best::Key,
+    estimate::Estimate,
     results::{CellResults, Results},
 };
 
@@ -24,10 +25,16 @@ pub(super) struct LatencyRise {
     factor: f64,
     /// The lowest load, which the others are compared with.
     lowest: f64,
-    /// The first load with more than so many times its latency; none where no load has it.
+    /// The first load that has more than so many times its latency; none where no load is known to have it.
     first: Option<f64>,
     /// How many times: that of the first one, or else the most.
     times: f64,
+    /// Loads below the first one of which the intervals do not tell.
+    unclear: Vec<f64>,
+    /// There are no intervals: each load was run once.
+    is_of_one_run_each: bool,
+    /// Loads of which something is missing.
+    with_failures: Vec<f64>,
 }
 
 /// The time to first token as a straight line over the length of prompts.
@@ -41,78 +48,145 @@ pub(super) struct FirstTokenLine {
     ms_besides: f64,
     /// The part of the spread that the line explains, from 0 to 1.
     r_squared: f64,
+    /// Lengths of which something is missing.
+    with_failures: Vec<f64>,
 }
 
 /// Where latency begins to rise, in a sweep over a load alone.
 pub(super) fn latency_rise(results: &Results) -> Option<LatencyRise> {
     let key = Key::new("request_latency", "p99");
-    let (setting, points) = points(results, &key, &LOADS)?;
-    let ((lowest, least), more) = points.split_first().filter(|((_, least), _)| *least > 0.0)?;
-    let times = |&(load, latency): &(f64, f64)| (load, latency / least);
-    let first = more.iter().map(times).find(|(_, times)| *times > RISEN);
-    let most = more.iter().map(times).map(|(_, times)| times).reduce(f64::max)?;
+    let Points { setting, list, with_failures } = points(results, &key, &LOADS)?;
+    let ((lowest, least), more) = list.split_first().filter(|((_, least), _)| least.mean > 0.0)?;
+    let is_of_one_run_each = list.iter().all(|(_, latency)| latency.spread.is_none());
+    let risen = |latency: &Estimate| {
+        if is_of_one_run_each { Some(latency.mean > RISEN * least.mean) } else { has_risen(least, latency) }
+    };
+    let times = |latency: &Estimate| latency.mean / least.mean;
+    let first = more.iter().find(|(_, latency)| risen(latency) == Some(true));
+    let before = more.iter().take_while(|(_, latency)| risen(latency) != Some(true));
+    let unclear = before.filter(|(_, latency)| risen(latency).is_none()).map(|(load, _)| *load).collect();
+    let most = more.iter().map(|(_, latency)| times(latency)).reduce(f64::max)?;
     Some(LatencyRise {
         setting,
         by: key.joined(),
         factor: RISEN,
         lowest: *lowest,
-        first: first.map(|(load, _)| load),
-        times: first.map_or(most, |(_, times)| times),
+        first: first.map(|(load, _)| *load),
+        times: first.map_or(most, |(_, latency)| times(latency)),
+        unclear,
+        is_of_one_run_each,
+        with_failures,
     })
+}
+
+/// Whether a latency has risen above the least one, so far as the intervals of both tell; one of a single run tells nothing.
+fn has_risen(least: &Estimate, latency: &Estimate) -> Option<bool> {
+    let (least, latency) = (least.spread?, latency.spread?);
+    if latency.ci_low > RISEN * least.ci_high {
+        Some(true)
+    } else if latency.ci_high <= RISEN * least.ci_low {
+        Some(false)
+    } else {
+        None
+    }
 }
 
 /// The line of the time to first token, in a sweep over the length of prompts alone.
 pub(super) fn first_token_line(results: &Results) -> Option<FirstTokenLine> {
     let key = Key::new("time_to_first_token", "p50");
-    let (setting, points) = points(results, &key, &["isl"])?;
-    let (ms_per_token, ms_besides, r_squared) = line(&points)?;
-    Some(FirstTokenLine { setting, by: key.joined(), ms_per_token, ms_besides, r_squared })
+    let Points { setting, list, with_failures } = points(results, &key, &["isl"])?;
+    let means: Vec<(f64, f64)> = list.iter().map(|(length, time)| (*length, time.mean)).collect();
+    let (ms_per_token, ms_besides, r_squared) = line(&means)?;
+    Some(FirstTokenLine { setting, by: key.joined(), ms_per_token, ms_besides, r_squared, with_failures })
 }
 
 impl LatencyRise {
     /// For people.
     pub(super) fn note(&self) -> String {
         let Self { setting, by, factor, lowest, times, .. } = self;
-        match self.first {
-            Some(first) => format!(
+        let unclear = listed(&self.unclear);
+        let text = match self.first {
+            Some(first) if self.unclear.is_empty() => format!(
                 "latency rises: {setting} {first} is the first with a {by} of more than {factor} times that of {setting} {lowest}, {times:.2} \
                  times"
             ),
-            None => format!(
+            Some(first) => format!(
+                "latency rises: {setting} {first} has a {by} of more than {factor} times that of {setting} {lowest}, {times:.2} times; the \
+                 intervals do not tell whether {setting} {unclear} has it as well"
+            ),
+            None if self.unclear.is_empty() => format!(
                 "latency does not rise: no {setting} has a {by} of more than {factor} times that of {setting} {lowest}, {times:.2} times at \
                  most"
             ),
-        }
+            None => format!(
+                "whether latency rises cannot be told: the intervals do not tell whether the {by} of {setting} {unclear} is more than \
+                 {factor} times that of {setting} {lowest}"
+            ),
+        };
+        let one_run = if self.is_of_one_run_each { " (one run each)" } else { "" };
+        format!("{text}{one_run}{}", failures(setting, &self.with_failures))
     }
 }
 
 impl FirstTokenLine {
     /// For people.
     pub(super) fn note(&self) -> String {
-        let Self { setting, by, ms_per_token, ms_besides, r_squared } = self;
+        let Self { setting, by, ms_per_token, ms_besides, r_squared, with_failures } = self;
+        let (percent, failures) = (r_squared * 100.0, failures(setting, with_failures));
         if *r_squared < LEAST_EXPLAINED {
-            return format!("{by} is no straight line over {setting} (R² {r_squared:.2})");
+            return format!(
+                "{by} is no straight line over {setting}: a line explains {percent:.1} % of the spread{failures}"
+            );
         }
         format!(
-            "{by} is about {ms_per_token:.4} ms for each token of {setting}, and {ms_besides:.2} ms (R² {r_squared:.3})"
+            "{by} is about {ms_per_token:.4} ms for each token of {setting}, and {ms_besides:.2} ms besides; the line explains \
+             {percent:.1} % of the spread{failures}"
         )
     }
 }
 
-/// The means of a number by the only setting that cells differ in, in its order; nothing where that is none of these.
-fn points(results: &Results, key: &Key, settings: &[&str]) -> Option<(String, Vec<(f64, f64)>)> {
+/// What is said of values of which something is missing, behind the rest.
+fn failures(setting: &str, values: &[f64]) -> String {
+    if values.is_empty() {
+        return String::new();
+    }
+    format!("; runs or requests of {setting} {} failed or are missing", listed(values))
+}
+
+fn listed(values: &[f64]) -> String {
+    values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// What was measured over the values of one setting.
+struct Points {
+    setting: String,
+    /// Each value that has the number, and that, in the order of the values.
+    list: Vec<(f64, Estimate)>,
+    /// Values of which a run or a request failed or is missing.
+    with_failures: Vec<f64>,
+}
+
+/// A number by the only setting that cells differ in; nothing where that is none of these.
+fn points(results: &Results, key: &Key, settings: &[&str]) -> Option<Points> {
     let swept = results.settings();
     let [setting] = swept.as_slice() else { return None };
     if !settings.contains(&setting.as_str()) {
         return None;
     }
-    let point = |cell: &CellResults| {
-        let value: f64 = cell.cell.value(setting).parse().ok()?;
-        Some((value, cell.get(key)?.mean))
-    };
-    let mut points: Vec<(f64, f64)> = results.cells.iter().filter_map(point).collect();
-    points.sort_by(|(one, _), (other, _)| one.total_cmp(other));
-    Some((setting.clone(), points))
+    let of_cell = |cell: &CellResults| cell.cell.value(setting).parse::<f64>().ok();
+    let cells = results.cells.iter().filter_map(|cell| Some((of_cell(cell)?, cell)));
+    let mut cells: Vec<(f64, &CellResults)> = cells.collect();
+    cells.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+    let list = cells.iter().filter_map(|(value, cell)| Some((*value, *cell.get(key)?))).collect();
+    let with_failures =
+        cells.iter().filter(|(_, cell)| has_failures(cell)).map(|(value, _)| *value).collect();
+    Some(Points { setting: setting.clone(), list, with_failures })
+}
+
+fn has_failures(cell: &CellResults) -> bool {
+    let errors = cell.get(&Key::new("error_request_count", "avg"));
+    let has_errors = errors.is_some_and(|errors| errors.max > 0.0);
+    has_errors || cell.measured == 0 || !cell.failed.is_empty() || !cell.incomplete.is_empty()
 }
 
 /// Slope, value at 0 and R² of the straight line with the least squares; nothing of fewer than three points, through which there
@@ -146,11 +220,43 @@ mod tests {
             [("1", &[(10.0, 2.0)]), ("8", &[(20.0, 5.0)]), ("4", &[(15.0, 2.3)])];
         let rise = latency_rise(&results(1, &cells)).unwrap();
         assert_eq!((rise.lowest, rise.first, rise.times), (1.0, Some(8.0), 2.5));
-        let expected = "concurrency 8 is the first with a request_latency_p99 of more than 1.2 times that of concurrency 1, 2.50 times";
+        let expected = "concurrency 8 is the first with a request_latency_p99 of more than 1.2 times that of concurrency 1, 2.50 times (one run each)";
         assert!(rise.note().ends_with(expected), "{}", rise.note());
         let rise =
             latency_rise(&results(1, &cells[..1])).or(latency_rise(&results(1, &[cells[0], cells[2]])));
         assert_eq!(rise.map(|rise| rise.first), Some(None));
+    }
+
+    #[test]
+    fn latency_has_risen_only_where_the_intervals_show_it() {
+        let few: &[(f64, f64)] = &[(10.0, 2.0), (10.0, 2.01), (10.0, 1.99)];
+        let wide: &[(f64, f64)] = &[(10.0, 2.0), (10.0, 4.0), (10.0, 6.0)];
+        let much: &[(f64, f64)] = &[(10.0, 9.0), (10.0, 9.01), (10.0, 8.99)];
+        let rise = |cells: &[(&str, &[(f64, f64)])]| latency_rise(&results(3, cells)).unwrap();
+        let all = rise(&[("1", few), ("2", few), ("4", wide), ("8", much)]);
+        assert_eq!((all.first, all.unclear.as_slice()), (Some(8.0), &[4.0][..]));
+        assert!(all.note().ends_with("do not tell whether concurrency 4 has it as well"), "{}", all.note());
+        let unclear = rise(&[("1", few), ("2", few), ("4", wide)]);
+        assert_eq!((unclear.first, unclear.unclear.as_slice()), (None, &[4.0][..]));
+        assert!(unclear.note().starts_with("whether latency rises cannot be told"), "{}", unclear.note());
+        let none = rise(&[("1", few), ("2", few)]);
+        assert!(
+            none.unclear.is_empty() && none.note().starts_with("latency does not rise"),
+            "{}",
+            none.note()
+        );
+    }
+
+    #[test]
+    fn loads_of_which_something_is_missing_are_named() {
+        let mut results =
+            results(1, &[("1", &[(10.0, 2.0)]), ("2", &[(10.0, 2.1)]), ("4", &[]), ("8", &[(9.0, 2.2)])]);
+        results.cells[1].incomplete = vec![(1, "1 request was still in flight".to_owned())];
+        let rise = latency_rise(&results).unwrap();
+        assert_eq!((rise.lowest, rise.with_failures.as_slice()), (1.0, &[2.0, 4.0][..]));
+        let expected =
+            "1.10 times at most (one run each); runs or requests of concurrency 2, 4 failed or are missing";
+        assert!(rise.note().ends_with(expected), "{}", rise.note());
     }
 
     #[test]
@@ -172,10 +278,12 @@ mod tests {
             ms_per_token: 0.05,
             ms_besides: 12.0,
             r_squared,
+            with_failures: Vec::new(),
         };
-        let expected =
-            "time_to_first_token_p50 is about 0.0500 ms for each token of isl, and 12.00 ms (R² 0.990)";
+        let expected = "time_to_first_token_p50 is about 0.0500 ms for each token of isl, and 12.00 ms besides; the line explains 99.0 % of the spread";
         assert_eq!(of(0.99).note(), expected);
-        assert_eq!(of(0.5).note(), "time_to_first_token_p50 is no straight line over isl (R² 0.50)");
+        let expected =
+            "time_to_first_token_p50 is no straight line over isl: a line explains 50.0 % of the spread";
+        assert_eq!(of(0.5).note(), expected);
     }
 }

@@ -66,7 +66,7 @@ pub(crate) fn design(base: &Words, flags: &ExperimentFlags, seed: u64) -> Result
 fn criterion(text: &str) -> Result<Criterion, DesignError> {
     let (tag, rest) = text.split_once(':').unwrap_or((text, "avg"));
     let (statistic, direction) = rest.split_once(':').map_or((rest, None), |(one, other)| (one, Some(other)));
-    let key = key("--best", tag, statistic)?;
+    let key = key_of(["--best"; 2], tag, statistic)?;
     let is_usual = || CATALOGUE.iter().any(|metric| metric.tag == key.metric && metric.larger_is_better);
     let larger_is_better = match direction {
         None => is_usual(),
@@ -81,7 +81,7 @@ fn convergence(flags: &ExperimentFlags) -> Result<Option<Convergence>, DesignErr
     let Some(tag) = &flags.convergence_metric else { return Ok(None) };
     let mode = flags.convergence_mode.unwrap_or_default();
     let statistic = flags.convergence_stat.as_deref().unwrap_or("avg");
-    let key = key("--convergence-metric", tag, statistic)?;
+    let key = key_of(["--convergence-metric"; 2], tag, statistic)?;
     let threshold = flags.convergence_threshold.unwrap_or_else(|| Convergence::usual_threshold(mode));
     let convergence = Convergence { key, mode, threshold };
     if convergence.needs_requests() && flags.convergence_stat.is_some() {
@@ -94,10 +94,15 @@ fn convergence(flags: &ExperimentFlags) -> Result<Option<Convergence>, DesignErr
     }
 }
 
-fn key(flag: &'static str, tag: &str, statistic: &str) -> Result<Key, DesignError> {
+/// The number that a metric and a statistic are, which are the values of these two flags.
+///
+/// # Errors
+/// There is no such metric, or it has no such statistic.
+pub(crate) fn key_of(flags: [&'static str; 2], tag: &str, statistic: &str) -> Result<Key, DesignError> {
+    let [of_metric, flag] = flags;
     let Some(metric) = CATALOGUE.iter().find(|metric| metric.tag == tag) else {
         let near = near(tag, CATALOGUE.iter().map(|metric| metric.tag));
-        return Err(DesignError::NoMetric { flag, tag: tag.to_owned(), near });
+        return Err(DesignError::NoMetric { flag: of_metric, tag: tag.to_owned(), near });
     };
     let name = || statistic.to_owned();
     let statistic = statistic_of(metric, statistic).map_err(|error| match error {
@@ -237,8 +242,9 @@ mod tests {
     #[case(&["--sweep", "streaming=yes,no"], "use `yes` for `--streaming`: it is on or off")]
     #[case(&["--sweep", "url=http://a,http://me:pw@b"], "use a value of `--url` that may be a secret: values are a part of names and tables")]
     #[case(&["--sweep", "concurrency"], "read `--sweep concurrency`: it is not `KEY=VALUES`")]
-    #[case(&["--sweep", "isl/osl=1/2,3"], "read the value `3` of `--sweep`: it stands for 2 settings")]
-    #[case(&["--sweep", "isl/osl=1/2,3/"], "read the value `3/` of `--sweep`: it stands for 2 settings")]
+    #[case(&["--sweep", "isl/osl=1/2,3"], "read the value `3` of `--sweep`: it must have 2 parts, one for each setting")]
+    #[case(&["--sweep", "isl/osl=1/2,3/"], "read the value `3/` of `--sweep`: it must have 2 parts, one for each setting")]
+    #[case(&["--sweep", "isl/osl=1/2,1 / 2"], "read `--sweep 1/2,1 / 2`: the value `1/2` stands there twice")]
     #[case(&["--sweep", "isl/isl=1/2,3/4"], "sweep over `--isl` twice")]
     #[case(&["--sweep", "isl/api-key=1/2,3/4"], "use several values of `--api-key`: values are a part of names and tables, and this one may be a secret")]
     #[case(&["--sweep", "isl/osl=1/2,3/4", "--concurrency", "1,2,3", "--sweep-type", "zip"], "combine lists of different lengths with `--sweep-type zip`: `--concurrency` has 3, `--isl/--osl` has 2")]

@@ -55,14 +55,26 @@ fn layouts(results: &Results) -> Vec<Layout> {
     let medians = ["time_to_first_token", "inter_token_latency"].map(|tag| Some(Key::new(tag, "p50")));
     let [first_token, later_tokens] = medians;
     let throughput = throughput.map(|tag| Key::new(tag, "avg"));
-    let spare: Vec<Key> = [first_token, throughput, later_tokens].into_iter().flatten().collect();
+    let settings = results.settings();
+    // What a sweep over lengths is about goes last, and what decides stays.
+    let is_subject = |key: &Key| {
+        let about =
+            |setting: &str, metric: &str| key.metric == metric && settings.iter().any(|name| name == setting);
+        about("osl", "inter_token_latency") || about("isl", "time_to_first_token")
+    };
+    let all = [first_token, throughput, later_tokens].into_iter().flatten();
+    let all = all.filter(|key| *key != results.best_by.key);
+    let (subjects, mut spare): (Vec<Key>, Vec<Key>) = all.partition(is_subject);
+    let usual = spare.len();
+    spare.extend(subjects);
     let layout = |has_intervals: bool, fewer: usize| {
         let (left_out, columns): (Vec<_>, Vec<_>) =
             known.iter().cloned().partition(|(_, key)| spare.iter().take(fewer).any(|spare| spare == key));
         Layout { columns, left_out: left_out.into_iter().map(|(header, _)| header).collect(), has_intervals }
     };
-    let of = |has_intervals| (0..=spare.len()).map(move |fewer| (has_intervals, fewer));
-    of(true).chain(of(false)).map(|(has_intervals, fewer)| layout(has_intervals, fewer)).collect()
+    let of = |has_intervals| (0..=usual).map(move |fewer| (has_intervals, fewer));
+    let last = (usual + 1..=spare.len()).map(|fewer| (false, fewer));
+    of(true).chain(of(false)).chain(last).map(|(has_intervals, fewer)| layout(has_intervals, fewer)).collect()
 }
 
 fn table(results: &Results, layout: &Layout) -> Table {
@@ -242,7 +254,7 @@ mod tests {
 
         best: most request_throughput (avg)
         Pareto: no other combination has as much request_throughput (avg) at less request_latency (p99), or more of it at as little
-        latency rises: concurrency 2 is the first with a request_latency_p99 of more than 1.2 times that of concurrency 1, 1.50 times
+        latency rises: concurrency 2 is the first with a request_latency_p99 of more than 1.2 times that of concurrency 1, 1.50 times (one run each); runs or requests of concurrency 8 failed or are missing
         failed: concurrency 8: no request succeeded
         ");
     }
@@ -284,7 +296,7 @@ mod tests {
 
         best: most request_throughput (avg)
         Pareto: no other combination has as much request_throughput (avg) at less request_latency (p99), or more of it at as little
-        latency does not rise: no concurrency has a request_latency_p99 of more than 1.2 times that of concurrency 1, 0.52 times at most
+        whether latency rises cannot be told: the intervals do not tell whether the request_latency_p99 of concurrency 2 is more than 1.2 times that of concurrency 1
         the interval of the best one overlaps that of: concurrency 1
         ±: half of the interval that has the true mean in it with 95 % confidence, if runs are independent
         ");

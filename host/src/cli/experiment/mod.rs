@@ -118,6 +118,15 @@ pub(super) fn cells_of(settings: &settings::Asked) -> Result<Cells, Failure> {
     Ok(Cells { list: cells.collect::<Result<_, Failure>>()?, repeats })
 }
 
+/// The settings in which runs differ, by the long names of their flags. It is not known where something is wrong with them.
+pub(super) fn varied(settings: &settings::Asked) -> Option<Vec<String>> {
+    let asked = Asked::of(&settings.all()).ok()?;
+    // No seed changes them.
+    let design = asked.try_design(0).ok()?;
+    let settings = design.cells.into_iter().flat_map(|cell| cell.values);
+    Some(settings.map(|(setting, _)| setting.name).collect())
+}
+
 /// The settings of the first of several runs.
 ///
 /// # Errors

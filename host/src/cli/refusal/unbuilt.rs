@@ -23,7 +23,8 @@ const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
     ),
     (
         &["--degradation-threshold", "--degradation-metric-tag", "--degradation-stat"],
-        "`--concurrency 1..256x2` shows where latency rises, and `prony search` finds the highest load within a bound",
+        "`--search-recipe concurrency-ramp` says at which load the 99th percentile of the latency is more than 1.2 times that of the \
+         lowest one, and `prony search` finds the highest load within a bound",
     ),
     (
         &["--network-latency-mean"],

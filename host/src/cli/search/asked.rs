@@ -22,6 +22,9 @@ use crate::{
     experiment::search::{Range, SearchPlan, Slo},
 };
 
+/// What ends a run.
+pub(super) const ENDS: [&str; 3] = ["request-count", "benchmark-duration", "num-conversations"];
+
 /// Seconds of a run, where nothing else ends it.
 const USUAL_DURATION: &str = "30";
 
@@ -177,8 +180,7 @@ pub(super) fn base(asked: &settings::Asked, meaning: &Meaning, over: Over) -> Wo
 
 /// Gives runs that nothing else ends a duration.
 pub(super) fn end_some_time(words: &mut Words) {
-    let ends = ["request-count", "benchmark-duration", "num-conversations"];
-    if ends.iter().all(|name| words.get(name).is_none()) {
+    if ENDS.iter().all(|name| words.get(name).is_none()) {
         words.set(Said { name: "benchmark-duration".to_owned(), values: vec![USUAL_DURATION.into()] });
     }
 }

@@ -17,6 +17,11 @@ impl Mistakes {
         self.0.extend(failures);
     }
 
+    /// Nothing is wrong.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// # Errors
     /// Everything that is wrong.
     pub(super) fn finish(self) -> Result<(), Failure> {
@@ -37,6 +42,7 @@ mod tests {
     fn everything_is_told_in_one_list() {
         let failure = |message| Failure::new(Exit::Usage, message);
         let mut mistakes = Mistakes::default();
+        assert!(mistakes.is_empty());
         mistakes.extend([Failure { beside: vec![failure("second")], ..failure("first") }]);
         assert_eq!(mistakes.note::<u32>(Err(failure("third"))), None);
         assert_eq!(mistakes.note::<u32>(Ok::<_, Failure>(5)), Some(5));

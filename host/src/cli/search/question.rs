@@ -28,6 +28,7 @@ impl Question {
     /// The one that these flags ask.
     pub(in crate::cli) fn of(flags: &SearchFlags) -> Self {
         match flags.aiperf.search_recipe {
+            None if flags.aiperf.search_metric.is_some() => Best,
             Some(Recipe::ConcurrencyRamp) => Ramp,
             Some(Recipe::PrefillCurve) => Prefill,
             Some(Recipe::DecodeCurve) => Decode,
@@ -37,9 +38,8 @@ impl Question {
                 | Recipe::ThroughputUnderTtft
                 | Recipe::ThroughputUnderItl
                 | Recipe::GoodputUnderSlo,
-            ) => Highest,
-            None if flags.aiperf.search_metric.is_some() => Best,
-            None => Highest,
+            )
+            | None => Highest,
         }
     }
 

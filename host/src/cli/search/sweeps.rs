@@ -15,13 +15,17 @@ use super::{
     mistakes::Mistakes,
     over::Over,
     question::Question,
-    steps::steps,
+    steps::{MOST, steps},
     words::{Meaning, WordsOfAiperf},
 };
-use crate::config::{
-    flags::PHASES,
-    units,
-    words::{Said, Words},
+use crate::{
+    config::{
+        flags::PHASES,
+        keys::flag_name,
+        several, units,
+        words::{Said, Words},
+    },
+    experiment::key_of,
 };
 
 /// Loads that are measured for the best one, where the user does not say how many.
@@ -55,7 +59,7 @@ impl Axis {
     /// As a value of `--sweep`.
     ///
     /// # Errors
-    /// The range has no numbers.
+    /// The range has no numbers, or it has too few or too many steps.
     fn sweep(&self) -> Result<String, Failure> {
         let [low, high, most] = self.usual;
         let typed_or = |typed: Option<NonZeroU32>, usual: u32| typed.map_or(usual, NonZeroU32::get);
@@ -65,6 +69,12 @@ impl Axis {
         if low > high {
             let message = format!("sweep `--{setting}` from {low} to {high}");
             let hint = format!("raise `--{setting}-max`, or lower `--{setting}-min`");
+            return Err(Failure::new(Exit::Usage, message).with_hint(hint));
+        }
+        if low < high && !(2..=MOST).contains(&most) {
+            let message = format!("sweep `--{setting}` from {low} to {high} in {most} steps");
+            let hint =
+                format!("`--{setting}-steps` may be from 2 to {MOST}, both ends of the range among them");
             return Err(Failure::new(Exit::Usage, message).with_hint(hint));
         }
         Ok(swept(setting, &steps(low.into(), high.into(), most, true)))
@@ -77,7 +87,7 @@ fn swept(setting: &str, values: &[f64]) -> String {
     format!("{setting}={}", values.join(","))
 }
 
-/// Carries out the sweep that answers a question.
+/// Carries out the sweep that answers a question. What is wrong with the question, with settings and with the runs is told at once.
 pub(super) fn run(
     question: Question,
     own: &SearchFlags,
@@ -86,36 +96,89 @@ pub(super) fn run(
 ) -> Result<Exit, Failure> {
     let mut mistakes = Mistakes::default();
     mistakes.extend(question.without_effect(own));
-    let settings = settings_of(question, own, typed, &mut mistakes);
+    // One that goes on has the rest in its folder.
+    let goes_on = typed.get("resume").is_some();
+    // With what a file and the environment say.
+    let known = settings::of_words(typed.clone())?;
+    let settings = settings_of(question, own, typed, &known, &mut mistakes);
     let mut asked = settings::of_words(settings)?;
     terminal::be_quiet_if(asked.flags.quiet);
     asked.warn();
-    mistakes.extend(asked.has_mistakes().then(|| asked.failure(None)));
-    // One that goes on has the rest in its folder.
-    let goes_on = asked.words.get("resume").is_some();
-    let mut sweeps = asked.words.get("sweep").into_iter().flatten();
-    let has_streams = asked.flags.streaming
-        || sweeps.any(|text| text.to_string_lossy().trim_start().starts_with("streaming"));
-    if question.needs_streams() && !goes_on && !has_streams {
-        let message = format!("use {} without streams: it is about the times of tokens", question.name());
-        mistakes.extend([Failure::new(Exit::Usage, message).with_hint("add `--streaming`")]);
+    if !goes_on {
+        end_some_time(&mut asked);
+        mistakes.extend(without_streams(question, &asked));
+        mistakes.extend(never_reached(&asked));
+        // Where nothing is wrong so far, this is looked for below.
+        if !mistakes.is_empty() {
+            mistakes.extend(experiment::cells_of(&asked).err());
+        }
     }
     mistakes.finish()?;
-    if question == Question::Best && !goes_on && asked.words.get(PHASES).is_none() {
-        asked::end_some_time(&mut asked.words);
-    }
     if let Some(notice) = own.aiperf.other_planner() {
         terminal::warn(&notice);
     }
     experiment::run(&asked, log)
 }
 
-/// The settings of that sweep, over those that are typed.
-fn settings_of(question: Question, own: &SearchFlags, mut typed: Words, mistakes: &mut Mistakes) -> Words {
+/// It is about streams, and there are none.
+fn without_streams(question: Question, asked: &settings::Asked) -> Option<Failure> {
+    let mut sweeps = asked.words.get("sweep").into_iter().flatten();
+    let has_streams = asked.flags.streaming
+        || sweeps.any(|text| text.to_string_lossy().trim_start().starts_with("streaming"));
+    (question.needs_streams() && !has_streams).then(|| {
+        let message = format!("use {} without streams: it is about the times of tokens", question.name());
+        Failure::new(Exit::Usage, message).with_hint("add `--streaming`")
+    })
+}
+
+/// A closed loop with fewer requests than it may have in flight never has as many.
+fn never_reached(asked: &settings::Asked) -> Vec<Failure> {
+    let loads = values_of(asked, "concurrency");
+    let Some(most) = loads.iter().copied().reduce(f64::max).filter(|_| loads.len() > 1) else {
+        return Vec::new();
+    };
+    let failure = |name: &str| {
+        let least = values_of(asked, name).into_iter().reduce(f64::min).filter(|least| *least < most)?;
+        let message = format!(
+            "use `--{name} {least}` in a sweep up to a concurrency of {most}: no run would have as many at once"
+        );
+        let hint = format!("raise `--{name}`, lower the highest concurrency, or use `--benchmark-duration`");
+        Some(Failure::new(Exit::Usage, message).with_hint(hint))
+    };
+    ["request-count", "num-conversations"].into_iter().filter_map(failure).collect()
+}
+
+/// The values of a setting, one or those of a sweep, as far as they are numbers.
+fn values_of(asked: &settings::Asked, name: &str) -> Vec<f64> {
+    let sweeps = asked.words.get("sweep").unwrap_or_default().iter();
+    let sweeps = sweeps.filter_map(|text| text.to_str()?.split_once('='));
+    let swept = sweeps.filter(|(key, _)| flag_name(key.trim()) == name).map(|(_, values)| values);
+    let own = asked.values(name).unwrap_or_default().iter().filter_map(|text| text.to_str());
+    let lists = own.chain(swept).filter_map(|text| several::values(text).ok());
+    lists.flatten().filter_map(|value| value.parse().ok()).collect()
+}
+
+/// Gives runs that nothing else ends a duration, as those of a search have it.
+fn end_some_time(asked: &mut settings::Asked) {
+    let is_end = |name: &String| asked::ENDS.contains(&name.as_str());
+    let is_endless = experiment::varied(asked).is_some_and(|varied| !varied.iter().any(is_end));
+    if is_endless && asked.words.get(PHASES).is_none() {
+        asked::end_some_time(&mut asked.words);
+    }
+}
+
+/// The settings of that sweep, over those that are typed. `known` are these, with what a file and the environment say.
+fn settings_of(
+    question: Question,
+    own: &SearchFlags,
+    mut typed: Words,
+    known: &settings::Asked,
+    mistakes: &mut Mistakes,
+) -> Words {
     let words = &own.aiperf;
     let axes = match question {
         Question::Highest => Vec::new(),
-        Question::Best => return best(own, typed, mistakes),
+        Question::Best => return best(own, typed, known, mistakes),
         Question::Ramp => vec![Axis::of_concurrency(words, [1, 1000, 8])],
         Question::Prefill => vec![Axis::of_input(words, [256, 32_768, 8])],
         Question::Decode => {
@@ -126,25 +189,103 @@ fn settings_of(question: Question, own: &SearchFlags, mut typed: Words, mistakes
                 let message = format!("use {} without its pairs of lengths", question.name());
                 Failure::new(Exit::Usage, message).with_hint("add `--isl-osl-pairs 128/128,512/256`, say")
             };
+            take_out(&["isl", "osl"], question, &mut typed, known, mistakes);
             let pairs = mistakes.note(words.isl_osl_pairs.as_ref().ok_or_else(lacks));
             add(&mut typed, "sweep", pairs.map(|pairs| format!("isl/osl={pairs}")));
-            Vec::new()
+            return typed;
         }
     };
+    let names: Vec<&str> = axes.iter().map(|axis| axis.setting).collect();
+    take_out(&names, question, &mut typed, known, mistakes);
     let sweeps: Vec<String> = axes.iter().filter_map(|axis| mistakes.note(axis.sweep())).collect();
     add(&mut typed, "sweep", sweeps);
     typed
 }
 
+/// Takes out what is typed of settings whose values a question decides itself: each is a mistake. Those of a file give way. Other sweeps
+/// stay, be they typed or of a file.
+fn take_out(
+    names: &[&str],
+    question: Question,
+    typed: &mut Words,
+    known: &settings::Asked,
+    mistakes: &mut Mistakes,
+) {
+    for name in names {
+        if typed.remove(name).is_some() {
+            mistakes.extend([decided(&format!("--{name}"), name, question)]);
+        }
+    }
+    let is_typed = typed.remove("sweep").is_some();
+    let swept_by = |text: &OsString| {
+        let (keys, _) = text.to_str()?.split_once('=')?;
+        let mut keys = keys.split('/').map(|key| flag_name(key.trim()));
+        keys.find_map(|key| names.iter().copied().find(|name| *name == key))
+    };
+    let mut others = Vec::new();
+    for text in known.words.get("sweep").unwrap_or_default() {
+        match swept_by(text) {
+            Some(name) if is_typed => {
+                let flag = format!("--sweep {}", text.to_string_lossy());
+                mistakes.extend([decided(&flag, name, question)]);
+            }
+            Some(_) => {}
+            None => others.push(text.clone()),
+        }
+    }
+    if !others.is_empty() {
+        typed.set(Said { name: "sweep".to_owned(), values: others });
+    }
+}
+
+fn decided(flag: &str, name: &str, question: Question) -> Failure {
+    let range = |name: &str| format!("`--{name}-min` and `--{name}-max` say from where to where");
+    let (what, instead) = match (question, name) {
+        (Question::Best, _) => ("loads", "`--range` says from where to where".to_owned()),
+        (Question::Pareto, _) => ("lengths", "`--isl-osl-pairs` has them".to_owned()),
+        (_, "concurrency") => ("loads", range(name)),
+        _ => ("lengths", range(name)),
+    };
+    let message = format!("use `{flag}` with {}: it decides itself which {what} are run", question.name());
+    Failure::new(Exit::Usage, message).with_hint(format!("leave it out; {instead}"))
+}
+
 /// The settings of a sweep over loads of which the best one is looked for.
-fn best(own: &SearchFlags, mut typed: Words, mistakes: &mut Mistakes) -> Words {
+fn best(own: &SearchFlags, mut typed: Words, known: &settings::Asked, mistakes: &mut Mistakes) -> Words {
     let words = &own.aiperf;
     let meaning: Meaning = mistakes.note(words.meaning(USUAL_RANGE)).unwrap_or_default();
     let over = mistakes.note(asked::over(own, &meaning)).unwrap_or(Over::Concurrency);
+    take_out(&[over.setting()], Question::Best, &mut typed, known, mistakes);
     let numbers = own.numbers(mistakes);
     let range = numbers.range.or(meaning.range).unwrap_or(USUAL_RANGE);
     mistakes.note(check_range(range, over));
-    let (begin, most) = (words.search_initial_points, numbers.max_runs);
+    let count = loads(words.search_initial_points, numbers.max_runs, mistakes);
+    if typed.get("best").is_some() {
+        let message = "use `--best` together with `--search-metric`, which says the same";
+        mistakes.extend([Failure::new(Exit::Usage, message).with_hint("leave out one of the two")]);
+    }
+    let loads = steps(range.0, range.1, count, over.is_whole());
+    let sweep = match over {
+        Over::Rate | Over::Concurrency => Some(swept(over.setting(), &loads)),
+        Over::Users => {
+            typed.remove("user-centric-rate");
+            mistakes.note(of_users(&loads, known.flags.users.user_centric_rate))
+        }
+    };
+    add(&mut typed, "sweep", sweep);
+    // These stand beside the objectives of a file, and not in their place.
+    if let Some(slos) = known.values("slo").filter(|_| !meaning.slos.is_empty()) {
+        typed.set(Said { name: "slo".to_owned(), values: slos.to_vec() });
+    }
+    add(&mut typed, "slo", meaning.slos);
+    if let Some(criterion) = criterion(words, mistakes) {
+        typed.set(Said { name: "best".to_owned(), values: vec![criterion.into()] });
+    }
+    typed
+}
+
+/// How many loads are measured, of which some are said to be the first ones.
+fn loads(begin: Option<NonZeroU32>, most: Option<NonZeroU32>, mistakes: &mut Mistakes) -> u32 {
     if let (Some(begin), Some(most)) = (begin, most)
         && begin > most
     {
@@ -152,28 +293,46 @@ fn best(own: &SearchFlags, mut typed: Words, mistakes: &mut Mistakes) -> Words {
         let hint = "lower `--search-initial-points`, or raise `--max-runs`";
         mistakes.extend([Failure::new(Exit::Usage, message).with_hint(hint)]);
     }
+    let flag = if most.is_some() { "--max-runs" } else { "--search-initial-points" };
     let count = most.or(begin).map_or(USUAL_LOADS, NonZeroU32::get);
     if count < 2 {
-        let message = "look for the best of one load";
-        mistakes.extend([Failure::new(Exit::Usage, message).with_hint("raise `--max-runs`")]);
+        let hint = format!("raise `{flag}`");
+        mistakes.extend([Failure::new(Exit::Usage, "look for the best of one load").with_hint(hint)]);
     }
-    if typed.get("best").is_some() {
-        let message = "use `--best` together with `--search-metric`, which says the same";
-        mistakes.extend([Failure::new(Exit::Usage, message).with_hint("leave out one of the two")]);
+    if count > MOST {
+        let message = format!("look for the best of {count} loads: the limit is {MOST}");
+        mistakes.extend([Failure::new(Exit::Usage, message).with_hint(format!("lower `{flag}`"))]);
     }
-    let sweep = swept(over.setting(), &steps(range.0, range.1, count, over.is_whole()));
-    add(&mut typed, "sweep", [sweep]);
-    add(&mut typed, "slo", meaning.slos);
-    if let Some(metric) = &words.search_metric {
-        let statistic = words.search_stat.as_deref().unwrap_or("avg");
-        let direction = words
-            .search_direction
-            .map(|direction| format!(":{}", units::name(direction)))
-            .unwrap_or_default();
-        let criterion = format!("{metric}:{statistic}{direction}");
-        typed.set(Said { name: "best".to_owned(), values: vec![criterion.into()] });
-    }
-    typed
+    count
+}
+
+/// A sweep over users, each of whom has this rate: `--user-centric-rate` of a run is that of all of them together.
+///
+/// # Errors
+/// There is no one rate.
+fn of_users(loads: &[f64], rate: Option<f64>) -> Result<String, Failure> {
+    let lacks = || {
+        let message = "use `--over users` without one value of `--user-centric-rate`, the rate of one user";
+        Failure::new(Exit::Usage, message).with_hint("add `--user-centric-rate 0.5`, say")
+    };
+    let rate = rate.ok_or_else(lacks)?;
+    let value = |users: &f64| {
+        let exact = users * rate;
+        // Without the digits that a product of binary numbers adds.
+        let together: f64 = format!("{exact:.11e}").parse().unwrap_or(exact);
+        format!("{users}/{together}")
+    };
+    let values: Vec<String> = loads.iter().map(value).collect();
+    Ok(format!("num-users/user-centric-rate={}", values.join(",")))
+}
+
+/// What is best, as a value of `--best`; nothing where that is not known.
+fn criterion(words: &WordsOfAiperf, mistakes: &mut Mistakes) -> Option<String> {
+    let metric = words.search_metric.as_deref()?;
+    let statistic = words.search_stat.as_deref().unwrap_or("avg");
+    mistakes.note(key_of(["--search-metric", "--search-stat"], metric, statistic))?;
+    let direction = words.search_direction.map(|direction| format!(":{}", units::name(direction)));
+    Some(format!("{metric}:{statistic}{}", direction.unwrap_or_default()))
 }
 
 /// Adds values to those that a setting has.
@@ -192,14 +351,24 @@ mod tests {
 
     use super::*;
 
-    /// The settings that a line means, and what is wrong with it.
+    fn said(name: &str, values: &[&str]) -> Said {
+        Said { name: name.to_owned(), values: values.iter().map(OsString::from).collect() }
+    }
+
     fn read(line: &str) -> (Words, Mistakes) {
+        read_beside(line, [])
+    }
+
+    /// The settings that a line means beside these, and what is wrong with it.
+    fn read_beside(line: &str, typed: impl IntoIterator<Item = Said>) -> (Words, Mistakes) {
         let command = SearchFlags::augment_args(Command::new("search"));
         let words = std::iter::once("search").chain(line.split_whitespace());
         let matches = command.try_get_matches_from(words).unwrap();
         let own = SearchFlags::from_arg_matches(&matches).unwrap();
         let mut mistakes = Mistakes::default();
-        (settings_of(Question::of(&own), &own, Words::default(), &mut mistakes), mistakes)
+        let typed = Words::of(typed);
+        let known = settings::of_words(typed.clone()).unwrap();
+        (settings_of(Question::of(&own), &own, typed, &known, &mut mistakes), mistakes)
     }
 
     #[rstest]
@@ -243,12 +412,104 @@ mod tests {
     )]
     #[case("--search-recipe prefill-ttft-curve --isl-max 9", "sweep `--isl` from 256 to 9")]
     #[case("--search-recipe pareto-sweep", "without its pairs of lengths")]
-    #[case("--search-metric x --max-runs 1", "look for the best of one load")]
-    #[case("--search-metric x --max-runs 3 --search-initial-points 5", "begin with 5 of 3 loads")]
-    #[case("--search-metric x --over concurrency --range 0.5..3", "is a whole number")]
+    #[case("--search-recipe concurrency-ramp --concurrency-steps 1", "from 1 to 1000 in 1 steps")]
+    #[case("--search-recipe prefill-ttft-curve --isl-steps 1001", "from 256 to 32768 in 1001 steps")]
+    #[case("--search-metric goodput --max-runs 1", "look for the best of one load")]
+    #[case("--search-metric goodput --max-runs 1001", "look for the best of 1001 loads: the limit is 1000")]
+    #[case("--search-metric goodput --max-runs 3 --search-initial-points 5", "begin with 5 of 3 loads")]
+    #[case("--search-metric goodput --over concurrency --range 0.5..3", "is a whole number")]
+    #[case("--search-metric goodput --over users --range 1..3", "without one value of `--user-centric-rate`")]
+    #[case("--search-metric goodputt", "use `--search-metric`: there is no metric `goodputt`")]
+    #[case("--search-metric goodput --search-stat p99", "use `--search-stat`: `goodput` is one number")]
     fn a_sweep_that_cannot_be_meant_is_refused(#[case] line: &str, #[case] expected: &str) {
         let failure = read(line).1.finish().unwrap_err();
         assert!(failure.message.contains(expected), "{failure:?}");
+    }
+
+    #[test]
+    fn what_a_question_decides_itself_is_not_typed() {
+        let typed = [
+            said("concurrency", &["1,2"]),
+            said("sweep", &["model=a,b", "osl / isl=5/6,7/8"]),
+            said("isl", &["5"]),
+        ];
+        let (words, mistakes) =
+            read_beside("--search-recipe decode-itl-curve --concurrency-max 1 --osl-max 64", typed);
+        assert_eq!(words.line(), ["--isl=5", "--sweep=model=a,b", "--sweep=concurrency=1", "--sweep=osl=64"]);
+        let failure = mistakes.finish().unwrap_err();
+        let messages: Vec<&str> = std::iter::once(&failure)
+            .chain(&failure.beside)
+            .map(|failure| failure.message.as_str())
+            .collect();
+        let decided = "with `--search-recipe decode-itl-curve`: it decides itself which";
+        let expected = [
+            format!("use `--concurrency` {decided} loads are run"),
+            format!("use `--sweep osl / isl=5/6,7/8` {decided} lengths are run"),
+        ];
+        assert_eq!(messages, expected);
+    }
+
+    /// `--user-centric-rate` is the rate of one user in a search, and that of all of them in a run.
+    #[test]
+    fn more_users_send_more_together() {
+        let line = "--over users --range 1..3 --max-runs 3 --search-metric goodput";
+        let (words, mistakes) = read_beside(line, [said("user-centric-rate", &["0.1"])]);
+        assert_eq!(mistakes.finish(), Ok(()));
+        assert_eq!(
+            words.line(),
+            ["--sweep=num-users/user-centric-rate=1/0.1,2/0.2,3/0.3", "--best=goodput:avg"]
+        );
+    }
+
+    #[test]
+    fn bounds_stand_beside_the_objectives_of_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.yaml");
+        std::fs::write(&path, "slo: ['error_rate < 1%']\n").unwrap();
+        let config = || said("config", &[path.to_str().unwrap()]);
+        let slos = |line: &str| read_beside(line, [config()]).0.get("slo").map(<[OsString]>::to_vec);
+        let both = ["error_rate < 1%", "request_latency p99 <= 9ms"].map(OsString::from);
+        assert_eq!(slos("--search-metric goodput --e2e-sla-ms 9"), Some(both.to_vec()));
+        assert_eq!(slos("--search-metric goodput"), None);
+    }
+
+    #[test]
+    fn sweeps_of_a_file_stay_but_for_those_over_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.yaml");
+        std::fs::write(&path, "sweep: ['model=a,b', 'isl=1,2']\n").unwrap();
+        let config = said("config", &[path.to_str().unwrap()]);
+        let (words, mistakes) = read_beside("--search-recipe prefill-ttft-curve --isl-max 256", [config]);
+        assert_eq!(mistakes.finish(), Ok(()));
+        assert_eq!(words.get("sweep"), Some(&["model=a,b", "isl=256"].map(OsString::from)[..]));
+    }
+
+    #[rstest]
+    #[case::nothing("isl", "5", Some("30"))]
+    #[case::requests("request-count", "5", None)]
+    #[case::durations("benchmark-duration", "10,20", Some("10,20"))]
+    #[case::counts("request-count", "20,40", None)]
+    #[case::a_sweep("sweep", "duration=10,20", None)]
+    #[case::several_together("sweep", "model/requests=a/5,b/6", None)]
+    fn runs_that_nothing_else_ends_have_a_duration(
+        #[case] name: &str,
+        #[case] value: &str,
+        #[case] expected: Option<&str>,
+    ) {
+        let mut asked = settings::of_words(Words::of([said(name, &[value]), said("osl", &["1,2"])])).unwrap();
+        end_some_time(&mut asked);
+        let duration = asked.values("benchmark-duration").and_then(<[OsString]>::first);
+        assert_eq!(duration.and_then(|text| text.to_str()), expected);
+    }
+
+    #[rstest]
+    #[case(vec![said("concurrency", &["1,64"]), said("request-count", &["10"])], 1)]
+    #[case(vec![said("sweep", &["concurrency=1,64"]), said("request-count", &["100,20"])], 1)]
+    #[case(vec![said("sweep", &["concurrency=1,64"]), said("num-conversations", &["64"])], 0)]
+    #[case(vec![said("concurrency", &["64"]), said("request-count", &["10"])], 0)]
+    fn no_load_of_a_sweep_is_out_of_reach(#[case] typed: Vec<Said>, #[case] expected: usize) {
+        let asked = settings::of_words(Words::of(typed)).unwrap();
+        assert_eq!(never_reached(&asked).len(), expected);
     }
 
     #[test]

@@ -39,7 +39,8 @@ pub(in crate::cli) struct WordsOfAiperf {
     #[arg(long, value_name = "PATH:LOW,HIGH", value_parser = space, help_heading = WORDS, conflicts_with_all = ["over", "range"])]
     pub(super) search_space: Option<Space>,
 
-    /// Metric that is to be best, in place of objectives: the loads of --search-space are measured in even steps of the logarithm.
+    /// Metric that is to be best, in place of objectives: loads of --search-space are measured, each about the same
+    /// factor above the one before.
     #[arg(long, value_name = "METRIC", help_heading = WORDS)]
     pub(super) search_metric: Option<String>,
 
@@ -75,7 +76,7 @@ pub(in crate::cli) struct WordsOfAiperf {
     #[arg(long, value_name = "PART", value_parser = units::inner_share, help_heading = WORDS)]
     pub(super) slo_attainment_fraction: Option<f64>,
 
-    /// Names of ways to the same answer, of which there is one here.
+    /// AIPerf's name of a method; prony has one method and uses it for each name.
     #[arg(long, alias = "search-style", value_name = "NAME", value_parser = ChoiceParser::<Planner>::new(), help_heading = WORDS)]
     pub(super) search_planner: Option<Planner>,
 
@@ -132,18 +133,25 @@ pub(in crate::cli) fn names() -> Vec<String> {
 
 /// A text that is no list of pairs of lengths.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it must be tokens of prompts and of responses, as `128/128,512/256`")]
-struct PairsError;
+enum PairsError {
+    #[error("it must be tokens of prompts and of responses, as `128/128,512/256`")]
+    Form,
+    #[error("the pair `{0}` stands there twice")]
+    Twice(String),
+}
 
 /// Pairs of lengths, as they are typed but for spaces.
 fn pairs(text: &str) -> Result<String, PairsError> {
-    let length = |text: &str| text.trim().parse::<NonZeroU32>().map_err(|_| PairsError);
+    let length = |text: &str| text.trim().parse::<NonZeroU32>().map_err(|_| PairsError::Form);
     let pair = |text: &str| {
-        let (input, output) = text.split_once('/').ok_or(PairsError)?;
+        let (input, output) = text.split_once('/').ok_or(PairsError::Form)?;
         Ok(format!("{}/{}", length(input)?, length(output)?))
     };
     let pairs: Vec<String> = text.split(',').map(pair).collect::<Result<_, PairsError>>()?;
-    Ok(pairs.join(","))
+    match (1..pairs.len()).find(|at| pairs[..*at].contains(&pairs[*at])) {
+        Some(at) => Err(PairsError::Twice(pairs[at].clone())),
+        None => Ok(pairs.join(",")),
+    }
 }
 
 /// What is raised, and the loads that may be tried.
@@ -388,6 +396,7 @@ mod tests {
     #[case::no_way("--search-planner grid", "invalid value")]
     #[case::no_pair("--isl-osl-pairs 128/128,512", "it must be tokens of prompts and of responses")]
     #[case::no_length("--isl-osl-pairs 128/0", "it must be tokens of prompts and of responses")]
+    #[case::a_pair_twice("--isl-osl-pairs 128/128,1/2,128/0128", "the pair `128/128` stands there twice")]
     #[case::no_load("--search-space isl:1,8", "a search raises `concurrency`")]
     #[case::a_load_of_a_warmup(
         "--search-space phases.warmup.concurrency:1,8",

@@ -123,7 +123,7 @@ pub(crate) struct ExperimentFlags {
     ///
     /// Whether the most or the least of it is best is known; `:maximize` or `:minimize` behind the statistic says it otherwise. A
     /// combination that breaks an objective (--slo) is not the best one.
-    #[arg(long, value_name = "METRIC[:STATISTIC]", help_heading = EXPERIMENT)]
+    #[arg(long, value_name = "METRIC[:STATISTIC[:DIRECTION]]", help_heading = EXPERIMENT)]
     pub(crate) best: Option<String>,
 
     /// Print neither a line for each run nor the table of all.
