@@ -1,6 +1,9 @@
 //! The loop over runs. What is measured is noted before the next run begins, so that a kill costs the run that goes on.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use super::{
     bench::{Bench, Upcoming},
@@ -155,14 +158,17 @@ impl Loop<'_> {
         self.folder.save(self.state)?;
         self.bench.has_ended(&upcoming, &end, measured.as_ref());
         let before = self.before.replace((run, end.clone())).map(|(_, end)| end);
-        Ok(hopeless(is_first, before.as_ref(), &end).or_else(|| self.never_converges(run.cell)))
+        let in_vain = || measured.as_ref().and_then(|_| self.never_converges(run.cell, &upcoming.dir));
+        Ok(hopeless(is_first, before.as_ref(), &end).or_else(in_vain))
     }
 
-    /// Says that a cell would be repeated to the end because no request has a value of what is looked at, if that is so.
-    fn never_converges(&self, cell: usize) -> Option<Ended> {
+    /// Says that a cell would be repeated to the end because no request has a value of what is looked at, if that is so. `last` is the
+    /// folder of its last run.
+    fn never_converges(&self, cell: usize, last: &Path) -> Option<Ended> {
         let convergence = self.design.convergence.as_ref().filter(|looked_at| looked_at.needs_requests())?;
-        let runs = self.values_of_requests(cell, convergence);
-        let is_in_vain = !runs.is_empty() && runs.iter().all(Vec::is_empty);
+        // Those of all runs are read only if there is something amiss.
+        let is_in_vain = values_looked_at(last, convergence)?.is_empty()
+            && self.values_of_requests(cell, convergence).iter().all(Vec::is_empty);
         is_in_vain.then(|| {
             let (metric, cell) = (&convergence.key.metric, self.design.cells[cell].label());
             let of_cell = if cell.is_empty() { String::new() } else { format!(" of the cell {cell}") };
@@ -187,12 +193,8 @@ impl Loop<'_> {
 
     /// The values of what is looked at for each request, of each run of a cell.
     fn values_of_requests(&self, cell: usize, convergence: &Convergence) -> Vec<Vec<f64>> {
-        let metric = convergence.key.metric.as_str();
-        let values = self
-            .measured_folders(cell)
-            .into_iter()
-            .filter_map(|dir| values_of_requests(&dir, &BTreeSet::from([metric])).ok()?.remove(metric));
-        values.collect()
+        let dirs = self.measured_folders(cell).into_iter();
+        dirs.filter_map(|dir| values_looked_at(&dir, convergence)).collect()
     }
 
     /// The folders of the runs of a cell that were measured, in the order of the repeats.
@@ -203,6 +205,12 @@ impl Loop<'_> {
         runs.sort_by_key(|run| run.repeat);
         runs.iter().map(|run| self.folder.dir().join(&run.folder)).collect()
     }
+}
+
+/// The values of what is looked at for each request of the run in a folder, if its lines are there.
+fn values_looked_at(dir: &Path, convergence: &Convergence) -> Option<Vec<f64>> {
+    let metric = convergence.key.metric.as_str();
+    values_of_requests(dir, &BTreeSet::from([metric])).ok()?.remove(metric)
 }
 
 /// Whether further runs would have the same end, so that they only cost time.
@@ -227,7 +235,7 @@ fn hopeless(is_first: bool, before: Option<&RunEnd>, end: &RunEnd) -> Option<End
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::VecDeque, fs, path::Path};
+    use std::{collections::VecDeque, fs};
 
     use super::*;
     use crate::{
