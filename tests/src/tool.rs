@@ -61,9 +61,18 @@ impl Tool {
         Self::profile_in("chat", url)
     }
 
-    /// The same in another API format.
+    /// The same, shown while it goes on as this word of `--ui` asks for.
+    pub fn profile_shown(ui: &str, url: &str) -> Self {
+        Self::profile_shown_in(ui, "chat", url)
+    }
+
+    /// The same in another API format, and not shown.
     pub fn profile_in(endpoint: &str, url: &str) -> Self {
-        let words = ["profile", "--model", "m", "--streaming", "--ui", "none"];
+        Self::profile_shown_in("none", endpoint, url)
+    }
+
+    fn profile_shown_in(ui: &str, endpoint: &str, url: &str) -> Self {
+        let words = ["profile", "--model", "m", "--streaming", "--ui", ui];
         let tool = Self::new(words).args(["--url", url, "--endpoint-type", endpoint]);
         let artifacts = tool.dir.path().join("run");
         tool.args(["--random-seed", SEED]).arg("--artifact-dir").arg(artifacts)

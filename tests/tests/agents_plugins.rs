@@ -142,18 +142,25 @@ fn the_lock_of_a_run_holds_on_its_agents() {
     run(&nats, &server, &plugin, "1", &locked).succeeds();
     drop(has_it);
 
-    // With a lock of its own, too: what is in that is not enough.
+    // With a lock of its own, too, what is in that is not enough; nor is it in a process of its own.
     let other = another();
     let own = other.dir().join("prony.lock");
     let locks = Tool::new(["lock", "--output"]).arg(&own).arg("--plugins").arg(other.path());
     locks.run().succeeds();
     let has_another = ["--plugins", other.path().to_str().unwrap()];
-    let and_locks_it = ["--lock", own.to_str().unwrap()];
-    for words in [has_another.to_vec(), [has_another, and_locks_it].concat()] {
-        let agent = agent(&nats, "b", &words);
-        let refused = run(&nats, &server, &plugin, "1", &locked);
+    let and_locks_it = [has_another, ["--lock", own.to_str().unwrap()]].concat();
+    let isolated = [locked, ["--isolate", "acme"]].concat();
+    let all = [
+        (&has_another[..], &locked[..]),
+        (&and_locks_it[..], &locked[..]),
+        (&and_locks_it[..], &isolated[..]),
+    ];
+    for (words, of_run) in all {
+        let agent = agent(&nats, "b", words);
+        let refused = run(&nats, &server, &plugin, "1", of_run);
         refused.ends_with(3);
-        for text in ["use the agent `b`", "the endpoint `acme`", "demands sha256-", "`endpoint_openai`"] {
+        let demands = "the lock of the controller demands sha256-";
+        for text in ["use the agent `b`", "the endpoint `acme`", demands, "`endpoint_openai`"] {
             assert!(refused.stderr.contains(text), "{text} in {}", refused.stderr);
         }
         drop(agent);

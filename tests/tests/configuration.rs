@@ -95,12 +95,12 @@ fn beside_phases_no_default_is_shown_that_holds_nowhere() {
         "mock: true\nphases: [{name: fill, role: warmup, request_count: 2}, {name: peak, request_rate: 8}]\n";
     let run = show(settings, &["--json"], &[]);
     let shown: Value = serde_json::from_str(&run.succeeds().stdout).unwrap();
-    assert_eq!(shown["concurrency"]["from"], "default, where a phase says nothing else");
+    assert_eq!(shown["concurrency"]["from"], "default of the phase `fill`");
+    assert_eq!(shown["arrival_pattern"]["from"], "default of the phase `peak`");
     assert_eq!(shown["isl"]["from"], "default");
-    assert!(
-        shown["warmup_concurrency"].is_null() && shown["agentic_warmup_grace_period"].is_null(),
-        "{shown}"
-    );
+    for nowhere in ["warmup_concurrency", "agentic_warmup_grace_period", "benchmark_grace_period"] {
+        assert!(shown[nowhere].is_null(), "{shown}");
+    }
     let run = show("mock: true\n", &["--json"], &[]);
     let shown: Value = serde_json::from_str(&run.succeeds().stdout).unwrap();
     assert_eq!(shown["warmup_concurrency"]["from"], "default");

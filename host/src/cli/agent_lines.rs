@@ -21,7 +21,7 @@ pub(super) struct AgentLines {
 impl AgentLines {
     /// These agents take part, and are looked at from now on: what is said of that.
     pub(super) fn begin(&mut self, names: &[String]) -> String {
-        self.is_wanted = true;
+        self.begin_untold();
         let named: Vec<String> = names.iter().take(MOST_NAMED).map(|name| format!("`{name}`")).collect();
         let more = match names.len().saturating_sub(MOST_NAMED) {
             0 => String::new(),
@@ -29,6 +29,11 @@ impl AgentLines {
         };
         let take = if names.len() == 1 { "takes" } else { "take" };
         format!("{} {take} part: {}{more}", counted(names.len(), "agent"), named.join(", "))
+    }
+
+    /// Agents that were told of before are looked at from now on.
+    pub(super) fn begin_untold(&mut self) {
+        self.is_wanted = true;
     }
 
     /// Whether they are looked at.
@@ -99,6 +104,14 @@ mod tests {
         assert_eq!(said(&now(1.0, Some(0.3), false)), "the agent `b` is heard again");
         assert_eq!(said(&now(20.0, None, false)), "the agent `b` has said nothing for 20 s");
         assert_eq!(said(&now(21.0, None, true)), "", "the run tells a loss");
+    }
+
+    #[test]
+    fn who_was_told_of_before_is_looked_at_as_well() {
+        let mut lines = AgentLines::default();
+        lines.begin_untold();
+        assert!(lines.is_wanted());
+        assert_eq!(lines.changes(&now(9.0, Some(4.2), false)).len(), 1);
     }
 
     #[test]

@@ -110,6 +110,12 @@ impl Observer for Progress {
         }
     }
 
+    fn same_agents_take_part(&mut self, _names: &[String]) {
+        if self.display != Display::Nothing {
+            self.agents.begin_untold();
+        }
+    }
+
     fn wants_now(&self) -> bool {
         self.agents.is_wanted()
     }

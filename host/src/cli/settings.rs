@@ -108,7 +108,7 @@ fn of_words_and_file(mut typed: Words, config: Option<&Path>) -> Result<Asked, F
     check_not_typed(&typed, &variables)?;
     let refused_of_phases = read_phases(&mut file)?;
     file.warnings.extend(stronger_than_phases(&file.phases));
-    let warnings = file.warnings.iter().cloned().chain(warnings).collect();
+    let warnings: Vec<String> = file.warnings.iter().cloned().chain(warnings).collect();
     file.off.iter().for_each(|name| drop(variables.remove(name)));
     let origins = Origins::of(&typed, &file, &variables);
     let stronger = typed.over(file.words.clone());
@@ -116,7 +116,10 @@ fn of_words_and_file(mut typed: Words, config: Option<&Path>) -> Result<Asked, F
         variables.only(|name| !gives_way(name, &stronger) && !says_nothing(name, [&stronger, &variables]));
     let mut words = stronger.over(variables);
     let lists = words.take_lists();
-    let (flags, refused) = read(&mut words)?;
+    let (flags, refused) = read(&mut words).inspect_err(|_| {
+        terminal::be_quiet_if(words.get("quiet").is_some());
+        warn_of(&warnings);
+    })?;
     let of_phases = refused_of_phases.iter().map(|(_, refused)| refused.name.clone());
     let unclear = file.unclear.iter().cloned().chain(refused.iter().map(|refused| refused.name.clone()));
     let unclear = unclear.chain(of_phases).collect();
@@ -126,6 +129,10 @@ fn of_words_and_file(mut typed: Words, config: Option<&Path>) -> Result<Asked, F
         .collect();
     let references = file.references;
     Ok(Asked { flags, words, lists, origins, references, keys, mistakes, unclear, warnings })
+}
+
+fn warn_of(warnings: &[String]) {
+    warnings.iter().for_each(|warning| terminal::warn(warning));
 }
 
 /// Settings that say the opposite, or say it in another way: the second gives way where somebody stronger says the first.
@@ -378,7 +385,7 @@ impl Asked {
 
     /// Tells what the user should know of a file and of variables. For a run, not before it is known whether these ask for quiet.
     pub(super) fn warn(&self) {
-        self.warnings.iter().for_each(|warning| terminal::warn(warning));
+        warn_of(&self.warnings);
     }
 
     /// The values of a setting, be they a list or not.

@@ -317,10 +317,14 @@ fn left_out_hooks(spec: &RunSpec) -> Option<String> {
 
 /// A deadline that is over before the load may be.
 fn early_deadline(run: &Situation<'_>) -> Option<String> {
-    let deadline = run.spec.deadline.value()?;
-    let duration = run.spec.benchmark_duration.value()?;
+    let (deadline, by) = run.spec.deadline.given()?;
+    let (duration, of_duration) = run.spec.benchmark_duration.given()?;
     (deadline <= duration).then(|| {
-        format!("`--deadline {deadline}` ends the run before `--benchmark-duration {duration}` does: the run cannot be complete")
+        format!(
+            "`{}` ends the run before `{}` does: the run cannot be complete",
+            by.with_value(deadline),
+            of_duration.with_value(duration)
+        )
     })
 }
 

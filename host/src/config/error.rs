@@ -52,7 +52,7 @@ impl From<Origin> for Said {
 impl fmt::Display for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.value {
-            Some(value) => write!(f, "{} {value}", self.name),
+            Some(value) => f.write_str(&self.name.with_value(&value)),
             None => self.name.fmt(f),
         }
     }

@@ -5,10 +5,11 @@ use url::Url;
 use super::{
     agents_list,
     error::ConfigError,
-    machines_error::{AddressError, MachinesError},
+    machines_error::{ADDRESS_HINT, AddressError, MachinesError},
     problems::Problems,
     redact,
     spec::{Origin, RunSpec},
+    url::TWO_LOGINS_HINT,
 };
 use crate::plan::{AgentsPlan, Load, MOST_AGENTS, NatsPlan, Phase, Ramp, Secret, SshHost, SshPlan, Wanted};
 
@@ -128,14 +129,15 @@ fn nats(spec: &RunSpec, problems: &mut Problems) -> NatsPlan {
 pub(crate) fn nats_address(typed: &str) -> Result<String, AddressError> {
     let typed = typed.trim();
     let url = if typed.contains("://") { typed.to_owned() } else { format!("nats://{typed}") };
-    let refused = |reason| Err(AddressError { url: redact::url(typed), reason });
+    let error = |reason, hint| Err(AddressError { url: redact::url(typed), reason, hint });
+    let refused = |reason| error(reason, ADDRESS_HINT);
     if redact::has_hidden_login(&url) {
         return refused(
             "it may hold a password with a `/`, `?` or `#` in it, which are written `%2F`, `%3F`, `%23`",
         );
     }
     if redact::has_two_logins(&url) {
-        return refused("it has more than one `@` in front of its host: in a login, `@` is written `%40`");
+        return error("it has more than one `@` in front of its host", TWO_LOGINS_HINT);
     }
     match Url::parse(&url) {
         Ok(parsed) if !SCHEMES.contains(&parsed.scheme()) => {
@@ -231,9 +233,7 @@ mod tests {
     )]
     #[case(
         "nats://u:p@q@h",
-        Err(
-            "reach NATS at `nats://<redacted>@h`: it has more than one `@` in front of its host: in a login, `@` is written `%40`"
-        )
+        Err("reach NATS at `nats://<redacted>@h`: it has more than one `@` in front of its host")
     )]
     #[case("nats://", Err("reach NATS at `nats://`: it names no host"))]
     #[case("nats://h:many", Err("reach NATS at `nats://h:many`: it is no address"))]

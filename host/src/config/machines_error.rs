@@ -10,12 +10,16 @@ pub(crate) struct AddressError {
     /// As typed, without secrets.
     pub(super) url: String,
     pub(super) reason: &'static str,
+    pub(super) hint: &'static str,
 }
+
+/// What to do about an address that is none.
+pub(super) const ADDRESS_HINT: &str =
+    "give an address such as `nats://localhost:4222`, or `tls://HOST:4222` for a server with TLS";
 
 impl Explain for AddressError {
     fn hint(&self) -> String {
-        "give an address such as `nats://localhost:4222`, or `tls://HOST:4222` for a server with TLS"
-            .to_owned()
+        self.hint.to_owned()
     }
 }
 

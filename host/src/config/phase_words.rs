@@ -5,6 +5,7 @@ use super::{
     keys::{Key, Keys, flag_name, in_file},
     words::{Said, Words},
 };
+use crate::plan::{Law, Load, Phase};
 
 impl PhaseText {
     /// The settings that are its own, as words.
@@ -89,19 +90,46 @@ pub(crate) fn setting_of_phase<'a>(keys: &'a Keys, key: &str) -> Option<&'a Key>
     keys.find(key).filter(|key| PHASE_SETTINGS.contains(&key.name.as_str()))
 }
 
-/// In a run whose phases are described, where the default of a setting holds, in words; nothing where it holds nowhere.
-pub(crate) fn default_beside_phases(name: &str) -> Option<&'static str> {
+/// In a run whose phases are described, where the default of a setting holds, in words; nothing where it holds nowhere. `phases` are
+/// what the described ones have become.
+pub(crate) fn default_beside_phases(name: &str, described: &[PhaseText], phases: &[Phase]) -> Option<String> {
     // A warm-up is one of the phases then.
     const OF_A_WARMUP: [&str; 2] = ["warmup-", "agentic-"];
     if OF_A_WARMUP.iter().any(|start| name.starts_with(start)) {
         return None;
     }
-    Some(if PHASE_SETTINGS.contains(&name) { "default, where a phase says nothing else" } else { "default" })
+    if !PHASE_SETTINGS.contains(&name) {
+        return Some("default".to_owned());
+    }
+    let key = in_file(name);
+    let says_it = |phase: &Phase| {
+        described.iter().any(|text| text.name == phase.name && text.settings.contains_key(&key))
+    };
+    let of = phases.iter().filter(|phase| has_use_for(phase, name) && !says_it(phase));
+    let of: Vec<String> = of.map(|phase| format!("`{}`", phase.name)).collect();
+    let noun = if of.len() == 1 { "phase" } else { "phases" };
+    (!of.is_empty()).then(|| format!("default of the {noun} {}", of.join(", ")))
+}
+
+/// Whether a setting that has a default means something in a phase.
+fn has_use_for(phase: &Phase, name: &str) -> bool {
+    match name {
+        "concurrency" => matches!(phase.load, Load::Closed { .. }),
+        "arrival-pattern" => matches!(phase.load, Load::Open { .. }),
+        "arrival-smoothness" => matches!(phase.load, Load::Open { law: Law::Gamma { .. }, .. }),
+        "request-cancellation-delay" => phase.rules.cancellation.is_some(),
+        "request-count" => phase.stop.requests().is_some(),
+        "benchmark-grace-period" => phase.stop.time().is_some(),
+        _ => true,
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU64;
+
     use super::*;
+    use crate::plan::{Grace, Limit, Ramp, StopRule, TimeLimit};
 
     fn words() -> Words {
         let mut words = Words::default();
@@ -127,6 +155,40 @@ mod tests {
         assert_eq!(phases[0].clone().with_words(&other).settings["request_rate"], "5");
         let measured = words().without_described_warmups().phases();
         assert_eq!(measured, phases[1..]);
+    }
+
+    #[test]
+    fn a_default_holds_in_the_phases_that_have_a_use_for_it_and_do_not_say_it() {
+        let phase = |name: &str, load: Load, stop: StopRule| Phase {
+            name: name.to_owned(),
+            ..Phase::measured(load, stop)
+        };
+        let closed = Load::Closed { sessions: Ramp::constant(1).unwrap() };
+        let open =
+            Load::Open { rate: Ramp::constant(8.0).unwrap(), law: Law::Poisson, limit: Limit::default() };
+        let requests = StopRule::after_requests(NonZeroU64::MIN);
+        let time = TimeLimit { duration_s: 5.0, grace: Grace::Infinite };
+        let time = StopRule::of(None, None, Some(time)).unwrap();
+        let described = words().phases();
+        let phases = [phase("fill", closed.clone(), requests), phase("my_peak", closed, time)];
+        let holds = |name, phases: &[Phase]| default_beside_phases(name, &described, phases);
+        assert_eq!(holds("concurrency", &phases).as_deref(), Some("default of the phase `fill`"));
+        assert_eq!(
+            holds("benchmark-grace-period", &phases).as_deref(),
+            Some("default of the phase `my_peak`")
+        );
+        for nowhere in
+            ["request-count", "arrival-smoothness", "request-cancellation-delay", "warmup-duration"]
+        {
+            assert_eq!(holds(nowhere, &phases), None, "{nowhere}");
+        }
+        assert_eq!(holds("isl", &phases).as_deref(), Some("default"));
+        let open = [phase("fill", open.clone(), requests), phase("my_peak", open, requests)];
+        assert_eq!(holds("concurrency", &open), None);
+        assert_eq!(
+            holds("arrival-pattern", &open).as_deref(),
+            Some("default of the phases `fill`, `my_peak`")
+        );
     }
 
     #[test]

@@ -194,6 +194,11 @@ mod tests {
         assert_eq!(alone.extra_inputs.list(), ["ignore_eos:true"]);
         let by = alone.cache_bust.origin().map(|by| by.to_string());
         assert_eq!(by.as_deref(), Some("--cache-bust (set by --scenario inferencex-agentx-mvp)"));
+        let by = alone.benchmark_duration.origin().map(|by| by.with_value(&1800));
+        assert_eq!(
+            by.as_deref(),
+            Some("--benchmark-duration 1800 (set by --scenario inferencex-agentx-mvp)")
+        );
         assert_eq!(
             alone.extra_inputs.origin().map(|by| by.to_leave_out().to_string()).as_deref(),
             Some("--scenario")

@@ -76,6 +76,17 @@ impl Origin {
         }
     }
 
+    /// The same with the value that it has set, as it is typed.
+    pub(super) fn with_value(self, value: &dyn fmt::Display) -> String {
+        match self {
+            Self::File(flag, place) => format!("{} {value} at {place}", in_file(flag.name())),
+            Self::Scenario(flag, scenario) => {
+                format!("{flag} {value} (set by --scenario {})", scenario.name())
+            }
+            said => format!("{said} {value}"),
+        }
+    }
+
     /// What the user leaves out to be rid of the value.
     pub(super) fn to_leave_out(self) -> Self {
         match self {

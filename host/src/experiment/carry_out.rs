@@ -1,10 +1,14 @@
 //! The loop over runs. What is measured is noted before the next run begins, so that a kill costs the run that goes on.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use super::{
     bench::{Bench, Upcoming},
     between,
+    convergence::Convergence,
     design::Design,
     folder::{ExperimentFolder, FolderError},
     manifest,
@@ -154,27 +158,59 @@ impl Loop<'_> {
         self.folder.save(self.state)?;
         self.bench.has_ended(&upcoming, &end, measured.as_ref());
         let before = self.before.replace((run, end.clone())).map(|(_, end)| end);
-        Ok(hopeless(is_first, before.as_ref(), &end))
+        let in_vain = || measured.as_ref().and_then(|_| self.never_converges(run.cell, &upcoming.dir));
+        Ok(hopeless(is_first, before.as_ref(), &end).or_else(in_vain))
+    }
+
+    /// Says that a cell would be repeated to the end because no request has a value of what is looked at, if that is so. `last` is the
+    /// folder of its last run.
+    fn never_converges(&self, cell: usize, last: &Path) -> Option<Ended> {
+        let convergence = self.design.convergence.as_ref().filter(|looked_at| looked_at.needs_requests())?;
+        // Those of all runs are read only if there is something amiss.
+        let is_in_vain = values_looked_at(last, convergence)?.is_empty()
+            && self.values_of_requests(cell, convergence).iter().all(Vec::is_empty);
+        is_in_vain.then(|| {
+            let (metric, cell) = (&convergence.key.metric, self.design.cells[cell].label());
+            let of_cell = if cell.is_empty() { String::new() } else { format!(" of the cell {cell}") };
+            let reason = format!(
+                "no request{of_cell} has a value of `{metric}`, which `--convergence-metric` looks at: name another metric, or add what \
+                 this one needs (`prony metrics {metric}`)"
+            );
+            Ended::Stopped { reason, exit_code: 1 }
+        })
     }
 
     /// Whether a cell was measured often enough. A run whose files are gone says nothing.
     fn has_converged(&self, cell: usize) -> bool {
         let Some(convergence) = &self.design.convergence else { return false };
+        if convergence.needs_requests() {
+            return convergence.is_met_by_requests(self.values_of_requests(cell, convergence));
+        }
+        let dirs = self.measured_folders(cell).into_iter();
+        let values = dirs.filter_map(|dir| Measured::read(&dir).ok()?.get(&convergence.key));
+        convergence.is_met_by(&values.collect::<Vec<_>>(), self.design.confidence)
+    }
+
+    /// The values of what is looked at for each request, of each run of a cell.
+    fn values_of_requests(&self, cell: usize, convergence: &Convergence) -> Vec<Vec<f64>> {
+        let dirs = self.measured_folders(cell).into_iter();
+        dirs.filter_map(|dir| values_looked_at(&dir, convergence)).collect()
+    }
+
+    /// The folders of the runs of a cell that were measured, in the order of the repeats.
+    fn measured_folders(&self, cell: usize) -> Vec<PathBuf> {
         let name = &self.design.cells[cell].name;
         let mut runs: Vec<_> =
             self.state.of_cell(name).filter(|run| run.state == RunState::Measured).collect();
         runs.sort_by_key(|run| run.repeat);
-        let dirs = runs.iter().map(|run| self.folder.dir().join(&run.folder));
-        if convergence.needs_requests() {
-            let values = dirs.filter_map(|dir| {
-                let metric = convergence.key.metric.as_str();
-                values_of_requests(&dir, &BTreeSet::from([metric])).ok()?.remove(metric)
-            });
-            return convergence.is_met_by_requests(values.collect());
-        }
-        let values = dirs.filter_map(|dir| Measured::read(&dir).ok()?.get(&convergence.key));
-        convergence.is_met_by(&values.collect::<Vec<_>>(), self.design.confidence)
+        runs.iter().map(|run| self.folder.dir().join(&run.folder)).collect()
     }
+}
+
+/// The values of what is looked at for each request of the run in a folder, if its lines are there.
+fn values_looked_at(dir: &Path, convergence: &Convergence) -> Option<Vec<f64>> {
+    let metric = convergence.key.metric.as_str();
+    values_of_requests(dir, &BTreeSet::from([metric])).ok()?.remove(metric)
 }
 
 /// Whether further runs would have the same end, so that they only cost time.
@@ -199,12 +235,12 @@ fn hopeless(is_first: bool, before: Option<&RunEnd>, end: &RunEnd) -> Option<End
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::VecDeque, fs, path::Path};
+    use std::{collections::VecDeque, fs};
 
     use super::*;
     use crate::{
         config::flags::ConvergenceMode,
-        experiment::{best::Key, convergence::Convergence, design::tests::of},
+        experiment::{best::Key, design::tests::of},
     };
 
     /// Runs that end as it is written, and then well.
@@ -214,6 +250,8 @@ mod tests {
         done: Vec<String>,
         fails_between: bool,
         latencies: VecDeque<f64>,
+        /// The line of a request of each run, if there is one.
+        request: Option<&'static str>,
     }
 
     impl Bench for Script {
@@ -224,6 +262,9 @@ mod tests {
             let text =
                 format!(r#"{{"request_latency": {{"unit": "ms", "avg": {latency}}}, "is_complete": true}}"#);
             fs::write(upcoming.dir.join(file_names::SUMMARY), text).unwrap();
+            if let Some(line) = self.request {
+                fs::write(upcoming.dir.join(file_names::OWN_REQUESTS), line).unwrap();
+            }
             let value = settings.get("concurrency").and_then(<[_]>::first);
             self.done.push(format!(
                 "{}/{}",
@@ -399,5 +440,25 @@ mod tests {
         let mut script = Script { latencies, ..Script::default() };
         assert_eq!(experiment.goes_on(&mut script), Ended::Complete);
         assert_eq!(script.done, ["1/1", "2/1", "1/2", "2/2", "1/3", "2/3", "2/4", "2/5"]);
+    }
+
+    #[test]
+    fn a_metric_that_no_request_has_ends_all_after_the_first_run() {
+        let converging = |request| {
+            let key = Key::new("time_to_first_token", "avg");
+            let convergence = Convergence { key, mode: ConvergenceMode::Distribution, threshold: 0.05 };
+            let mut experiment = experiment(Design { convergence: Some(convergence), ..of(&["1"], 5) });
+            let mut script = Script { request, ..Script::default() };
+            (experiment.goes_on(&mut script), script.done.len())
+        };
+        let without = r#"{"metadata": {}, "metrics": {"request_latency": {"value": 5.0}}}"#;
+        let (ended, runs) = converging(Some(without));
+        let Ended::Stopped { reason, exit_code: 1 } = ended else { panic!("{ended:?}") };
+        assert!(reason.contains("has a value of `time_to_first_token`"), "{reason}");
+        assert_eq!(runs, 1);
+        let with = r#"{"metadata": {}, "metrics": {"time_to_first_token": {"value": 5.0}}}"#;
+        assert_eq!(converging(Some(with)).0, Ended::Complete);
+        // Lines that nobody has kept say nothing.
+        assert_eq!(converging(None), (Ended::Complete, 5));
     }
 }

@@ -1,6 +1,11 @@
-//! [`Breach`]: something is not as the lock file has it. [`Difference`] says what.
+//! [`Breach`]: something is not as the lock file has it. [`Difference`] says what, and [`LockName`] in which lock.
 
-use std::path::PathBuf;
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
 
 use super::Sum;
 use crate::explain::Explain;
@@ -16,14 +21,45 @@ impl From<Difference> for Breach {
     }
 }
 
+/// Who has locked something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Whose {
+    /// Somebody on this machine.
+    Own,
+    /// The controller of a run that this machine takes part in. Its file is on another machine.
+    Controllers,
+}
+
+/// What a lock is called in texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LockName {
+    path: PathBuf,
+    whose: Whose,
+}
+
+impl LockName {
+    pub(super) fn new(path: &Path, whose: Whose) -> Self {
+        Self { path: path.to_owned(), whose }
+    }
+}
+
+impl fmt::Display for LockName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.whose {
+            Whose::Own => write!(f, "`{}`", self.path.display()),
+            Whose::Controllers => f.write_str("the lock of the controller"),
+        }
+    }
+}
+
 /// What is not as the lock file has it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Difference {
     /// It has another content.
-    #[error("`{lock}` demands {expected} of the {what} `{name}`, and it is {found}")]
+    #[error("{lock} demands {expected} of the {what} `{name}`, and it is {found}")]
     Changed {
-        /// The lock file.
-        lock: PathBuf,
+        /// The lock.
+        lock: LockName,
         /// What kind of thing it is.
         what: &'static str,
         name: String,
@@ -33,10 +69,10 @@ pub(crate) enum Difference {
         found: Sum,
     },
     /// Nobody has locked it.
-    #[error("`{lock}` has no {what} `{name}`, and this one is {found}")]
+    #[error("{lock} has no {what} `{name}`, and this one is {found}")]
     Absent {
-        /// The lock file.
-        lock: PathBuf,
+        /// The lock.
+        lock: LockName,
         /// What kind of thing it is.
         what: &'static str,
         name: String,
@@ -44,10 +80,10 @@ pub(crate) enum Difference {
         found: Sum,
     },
     /// It is locked for other machines.
-    #[error("`{lock}` has the {what} `{name}` for {known}, and not for {target}; this one is {found}")]
+    #[error("{lock} has the {what} `{name}` for {known}, and not for {target}; this one is {found}")]
     OtherPlatform {
-        /// The lock file.
-        lock: PathBuf,
+        /// The lock.
+        lock: LockName,
         /// What kind of thing it is.
         what: &'static str,
         name: String,
@@ -59,10 +95,10 @@ pub(crate) enum Difference {
         found: Sum,
     },
     /// A part of it is not there.
-    #[error("`{lock}` demands {expected} of the {what} `{name}`, and it is not there")]
+    #[error("{lock} demands {expected} of the {what} `{name}`, and it is not there")]
     Gone {
-        /// The lock file.
-        lock: PathBuf,
+        /// The lock.
+        lock: LockName,
         /// What kind of thing it is.
         what: &'static str,
         name: String,
@@ -71,8 +107,37 @@ pub(crate) enum Difference {
     },
 }
 
+impl Difference {
+    /// The lock that it differs from.
+    fn lock(&self) -> &LockName {
+        match self {
+            Self::Changed { lock, .. }
+            | Self::Absent { lock, .. }
+            | Self::OtherPlatform { lock, .. }
+            | Self::Gone { lock, .. } => lock,
+        }
+    }
+
+    /// What to do on a machine where the lock of a controller holds.
+    fn hint_for_an_agent(&self) -> &'static str {
+        match self {
+            Self::Changed { .. } | Self::Gone { .. } => {
+                "put the library that the controller has locked onto the agent's machine; if it was changed on purpose, lock it on the \
+                 controller's machine"
+            }
+            Self::Absent { .. } | Self::OtherPlatform { .. } => {
+                "copy the controller's lock file to the agent's machine, add the library to it there with `prony lock --output FILE`, and \
+                 copy the file back"
+            }
+        }
+    }
+}
+
 impl Explain for Breach {
     fn hint(&self) -> String {
+        if self.0.lock().whose == Whose::Controllers {
+            return self.0.hint_for_an_agent().to_owned();
+        }
         match *self.0 {
             Difference::Changed { .. } | Difference::Gone { .. } => {
                 "put back what was locked; if it was changed on purpose, `prony lock` locks what there is now"

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Breach, Change, Files, Sum,
-    breach::Difference,
+    breach::{Difference, LockName, Whose},
     named::{Named, absolute},
 };
 
@@ -96,6 +96,8 @@ impl Content {
 pub(crate) struct Lockfile {
     /// Its file.
     pub(super) path: PathBuf,
+    /// Who has written it.
+    pub(super) whose: Whose,
     pub(super) content: Content,
 }
 
@@ -111,11 +113,16 @@ impl Lockfile {
         &self.path
     }
 
-    /// The same without tokenizers and datasets, for those who are sent what was checked of these.
+    /// The same for agents, as the lock of their controller: without tokenizers and datasets, for agents are sent what was checked of
+    /// these.
     pub(crate) fn of_libraries(&self) -> Self {
         let Content { lock_version, plugins, .. } = &self.content;
         let content = Content { plugins: plugins.clone(), ..Content::of_version(*lock_version) };
-        Self { path: self.path.clone(), content }
+        Self { path: self.path.clone(), whose: Whose::Controllers, content }
+    }
+
+    fn called(&self) -> LockName {
+        LockName::new(&self.path, self.whose)
     }
 
     /// Whether it has a library for a platform.
@@ -128,7 +135,7 @@ impl Lockfile {
     /// # Errors
     /// It is not the one that was locked.
     pub(crate) fn check_library(&self, library: &str, target: &str, found: &Sum) -> Result<(), Breach> {
-        let (lock, what, name) = (self.path.clone(), LIBRARY, library.to_owned());
+        let (lock, what, name) = (self.called(), LIBRARY, library.to_owned());
         let Some(plugin) = self.content.plugins.get(library) else {
             return Err(Difference::Absent { lock, what, name, found: found.clone() }.into());
         };
@@ -165,7 +172,7 @@ impl Lockfile {
         let has_its_name = |(named, file, _): &&(Named<'_>, &str, &Sum)| named.is_at(&path, file);
         let has_its_sum = |(_, _, sum): &&(Named<'_>, &str, &Sum)| *sum == found;
         let of_its_name: Vec<_> = files.iter().filter(has_its_name).collect();
-        let (lock, what) = (self.path.clone(), kind.name());
+        let (lock, what) = (self.called(), kind.name());
         match of_its_name.iter().max_by_key(|(_, file, _)| file.len()) {
             Some(_) if of_its_name.iter().copied().any(|file| has_its_sum(&file)) => Ok(()),
             Some((named, file, expected)) => {
@@ -228,7 +235,7 @@ impl Lockfile {
         locked: &Files,
         found: &Files,
     ) -> Option<Difference> {
-        let (lock, what) = (self.path.clone(), kind.name());
+        let (lock, what) = (self.called(), kind.name());
         let mut both = locked.iter().filter_map(|(file, sum)| Some((file, sum, found.get(file)?)));
         if let Some((file, expected, found)) = both.find(|(_, expected, found)| expected != found) {
             let (name, expected, found) = (name_of(file), expected.clone(), found.clone());
@@ -352,12 +359,13 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::explain::Explain;
 
     const HERE: &str = "x86_64-unknown-linux-gnu";
     const THERE: &str = "aarch64-unknown-linux-gnu";
 
     fn empty() -> Lockfile {
-        Lockfile { path: "prony.lock".into(), content: Content::default() }
+        Lockfile { path: "prony.lock".into(), whose: Whose::Own, content: Content::default() }
     }
 
     fn library(version: &str, bytes: &[u8]) -> LockedLibrary {
@@ -449,6 +457,13 @@ mod tests {
         let sent = lock.of_libraries();
         assert!(sent.has_library("acme_chat", HERE));
         assert_eq!(sent.counts(), [(1, "plugin"), (0, "tokenizer"), (0, "dataset")]);
+        let breach = sent.check_library("other", HERE, &Sum::of(b"other")).unwrap_err();
+        assert!(breach.to_string().starts_with("the lock of the controller has no plugin library `other`"));
+        assert!(
+            breach.hint().contains("copy the controller's lock file to the agent's machine"),
+            "{}",
+            breach.hint()
+        );
     }
 
     #[test]

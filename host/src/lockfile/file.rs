@@ -23,7 +23,7 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{Lockfile, content::Content};
+use super::{Lockfile, breach::Whose, content::Content};
 use crate::{bounded, explain::Explain};
 
 /// The version that is written, and the only one that is read.
@@ -113,7 +113,7 @@ struct AnyVersion {
 impl Lockfile {
     /// One that locks nothing yet.
     pub(crate) fn empty(path: &Path) -> Self {
-        Self { path: path.to_owned(), content: Content::of_version(VERSION) }
+        Self { path: path.to_owned(), whose: Whose::Own, content: Content::of_version(VERSION) }
     }
 
     /// Reads a file.
@@ -138,7 +138,7 @@ impl Lockfile {
             return Err(LockfileError::Version { path: path.to_owned(), found });
         }
         let content = serde_json::from_str(text).map_err(wrong)?;
-        Ok(Self { path: path.to_owned(), content })
+        Ok(Self { path: path.to_owned(), whose: Whose::Own, content })
     }
 
     /// Writes it to its place, all of it or nothing.

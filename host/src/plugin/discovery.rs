@@ -48,6 +48,9 @@ pub(crate) struct DiscoveryOptions {
     pub(crate) policy: PolicyWishes,
     /// What must be as it was locked.
     pub(crate) lock: LockChoice,
+    /// What libraries must be besides, on an agent: what the controller of its run has locked. Of the run's other files, the
+    /// controller has checked what it sends.
+    pub(crate) lock_of_controller: Option<Arc<Lockfile>>,
 }
 
 impl DiscoveryOptions {
@@ -68,6 +71,7 @@ impl DiscoveryOptions {
             received: None,
             policy: PolicyWishes::from_env(),
             lock: LockChoice::from_env(),
+            lock_of_controller: None,
         }
     }
 
@@ -417,6 +421,7 @@ mod tests {
             received: Some(received),
             policy: PolicyWishes::default(),
             lock: LockChoice::None,
+            lock_of_controller: None,
         })
         .unwrap();
         assert_eq!(

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use prony_plugin_api::{abi::host::PluginRoot, version::TARGET};
+use prony_plugin_api::abi::host::PluginRoot;
 
 use super::{
     catalogue::Kind,
@@ -14,10 +14,11 @@ use super::{
     fault::Fault,
     ladder::{self, LibraryFacts},
     loader,
+    locked::Locks,
     trust::Trust,
     used::UsedPlugin,
 };
-use crate::{config::policy::PluginPolicy, lockfile::Lockfile};
+use crate::config::policy::PluginPolicy;
 
 /// Finds libraries, opens them on first use and keeps them.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ pub(super) struct Libraries {
     plugin_path: Vec<PathBuf>,
     policy: PluginPolicy,
     /// What libraries must be, if that is locked.
-    lock: Option<Arc<Lockfile>>,
+    locks: Locks,
     open: HashMap<PathBuf, (PluginRoot, LibraryFacts)>,
     /// Every entry whose functions were found, in that order.
     used: Arc<Mutex<Vec<UsedPlugin>>>,
@@ -33,21 +34,27 @@ pub(super) struct Libraries {
 
 impl Libraries {
     /// `plugin_path`: folders to search after the manifest's own.
-    pub(super) fn new(plugin_path: Vec<PathBuf>, policy: PluginPolicy, lock: Option<Arc<Lockfile>>) -> Self {
-        Self { plugin_path, policy, lock, open: HashMap::new(), used: Arc::default() }
+    pub(super) fn new(plugin_path: Vec<PathBuf>, policy: PluginPolicy, locks: Locks) -> Self {
+        Self { plugin_path, policy, locks, open: HashMap::new(), used: Arc::default() }
     }
 
-    /// Checks a library against the lock file, if there is one.
+    /// Whether they must be as somebody has locked them.
+    pub(super) fn are_locked(&self) -> bool {
+        self.locks.are_there()
+    }
+
+    /// Checks a library against the locks that there are.
     pub(super) fn check_locked(&self, class: &Class, facts: &LibraryFacts) -> Result<(), Fault> {
-        let Some(lock) = &self.lock else { return Ok(()) };
-        lock.check_library(&class.library, TARGET, &facts.digest.sum()).map_err(Fault::Locked)
+        self.locks.check(class, facts).map_err(Fault::Locked)
     }
 
     /// Where an entry's library is.
     pub(super) fn locate<M>(&self, entry: &Entry<M>) -> Result<PathBuf, Fault> {
         let beside = entry.origin.manifest.parent().into_iter().map(Path::to_owned);
-        // Under a policy, a file from elsewhere is only as good as its hash.
-        let elsewhere = self.policy == PluginPolicy::Any || entry.integrity.is_some() || self.lock.is_some();
+        // Under a policy, a file from elsewhere is only as good as its hash. What a controller says of a hash is no decision of this
+        // machine's owner.
+        let is_pinned = entry.integrity.is_some() || self.locks.own.is_some();
+        let elsewhere = self.policy == PluginPolicy::Any || is_pinned;
         let elsewhere = self.plugin_path.iter().filter(|_| elsewhere).cloned();
         let searched: Vec<PathBuf> = beside.chain(elsewhere).collect();
         find_in(&entry.class, &searched)
@@ -71,7 +78,7 @@ impl Libraries {
         let checked = ladder::check(library, &Trust::of_this_process())?;
         checked.facts.check_entry(K::CATEGORY, entry)?;
         self.check_locked(&entry.class, &checked.facts)?;
-        let pinned = entry.integrity.is_some() || self.lock.is_some();
+        let pinned = entry.integrity.is_some() || self.locks.are_there();
         let root = loader::open(library, &checked, pinned)?;
         let used = UsedPlugin::new(K::CATEGORY, entry, &real, &checked.facts);
         let (root, facts) = self.open.entry(real).or_insert((root, checked.facts));
@@ -118,4 +125,34 @@ fn exported<K: Kind>(
         type_name: type_name.clone(),
         exports: Vec::new(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{
+        super::{entry::Tier, testing::service_entry},
+        *,
+    };
+    use crate::lockfile::Lockfile;
+
+    #[test]
+    fn under_a_policy_only_the_lock_of_this_machine_opens_folders_from_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let (pack, elsewhere) = (folder.path().join("pack"), folder.path().join("elsewhere"));
+        let entry = service_entry("collector", pack.join("plugins.yaml").to_str().unwrap(), Tier::User);
+        fs::create_dir(&elsewhere).unwrap();
+        fs::write(elsewhere.join(entry.class.file_name()), "a library").unwrap();
+        let lock = || Some(Arc::new(Lockfile::empty(Path::new("prony.lock"))));
+        let is_found =
+            |policy, locks| Libraries::new(vec![elsewhere.clone()], policy, locks).locate(&entry).is_ok();
+        let controllers = || Locks { own: None, controllers: lock() };
+        for policy in [PluginPolicy::Pinned, PluginPolicy::Builtin] {
+            assert!(!is_found(policy, Locks::default()));
+            assert!(!is_found(policy, controllers()));
+            assert!(is_found(policy, Locks { own: lock(), controllers: lock() }));
+        }
+        assert!(is_found(PluginPolicy::Any, controllers()));
+    }
 }

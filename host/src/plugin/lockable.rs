@@ -96,29 +96,11 @@ impl Registry {
     /// # Errors
     /// Its library is not the one that was locked.
     pub(crate) fn check_locked_service(&self, name: &str) -> Result<(), PluginError> {
-        if self.locked().is_none() {
+        if !self.lock().libraries.are_locked() {
             return Ok(());
         }
         let entry = self.service(name)?;
         self.check_locked_entry(Category::Service, &entry)
-    }
-
-    /// Checks the library of an endpoint against the lock of somebody else, where this machine has a lock of its own, too.
-    ///
-    /// # Errors
-    /// Its library is not the one that was locked there.
-    pub(crate) fn check_endpoint_in(&self, lock: &Lockfile, name: &str) -> Result<(), PluginError> {
-        let entry = self.endpoint(name)?;
-        // What else is wrong with it, its loader says.
-        let Ok(library) = self.lock().libraries.locate(&entry) else { return Ok(()) };
-        let Ok(checked) = ladder::check(&library, &Trust::of_this_process()) else { return Ok(()) };
-        let is_locked = lock.check_library(&entry.class.library, TARGET, &checked.facts.digest.sum());
-        is_locked.map_err(|breach| PluginError::Load {
-            category: Category::Endpoint,
-            name: entry.name.clone(),
-            library,
-            fault: Arc::new(Fault::Locked(breach)),
-        })
     }
 
     fn check_locked_entry<M>(&self, category: Category, entry: &Entry<M>) -> Result<(), PluginError> {

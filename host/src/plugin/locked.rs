@@ -1,5 +1,5 @@
 //! The lock of a command: [`LockChoice`] says where its file is, or, once that was read, what stands in it. A child process is sent
-//! what its parent has read, whatever becomes of the file.
+//! what its parent has read, whatever becomes of the file. [`Locks`] are all that hold for libraries.
 
 use std::{
     env,
@@ -7,13 +7,14 @@ use std::{
     sync::Arc,
 };
 
+use prony_plugin_api::version::TARGET;
 use serde::{Deserialize, Serialize};
 
-use super::trust::Trust;
+use super::{entry::Class, ladder::LibraryFacts, trust::Trust};
 use crate::{
     config::variables,
     explain::Explain,
-    lockfile::{FILE_NAME, Lockfile, LockfileError},
+    lockfile::{Breach, FILE_NAME, Lockfile, LockfileError},
 };
 
 /// The variable of a switch: the lock file of the working directory holds.
@@ -32,8 +33,6 @@ pub(crate) enum LockChoice {
     At(PathBuf),
     /// It must, and this is what the file said when it was read.
     Read(Arc<Lockfile>),
-    /// Libraries must, in the lock of a controller, which has checked all other files of the run before it sent them.
-    OfController(Arc<Lockfile>),
 }
 
 impl LockChoice {
@@ -58,22 +57,13 @@ impl LockChoice {
         match self {
             Self::None => Ok(None),
             Self::At(file) => Ok(Some(Arc::new(Self::read_file(file)?))),
-            Self::Read(lock) | Self::OfController(lock) => Ok(Some(Arc::clone(lock))),
+            Self::Read(lock) => Ok(Some(Arc::clone(lock))),
         }
     }
 
-    /// The same for a process that is to find the same, with what was read of it.
-    pub(super) fn with_content(&self, read: Option<&Arc<Lockfile>>) -> Self {
-        match (self, read) {
-            (_, None) => Self::None,
-            (Self::OfController(_), Some(lock)) => Self::OfController(Arc::clone(lock)),
-            (_, Some(lock)) => Self::Read(Arc::clone(lock)),
-        }
-    }
-
-    /// Whether somebody on this machine has decided it: for all files, and so that a library counts as pinned.
-    pub(super) fn is_of_this_machine(&self) -> bool {
-        !matches!(self, Self::OfController(_))
+    /// What was read, for a process that is to find the same.
+    pub(super) fn of_content(read: Option<&Arc<Lockfile>>) -> Self {
+        read.map_or(Self::None, |lock| Self::Read(Arc::clone(lock)))
     }
 
     /// What a file locks, if nobody else can change it: what is read here may be written back.
@@ -83,6 +73,31 @@ impl LockChoice {
     pub(crate) fn read_file(file: &Path) -> Result<Lockfile, LockfileError> {
         check_trust(file)?;
         Lockfile::read(file)
+    }
+}
+
+/// The locks that hold for libraries. A library must be in each that there is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Locks {
+    /// That of this machine. Its owner has written it, so that a library which is in it counts as pinned.
+    pub(super) own: Option<Arc<Lockfile>>,
+    /// That of the controller of a run. It forbids libraries, and allows none that this machine would not take without it.
+    pub(super) controllers: Option<Arc<Lockfile>>,
+}
+
+impl Locks {
+    /// Checks a library.
+    ///
+    /// # Errors
+    /// One of the locks has another one, or none.
+    pub(super) fn check(&self, class: &Class, facts: &LibraryFacts) -> Result<(), Breach> {
+        let mut all = [&self.own, &self.controllers].into_iter().flatten();
+        all.try_for_each(|lock| lock.check_library(&class.library, TARGET, &facts.digest.sum()))
+    }
+
+    /// Whether anything is locked.
+    pub(super) fn are_there(&self) -> bool {
+        self.own.is_some() || self.controllers.is_some()
     }
 }
 
@@ -121,8 +136,7 @@ mod tests {
         assert!(matches!(choice.read(), Err(LockfileError::Untrusted { .. })));
         let sent = LockChoice::Read(read.clone().unwrap());
         assert_eq!(sent.read().unwrap(), read);
-        assert_eq!(choice.with_content(read.as_ref()), sent);
-        let of_controller = LockChoice::OfController(read.clone().unwrap());
-        assert_eq!(of_controller.with_content(read.as_ref()), of_controller);
+        assert_eq!(LockChoice::of_content(read.as_ref()), sent);
+        assert_eq!(LockChoice::of_content(None), LockChoice::None);
     }
 }

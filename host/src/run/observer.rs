@@ -17,6 +17,9 @@ pub(crate) trait Observer {
     /// The run has agents, with these names: they are ready.
     fn agents_take_part(&mut self, _names: &[String]) {}
 
+    /// The same, of one of several runs, where these were the agents of the run before.
+    fn same_agents_take_part(&mut self, _names: &[String]) {}
+
     /// From here on, or no longer, the run hears interrupts itself.
     fn hears_interrupts(&mut self, _hears: bool) {}
 

@@ -43,7 +43,11 @@ fn folders(of: &Path) -> Vec<PathBuf> {
 }
 
 fn controller(nats: &NatsServer, url: &str, agents: &str) -> Tool {
-    Tool::profile_at(url).args(["--nats", &nats.url(), "--agents", agents, "--no-server-metrics"])
+    with_agents(Tool::profile_at(url), nats, agents)
+}
+
+fn with_agents(profile: Tool, nats: &NatsServer, agents: &str) -> Tool {
+    profile.args(["--nats", &nats.url(), "--agents", agents, "--no-server-metrics"])
 }
 
 /// Bodies that a server has seen, in the order of their texts.
@@ -245,12 +249,8 @@ fn an_agent_that_is_frozen_is_lost() {
     let Some(nats) = NatsServer::if_here() else { return };
     let agents = Agents::start(&nats, &["a", "b"]);
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "5"]);
-    // With its progress, which tells of agents.
-    let tool = Tool::new(["profile", "--model", "m", "--streaming", "--ui", "simple", "--no-server-metrics"]);
-    let tool =
-        tool.args(["--artifact-dir", "run", "--url", server.url(), "--nats", &nats.url(), "--agents", "2"]);
     let load = ["--concurrency", "4", "--benchmark-duration", "600", "--osl", "2", "--isl", "4"];
-    let run = tool.args(load).spawn();
+    let run = with_agents(Tool::profile_shown("simple", server.url()), &nats, "2").args(load).spawn();
     run.await_answers(&server, 20);
     agents.0[1].signal("STOP");
     let run = run.wait();

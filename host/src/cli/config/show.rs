@@ -77,9 +77,12 @@ fn shown<'a>(key: &'a Key, asked: &Asked, plan: &Plan) -> Option<Shown<'a>> {
             _ if key.may_be_bare => return None,
             _ => key.default.clone()?.into(),
         };
-        let has_phases = asked.values(PHASES).is_some();
-        let from = if has_phases { default_beside_phases(&key.name)? } else { "default" };
-        return Some(Shown { key, value, from: from.to_owned() });
+        let from = if asked.values(PHASES).is_some() {
+            default_beside_phases(&key.name, &asked.words.phases(), &plan.phases)?
+        } else {
+            "default".to_owned()
+        };
+        return Some(Shown { key, value, from });
     };
     let from = match asked.origins.source(&key.name) {
         Source::Typed => format!("--{}", key.name),

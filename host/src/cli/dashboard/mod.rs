@@ -38,6 +38,8 @@ pub(super) use self::screen::why_impossible;
 pub(super) struct Dashboard {
     model: Arc<Mutex<Model>>,
     shown: Shown,
+    /// Names of the run's agents, if it has any: for lines, where there is no dashboard.
+    agents: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -52,7 +54,8 @@ enum Shown {
 impl Dashboard {
     /// One of a run; of one of several, `place` says which it is.
     pub(super) fn new(place: String) -> Self {
-        Self { model: Arc::new(Mutex::new(Model::new(place))), shown: Shown::NotYet }
+        let model = Arc::new(Mutex::new(Model::new(place)));
+        Self { model, shown: Shown::NotYet, agents: Vec::new() }
     }
 
     fn model(&self) -> MutexGuard<'_, Model> {
@@ -71,6 +74,9 @@ impl Dashboard {
         let place = self.model().place.clone();
         let mut progress = Progress::new(Display::Lines).at(place);
         progress.notice(&format!("there is no dashboard: the terminal cannot be used: {error}"));
+        if !self.agents.is_empty() {
+            progress.agents_take_part(&self.agents);
+        }
         Shown::Instead(progress)
     }
 }
@@ -86,6 +92,14 @@ impl Observer for Dashboard {
         let text = progress::harmless(text);
         self.model().notice(&text);
         progress::print_notice("", &text, "");
+    }
+
+    fn agents_take_part(&mut self, names: &[String]) {
+        self.agents = names.to_vec();
+    }
+
+    fn same_agents_take_part(&mut self, names: &[String]) {
+        self.agents_take_part(names);
     }
 
     fn phase_started(&mut self, phase: &Phase) {

@@ -37,6 +37,8 @@ pub(in crate::cli) struct Runner {
     signals: Arc<Signals>,
     /// What the user was warned of: what holds for all runs is said once.
     said: HashSet<String>,
+    /// Names of the agents of the last run that had any, in order.
+    agents: Vec<String>,
 }
 
 impl Runner {
@@ -54,6 +56,7 @@ impl Runner {
             tells: tells && flags.ui != Some(Ui::None) && !flags.quiet,
             signals,
             said: HashSet::new(),
+            agents: Vec::new(),
         }
     }
 
@@ -78,6 +81,7 @@ impl Runner {
             signals: &self.signals,
             known,
             said: HashSet::new(),
+            agents: &mut self.agents,
         };
         let how = HowRun { command, ends_saturated: upcoming.ends_saturated };
         let ended = profile::run_one_of_several(&asked, &self.common, how, &mut observer, &mut warn);
@@ -205,6 +209,7 @@ struct OneOfSeveral<'a> {
     signals: &'a Signals,
     known: &'a HashSet<String>,
     said: HashSet<String>,
+    agents: &'a mut Vec<String>,
 }
 
 impl Observer for OneOfSeveral<'_> {
@@ -219,7 +224,14 @@ impl Observer for OneOfSeveral<'_> {
     }
 
     fn agents_take_part(&mut self, names: &[String]) {
-        self.view.agents_take_part(names);
+        let mut sorted = names.to_vec();
+        sorted.sort();
+        if *self.agents == sorted {
+            self.view.same_agents_take_part(names);
+        } else {
+            *self.agents = sorted;
+            self.view.agents_take_part(names);
+        }
     }
 
     fn hears_interrupts(&mut self, hears: bool) {

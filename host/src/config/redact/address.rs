@@ -18,9 +18,18 @@ fn scheme_length(text: &str) -> usize {
         .map_or(0, |(name, _)| name.len() + 3)
 }
 
+/// Bytes in front of the login or the host of an address. More slashes of either kind behind `http://` and `https://` are passed over,
+/// as whoever opens the address does (WHATWG URL Standard, "special authority ignore slashes state").
+fn head_length(text: &str) -> usize {
+    let (scheme, rest) = text.split_at(scheme_length(text));
+    let is_web = ["http://", "https://"].iter().any(|web| scheme.trim_start().eq_ignore_ascii_case(web));
+    let slashes = rest.len() - rest.trim_start_matches(['/', '\\']).len();
+    scheme.len() + if is_web { slashes } else { 0 }
+}
+
 /// An address, well-formed or not, without its credentials and secret query parameters.
 pub(crate) fn url(text: &str) -> String {
-    let (scheme, rest) = text.split_at(scheme_length(text));
+    let (scheme, rest) = text.split_at(head_length(text));
     let (authority, behind) = rest.split_at(authority_end(rest));
     if has_hidden_login(text) {
         // How much of it is a password, nobody can tell.
@@ -41,7 +50,7 @@ fn authority_end(rest: &str) -> usize {
 /// Whether an address has an `@` behind its host: the login of somebody who did not write `/`, `?` or `#` as `%2F`, `%3F` or
 /// `%23`. An `@` in the value of a parameter is none.
 pub(crate) fn has_hidden_login(text: &str) -> bool {
-    let rest = &text[scheme_length(text)..];
+    let rest = &text[head_length(text)..];
     let (authority, behind) = rest.split_at(authority_end(rest));
     let Some((before, _)) = behind.rsplit_once('@') else { return false };
     let is_value = before.contains(['?', '#'])
@@ -56,13 +65,13 @@ pub(crate) fn has_hidden_login(text: &str) -> bool {
 /// Whether an address has more than one `@` in front of its host: then a part of the login may be read as the host, or the other way
 /// round. One that belongs to a name or a password is written `%40` (RFC 3986, section 3.2.1).
 pub(crate) fn has_two_logins(text: &str) -> bool {
-    let rest = &text[scheme_length(text)..];
+    let rest = &text[head_length(text)..];
     rest[..authority_end(rest)].matches('@').nth(1).is_some()
 }
 
 /// What stands before the `@` of an address, a scheme or not in front.
 pub(super) fn login(text: &str) -> Option<&str> {
-    let rest = &text[scheme_length(text)..];
+    let rest = &text[head_length(text)..];
     let is_bare = scheme_length(text) == 0;
     let (login, _) = rest[..authority_end(rest)].rsplit_once('@')?;
     // Without a scheme, a text with words in it is a text.
@@ -115,6 +124,9 @@ mod tests {
     #[case("http://[::1]/?user=me@h", "http://[::1]/?user=me@h", false)]
     #[case("/v1/@me?key=k", "/v1/@me?key=<redacted>", false)]
     #[case("unix:///run/a@b.sock", "unix:///run/a@b.sock", false)]
+    #[case("http:///u:p@h", "http:///<redacted>@h", false)]
+    #[case("HTTPS://\\/u:p@h/a@b", "HTTPS://\\/<redacted>@h/a@b", false)]
+    #[case("http:///u:pa/ss@h", "http:///<redacted>", true)]
     #[case("http://h/?code=1&pass=2&a=3", "http://h/?code=<redacted>&pass=<redacted>&a=3", false)]
     #[case("http://h/?code=a=b", "http://h/?code=<redacted>", false)]
     fn logins_and_secret_parameters_are_hidden(
@@ -128,6 +140,8 @@ mod tests {
     #[rstest]
     #[case("http://u:pw@h@x", true)]
     #[case("u@me:pw@h:1/v1", true)]
+    #[case("http:///u:pw@h@x", true)]
+    #[case("https://\\u:pw@h@x", true)]
     #[case("http://u:p%40w@h", false)]
     #[case("http://u:pw@h/a@b?c=@", false)]
     #[case("unix:///run/a@b@c.sock", false)]

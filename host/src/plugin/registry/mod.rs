@@ -16,6 +16,7 @@ use super::{
     error::PluginError,
     libraries::Libraries,
     listing::Listed,
+    locked::{LockChoice, Locks},
     policy::PolicyInForce,
     process_state::ProcessState,
     used::{Provenance, UsedPlugin},
@@ -28,7 +29,7 @@ pub(crate) struct Registry {
     packs: Vec<Pack>,
     problems: Vec<DiscoveryProblem>,
     policy: PolicyInForce,
-    /// What must be as it was locked, if anything must.
+    /// What must be as it was locked, if anything must. Libraries may have to be in the lock of a controller, too.
     lock: Option<Arc<Lockfile>>,
     /// Apart from the shelves: a library that hangs while it is opened must not keep a report from being written.
     used: Arc<Mutex<Vec<UsedPlugin>>>,
@@ -56,12 +57,12 @@ impl Registry {
     pub(crate) fn discover(options: &DiscoveryOptions) -> Result<Self, PluginError> {
         let policy = options.policy.decide()?;
         let lock = options.lock.read()?;
-        let own = lock.as_deref().filter(|_| options.lock.is_of_this_machine());
-        let found = discovery::discover(options, &policy, own)?;
+        let found = discovery::discover(options, &policy, lock.as_deref())?;
+        let locks = Locks { own: lock.clone(), controllers: options.lock_of_controller.clone() };
         let mut shelves = Shelves {
             endpoints: Catalogue::new(),
             services: Catalogue::new(),
-            libraries: Libraries::new(options.library_folders(), policy.policy, lock.clone()),
+            libraries: Libraries::new(options.library_folders(), policy.policy, locks),
         };
         let mut packs = Vec::new();
         for (origin, manifest) in found.manifests {
@@ -79,7 +80,7 @@ impl Registry {
         }
         let used = shelves.libraries.used();
         Ok(Self {
-            search: DiscoveryOptions { lock: options.lock.with_content(lock.as_ref()), ..options.clone() },
+            search: DiscoveryOptions { lock: LockChoice::of_content(lock.as_ref()), ..options.clone() },
             lock,
             packs,
             problems: found.problems,
@@ -107,9 +108,9 @@ impl Registry {
         &self.policy
     }
 
-    /// What files of all kinds must be as they were locked, if they must. Libraries may have to be so without it.
+    /// What files of all kinds must be as they were locked on this machine, if they must.
     pub(crate) fn locked(&self) -> Option<&Lockfile> {
-        self.lock.as_deref().filter(|_| self.search.lock.is_of_this_machine())
+        self.lock.as_deref()
     }
 
     /// What was skipped, and why.

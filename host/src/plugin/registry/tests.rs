@@ -109,18 +109,24 @@ fn an_entry_is_known_in_any_spelling_without_its_library() {
     assert!(registry.services().is_empty());
 }
 
+/// The bytes of a library without code, whose descriptor has the endpoint of [`chat`].
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn acme() -> Vec<u8> {
+    let descriptor = serde_json::json!({
+        "schema": 1, "name": "acme", "version": "3.1.0", "epoch": 1, "minor": 0, "min_host_minor": 0,
+        "rustc": "rustc 1.90.0", "target": "", "opt_level": "3", "panic": "unwind",
+        "endpoints": [{"type": "Chat", "options": "{}"}], "services": [],
+    });
+    super::super::testing::library(descriptor.to_string().as_bytes())
+}
+
 /// What runs in another process was opened there.
 #[test]
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn a_plugin_that_nobody_opened_here_is_named_from_its_file() {
     let (world, registry) = World::with(&[("bin", &chat(0))]);
     let library = world.path("bin").join(registry.endpoint("chat").unwrap().class.file_name());
-    let descriptor = serde_json::json!({
-        "schema": 1, "name": "acme", "version": "3.1.0", "epoch": 1, "minor": 0, "min_host_minor": 0,
-        "rustc": "rustc 1.90.0", "target": "", "opt_level": "3", "panic": "unwind",
-        "endpoints": [{"type": "Chat", "options": "{}"}], "services": [],
-    });
-    fs::write(&library, super::super::testing::library(descriptor.to_string().as_bytes())).unwrap();
+    fs::write(&library, acme()).unwrap();
     let wanted = [(Category::Endpoint, "Chat"), (Category::Service, "nobody")];
     let [used] = &registry.used(&wanted)[..] else { panic!("{:?}", registry.used(&wanted)) };
     assert_eq!((used.package.as_str(), used.version.as_str(), &used.library), ("acme", "3.1.0", &library));
@@ -214,6 +220,47 @@ fn if_all_fail_the_winners_error_is_told() {
     let (world, registry) = World::with(&[("bin", &chat(0)), ("pack", &chat(1))]);
     assert!(world.load_error(&registry, "chat").starts_with("load the endpoint `chat` from `/pack/"));
     assert!(registry.notes().is_empty());
+}
+
+/// On an agent, its own lock and that of its controller.
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn what_is_used_in_the_place_of_another_must_be_in_both_locks() {
+    use prony_plugin_api::version::TARGET;
+
+    use crate::lockfile::{LockedLibrary, Sum};
+
+    let (world, registry) = World::with(&[("bin", &chat(0)), ("pack", &chat(1))]);
+    let entry = registry.endpoint("chat").unwrap();
+    let bytes = acme();
+    fs::write(world.path("bin").join(entry.class.file_name()), &bytes).unwrap();
+    let locking = |bytes: &[u8]| {
+        let mut lock = Lockfile::empty(&world.path("prony.lock"));
+        let library = LockedLibrary {
+            library: entry.class.library.clone(),
+            name: "acme".to_owned(),
+            version: "3.1.0".to_owned(),
+            sum: Sum::of(bytes),
+        };
+        lock.lock_libraries(TARGET, &[library], |_| true);
+        lock
+    };
+    let load = |own: &[u8], controllers: &[u8]| {
+        let options = DiscoveryOptions {
+            lock: LockChoice::Read(Arc::new(locking(own))),
+            lock_of_controller: Some(Arc::new(locking(controllers).of_libraries())),
+            ..registry.search().clone()
+        };
+        let registry = Registry::discover(&options).unwrap();
+        // What is made in a process of its own is found as this one finds it.
+        Registry::discover(registry.search()).unwrap().load_endpoint("chat", "{}").unwrap_err()
+    };
+    let of_own = load(b"another", &bytes);
+    assert!(of_own.breaks_the_lock(), "{}", world.lines(&of_own));
+    let of_controller = load(&bytes, b"another");
+    assert!(of_controller.breaks_the_lock(), "{}", world.lines(&of_controller));
+    let expected = format!("the lock of the controller demands {}", Sum::of(b"another"));
+    assert!(world.lines(&of_controller).contains(&expected), "{}", world.lines(&of_controller));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::{
         NodeError,
         agent::{AgentError, messages::AgentEvent},
     },
-    plugin::{Choice, DiscoveryOptions, LockChoice, Offer, Received, Registry},
+    plugin::{Choice, DiscoveryOptions, Offer, Received, Registry},
 };
 
 /// How long a controller may take to put a library into the object store.
@@ -41,20 +41,17 @@ impl Asking {
 }
 
 /// The plugins of a run: those of this machine, and the library that is offered if it is lacking here and may be taken. The lock of the
-/// controller holds for them where this machine has none of its own.
+/// controller holds for all of them, beside that of this machine.
 ///
 /// # Errors
 /// The library may not be taken, or does not come; or a manifest of this machine is bad.
 pub(super) fn registry(
     offer: Option<&Offer>,
-    lock: Option<&Arc<Lockfile>>,
+    lock: Option<Lockfile>,
     here: &Here,
     asking: &Asking,
 ) -> Result<Registry, NodeError> {
-    let mut discovery = here.discovery.clone();
-    if discovery.lock == LockChoice::None {
-        discovery.lock = lock.cloned().map_or(LockChoice::None, LockChoice::OfController);
-    }
+    let discovery = DiscoveryOptions { lock_of_controller: lock.map(Arc::new), ..here.discovery.clone() };
     let own = Registry::discover(&discovery)?;
     let Some(offer) = offer else { return Ok(own) };
     match own.choose(offer, here.accepts_plugins).map_err(AgentError::from)? {

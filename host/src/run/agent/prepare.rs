@@ -54,11 +54,7 @@ pub(super) fn prepare(equipment: Equipment, here: &Here, asking: &Asking) -> Res
     redact::learn(redact::of_environment());
     take_files(&sent, &mut plan, here)?;
     let identity = identity::place(identity, &mut plan, &here.dir)?;
-    let lock = lock.map(Arc::new);
-    let registry = Arc::new(library::registry(library.as_ref(), lock.as_ref(), here, asking)?);
-    if let Some(lock) = &lock {
-        registry.check_endpoint_in(lock, &plan.target.endpoint_type)?;
-    }
+    let registry = Arc::new(library::registry(library.as_ref(), lock, here, asking)?);
     let metadata = registry.endpoint(&plan.target.endpoint_type)?.metadata.clone();
     let tokenizer = load_tokenizer(&plan, &metadata, &registry)?;
     price_markers(&mut plan, tokenizer.as_deref());
