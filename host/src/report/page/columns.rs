@@ -106,7 +106,7 @@ pub(super) struct Names {
 ///
 /// # Errors
 /// The file cannot be written.
-pub(super) fn write(rows: &[Row], names: &Names, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(rows: &[&Row], names: &Names, out: &mut dyn Write) -> io::Result<()> {
     let mut base64 = EncoderWriter::new(out, &STANDARD);
     let mut deflated = DeflateEncoder::new(&mut base64, Compression::new(4));
     deflated.write_all(&bytes(rows, names)?)?;
@@ -115,7 +115,7 @@ pub(super) fn write(rows: &[Row], names: &Names, out: &mut dyn Write) -> io::Res
     Ok(())
 }
 
-fn bytes(rows: &[Row], names: &Names) -> io::Result<Vec<u8>> {
+fn bytes(rows: &[&Row], names: &Names) -> io::Result<Vec<u8>> {
     let mut conversations = Places::default();
     let of_conversation: Vec<u64> = rows.iter().map(|row| conversations.place(&row.conversation)).collect();
     let mut failures = Failures::default();
@@ -131,7 +131,7 @@ fn bytes(rows: &[Row], names: &Names) -> io::Result<Vec<u8>> {
         classes: &names.classes,
         conversations: conversations.list,
         failures: failures.list,
-        details: rows.iter().enumerate().filter_map(detail).collect(),
+        details: rows.iter().copied().enumerate().filter_map(detail).collect(),
     };
     let head = serde_json::to_vec(&head)?;
     let mut bytes = u32::try_from(head.len()).unwrap_or(0).to_le_bytes().to_vec();
@@ -160,13 +160,13 @@ fn detail((at, row): (usize, &Row)) -> Option<Details<'_>> {
     })
 }
 
-fn numbers(rows: &[Row], of_conversation: &[u64], of_failure: &[u64], out: &mut Vec<u8>) {
+fn numbers(rows: &[&Row], of_conversation: &[u64], of_failure: &[u64], out: &mut Vec<u8>) {
     let before =
-        |at: usize, number: fn(&Row) -> u64| at.checked_sub(1).map_or(0, |before| number(&rows[before]));
+        |at: usize, number: fn(&Row) -> u64| at.checked_sub(1).map_or(0, |before| number(rows[before]));
     let session: fn(&Row) -> u64 = |row| row.session;
     let due: fn(&Row) -> u64 = |row| row.due_ns / 1000;
     let mut column = |number: &dyn Fn(usize, &Row) -> u64| {
-        for (at, row) in rows.iter().enumerate() {
+        for (at, row) in rows.iter().copied().enumerate() {
             push(out, number(at, row));
         }
     };

@@ -32,14 +32,15 @@ impl Prepared {
         let sample = std::mem::take(&mut gathered.sample);
         let seen = sample.seen();
         let kept = sample.into_kept();
-        let packed = if is_written { packed(&kept.rows, settings) } else { Ok(Vec::new()) };
+        let packed = if is_written { packed(&kept, settings) } else { Ok(Vec::new()) };
         Self { gathered, kept, seen, packed }
     }
 }
 
-fn packed(rows: &[Row], settings: &RunSettings) -> io::Result<Vec<u8>> {
+fn packed(kept: &Kept, settings: &RunSettings) -> io::Result<Vec<u8>> {
+    let rows: Vec<&Row> = kept.rows.iter().map(|row| &**row).collect();
     let mut packed = Vec::new();
-    columns::write(rows, &names(settings), &mut packed)?;
+    columns::write(&rows, &names(settings), &mut packed)?;
     Ok(packed)
 }
 

@@ -93,7 +93,8 @@ impl Ord for Detailed {
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     /// In the order in which they were due.
-    pub(super) rows: Vec<Row>,
+    #[expect(clippy::vec_box, reason = "rows that stay where they are need no memory twice")]
+    pub(super) rows: Vec<Box<Row>>,
     /// Of sessions with a lot below this, every request is kept. They alone speak for all requests.
     pub(super) whole_below: Option<u64>,
 }
@@ -101,7 +102,7 @@ pub(super) struct Kept {
 impl Kept {
     /// The rows that are kept whatever their latency and outcome are: all of them, or those of whole sessions by lot.
     pub(super) fn fair(&self) -> impl Iterator<Item = &Row> {
-        self.rows.iter().filter(|row| self.whole_below.is_none_or(|bound| row.lot() < bound))
+        self.rows.iter().map(|row| &**row).filter(|row| self.whole_below.is_none_or(|bound| row.lot() < bound))
     }
 }
 
@@ -210,10 +211,10 @@ impl Sample {
             let gone = self.others.pop();
             self.leaves(gone.map(|ranked| ranked.row).as_deref());
         }
-        let failures = self.failures.into_iter().map(|ranked| *ranked.row);
-        let slow = self.slow.into_iter().map(|ranked| *ranked.row);
-        let others = self.others.into_iter().map(|ranked| *ranked.row);
-        let mut rows: Vec<Row> = failures.chain(slow).chain(others).collect();
+        let failures = self.failures.into_iter().map(|ranked| ranked.row);
+        let slow = self.slow.into_iter().map(|ranked| ranked.row);
+        let others = self.others.into_iter().map(|ranked| ranked.row);
+        let mut rows: Vec<_> = failures.chain(slow).chain(others).collect();
         rows.sort_unstable_by_key(|row| (row.due_ns, row.place()));
         let mut details: HashMap<_, _> =
             self.detailed.into_iter().map(|detailed| (detailed.rank.2, detailed.detail)).collect();
