@@ -102,7 +102,10 @@ pub(super) struct Kept {
 impl Kept {
     /// The rows that are kept whatever their latency and outcome are: all of them, or those of whole sessions by lot.
     pub(super) fn fair(&self) -> impl Iterator<Item = &Row> {
-        self.rows.iter().map(|row| &**row).filter(|row| self.whole_below.is_none_or(|bound| row.lot() < bound))
+        self.rows
+            .iter()
+            .map(|row| &**row)
+            .filter(|row| self.whole_below.is_none_or(|bound| row.lot() < bound))
     }
 }
 
