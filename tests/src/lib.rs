@@ -45,7 +45,7 @@ pub use laws::follows_gamma_law;
 pub use mock_plugin::{MockPlugin, mock_plugin};
 pub use mock_server::MockServer;
 pub use nats::NatsServer;
-pub use process::{eventually, finish, finish_within, kill};
+pub use process::{eventually, finish, finish_within, finished_within, kill};
 pub use proxy::{Manner, Proxy};
 pub use relay::Relay;
 pub use run::Run;

@@ -1,6 +1,5 @@
 //! Commands that stand within the texts of the pages: the program reads each of them, and those that need nothing special are run
 //! as they stand there.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
