@@ -55,7 +55,7 @@ pub use sshd::SshServer;
 pub use surroundings::shell;
 pub use terminal::Terminal;
 pub use tls_front::{Identity, TlsFront};
-pub use tool::{Running, Tool};
+pub use tool::{NO_FLAG, Running, Tool};
 pub use typed::commands_of;
 pub use unix_front::UnixFront;
 
