@@ -70,7 +70,7 @@ pub(super) const LEFT: &[Left] = &[
     Left {
         page: "docs/MANY_MACHINES.md",
         holds: "--agents ssh:host1",
-        why: "it needs machines that ssh reaches: the suite `ssh` has a server of ssh",
+        why: "it needs machines that ssh reaches, and a user of one: the suite `ssh` has a server with machines of its own",
     },
     Left {
         page: "docs/MANY_MACHINES.md",
@@ -80,7 +80,7 @@ pub(super) const LEFT: &[Left] = &[
     Left {
         page: "docs/MANY_MACHINES.md",
         holds: "prony collect from-a/RUN",
-        why: "it needs the folders of three agents: the suite `collect` has them",
+        why: "it needs the folders of agents: the suite `collect` types it with those of two",
     },
     Left {
         page: "docs/PLUGINS.md",
@@ -95,7 +95,7 @@ pub(super) const LEFT: &[Left] = &[
     Left {
         page: "plugins/example-vendor-c/README.md",
         holds: "prony plugins check libexample_vendor_c.so",
-        why: "it needs a compiler: the suite `c_plugins` has it where one is",
+        why: "it needs a compiler: the suite `c_plugins` types it behind one",
     },
     Left {
         page: "plugins/example-vendor-c-service/README.md",
