@@ -60,7 +60,7 @@ const FILLED: &[(&str, &str)] = &[
     ("prony report DIR --messages", "prony report run --messages"),
     ("prony report DIR --compat aiperf", "prony report run --compat aiperf"),
     ("prony plot RUN", "prony plot run"),
-    ("prony plot DIR", "prony plot before"),
+    ("prony plot DIR", "prony plot cells"),
     ("prony plot DIR…", "prony plot run again"),
     ("prony export RUN --format chrome-trace", "prony export run --format chrome-trace"),
     ("prony export RUN --format parquet", "prony export run --format parquet"),
@@ -115,6 +115,7 @@ prony profile -f run.yaml --request-count 4 --artifact-dir run
 prony profile -f run.yaml --request-count 4 --artifact-dir again
 prony profile -f run.yaml --num-profile-runs 2 --artifact-dir before
 prony profile -f run.yaml --num-profile-runs 2 --artifact-dir after
+prony profile -f run.yaml --concurrency 1,2 --artifact-dir cells
 ";
 
 /// The commands within the texts, as they stand there, with a place of each. Pages that the program writes say the same over and
