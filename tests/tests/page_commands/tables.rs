@@ -338,6 +338,7 @@ pub(super) const STAND_INS: &[(&str, &str)] = &[
 pub(super) const ENDS: &[(&str, &[i32], &str)] = &[
     ("p50 < 60s", &[0], "the text says that it is kept"),
     ("p50 < 1ms", &[5], "the text says that it is broken"),
+    ("report measured", &[0, 5, 6], "it says of the objectives of that run what the run said"),
     ("--slo", &[0, 5, 6], "a dozen requests carry no p99, and the machine may be busy"),
     ("--gate", &[0, 5, 6], "two runs tell of no difference, and the machine may be busy"),
     ("doctor", &[0, 1], "it speaks of the machine of the test"),
