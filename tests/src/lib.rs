@@ -45,7 +45,7 @@ pub use laws::follows_gamma_law;
 pub use mock_plugin::{MockPlugin, mock_plugin};
 pub use mock_server::MockServer;
 pub use nats::NatsServer;
-pub use process::{eventually, finish, finish_within, kill};
+pub use process::{eventually, finish, finish_within, finished_within, kill};
 pub use proxy::{Manner, Proxy};
 pub use relay::Relay;
 pub use run::Run;
@@ -55,7 +55,7 @@ pub use sshd::SshServer;
 pub use surroundings::shell;
 pub use terminal::Terminal;
 pub use tls_front::{Identity, TlsFront};
-pub use tool::{Running, Tool};
+pub use tool::{NO_FLAG, Running, Tool};
 pub use typed::commands_of;
 pub use unix_front::UnixFront;
 

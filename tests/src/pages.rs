@@ -7,6 +7,12 @@ use std::{
     sync::LazyLock,
 };
 
+/// A file of sessions that a reader of the pages has.
+pub const DAY: &str = "\
+{\"prony_sessions\": 1}
+{\"id\": \"a\", \"starts_ns\": 0, \"steps\": [{\"messages\": [{\"role\": \"user\", \"parts\": [{\"kind\": \"text\", \"data\": \"Hello\"}]}], \"max_tokens\": 4}]}
+";
+
 /// A page, by its place in the repository.
 #[derive(Debug)]
 pub struct Page {
@@ -109,6 +115,37 @@ impl Page {
             *times += 1;
         }
         anchors
+    }
+
+    /// What stands below a title of its second level, up to the next one.
+    ///
+    /// # Panics
+    /// When it has no such title.
+    #[must_use]
+    pub fn section(&self, title: &str) -> Self {
+        let (_, rest) = self.text.split_once(&format!("\n## {title}\n")).expect("a title of the page");
+        let text = rest.split("\n## ").next().unwrap_or_default().to_owned();
+        Self { path: self.path.clone(), text }
+    }
+
+    /// What its blocks have in them behind whose first backticks stands just this.
+    pub fn code(&self, language: &str) -> Vec<String> {
+        let mut blocks: Vec<String> = Vec::new();
+        let mut last = 0;
+        for (number, line, kind) in self.lines() {
+            if !matches!(kind, Line::Code(mark) if mark == language) {
+                continue;
+            }
+            if blocks.is_empty() || number != last + 1 {
+                blocks.push(String::new());
+            }
+            last = number;
+            if let Some(block) = blocks.last_mut() {
+                block.push_str(line);
+                block.push('\n');
+            }
+        }
+        blocks
     }
 
     /// Its blocks of commands, in order.
@@ -220,6 +257,15 @@ mod tests {
     #[test]
     fn a_heading_has_the_anchor_of_its_text() {
         assert_eq!(anchor("What `--slo` says, of [a run](RUN.md#x) (once)"), "what---slo-says-of-a-run-once");
+    }
+
+    #[test]
+    fn a_section_has_its_own_code() {
+        let text =
+            "# A\n\n## B\n\n```sh\nb\n```\n```yaml\nc: 1\n```\n```sh\nd\ne\n```\n\n## F\n\n```sh\nf\n```\n";
+        let page = Page { path: PathBuf::from("a.md"), text: text.to_owned() };
+        assert_eq!(page.section("B").code("sh"), ["b\n", "d\ne\n"]);
+        assert_eq!(page.code("yaml"), ["c: 1\n"]);
     }
 
     #[test]

@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Pid, Signal, getpgid, kill_process_group};
+
 /// How long a program may take that does its work and ends by itself. The machine may have a lot to do beside it.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -36,12 +38,23 @@ pub(crate) fn finish_fed(command: &mut Command, input: &[u8]) -> Output {
 /// # Panics
 /// When it cannot be started, or does not end in time.
 pub fn finish_within(patience: Duration, command: &mut Command, input: &[u8]) -> Output {
+    finished_within(patience, command, input).unwrap_or_else(|said| panic!("{said}"))
+}
+
+/// The same, for a test that goes on when one of its programs does not end.
+///
+/// # Errors
+/// What it has said, when it does not end in time.
+///
+/// # Panics
+/// When it cannot be started.
+pub fn finished_within(patience: Duration, command: &mut Command, input: &[u8]) -> Result<Output, String> {
     let stdin = if input.is_empty() { Stdio::null() } else { Stdio::piped() };
     let mut process = Process::start(command.stdin(stdin));
     if let Some(mut stdin) = process.child.stdin.take() {
         stdin.write_all(input).expect("it reads its input");
     }
-    process.wait(patience)
+    process.end_within(patience)
 }
 
 /// Sends a signal to a process: `INT`, `KILL`.
@@ -57,6 +70,8 @@ pub fn kill(signal: &str, process: u32) {
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
+    /// The group of processes that it leads, if it leads one: what it has started ends with it.
+    group: Option<Pid>,
     name: String,
     stdout: Heard,
     stderr: Heard,
@@ -73,9 +88,11 @@ impl Process {
         let name = command.get_program().to_string_lossy().into_owned();
         let started = command.stdout(Stdio::piped()).stderr(errors).spawn();
         let mut child = started.unwrap_or_else(|error| panic!("`{name}` does not start: {error}"));
+        let process = Pid::from_child(&child);
+        let group = Some(process).filter(|process| getpgid(Some(*process)) == Ok(*process));
         let stdout = Heard::from(child.stdout.take().expect("its output is piped"));
         let stderr = child.stderr.take().map_or_else(|| Heard::from(std::io::empty()), Heard::from);
-        Self { child, name, stdout, stderr }
+        Self { child, group, name, stdout, stderr }
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -108,11 +125,16 @@ impl Process {
 
     /// Waits for its end, and until nobody can write to its output any more.
     pub(crate) fn wait(&mut self, patience: Duration) -> Output {
+        self.end_within(patience).unwrap_or_else(|said| panic!("{said}"))
+    }
+
+    /// The same; what it has said, when it does not end in time.
+    fn end_within(&mut self, patience: Duration) -> Result<Output, String> {
         let deadline = Instant::now() + patience;
         loop {
             let is_heard = self.is_heard();
             if let Some(status) = self.status().filter(|_| is_heard) {
-                return Output { status, stdout: self.stdout.bytes(), stderr: self.stderr.bytes() };
+                return Ok(Output { status, stdout: self.stdout.bytes(), stderr: self.stderr.bytes() });
             }
             if Instant::now() >= deadline {
                 let state = match self.status() {
@@ -121,14 +143,19 @@ impl Process {
                 };
                 self.end();
                 let (name, stdout, stderr) = (&self.name, self.stdout(), self.stderr());
-                panic!("`{name}` {state} within {patience:?}; stdout:\n{stdout}\nstderr:\n{stderr}");
+                return Err(format!(
+                    "`{name}` {state} within {patience:?}; stdout:\n{stdout}\nstderr:\n{stderr}"
+                ));
             }
             thread::sleep(PAUSE);
         }
     }
 
     fn end(&mut self) {
-        // It may have ended by itself.
+        // It may have ended by itself, and so may all that it has started.
+        if let Some(group) = self.group {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -210,5 +237,22 @@ mod tests {
     fn a_program_that_does_not_end_fails_the_test_with_what_it_said() {
         let program = ["-c", "echo working; exec sleep 1000"];
         finish_within(Duration::from_millis(300), Command::new("sh").args(program), b"");
+    }
+
+    #[test]
+    fn what_a_shell_has_started_ends_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut shell = crate::shell(folder.path(), folder.path(), "sleep 1000 & echo $! > started; wait");
+        let shell = Process::start(&mut shell);
+        let started = eventually("what the shell starts", || {
+            std::fs::read_to_string(folder.path().join("started")).ok().filter(|line| line.ends_with('\n'))
+        });
+        drop(shell);
+        let state = std::path::Path::new("/proc").join(started.trim()).join("stat");
+        // One that is ended and that nobody has asked for its end stands there as a `Z`.
+        eventually("the end of what the shell has started", || {
+            let said = std::fs::read_to_string(&state).unwrap_or_default();
+            (said.is_empty() || said.contains(") Z")).then_some(())
+        });
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    os::unix::process::CommandExt,
     path::Path,
     process::{Command, Stdio},
 };
@@ -37,7 +38,7 @@ pub(crate) fn take_away(command: &mut Command) {
 }
 
 /// A shell in a folder that runs commands as somebody types them, with the programs of `programs` before all others, and none of the
-/// user's plugins and settings.
+/// user's plugins and settings. What it starts ends with it at the latest.
 ///
 /// # Panics
 /// When there is no path of programs.
@@ -45,7 +46,7 @@ pub fn shell(folder: &Path, programs: &Path, commands: &str) -> Command {
     let others = env::var_os("PATH").expect("a path of programs");
     let path = env::join_paths([programs.to_owned()].into_iter().chain(env::split_paths(&others)));
     let mut shell = Command::new("sh");
-    shell.args(["-euc", commands]).current_dir(folder).stdin(Stdio::null());
+    shell.args(["-euc", commands]).current_dir(folder).stdin(Stdio::null()).process_group(0);
     take_away(&mut shell);
     shell.env("PATH", path.expect("folders without a colon"));
     for name in FOLDERS {

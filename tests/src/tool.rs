@@ -17,6 +17,9 @@ use crate::{
 /// Seed of every run, unless a test says otherwise.
 const SEED: &str = "42";
 
+/// No flag: whatever stands before it is read, and nothing is run.
+pub const NO_FLAG: &str = "--this-is-no-flag";
+
 /// One invocation of `prony`, under construction.
 #[derive(Debug)]
 pub struct Tool {
@@ -145,6 +148,16 @@ impl Tool {
     pub fn run(mut self) -> Run {
         let output = process::finish(&mut self.command);
         Run::new(&output, self.dir)
+    }
+
+    /// What the program says against its words, if it says anything. It does not run them.
+    ///
+    /// # Panics
+    /// When it cannot be started, or does not end within five minutes.
+    pub fn unread(self) -> Option<String> {
+        let run = self.arg(NO_FLAG).run();
+        let is_read = run.stderr.contains(&format!("unknown flag `{NO_FLAG}`"));
+        (!is_read).then_some(run.stderr)
     }
 
     /// Runs it to its end, and gives it this to read from its standard input.

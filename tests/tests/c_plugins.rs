@@ -13,6 +13,8 @@ use prony::internals::open_library;
 use prony_tests::{
     MockPlugin, MockServer, Run, Tool, finish, fixtures,
     languages::{bodies, install_for_a_user, is_here, written_lines},
+    pages::pages_of_examples,
+    program, shell,
 };
 use rstest::rstest;
 use serde_json::json;
@@ -148,6 +150,33 @@ fn a_library_in_c_conforms_and_measures_however_it_is_compiled(
     assert_eq!(summary["output_sequence_length"]["avg"], 5);
     assert_eq!(summary["usage_completion_tokens"]["avg"], 5);
     assert!(summary["time_to_first_token"]["avg"].as_f64().unwrap() > 0.0);
+}
+
+/// The page of the example, from its library on: how it is built by make is what the folders of `plugins new` have in their tests.
+#[test]
+fn the_page_of_the_example_is_typed() {
+    let pack = example_pack("cc", &["-O1"]);
+    // The name of its folder is that of the package which is installed.
+    let folder = pack.dir().join("example-vendor-c");
+    fs::create_dir_all(folder.join("tests")).unwrap();
+    let recording = example("example-vendor-c").join("tests/stream.sse");
+    let (library, manifest) = (pack.dir().join("libexample_vendor_c.so"), pack.path());
+    for (file, name) in
+        [(recording, "tests/stream.sse"), (library, "libexample_vendor_c.so"), (manifest, "plugins.yaml")]
+    {
+        fs::copy(file, folder.join(name)).unwrap();
+    }
+    let path = Path::new("plugins/example-vendor-c/README.md");
+    let page = pages_of_examples().iter().find(|page| page.path == path).unwrap();
+    let blocks = page.blocks();
+    let commands = blocks[0].text.strip_prefix("make\nmake check\n").unwrap();
+    // Smaller: what is random, what is measured, and the load.
+    let commands = commands
+        .replace("plugins check ", "plugins check --mutations 50 --exclude speed ")
+        .replace("profile --mock ", "profile --mock --request-count 2 --artifact-dir run ");
+    let output = finish(&mut shell(&folder, program().parent().unwrap(), &commands));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(folder.join("run/profile_export_prony.json").is_file());
 }
 
 /// Whether a compiler has what some words need: the runtime of a sanitizer, or a linker that optimises.

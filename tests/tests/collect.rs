@@ -10,8 +10,9 @@ use std::{
 
 use boon::{Compiler, Schemas};
 use prony_tests::{
-    MockServer, Run, Tool,
+    MockServer, Run, Tool, commands_of,
     journal::{self, FrameBytes, HEAD, START, tag},
+    pages::page,
 };
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -82,7 +83,7 @@ fn collecting() -> Tool {
 
 /// Puts the folder of an agent where the tool works.
 fn keep(tool: &Tool, name: &str, journal: &[u8], about: &Value) {
-    fs::create_dir(tool.dir().join(name)).unwrap();
+    fs::create_dir_all(tool.dir().join(name)).unwrap();
     tool.file(&format!("{name}/journal.prony"), journal);
     tool.file(&format!("{name}/agent.json"), about.to_string());
 }
@@ -113,6 +114,21 @@ fn requests(run: &Run) -> BTreeMap<String, Value> {
         (id, line)
     };
     run.records().into_iter().map(one).collect()
+}
+
+/// What the page of several machines says to type, of the folders of two agents.
+#[test]
+fn folders_that_were_copied_are_collected_as_the_page_says() {
+    let blocks = page("docs/MANY_MACHINES.md").blocks();
+    let block = blocks.iter().find(|block| block.text.contains("prony collect from-a/RUN")).unwrap();
+    let commands = commands_of(&block.text.replace(" from-c/RUN", ""));
+    assert_eq!(commands, [["collect", "from-a/RUN", "from-b/RUN", "--into", "collected"]]);
+    let tool = Tool::new(&commands[0]);
+    keep(&tool, "from-a/RUN", &first(), &about(0, "a", 0));
+    keep(&tool, "from-b/RUN", &second(), &about(1, "b", 2));
+    let run = tool.run();
+    run.succeeds();
+    assert!(run.dir().join("collected/profile_export_prony.json").is_file());
 }
 
 #[test]

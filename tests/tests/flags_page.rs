@@ -3,10 +3,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path, thread};
 
-use prony_tests::Tool;
-
-/// No flag: whatever stands before it is read, and nothing is run.
-const NO_FLAG: &str = "--this-is-no-flag";
+use prony_tests::{NO_FLAG, Tool};
 
 /// A row of the page.
 struct Row {

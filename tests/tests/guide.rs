@@ -2,23 +2,20 @@
 //! else is compared here.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{fs, path::Path};
+use std::fs;
 
-use prony_tests::{MockPlugin, Tool};
+use prony_tests::{
+    MockPlugin, Tool,
+    pages::{page, root},
+};
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
-}
-
-fn guide() -> String {
-    fs::read_to_string(root().join("plugin-api/README.md")).unwrap()
+fn guide() -> &'static str {
+    &page("plugin-api/README.md").text
 }
 
 /// The contents of all code blocks in one language.
-fn blocks(guide: &str, language: &str) -> Vec<String> {
-    let fence = format!("```{language}\n");
-    let blocks: Vec<String> =
-        guide.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect();
+fn blocks(language: &str) -> Vec<String> {
+    let blocks = page("plugin-api/README.md").code(language);
     assert!(!blocks.is_empty(), "the guide has no `{language}`");
     blocks
 }
@@ -38,16 +35,15 @@ fn written_in(language: &str, name: &str) -> String {
 
 #[test]
 fn the_guide_shows_what_the_command_writes() {
-    let guide = guide();
-    assert_eq!(blocks(&guide, "rust")[0], written("src/lib.rs"));
-    assert_eq!(blocks(&guide, "yaml")[0], written("plugins.yaml"));
-    for block in blocks(&guide, "toml") {
+    assert_eq!(blocks("rust")[0], written("src/lib.rs"));
+    assert_eq!(blocks("yaml")[0], written("plugins.yaml"));
+    for block in blocks("toml") {
         assert!(written("Cargo.toml").contains(&block), "{block}");
     }
     let others = [("c", "plugin.c"), ("cpp", "plugin.cpp"), ("go", "plugin.go"), ("zig", "plugin.zig")];
     for (language, file) in others {
         let source = written_in(language, file);
-        for block in blocks(&guide, language) {
+        for block in blocks(language) {
             assert!(source.contains(&block), "{block}");
         }
     }
@@ -65,7 +61,7 @@ fn every_block_has_a_language_that_is_checked() {
 
 #[test]
 fn the_manifests_of_the_guide_are_valid() {
-    for block in blocks(&guide(), "yaml") {
+    for block in blocks("yaml") {
         let pack = MockPlugin::empty();
         pack.manifest(&block);
         let run = Tool::new(["plugins", "--plugins"]).arg(pack.path()).run();
@@ -86,7 +82,7 @@ fn the_table_of_refusals_is_complete() {
     let source = fs::read_to_string(root().join("host/src/plugin/fault.rs")).unwrap();
     let refusals: Vec<&str> =
         source.split("#[error(").skip(1).map(|rest| rest.split('"').nth(1).unwrap()).collect();
-    let symptoms = symptoms(&guide());
+    let symptoms = symptoms(guide());
     assert!(refusals.len() > 15, "{refusals:?}");
     // A lock speaks for itself, and is its user's: SECURITY.md has it.
     for refusal in refusals.iter().filter(|refusal| **refusal != "{0}") {

@@ -7,24 +7,20 @@ use std::{
     fmt::Write as _,
     fs,
     os::unix::fs::symlink,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Output},
 };
 
-use prony_tests::{finish, program};
+use prony_tests::{
+    finish,
+    pages::{page, root},
+    program,
+};
 use serde_json::Value;
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
 
 /// The commands below a title of the page.
 fn commands(title: &str) -> Vec<String> {
-    let page = fs::read_to_string(root().join("docs/INSTALL.md")).unwrap();
-    let (_, section) = page.split_once(&format!("\n## {title}\n")).unwrap();
-    let section = section.split("\n## ").next().unwrap();
-    let blocks = section.split("```sh\n").skip(1);
-    blocks.map(|block| block.split("```").next().unwrap().to_owned()).collect()
+    page("docs/INSTALL.md").section(title).code("sh")
 }
 
 /// A shell in a folder, with the programs of its `bin`.
@@ -226,7 +222,7 @@ fn plugins_are_not_put_where_there_is_no_program_and_nothing_is_laid_out_over_so
 /// The commands that take what was installed away name the folders into which it went.
 #[test]
 fn what_is_removed_is_what_was_installed() {
-    let page = fs::read_to_string(root().join("docs/INSTALL.md")).unwrap();
+    let page = &page("docs/INSTALL.md").text;
     let unpack = commands("As a folder that runs anywhere").remove(1);
     assert!(unpack.contains("/opt/prony") && unpack.contains("/usr/local/bin/prony"), "{unpack}");
     assert!(page.contains("`rm -r /opt/prony /usr/local/bin/prony`"));

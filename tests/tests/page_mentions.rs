@@ -1,12 +1,11 @@
-//! Commands that stand within the texts of the pages: the program reads each of them, and those that need nothing special are run
-//! as they stand there.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! Commands that stand within the texts of the pages: those that need nothing special are run as they stand there, and the program
+//! reads all others.
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
 use prony_tests::{
     MockServer, Tool, commands_of, finish,
-    pages::{Line, pages},
+    pages::{DAY, Line, pages},
     program, shell, side_by_side,
 };
 
@@ -61,16 +60,19 @@ const FILLED: &[(&str, &str)] = &[
     ("prony report DIR --messages", "prony report run --messages"),
     ("prony report DIR --compat aiperf", "prony report run --compat aiperf"),
     ("prony plot RUN", "prony plot run"),
+    ("prony plot DIR", "prony plot cells"),
     ("prony plot DIR…", "prony plot run again"),
     ("prony export RUN --format chrome-trace", "prony export run --format chrome-trace"),
     ("prony export RUN --format parquet", "prony export run --format parquet"),
     ("prony show DIR", "prony show before"),
     ("prony profile --resume DIR", "prony profile --resume before"),
     ("prony profile -f RUN_DIR/plan.yaml", "prony profile -f run/plan.yaml"),
+    ("prony profile -f FOLDER/plan.yaml", "prony profile -f again/plan.yaml"),
     ("prony config explain KEY", "prony config explain request_rate"),
     ("prony config check FILE", "prony config check run.yaml"),
     ("prony metrics TAG", "prony metrics time_to_first_token"),
     ("prony schema NAME", "prony schema run"),
+    ("prony schema FILE", "prony schema run/profile_export_prony.json"),
     ("prony dataset inspect FILE", "prony dataset inspect day.jsonl"),
     ("prony dataset validate FILE", "prony dataset validate day.jsonl"),
     ("prony dataset convert FILE", "prony dataset convert day.jsonl"),
@@ -83,11 +85,29 @@ const FILLED: &[(&str, &str)] = &[
     ("prony doctor --concurrency N", "prony doctor --concurrency 8 || test $? -eq 1"),
 ];
 
-/// A recording of the reader's.
-const DAY: &str = "\
-{\"prony_sessions\": 1}
-{\"id\": \"a\", \"starts_ns\": 0, \"steps\": [{\"messages\": [{\"role\": \"user\", \"parts\": [{\"kind\": \"text\", \"data\": \"Hello\"}]}]}]}
-";
+/// The same, where a text leaves something out or to choose, and what the program reads then.
+const SHORTENED: &[(&str, &str)] = &[
+    ("prony collect FOLDER... --into DIR", "prony collect FOLDER --into DIR"),
+    (
+        "prony compare --against OLD NEW --gate …",
+        "prony compare --against OLD NEW --gate 'time_to_first_token.p99 +5%'",
+    ),
+    (
+        "prony compare before after --gate …",
+        "prony compare before after --gate 'time_to_first_token.p99 +5%'",
+    ),
+    ("prony plugins new --language c|cpp|go|zig", "prony plugins new --language c"),
+    ("prony plugins new NAME --language c|cpp|go|zig", "prony plugins new NAME --language c"),
+    ("prony plugins validate [PATH…]", "prony plugins validate PATH"),
+    (
+        "prony profile --agents label=kubernetes:3 --nats nats://nats:4222 …",
+        "prony profile --agents label=kubernetes:3 --nats nats://nats:4222",
+    ),
+    ("prony profile --slo …", "prony profile --slo 'time_to_first_token p99 < 1s'"),
+    ("prony profile …", "prony profile --model m"),
+    ("prony profile … && upload", "prony profile --model m"),
+    ("prony speed-bench-report DIR…", "prony speed-bench-report DIR"),
+];
 
 /// What their reader has done before.
 const BEFORE: &str = "\
@@ -95,10 +115,8 @@ prony profile -f run.yaml --request-count 4 --artifact-dir run
 prony profile -f run.yaml --request-count 4 --artifact-dir again
 prony profile -f run.yaml --num-profile-runs 2 --artifact-dir before
 prony profile -f run.yaml --num-profile-runs 2 --artifact-dir after
+prony profile -f run.yaml --concurrency 1,2 --artifact-dir cells
 ";
-
-/// No flag: whatever stands before it is read, and nothing is run.
-const NO_FLAG: &str = "--this-is-no-flag";
 
 /// The commands within the texts, as they stand there, with a place of each. Pages that the program writes say the same over and
 /// over.
@@ -117,35 +135,57 @@ fn mentions() -> BTreeMap<&'static str, String> {
     mentions
 }
 
-/// Whether nothing is left out, and no word stands for one of the reader's, such as `DIR`.
+/// Whether nothing is left out, and nothing is left to choose.
 fn is_whole(code: &str) -> bool {
-    let is_open = ["…", "...", "[", "|"].iter().any(|sign| code.contains(sign));
-    let stands_for =
-        |part: &str| !part.is_empty() && part.chars().all(|sign| sign.is_ascii_uppercase() || sign == '_');
-    !is_open && !code.split([' ', '/', '=']).any(stands_for)
+    !["…", "...", "[", "|"].iter().any(|sign| code.contains(sign))
 }
 
 #[test]
-fn words_for_the_readers_own_are_known() {
-    assert!(is_whole("prony metrics time_to_first_token") && is_whole("prony profile -f run.yaml"));
-    let open = ["prony report DIR", "prony profile -f RUN_DIR/plan.yaml", "prony plugins validate [PATH…]"];
-    assert!(!open.into_iter().any(is_whole));
+fn what_is_left_out_is_known() {
+    assert!(is_whole("prony metrics time_to_first_token") && is_whole("prony report DIR"));
+    let shortened =
+        ["prony profile …", "prony plugins validate [PATH…]", "prony plugins new --language c|cpp"];
+    assert!(!shortened.into_iter().any(is_whole));
+}
+
+/// What is to be read in the place of a mention that is not run.
+fn to_read(code: &str) -> Result<&str, String> {
+    match SHORTENED.iter().find(|(shown, _)| *shown == code) {
+        Some((_, read)) => Ok(*read),
+        None if is_whole(code) => Ok(code),
+        None => Err(format!("`{code}` is not whole: it needs a row of `SHORTENED`, or of `FILLED`")),
+    }
+}
+
+/// What the program says against a command, if it says anything.
+fn against(code: &str) -> Option<String> {
+    let commands = match to_read(code) {
+        Ok(read) => commands_of(read),
+        Err(said) => return Some(said),
+    };
+    let tool = Tool::new(commands.first()?);
+    tool.file("run.yaml", "model: llama\nurl: http://localhost:8000\n");
+    tool.unread()
 }
 
 #[test]
 fn the_program_reads_every_command_within_a_text() {
-    let is_run = |code: &str| RUN.iter().any(|(run, _)| *run == code);
-    let read: Vec<(&str, String)> =
-        mentions().into_iter().filter(|(code, _)| is_whole(code) && !is_run(code)).collect();
-    assert!(read.len() > 40, "only {} commands are read", read.len());
+    let mentions = mentions();
+    let gone: Vec<&str> =
+        SHORTENED.iter().map(|(shown, _)| *shown).filter(|shown| !mentions.contains_key(shown)).collect();
+    assert!(gone.is_empty(), "no text has {gone:#?}");
+    let is_run = |code: &str| RUN.iter().chain(FILLED).any(|(run, _)| *run == code);
+    // A longer one says the same and more.
+    let is_part = |code: &str| mentions.keys().any(|other| other.starts_with(&format!("{code} ")));
+    let read: Vec<(&str, &String)> = mentions
+        .iter()
+        .map(|(code, place)| (*code, place))
+        .filter(|(code, _)| !is_run(code) && !is_part(code))
+        .collect();
+    assert!(read.len() > 30, "only {} commands are read", read.len());
     let wrong = side_by_side(&read, |(code, place)| {
-        let commands = commands_of(code);
-        let words = commands.first()?;
-        let tool = Tool::new(words).arg(NO_FLAG);
-        tool.file("run.yaml", "model: llama\nurl: http://localhost:8000\n");
-        let run = tool.run();
-        let is_read = run.stderr.contains(&format!("unknown flag `{NO_FLAG}`"));
-        (!is_read).then(|| format!("{place}: `{code}`: {}", run.stderr))
+        let said = against(code)?;
+        Some(format!("{place}: `{code}`: {said}"))
     });
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
@@ -170,7 +210,8 @@ fn commands_within_a_text_run() {
         let _ = writeln!(typed, "{command}{end}");
     }
     let programs: &Path = program().parent().unwrap();
-    let output = finish(&mut shell(folder.path(), programs, &typed));
+    // Two requests show that a command works.
+    let output = finish(shell(folder.path(), programs, &typed).env("PRONY_REQUEST_COUNT", "2"));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}\n{said}", output.status);
 }

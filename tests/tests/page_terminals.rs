@@ -126,6 +126,7 @@ fn several_machines_meet_at_a_server_with_a_login_and_tls() {
     let server = MockServer::start([]);
     let (command, login) = at_the_server("--agents 3");
     let command = replaced(&command, "http://SERVER", server.url());
+    let command = replaced(&command, "--concurrency 300", "--concurrency 6");
     let command = replaced(&command, "--benchmark-duration 5m", "--benchmark-duration 1s");
     let run = login.iter().fold(typed(&command), |run, (name, value)| run.env(name, value)).run();
     run.succeeds();

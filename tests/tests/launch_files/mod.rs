@@ -3,20 +3,14 @@
 
 mod started;
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{collections::BTreeSet, fs, process::Command};
 
-use prony_tests::{Tool, finish};
+use prony_tests::{
+    Tool, finish,
+    pages::{page, root},
+};
 use rstest::rstest;
 use serde_yaml::Value;
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
 
 fn file(name: &str) -> String {
     fs::read_to_string(root().join("docs/launch").join(name)).unwrap()
@@ -99,7 +93,7 @@ fn every_variable_of_a_file_is_one_that_an_agent_reads(
 
 /// The exit codes of the table that has those of an agent.
 fn codes_of_an_agent() -> BTreeSet<u64> {
-    let page = fs::read_to_string(root().join("docs/MANY_MACHINES.md")).unwrap();
+    let page = &page("docs/MANY_MACHINES.md").text;
     let (_, table) = page.split_once("\n| exit code | an agent ended because |\n").unwrap();
     let rows = table.lines().take_while(|line| line.starts_with('|'));
     // Below the head is a line of dashes.
@@ -154,7 +148,7 @@ fn the_script_of_slurm_is_one() {
 
 #[test]
 fn the_page_has_a_place_for_each_file() {
-    let page = fs::read_to_string(root().join("docs/MANY_MACHINES.md")).unwrap();
+    let page = &page("docs/MANY_MACHINES.md").text;
     let files = fs::read_dir(root().join("docs/launch")).unwrap();
     let names: Vec<String> = files.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     assert!(names.len() >= 4, "{names:?}");

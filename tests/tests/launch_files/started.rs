@@ -162,7 +162,7 @@ fn the_containers_of_compose_make_a_run() {
     let target = format!("http://127.0.0.1:{port}");
     let controller = here(
         &command("controller"),
-        &[("http://mock:8000", target.as_str()), ("/artifacts/run", "artifacts/run"), ("3000", "60")],
+        &[("3000", "60"), ("http://mock:8000", target.as_str()), ("/artifacts/run", "artifacts/run")],
     );
     let run = agent(&controller, &nats).run();
     run.succeeds();
