@@ -242,8 +242,9 @@ mod tests {
     #[test]
     fn what_a_shell_has_started_ends_with_it() {
         let folder = tempfile::tempdir().unwrap();
-        let mut shell = crate::shell(folder.path(), folder.path(), "sleep 1000 & echo $! > started; wait");
-        let shell = Process::start(&mut shell);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "sleep 1000 & echo $! > started; wait"]).current_dir(folder.path());
+        let shell = Process::start(std::os::unix::process::CommandExt::process_group(&mut shell, 0));
         let started = eventually("what the shell starts", || {
             std::fs::read_to_string(folder.path().join("started")).ok().filter(|line| line.ends_with('\n'))
         });

@@ -147,7 +147,8 @@ fn the_lock_of_a_run_holds_on_its_agents() {
     let own = other.dir().join("prony.lock");
     let locks = Tool::new(["lock", "--output"]).arg(&own).arg("--plugins").arg(other.path());
     locks.run().succeeds();
-    let has_another = ["--plugins", other.path().to_str().unwrap()];
+    let other_manifest = other.path();
+    let has_another = ["--plugins", other_manifest.to_str().unwrap()];
     let and_locks_it = [has_another, ["--lock", own.to_str().unwrap()]].concat();
     let isolated = [locked, ["--isolate", "acme"]].concat();
     let all = [

@@ -21,18 +21,18 @@ pub(super) struct AgentLines {
 impl AgentLines {
     /// These agents take part, and are looked at from now on: what is said of that.
     pub(super) fn begin(&mut self, names: &[String]) -> String {
-        self.begin_untold();
-        let named: Vec<String> = names.iter().take(MOST_NAMED).map(|name| format!("`{name}`")).collect();
+        self.begin_silently();
+        let listed: Vec<String> = names.iter().take(MOST_NAMED).map(|name| format!("`{name}`")).collect();
         let more = match names.len().saturating_sub(MOST_NAMED) {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
         let take = if names.len() == 1 { "takes" } else { "take" };
-        format!("{} {take} part: {}{more}", counted(names.len(), "agent"), named.join(", "))
+        format!("{} {take} part: {}{more}", counted(names.len(), "agent"), listed.join(", "))
     }
 
     /// Agents that were told of before are looked at from now on.
-    pub(super) fn begin_untold(&mut self) {
+    pub(super) fn begin_silently(&mut self) {
         self.is_wanted = true;
     }
 
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn who_was_told_of_before_is_looked_at_as_well() {
         let mut lines = AgentLines::default();
-        lines.begin_untold();
+        lines.begin_silently();
         assert!(lines.is_wanted());
         assert_eq!(lines.changes(&now(9.0, Some(4.2), false)).len(), 1);
     }

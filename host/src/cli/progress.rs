@@ -112,7 +112,7 @@ impl Observer for Progress {
 
     fn same_agents_take_part(&mut self, _names: &[String]) {
         if self.display != Display::Nothing {
-            self.agents.begin_untold();
+            self.agents.begin_silently();
         }
     }
 

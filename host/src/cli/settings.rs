@@ -132,7 +132,9 @@ fn of_words_and_file(mut typed: Words, config: Option<&Path>) -> Result<Asked, F
 }
 
 fn warn_of(warnings: &[String]) {
-    warnings.iter().for_each(|warning| terminal::warn(warning));
+    for warning in warnings {
+        terminal::warn(warning);
+    }
 }
 
 /// Settings that say the opposite, or say it in another way: the second gives way where somebody stronger says the first.
