@@ -78,12 +78,17 @@ impl Origin {
 
     /// The same with the value that it has set, as it is typed.
     pub(super) fn with_value(self, value: &dyn fmt::Display) -> String {
+        self.before(&format!(" {value}"))
+    }
+
+    /// The name that the user knows, with this behind it.
+    fn before(self, value: &str) -> String {
         match self {
-            Self::File(flag, place) => format!("{} {value} at {place}", in_file(flag.name())),
-            Self::Scenario(flag, scenario) => {
-                format!("{flag} {value} (set by --scenario {})", scenario.name())
-            }
-            said => format!("{said} {value}"),
+            Self::Flag(flag) => format!("{flag}{value}"),
+            Self::File(flag, place) => format!("{}{value} at {place}", in_file(flag.name())),
+            Self::Own(flag) => format!("{}{value}", variable(flag.name())),
+            Self::Variable(name) => format!("{name}{value}"),
+            Self::Scenario(flag, by) => format!("{flag}{value} (set by --scenario {})", by.name()),
         }
     }
 
@@ -98,13 +103,7 @@ impl Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Flag(flag) => flag.fmt(f),
-            Self::File(flag, place) => write!(f, "{} at {place}", in_file(flag.name())),
-            Self::Own(flag) => f.write_str(&variable(flag.name())),
-            Self::Variable(name) => f.write_str(name),
-            Self::Scenario(flag, scenario) => write!(f, "{flag} (set by --scenario {})", scenario.name()),
-        }
+        f.write_str(&self.before(""))
     }
 }
 
