@@ -94,10 +94,7 @@ impl Origin {
 
     /// What the user leaves out to be rid of the value.
     pub(super) fn to_leave_out(self) -> Self {
-        match self {
-            Self::Scenario(..) => Self::Flag(Flag(&"--scenario")),
-            said => said,
-        }
+        if let Self::Scenario(..) = self { Self::Flag(Flag(&"--scenario")) } else { self }
     }
 }
 
