@@ -256,7 +256,7 @@ mod tests {
     fn room_for_many_is_made_only_for_more_than_a_few() {
         let mut kept = Values::of_unit("ms");
         (0..FIRST).for_each(|_| kept.push(0.5));
-        assert_eq!(kept.fresh.capacity(), FIRST);
+        assert!(kept.fresh.capacity() < FEW);
         kept.push(0.5);
         assert!(kept.fresh.capacity() >= FEW);
     }
