@@ -261,8 +261,8 @@ mod tests {
             parser.event("", chunk.as_bytes(), &mut answer).unwrap();
         }
         assert_eq!(answer.text_of(0, kind), "one and two");
-        let told = answer.facts.iter().filter(|(name, _)| name == IS_ALIKE);
-        let alike: Vec<&str> = told.map(|(_, value)| value.as_str()).collect();
+        let facts = answer.facts.iter().filter(|(name, _)| name == IS_ALIKE);
+        let alike: Vec<&str> = facts.map(|(_, value)| value.as_str()).collect();
         assert_eq!(alike, ["no", "yes", "yes"]);
     }
 }
