@@ -3,7 +3,8 @@
 //! `cargo bench -p prony --bench hot_path` builds the libraries if they are not there. First it counts allocations and
 //! fails when a token in the middle of a stream makes one; then criterion measures:
 //! - `split`: a stream of 500 chunks, cut into server-sent events (in bytes and in events a second);
-//! - `library`: an event through the chat API format's library, with a sink that keeps nothing;
+//! - `library`: an event through the chat API format's library, with a sink that keeps nothing: one that has to be parsed, and
+//!   one that is like the one before in all but its text;
 //! - `stream`: the same stream split, parsed through the library and kept, in reads of one event each;
 //! - `record`: its record, built and encoded for the journal, with and without counting tokens here;
 //! - `quantiles`: the statistics of 10 million values.
@@ -199,14 +200,37 @@ fn split(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// An event goes through the library.
+/// Events go through the library: those that have to be parsed, and those that are like the one before.
 fn parse(criterion: &mut Criterion, api_format: &Arc<EndpointInstance>) {
     let chunk = &chunks()[1];
-    let event = chunk.trim().trim_start_matches("data: ").as_bytes();
+    let event = chunk.trim().trim_start_matches("data: ");
+    let numbered = |end: u32| event.replace("1795490173", &format!("17954901{end}"));
+    let different: Vec<String> = (10..42).map(numbered).collect();
+    // After so many that are all different, the API format remembers none of what follows.
+    let (before, ring) = different.split_at(16);
+    parse_ring(criterion, api_format, "library/event", before, ring);
+    parse_ring(criterion, api_format, "library/event like the one before", &[], &[event.to_owned()]);
+}
+
+/// The events of a ring go through the library again and again, after some others.
+fn parse_ring(
+    criterion: &mut Criterion,
+    api_format: &Arc<EndpointInstance>,
+    name: &str,
+    before: &[String],
+    ring: &[String],
+) {
     let mut parser = api_format.parser().expect("a parser");
     let mut heard = Heard::default();
-    criterion.bench_function("library/event", |bencher| {
-        bencher.iter(|| parser.event("", black_box(event), &mut heard).expect("a good event"));
+    for event in before {
+        parser.event("", event.as_bytes(), &mut heard).expect("a good event");
+    }
+    let mut turns = ring.iter().cycle();
+    criterion.bench_function(name, |bencher| {
+        bencher.iter(|| {
+            let event = turns.next().expect("a ring has events");
+            parser.event("", black_box(event.as_bytes()), &mut heard).expect("a good event");
+        });
     });
     black_box(heard.bytes);
 }

@@ -9,7 +9,7 @@ const NS_PER_MS: f64 = 1e6;
 const FEW: usize = 256;
 
 /// So many of the last ones have room at first: parts of a run with many nodes or classes have few values of each of them.
-const FIRST: usize = 4;
+const FIRST: usize = 16;
 
 /// So many of some values tell whether these are few different ones.
 const SAMPLE: usize = 32;
@@ -250,6 +250,15 @@ mod tests {
     fn a_value_that_comes_again_takes_no_room() {
         let kept = of("ms", &[0.5; 1000]);
         assert!(matches!(kept.kept, Kept::Few(few) if few == [(0.5, 1000)]));
+    }
+
+    #[test]
+    fn room_for_many_is_made_only_for_more_than_a_few() {
+        let mut kept = Values::of_unit("ms");
+        (0..FIRST).for_each(|_| kept.push(0.5));
+        assert!(kept.fresh.capacity() < FEW);
+        kept.push(0.5);
+        assert!(kept.fresh.capacity() >= FEW);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::{
     future::poll_fn,
     pin::{Pin, pin},
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
@@ -39,8 +39,8 @@ pub(super) struct Deadlines<'a> {
     limits: Limits,
     began: RunNs,
     alarm: Pin<&'a mut Sleep>,
-    /// The alarm has been told whom to wake.
-    is_watched: bool,
+    /// Whom the alarm has been told to wake.
+    watched_by: Option<Waker>,
     has_left: bool,
 }
 
@@ -93,7 +93,7 @@ impl Limits {
 impl<'a> Deadlines<'a> {
     /// Begins now.
     pub(super) fn new(clock: Clock, limits: Limits, alarm: Pin<&'a mut Sleep>) -> Self {
-        Self { clock, limits, began: clock.now(), alarm, is_watched: false, has_left: false }
+        Self { clock, limits, began: clock.now(), alarm, watched_by: None, has_left: false }
     }
 
     /// Whether the exchange was cancelled on purpose.
@@ -153,16 +153,17 @@ impl<'a> Deadlines<'a> {
         // An attempt's limits may be shorter than what was left of the one before.
         let soonest = self.limits.soonest(self.clock.now());
         self.alarm.as_mut().reset(self.clock.instant(soonest.min(overdue)));
-        self.is_watched = false;
+        self.watched_by = None;
         Ok(())
     }
 
     fn poll_overdue(&mut self, stamps: &AttemptStamps, context: &mut Context<'_>) -> Poll<Overdue> {
-        // With each token this is asked, and a task has one waker: it need not be told again before the alarm has gone off.
-        if self.is_watched && !self.alarm.is_elapsed() {
+        // With each token this is asked, nearly always for the same task: the alarm need not be told of it again before it has gone off.
+        let is_watched = self.watched_by.as_ref().is_some_and(|task| task.will_wake(context.waker()));
+        if is_watched && !self.alarm.is_elapsed() {
             return Poll::Pending;
         }
-        self.is_watched = true;
+        self.watched_by = Some(context.waker().clone());
         loop {
             // Unconstrained: an answer that never pauses must not keep its own end from being noticed.
             ready!(pin!(unconstrained(self.alarm.as_mut())).poll(context));
@@ -210,7 +211,10 @@ impl From<Overdue> for ErrorDetails {
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
     use rstest::rstest;
+    use tokio::{task::yield_now, time::timeout};
 
     use super::*;
 
@@ -292,7 +296,7 @@ mod tests {
         assert_eq!(deadlines.during(&stamps, work).await, Err(Overdue::Whole(limits.whole)));
         assert_eq!(clock.now() / 100_000_000, 35);
         // What has been overdue is overdue.
-        let more = deadlines.during(&stamps, std::future::pending::<()>()).await;
+        let more = deadlines.during(&stamps, pending::<()>()).await;
         assert_eq!(more, Err(Overdue::Whole(limits.whole)));
     }
 
@@ -305,7 +309,7 @@ mod tests {
         pacer::pause(Duration::from_secs(1)).await;
         let deadline = clock.now() + 250_000_000;
         assert_eq!(deadlines.until(deadline, std::future::ready(7)).await, Some(7));
-        assert_eq!(deadlines.until(deadline, std::future::pending::<u8>()).await, None);
+        assert_eq!(deadlines.until(deadline, pending::<u8>()).await, None);
         assert!((deadline..deadline + 2_000_000).contains(&clock.now()));
         assert_eq!(deadlines.until(deadline, std::future::ready(7)).await, None, "a flood ends as well");
     }
@@ -320,5 +324,37 @@ mod tests {
         let mut deadlines = Deadlines::new(clock, limits, alarm);
         deadlines.pause(second * 40).await.unwrap();
         assert_eq!(deadlines.alarm.deadline(), clock.instant(42_000_000_000));
+    }
+
+    /// An attempt that came to nothing has been looked after by the same timer.
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_after_a_pause_is_looked_after_once_more() {
+        let (clock, second) = (Clock::start(), Duration::from_secs(1));
+        let limits =
+            Limits { whole: second * 99, first_byte: Some(second * 2), idle: Some(second * 50), leave: None };
+        let alarm = pin!(limits.alarm(clock));
+        let mut deadlines = Deadlines::new(clock, limits, alarm);
+        assert_eq!(deadlines.during(&AttemptStamps::default(), yield_now()).await, Ok(()));
+        deadlines.pause(second * 40).await.unwrap();
+        let stamps = AttemptStamps::kept(0, clock.now());
+        let silence = timeout(second * 20, deadlines.during(&stamps, pending::<()>())).await;
+        assert_eq!(silence, Ok(Err(Overdue::FirstByte(second * 2))));
+        assert_eq!(clock.now() / 1_000_000_000, 42);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_last_is_told_that_it_is_overdue() {
+        let (clock, second) = (Clock::start(), Duration::from_secs(1));
+        let limits =
+            Limits { whole: second * 99, first_byte: Some(second * 2), idle: Some(second * 50), leave: None };
+        let alarm = pin!(limits.alarm(clock));
+        let mut deadlines = Deadlines::new(clock, limits, alarm);
+        let stamps = AttemptStamps::kept(0, clock.now());
+        let mut silence = pin!(deadlines.during(&stamps, pending::<()>()));
+        let mut nobody = Context::from_waker(Waker::noop());
+        assert!(silence.as_mut().poll(&mut nobody).is_pending());
+        let silence = timeout(second * 20, silence).await;
+        assert_eq!(silence, Ok(Err(Overdue::FirstByte(second * 2))));
+        assert_eq!(clock.now() / 1_000_000_000, 2);
     }
 }

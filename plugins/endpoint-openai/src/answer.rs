@@ -198,3 +198,71 @@ impl Voice<'_, '_> {
         self.say(TextKind::TOOL, &function.arguments);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use prony_plugin_api::{
+        Endpoint, RequestWriter, TurnContext,
+        testing::{Answer, TestEndpoint},
+    };
+    use rstest::rstest;
+
+    use super::*;
+
+    /// What [`Watched`] tells of each chunk.
+    const IS_ALIKE: &str = "is_alike";
+
+    /// An API format that only reads.
+    struct Reading;
+
+    /// Tells of each chunk whether it need not be parsed, and has it read.
+    struct Watched(AnswerParser);
+
+    impl Endpoint for Reading {
+        type Parser = Watched;
+
+        fn new(_options: &str) -> Result<Self> {
+            Ok(Self)
+        }
+
+        fn format(&self, _turn: &TurnContext<'_>, _request: &mut RequestWriter<'_>) -> Result<()> {
+            Ok(())
+        }
+
+        fn parser(&self) -> Watched {
+            Watched(AnswerParser::default())
+        }
+    }
+
+    impl Parser for Watched {
+        fn event(&mut self, name: &str, data: &[u8], out: &mut EventSink<'_>) -> Result<()> {
+            let is_alike = self.0.likeness.of(data).is_some();
+            out.fact(IS_ALIKE, if is_alike { "yes" } else { "no" });
+            self.0.event(name, data, out)
+        }
+
+        fn body(&mut self, status: u32, body: &[u8], out: &mut EventSink<'_>) -> Result<()> {
+            self.0.body(status, body, out)
+        }
+    }
+
+    #[rstest]
+    #[case::content(r#""delta":{"content":"TEXT"},"logprobs":null"#, TextKind::CONTENT)]
+    #[case::reasoning(r#""delta":{"content":null,"reasoning_content":"TEXT"}"#, TextKind::REASONING)]
+    #[case::a_text_completion(r#""text":"TEXT","logprobs":null"#, TextKind::CONTENT)]
+    fn the_second_chunk_with_one_text_need_not_be_parsed(#[case] members: &str, #[case] kind: TextKind) {
+        let mut parser = TestEndpoint::new::<Reading>("{}").unwrap().parser().unwrap();
+        let mut answer = Answer::default();
+        for text in ["one", " and two", ""] {
+            let members = members.replace("TEXT", text);
+            let chunk = format!(
+                r#"{{"id":"c-1","model":"m","choices":[{{"index":0,{members},"finish_reason":null}}],"usage":null}}"#
+            );
+            parser.event("", chunk.as_bytes(), &mut answer).unwrap();
+        }
+        assert_eq!(answer.text_of(0, kind), "one and two");
+        let facts = answer.facts.iter().filter(|(name, _)| name == IS_ALIKE);
+        let alike: Vec<&str> = facts.map(|(_, value)| value.as_str()).collect();
+        assert_eq!(alike, ["no", "yes", "yes"]);
+    }
+}

@@ -41,6 +41,7 @@ impl<const BYTES: usize> Short<BYTES> {
     /// request, many times.
     #[inline]
     fn number(self) -> u64 {
+        const { assert!(BYTES >= 4) };
         self.0.split_first_chunk().map_or(0, |(low, high)| {
             let high = high.iter().rev().fold(0, |number, byte| (number << 8) | u64::from(*byte));
             (high << 32) | u64::from(u32::from_le_bytes(*low))

@@ -118,6 +118,9 @@ impl RawRecords {
 /// So many bytes of records wait for the count of one before them. More are passed on out of their order.
 const MOST_WAITING_BYTES: usize = 4 << 20;
 
+/// So many buffers wait to be used again. With [`MOST_SPARE_BYTES`] each, they are a megabyte at most.
+const MOST_SPARE: usize = 256;
+
 /// Buffers with more room than this are not used again. Most records are a tenth of it.
 const MOST_SPARE_BYTES: usize = 4 << 10;
 
@@ -129,7 +132,7 @@ pub(super) struct Pending {
     bytes: usize,
     /// With more bytes than these, records are passed on out of their order.
     most: usize,
-    /// Buffers of records that were passed on: asking for memory and giving it back takes longer than copying a record.
+    /// Buffers of records that were passed on, [`MOST_SPARE`] at most: asking for memory and giving it back takes longer than copying a record.
     spare: Vec<Vec<u8>>,
 }
 
@@ -184,7 +187,7 @@ impl Pending {
     }
 
     fn use_again(&mut self, mut buffer: Vec<u8>) {
-        if buffer.capacity() <= MOST_SPARE_BYTES {
+        if self.spare.len() < MOST_SPARE && buffer.capacity() <= MOST_SPARE_BYTES {
             buffer.clear();
             self.spare.push(buffer);
         }
@@ -259,6 +262,15 @@ mod tests {
         pending.counted(vec![(1, count(1)), (2, count(2))], &mut records);
         assert_eq!(records.payloads, [vec![7; 100], vec![8], vec![9; MOST_SPARE_BYTES + 1]].concat());
         assert_eq!(pending.spare.len(), 1);
+    }
+
+    #[test]
+    fn only_so_many_buffers_wait_to_be_used_again() {
+        let (mut pending, mut records) = (Pending::default(), RawRecords::new(false));
+        (0..300).for_each(|number| pending.hold(number, &[1]));
+        let counts = (0..300).map(|number| (number, count(number))).collect();
+        pending.counted(counts, &mut records);
+        assert_eq!((records.len(), pending.spare.len()), (300, MOST_SPARE));
     }
 
     #[test]

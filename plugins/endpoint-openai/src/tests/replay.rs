@@ -2,7 +2,8 @@
 //! workspace's own tests.
 
 use prony_plugin_api::{
-    ErrorKind, PluginError, TextKind,
+    ErrorKind, PartKind, PluginError, TextKind, TokenUsage,
+    abi::host::ResponseSink,
     testing::{Answer, TestEndpoint},
 };
 use rstest::rstest;
@@ -103,6 +104,30 @@ fn thinking_in_details_is_read_once(#[case] members: &str, #[case] expected: &[&
     r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"a"}}]}}]}"#,
     r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"b"}}]}}]}"#,
 ])]
+#[case::that_end(&[
+    r#"{"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}"#,
+    r#"{"choices":[{"index":0,"delta":{"content":"b"},"finish_reason":"stop"}]}"#,
+])]
+#[case::with_a_text_and_a_call(&[
+    r#"{"choices":[{"delta":{"content":"a","tool_calls":[{"index":0,"id":"t","function":{"name":"n","arguments":"x"}}]}}]}"#,
+    r#"{"choices":[{"delta":{"content":"b","tool_calls":[{"index":0,"id":"t","function":{"name":"n","arguments":"x"}}]}}]}"#,
+])]
+#[case::with_a_text_and_a_call_of_the_older_kind(&[
+    r#"{"choices":[{"delta":{"content":"a","function_call":{"name":"n","arguments":"x"}}}]}"#,
+    r#"{"choices":[{"delta":{"content":"b","function_call":{"name":"n","arguments":"x"}}}]}"#,
+])]
+#[case::with_a_choice_that_failed(&[
+    r#"{"choices":[{"delta":{"content":"a"},"error":{"code":500,"message":"overloaded"}}]}"#,
+    r#"{"choices":[{"delta":{"content":"b"},"error":{"code":500,"message":"overloaded"}}]}"#,
+])]
+#[case::with_an_error(&[
+    r#"{"choices":[{"delta":{"content":"a"}}],"error":{"code":500,"message":"overloaded"}}"#,
+    r#"{"choices":[{"delta":{"content":"b"}}],"error":{"code":500,"message":"overloaded"}}"#,
+])]
+#[case::with_counts_of_speculation(&[
+    r#"{"choices":[{"delta":{"content":"a"}}],"metrics":{"speculative_decoding":{"num_spec_steps":4}}}"#,
+    r#"{"choices":[{"delta":{"content":"b"}}],"metrics":{"speculative_decoding":{"num_spec_steps":4}}}"#,
+])]
 fn chunks_in_a_row_say_what_each_of_them_says_by_itself(#[case] chunks: &[&str]) {
     let endpoint = chat();
     let (mut in_a_row, mut one_by_one) = (Answer::default(), Answer::default());
@@ -112,6 +137,38 @@ fn chunks_in_a_row_say_what_each_of_them_says_by_itself(#[case] chunks: &[&str])
         endpoint.parser().unwrap().event("", data.as_bytes(), &mut one_by_one).unwrap();
     }
     assert_eq!(in_a_row, one_by_one);
+}
+
+/// Counts how often usage is told.
+#[derive(Default)]
+struct UsageCalls(u32);
+
+impl ResponseSink for UsageCalls {
+    fn text(&mut self, _kind: TextKind, _choice: u32, _text: &str) {}
+    fn usage(&mut self, _usage: &TokenUsage) {
+        self.0 += 1;
+    }
+    fn finish(&mut self, _choice: u32, _reason: &str) {}
+    fn error(&mut self, _code: Option<u32>, _kind: &str, _message: &str) {}
+    fn embedding(&mut self, _index: u32, _dimensions: u32) {}
+    fn ranking(&mut self, _index: u32, _score: f64) {}
+    fn media(&mut self, _kind: PartKind, _content_type: &str, _bytes: u64, _url: &str) {}
+    fn follow_up(&mut self, _path: &str, _after_ms: u64) {}
+    fn fact(&mut self, _name: &str, _value: &str) {}
+    fn done(&mut self) {}
+    fn tool_call(&mut self, _choice: u32, _index: u32, _id: &str, _name: &str, _arguments: &str) {}
+}
+
+#[test]
+fn usage_is_told_with_each_chunk_that_has_it() {
+    let (mut parser, mut calls) = (chat().parser().unwrap(), UsageCalls::default());
+    for text in ["a", "b", "c"] {
+        let data = format!(
+            r#"{{"choices":[{{"delta":{{"content":"{text}"}}}}],"usage":{{"prompt_tokens":5,"completion_tokens":1}}}}"#
+        );
+        parser.event("", data.as_bytes(), &mut calls).unwrap();
+    }
+    assert_eq!(calls.0, 3);
 }
 
 #[test]
