@@ -131,6 +131,16 @@ fn axes(base: &Words, flags: &ExperimentFlags, errors: &mut Vec<DesignError>) ->
     axes
 }
 
+/// The names of the settings that a value of `--sweep` is over, as far as it is known what they are; as they are written otherwise.
+pub(crate) fn settings_of_sweep(text: &str) -> Vec<String> {
+    let Some((together, _)) = text.split_once('=') else { return Vec::new() };
+    let keys = Keys::all();
+    let name = |key: &str| {
+        setting("--sweep", key, &keys, &[]).map_or_else(|_| flag_name(key.trim()), |setting| setting.name)
+    };
+    together.split(TOGETHER).map(name).collect()
+}
+
 /// An axis of these settings, of which there is one at least.
 fn axis(settings: Vec<Setting>, flag: &str, text: &str) -> Result<Axis, DesignError> {
     settings.iter().try_for_each(check_common)?;
