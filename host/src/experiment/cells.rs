@@ -12,7 +12,7 @@ use crate::config::{
     phase_words::{PhasePath, setting_of_phase},
     redact,
     run_file::setting_of_path,
-    several::{self, SeveralError},
+    several::{self, SeveralError, first_twice},
     words::{Setting, Shape, Words},
 };
 
@@ -122,8 +122,7 @@ fn axes(base: &Words, flags: &ExperimentFlags, errors: &mut Vec<DesignError>) ->
     }
     let names: Vec<&String> =
         axes.iter().flat_map(|axis| &axis.settings).map(|setting| &setting.name).collect();
-    let twice = (1..names.len()).find(|at| names[..*at].contains(&names[*at]));
-    errors.extend(twice.map(|at| DesignError::Twice(names[at].clone())));
+    errors.extend(first_twice(&names).map(|at| DesignError::Twice(names[at].clone())));
     let lists = base.lists();
     let has_value =
         |name: &&&String| base.get(name).is_some() && !lists.iter().any(|(listed, _)| listed == *name);
@@ -156,8 +155,7 @@ fn axis(settings: Vec<Setting>, flag: &str, text: &str) -> Result<Axis, DesignEr
     };
     let values = values.into_iter().map(parts).collect::<Result<Vec<_>, _>>()?;
     // Spaces beside `/` are gone only now.
-    let twice = (1..values.len()).find(|at| values[..*at].contains(&values[*at]));
-    if let Some(at) = twice {
+    if let Some(at) = first_twice(&values) {
         return Err(reason(SeveralError::Twice(values[at].join(TOGETHER.to_string().as_str()))));
     }
     for value in &values {
