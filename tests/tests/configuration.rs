@@ -101,6 +101,9 @@ fn beside_phases_no_default_is_shown_that_holds_nowhere() {
     for nowhere in ["warmup_concurrency", "agentic_warmup_grace_period", "benchmark_grace_period"] {
         assert!(shown[nowhere].is_null(), "{shown}");
     }
+    let swept = show(settings, &["--sweep", "phases.fill.concurrency=3,4", "--json"], &[]);
+    let shown: Value = serde_json::from_str(&swept.succeeds().stdout).unwrap();
+    assert!(shown["concurrency"].is_null(), "{shown}");
     let run = show("mock: true\n", &["--json"], &[]);
     let shown: Value = serde_json::from_str(&run.succeeds().stdout).unwrap();
     assert_eq!(shown["warmup_concurrency"]["from"], "default");

@@ -138,7 +138,7 @@ fn a_load_that_breaks_an_objective_is_not_the_best_one() {
 )]
 #[case::too_few_requests(
     &["--search-recipe", "concurrency-ramp", "--concurrency-max", "64", "--request-count", "40"],
-    &["use `--request-count 40` in a sweep up to a concurrency of 64", "raise `--request-count`"]
+    &["use `--request-count 40` with a concurrency of 64 in a sweep", "raise `--request-count`"]
 )]
 #[case::two_metrics(
     &["--search-recipe", "max-concurrency-under-sla", "--e2e-sla-ms", "5", "--search-metric", "goodput"],

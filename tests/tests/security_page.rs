@@ -16,16 +16,17 @@ fn cells(page: &str) -> Vec<&str> {
     rows.filter_map(|row| row.trim_end_matches('|').rsplit('|').next()).map(str::trim).collect()
 }
 
-/// Whether there is a suite, a test of a suite, or a module of the host with tests of its own.
+/// Whether there is a suite, a test of a suite, or a module of the host with tests of its own, or with this one.
 fn exists(test: &str) -> bool {
-    if let Some(module) = test.strip_prefix("unit ") {
+    if let Some(test) = test.strip_prefix("unit ") {
+        let (module, name) = test.split_once("::").unwrap_or((test, ""));
         let plugin = root().join("host/src/plugin");
         let of_agents = root().join(format!("host/src/node/agent/{module}.rs"));
-        let places = [plugin.join(format!("{module}.rs")), plugin.join(module).join("mod.rs"), of_agents];
+        let of_folder = ["mod.rs", "tests.rs"].map(|file| plugin.join(module).join(file));
+        let places = [plugin.join(format!("{module}.rs")), of_agents].into_iter().chain(of_folder);
         return places
-            .iter()
             .filter_map(|place| fs::read_to_string(place).ok())
-            .any(|text| text.contains("#[test]"));
+            .any(|text| text.contains("#[test]") && text.contains(&format!("fn {name}")));
     }
     let (suite, name) = test.split_once("::").unwrap_or((test, ""));
     let places = [format!("tests/tests/{suite}.rs"), format!("tests/tests/{suite}/mod.rs")];

@@ -235,6 +235,7 @@ mod tests {
         "nats://u:p@q@h",
         Err("reach NATS at `nats://<redacted>@h`: it has more than one `@` in front of its host")
     )]
+    #[case("nats:///u:pw@h", Err("reach NATS at `nats:///<redacted>@h`: it names no host"))]
     #[case("nats://", Err("reach NATS at `nats://`: it names no host"))]
     #[case("nats://h:many", Err("reach NATS at `nats://h:many`: it is no address"))]
     fn an_address_of_nats_has_a_scheme_and_a_host(#[case] typed: &str, #[case] expected: Result<&str, &str>) {

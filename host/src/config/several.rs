@@ -62,10 +62,15 @@ pub(crate) fn values(text: &str) -> Result<Vec<String>, SeveralError> {
             return Err(SeveralError::TooMany);
         }
     }
-    match (1..values.len()).find(|at| values[..*at].contains(&values[*at])) {
+    match first_twice(&values) {
         Some(at) => Err(SeveralError::Twice(values.swap_remove(at))),
         None => Ok(values),
     }
+}
+
+/// The place of the first value that stands before it as well.
+pub(crate) fn first_twice<T: PartialEq>(values: &[T]) -> Option<usize> {
+    (1..values.len()).find(|at| values[..*at].contains(&values[*at]))
 }
 
 /// Whether a text lists several of these, so that a stray comma in one is not taken for a list. A range is one even if it is

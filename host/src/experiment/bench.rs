@@ -40,6 +40,9 @@ pub(crate) trait Bench {
     /// A run is over, and what it measured is on the disk.
     fn has_ended(&mut self, upcoming: &Upcoming, end: &RunEnd, measured: Option<&Measured>);
 
+    /// Warns the user.
+    fn warn(&mut self, text: &str);
+
     /// The exit code of the signal by which the user has asked for the end, if so.
     fn interrupted(&self) -> Option<u8>;
 }

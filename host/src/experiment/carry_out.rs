@@ -158,33 +158,37 @@ impl Loop<'_> {
         self.folder.save(self.state)?;
         self.bench.has_ended(&upcoming, &end, measured.as_ref());
         let before = self.before.replace((run, end.clone())).map(|(_, end)| end);
-        let in_vain = || measured.as_ref().and_then(|_| self.never_converges(run.cell, &upcoming.dir));
-        Ok(hopeless(is_first, before.as_ref(), &end).or_else(in_vain))
+        let in_vain = measured.as_ref().and_then(|_| self.never_converges(run.cell, &upcoming.dir));
+        if let Some(warning) = in_vain {
+            self.bench.warn(&warning);
+        }
+        Ok(hopeless(is_first, before.as_ref(), &end))
     }
 
-    /// Says that a cell would be repeated to the end because no request has a value of what is looked at, if that is so. `last` is the
-    /// folder of its last run.
-    fn never_converges(&self, cell: usize, last: &Path) -> Option<Ended> {
+    /// Says that a cell is not repeated because no request has a value of what is looked at, if that is so. `last` is the folder of its
+    /// last run.
+    fn never_converges(&self, cell: usize, last: &Path) -> Option<String> {
         let convergence = self.design.convergence.as_ref().filter(|looked_at| looked_at.needs_requests())?;
         // Those of all runs are read only if there is something amiss.
         let is_in_vain = values_looked_at(last, convergence)?.is_empty()
-            && self.values_of_requests(cell, convergence).iter().all(Vec::is_empty);
+            && have_no_values(&self.values_of_requests(cell, convergence));
         is_in_vain.then(|| {
             let (metric, cell) = (&convergence.key.metric, self.design.cells[cell].label());
             let of_cell = if cell.is_empty() { String::new() } else { format!(" of the cell {cell}") };
-            let reason = format!(
-                "no request{of_cell} has a value of `{metric}`, which `--convergence-metric` looks at: name another metric, or add what \
-                 this one needs (`prony metrics {metric}`)"
-            );
-            Ended::Stopped { reason, exit_code: 1 }
+            format!(
+                "no request{of_cell} has a value of `{metric}`, which `--convergence-metric` looks at: there are no more repeats of it; name \
+                 another metric, or add what this one needs (`prony metrics {metric}`)"
+            )
         })
     }
 
-    /// Whether a cell was measured often enough. A run whose files are gone says nothing.
+    /// Whether a cell was measured often enough: so it is as well where no request has a value of what is looked at, since no repeat would
+    /// tell more. A run whose files are gone says nothing.
     fn has_converged(&self, cell: usize) -> bool {
         let Some(convergence) = &self.design.convergence else { return false };
         if convergence.needs_requests() {
-            return convergence.is_met_by_requests(self.values_of_requests(cell, convergence));
+            let runs = self.values_of_requests(cell, convergence);
+            return have_no_values(&runs) || convergence.is_met_by_requests(runs);
         }
         let dirs = self.measured_folders(cell).into_iter();
         let values = dirs.filter_map(|dir| Measured::read(&dir).ok()?.get(&convergence.key));
@@ -211,6 +215,11 @@ impl Loop<'_> {
 fn values_looked_at(dir: &Path, convergence: &Convergence) -> Option<Vec<f64>> {
     let metric = convergence.key.metric.as_str();
     values_of_requests(dir, &BTreeSet::from([metric])).ok()?.remove(metric)
+}
+
+/// Whether there are runs with lines of requests, and none of these has a value.
+fn have_no_values(runs: &[Vec<f64>]) -> bool {
+    !runs.is_empty() && runs.iter().all(Vec::is_empty)
 }
 
 /// Whether further runs would have the same end, so that they only cost time.
@@ -250,8 +259,9 @@ mod tests {
         done: Vec<String>,
         fails_between: bool,
         latencies: VecDeque<f64>,
-        /// The line of a request of each run, if there is one.
-        request: Option<&'static str>,
+        /// The line of a request of each run; there is none where these are used up.
+        requests: VecDeque<&'static str>,
+        warnings: Vec<String>,
     }
 
     impl Bench for Script {
@@ -262,7 +272,7 @@ mod tests {
             let text =
                 format!(r#"{{"request_latency": {{"unit": "ms", "avg": {latency}}}, "is_complete": true}}"#);
             fs::write(upcoming.dir.join(file_names::SUMMARY), text).unwrap();
-            if let Some(line) = self.request {
+            if let Some(line) = self.requests.pop_front() {
                 fs::write(upcoming.dir.join(file_names::OWN_REQUESTS), line).unwrap();
             }
             let value = settings.get("concurrency").and_then(<[_]>::first);
@@ -284,6 +294,10 @@ mod tests {
         }
 
         fn has_ended(&mut self, _: &Upcoming, _: &RunEnd, _: Option<&Measured>) {}
+
+        fn warn(&mut self, text: &str) {
+            self.warnings.push(text.to_owned());
+        }
 
         fn interrupted(&self) -> Option<u8> {
             None
@@ -443,22 +457,28 @@ mod tests {
     }
 
     #[test]
-    fn a_metric_that_no_request_has_ends_all_after_the_first_run() {
-        let converging = |request| {
+    fn a_cell_without_the_metric_that_is_looked_at_is_not_repeated() {
+        let without = r#"{"metadata": {}, "metrics": {"request_latency": {"value": 5.0}}}"#;
+        let with = r#"{"metadata": {}, "metrics": {"time_to_first_token": {"value": 5.0}}}"#;
+        let converging = |values: &[&str], requests: &[&'static str]| {
             let key = Key::new("time_to_first_token", "avg");
             let convergence = Convergence { key, mode: ConvergenceMode::Distribution, threshold: 0.05 };
-            let mut experiment = experiment(Design { convergence: Some(convergence), ..of(&["1"], 5) });
-            let mut script = Script { request, ..Script::default() };
-            (experiment.goes_on(&mut script), script.done.len())
+            let mut experiment = experiment(Design { convergence: Some(convergence), ..of(values, 5) });
+            let mut script = Script { requests: requests.iter().copied().collect(), ..Script::default() };
+            assert_eq!(experiment.goes_on(&mut script), Ended::Complete);
+            let mut again = Script::default();
+            assert_eq!((experiment.goes_on(&mut again), again.done.len()), (Ended::Complete, 0));
+            let of_first = script.done.iter().filter(|run| run.starts_with("1/")).count();
+            (of_first, script.done.len() - of_first, script.warnings)
         };
-        let without = r#"{"metadata": {}, "metrics": {"request_latency": {"value": 5.0}}}"#;
-        let (ended, runs) = converging(Some(without));
-        let Ended::Stopped { reason, exit_code: 1 } = ended else { panic!("{ended:?}") };
-        assert!(reason.contains("has a value of `time_to_first_token`"), "{reason}");
-        assert_eq!(runs, 1);
-        let with = r#"{"metadata": {}, "metrics": {"time_to_first_token": {"value": 5.0}}}"#;
-        assert_eq!(converging(Some(with)).0, Ended::Complete);
+        let (of_first, of_second, warnings) =
+            converging(&["1", "2"], &[without, with, with, with, with, with]);
+        assert!(of_first == 1 && of_second >= 3, "{of_first} and {of_second}");
+        let [warning] = &warnings[..] else { panic!("{warnings:?}") };
+        let expected = "no request of the cell concurrency 1 has a value of `time_to_first_token`";
+        assert!(warning.starts_with(expected), "{warning}");
+        assert_eq!(converging(&["1"], &[with; 5]).2, Vec::<String>::new());
         // Lines that nobody has kept say nothing.
-        assert_eq!(converging(None), (Ended::Complete, 5));
+        assert_eq!(converging(&["1"], &[]), (5, 0, Vec::new()));
     }
 }

@@ -12,7 +12,7 @@ use crate::config::{
     phase_words::{PhasePath, setting_of_phase},
     redact,
     run_file::setting_of_path,
-    several::{self, SeveralError},
+    several::{self, SeveralError, first_twice},
     words::{Setting, Shape, Words},
 };
 
@@ -122,13 +122,22 @@ fn axes(base: &Words, flags: &ExperimentFlags, errors: &mut Vec<DesignError>) ->
     }
     let names: Vec<&String> =
         axes.iter().flat_map(|axis| &axis.settings).map(|setting| &setting.name).collect();
-    let twice = (1..names.len()).find(|at| names[..*at].contains(&names[*at]));
-    errors.extend(twice.map(|at| DesignError::Twice(names[at].clone())));
+    errors.extend(first_twice(&names).map(|at| DesignError::Twice(names[at].clone())));
     let lists = base.lists();
     let has_value =
         |name: &&&String| base.get(name).is_some() && !lists.iter().any(|(listed, _)| listed == *name);
     errors.extend(names.iter().filter(has_value).map(|name| DesignError::ValueBesideSweep((*name).clone())));
     axes
+}
+
+/// The names of the settings that a value of `--sweep` is over, as far as it is known what they are; as they are written otherwise.
+pub(crate) fn settings_of_sweep(text: &str) -> Vec<String> {
+    let Some((together, _)) = text.split_once('=') else { return Vec::new() };
+    let keys = Keys::all();
+    let name = |key: &str| {
+        setting("--sweep", key, &keys, &[]).map_or_else(|_| flag_name(key.trim()), |setting| setting.name)
+    };
+    together.split(TOGETHER).map(name).collect()
 }
 
 /// An axis of these settings, of which there is one at least.
@@ -146,8 +155,7 @@ fn axis(settings: Vec<Setting>, flag: &str, text: &str) -> Result<Axis, DesignEr
     };
     let values = values.into_iter().map(parts).collect::<Result<Vec<_>, _>>()?;
     // Spaces beside `/` are gone only now.
-    let twice = (1..values.len()).find(|at| values[..*at].contains(&values[*at]));
-    if let Some(at) = twice {
+    if let Some(at) = first_twice(&values) {
         return Err(reason(SeveralError::Twice(values[at].join(TOGETHER.to_string().as_str()))));
     }
     for value in &values {

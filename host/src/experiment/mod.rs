@@ -43,6 +43,7 @@ pub(crate) use self::{
     best::Key,
     carry_out::{Ended, carry_out},
     cell::Cell,
+    cells::settings_of_sweep,
     design::Design,
     design_error::DesignError,
     files::write_results,

@@ -11,8 +11,9 @@ use super::{
 /// Latency has risen where it is more than so many times that of the lowest load. Source: what AIPerf takes for its knee.
 const RISEN: f64 = 1.2;
 
-/// Settings that are loads.
-const LOADS: [&str; 3] = ["concurrency", "request-rate", "num-users"];
+/// Settings that are loads, alone or together with another one. `--user-centric-rate` is the rate of all users together, so that more users
+/// alone send no more.
+const LOADS: [&[&str]; 3] = [&["concurrency"], &["request-rate"], &["num-users", "user-centric-rate"]];
 
 /// A line explains less than this part of the spread: there is none. Source: where AIPerf fits another curve.
 const LEAST_EXPLAINED: f64 = 0.85;
@@ -94,7 +95,7 @@ fn has_risen(least: &Estimate, latency: &Estimate) -> Option<bool> {
 /// The line of the time to first token, in a sweep over the length of prompts alone.
 pub(super) fn first_token_line(results: &Results) -> Option<FirstTokenLine> {
     let key = Key::new("time_to_first_token", "p50");
-    let Points { setting, list, with_failures } = points(results, &key, &["isl"])?;
+    let Points { setting, list, with_failures } = points(results, &key, &[&["isl"]])?;
     let means: Vec<(f64, f64)> = list.iter().map(|(length, time)| (*length, time.mean)).collect();
     let (ms_per_token, ms_besides, r_squared) = line(&means)?;
     Some(FirstTokenLine { setting, by: key.joined(), ms_per_token, ms_besides, r_squared, with_failures })
@@ -166,21 +167,25 @@ struct Points {
     with_failures: Vec<f64>,
 }
 
-/// A number by the only setting that cells differ in; nothing where that is none of these.
-fn points(results: &Results, key: &Key, settings: &[&str]) -> Option<Points> {
+/// A number by the only settings that cells differ in, of which the first one is the value; nothing where they are none of these, or a
+/// value is that of several cells.
+fn points(results: &Results, key: &Key, known: &[&[&str]]) -> Option<Points> {
     let swept = results.settings();
-    let [setting] = swept.as_slice() else { return None };
-    if !settings.contains(&setting.as_str()) {
-        return None;
-    }
+    let is_swept = |settings: &&&[&str]| {
+        settings.len() == swept.len() && swept.iter().all(|name| settings.contains(&name.as_str()))
+    };
+    let setting = *known.iter().find(is_swept)?.first()?;
     let of_cell = |cell: &CellResults| cell.cell.value(setting).parse::<f64>().ok();
     let cells = results.cells.iter().filter_map(|cell| Some((of_cell(cell)?, cell)));
     let mut cells: Vec<(f64, &CellResults)> = cells.collect();
     cells.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+    if cells.windows(2).any(|pair| pair[0].0.total_cmp(&pair[1].0).is_eq()) {
+        return None;
+    }
     let list = cells.iter().filter_map(|(value, cell)| Some((*value, *cell.get(key)?))).collect();
     let with_failures =
         cells.iter().filter(|(_, cell)| has_failures(cell)).map(|(value, _)| *value).collect();
-    Some(Points { setting: setting.clone(), list, with_failures })
+    Some(Points { setting: setting.to_owned(), list, with_failures })
 }
 
 fn has_failures(cell: &CellResults) -> bool {
@@ -212,7 +217,7 @@ fn line(points: &[(f64, f64)]) -> Option<(f64, f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::results::tests::results;
+    use crate::experiment::{cell::tests::cell, results::tests::results};
 
     #[test]
     fn the_first_load_with_more_latency_is_named() {
@@ -225,6 +230,29 @@ mod tests {
         let rise =
             latency_rise(&results(1, &cells[..1])).or(latency_rise(&results(1, &[cells[0], cells[2]])));
         assert_eq!(rise.map(|rise| rise.first), Some(None));
+    }
+
+    #[test]
+    fn users_are_a_load_together_with_their_rate() {
+        let rise = |users: [&[(&str, &str)]; 2]| {
+            let mut results = results(1, &[("1", &[(10.0, 2.0)]), ("2", &[(20.0, 5.0)])]);
+            for (known, values) in results.cells.iter_mut().zip(users) {
+                known.cell = cell(values);
+            }
+            latency_rise(&results).map(|rise| (rise.setting, rise.first))
+        };
+        let more = [
+            &[("num-users", "1"), ("user-centric-rate", "0.5")],
+            &[("num-users", "2"), ("user-centric-rate", "1")],
+        ];
+        assert_eq!(rise(more.map(|values| &values[..])), Some(("num-users".to_owned(), Some(2.0))));
+        assert_eq!(rise([&[("num-users", "1")], &[("num-users", "2")]]), None);
+        // Each user with each rate: no one load.
+        let each = [
+            &[("num-users", "1"), ("user-centric-rate", "1")],
+            &[("num-users", "1"), ("user-centric-rate", "2")],
+        ];
+        assert_eq!(rise(each.map(|values| &values[..])), None);
     }
 
     #[test]

@@ -29,7 +29,7 @@ use tables::{
 };
 
 /// How long a block of commands may take. Most take a second, on a machine that does nothing else.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(150);
 
 /// How the names of API formats begin that the reader has just built.
 const OF_THE_READER: &[&str] = &["acme_chat", "example_vendor"];

@@ -11,7 +11,7 @@ use crate::{
         terminal,
     },
     config::{
-        flags::{PHASES, ProfileFlags},
+        flags::{PHASES, PhaseText, ProfileFlags},
         keys::{API_KEY_VARIABLE, Key},
         origins::Source,
         phase_words::default_beside_phases,
@@ -59,13 +59,15 @@ fn show(asked: &Asked, is_json: bool) -> Result<Exit, Failure> {
     let registry = profile::discover(&first.flags)?;
     let plan = profile::resolved(first, &first.flags, &registry)?.plan;
     redact::learn(redact::of_config(&plan));
-    let shown = asked.keys.iter().filter_map(|key| shown(key, asked, &plan));
+    // With the values of the sweep's first run.
+    let described = first.words.phases();
+    let shown = asked.keys.iter().filter_map(|key| shown(key, asked, &described, &plan));
     terminal::print(&if is_json { as_json(shown) } else { as_lines(shown.collect()) })?;
     Ok(Exit::Success)
 }
 
-/// A setting with its value, if it has any.
-fn shown<'a>(key: &'a Key, asked: &Asked, plan: &Plan) -> Option<Shown<'a>> {
+/// A setting with its value, if it has any. `described` are the phases of the run that is shown.
+fn shown<'a>(key: &'a Key, asked: &Asked, described: &[PhaseText], plan: &Plan) -> Option<Shown<'a>> {
     let Some(values) = asked.values(&key.name) else {
         let value = match key.name.as_str() {
             "api-key" if plan.target.api_key.is_some() => {
@@ -78,7 +80,7 @@ fn shown<'a>(key: &'a Key, asked: &Asked, plan: &Plan) -> Option<Shown<'a>> {
             _ => key.default.clone()?.into(),
         };
         let from = if asked.values(PHASES).is_some() {
-            default_beside_phases(&key.name, &asked.words.phases(), &plan.phases)?
+            default_beside_phases(&key.name, described, &plan.phases)?
         } else {
             "default".to_owned()
         };

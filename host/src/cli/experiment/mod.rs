@@ -120,11 +120,23 @@ pub(super) fn cells_of(settings: &settings::Asked) -> Result<Cells, Failure> {
 
 /// The settings in which runs differ, by the long names of their flags. It is not known where something is wrong with them.
 pub(super) fn varied(settings: &settings::Asked) -> Option<Vec<String>> {
-    let asked = Asked::of(&settings.all()).ok()?;
-    // No seed changes them.
-    let design = asked.try_design(0).ok()?;
+    let (_, design) = tried(settings)?;
     let settings = design.cells.into_iter().flat_map(|cell| cell.values);
     Some(settings.map(|(setting, _)| setting.name).collect())
+}
+
+/// The settings of a run of each cell. They are not known where something is wrong with them.
+pub(super) fn words_of_cells(settings: &settings::Asked) -> Option<Vec<Words>> {
+    let (asked, design) = tried(settings)?;
+    Some(design.cells.iter().map(|cell| cell.over(&asked.base)).collect())
+}
+
+/// What settings ask for, where nothing is wrong with it.
+fn tried(settings: &settings::Asked) -> Option<(Asked, Design)> {
+    let asked = Asked::of(&settings.all()).ok()?;
+    // No seed changes which cells there are.
+    let design = asked.try_design(0).ok()?;
+    Some((asked, design))
 }
 
 /// The settings of the first of several runs.

@@ -131,6 +131,10 @@ impl Bench for Runner {
         }
     }
 
+    fn warn(&mut self, text: &str) {
+        terminal::warn(text);
+    }
+
     fn interrupted(&self) -> Option<u8> {
         self.signals.exit_code()
     }

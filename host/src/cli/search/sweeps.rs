@@ -21,11 +21,10 @@ use super::{
 use crate::{
     config::{
         flags::PHASES,
-        keys::flag_name,
-        several, units,
+        units,
         words::{Said, Words},
     },
-    experiment::key_of,
+    experiment::{key_of, settings_of_sweep},
 };
 
 /// Loads that are measured for the best one, where the user does not say how many.
@@ -120,49 +119,56 @@ pub(super) fn run(
     experiment::run(&asked, log)
 }
 
-/// It is about streams, and there are none.
+/// It is about streams, and there are none. A scenario has streams.
 fn without_streams(question: Question, asked: &settings::Asked) -> Option<Failure> {
-    let mut sweeps = asked.words.get("sweep").into_iter().flatten();
-    let has_streams = asked.flags.streaming
-        || sweeps.any(|text| text.to_string_lossy().trim_start().starts_with("streaming"));
+    let sweeps = asked.words.get("sweep").unwrap_or_default().iter();
+    let mut swept = sweeps.filter_map(|text| text.to_str()).flat_map(settings_of_sweep);
+    let has_streams =
+        asked.flags.streaming || is_scenario(asked) || swept.any(|setting| setting == "streaming");
     (question.needs_streams() && !has_streams).then(|| {
         let message = format!("use {} without streams: it is about the times of tokens", question.name());
         Failure::new(Exit::Usage, message).with_hint("add `--streaming`")
     })
 }
 
-/// A closed loop with fewer requests than it may have in flight never has as many.
+/// Whether a scenario fills in what is not said.
+fn is_scenario(asked: &settings::Asked) -> bool {
+    asked.values("scenario").is_some()
+}
+
+/// A closed loop with fewer requests than it may have in flight never has as many. Each combination of a sweep is looked at.
 fn never_reached(asked: &settings::Asked) -> Vec<Failure> {
-    let loads = values_of(asked, "concurrency");
-    let Some(most) = loads.iter().copied().reduce(f64::max).filter(|_| loads.len() > 1) else {
+    let runs = experiment::words_of_cells(asked).unwrap_or_default();
+    let is_one_load = runs.windows(2).all(|pair| pair[0].get("concurrency") == pair[1].get("concurrency"));
+    // Phases have settings of their own.
+    if is_one_load || asked.words.get(PHASES).is_some() {
         return Vec::new();
-    };
+    }
     let failure = |name: &str| {
-        let least = values_of(asked, name).into_iter().reduce(f64::min).filter(|least| *least < most)?;
+        let out_of_reach = runs.iter().filter_map(|words| {
+            let (load, count) = (number(words, "concurrency")?, number(words, name)?);
+            (count < load).then_some((load, count))
+        });
+        let (load, count) = out_of_reach.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
         let message = format!(
-            "use `--{name} {least}` in a sweep up to a concurrency of {most}: no run would have as many at once"
+            "use `--{name} {count}` with a concurrency of {load} in a sweep: the run would never have as many at once"
         );
-        let hint = format!("raise `--{name}`, lower the highest concurrency, or use `--benchmark-duration`");
+        let hint = format!("raise `--{name}`, lower the concurrency, or use `--benchmark-duration`");
         Some(Failure::new(Exit::Usage, message).with_hint(hint))
     };
     ["request-count", "num-conversations"].into_iter().filter_map(failure).collect()
 }
 
-/// The values of a setting, one or those of a sweep, as far as they are numbers.
-fn values_of(asked: &settings::Asked, name: &str) -> Vec<f64> {
-    let sweeps = asked.words.get("sweep").unwrap_or_default().iter();
-    let sweeps = sweeps.filter_map(|text| text.to_str()?.split_once('='));
-    let swept = sweeps.filter(|(key, _)| flag_name(key.trim()) == name).map(|(_, values)| values);
-    let own = asked.values(name).unwrap_or_default().iter().filter_map(|text| text.to_str());
-    let lists = own.chain(swept).filter_map(|text| several::values(text).ok());
-    lists.flatten().filter_map(|value| value.parse().ok()).collect()
+/// The value of a setting of one run, if it is a number.
+fn number(words: &Words, name: &str) -> Option<f64> {
+    words.get(name)?.first()?.to_str()?.parse().ok()
 }
 
-/// Gives runs that nothing else ends a duration, as those of a search have it.
+/// Gives runs that nothing else ends a duration, as those of a search have it. A scenario has one of its own.
 fn end_some_time(asked: &mut settings::Asked) {
     let is_end = |name: &String| asked::ENDS.contains(&name.as_str());
     let is_endless = experiment::varied(asked).is_some_and(|varied| !varied.iter().any(is_end));
-    if is_endless && asked.words.get(PHASES).is_none() {
+    if is_endless && asked.words.get(PHASES).is_none() && !is_scenario(asked) {
         asked::end_some_time(&mut asked.words);
     }
 }
@@ -202,8 +208,8 @@ fn settings_of(
     typed
 }
 
-/// Takes out what is typed of settings whose values a question decides itself: each is a mistake. Those of a file give way. Other sweeps
-/// stay, be they typed or of a file.
+/// Takes out what is typed of settings whose values a question decides itself: each is a mistake. Those of a file give way, unless they
+/// are swept together with others. Other sweeps stay, be they typed or of a file.
 fn take_out(
     names: &[&str],
     question: Question,
@@ -217,17 +223,14 @@ fn take_out(
         }
     }
     let is_typed = typed.remove("sweep").is_some();
-    let swept_by = |text: &OsString| {
-        let (keys, _) = text.to_str()?.split_once('=')?;
-        let mut keys = keys.split('/').map(|key| flag_name(key.trim()));
-        keys.find_map(|key| names.iter().copied().find(|name| *name == key))
-    };
     let mut others = Vec::new();
     for text in known.words.get("sweep").unwrap_or_default() {
-        match swept_by(text) {
-            Some(name) if is_typed => {
+        let swept = text.to_str().map(settings_of_sweep).unwrap_or_default();
+        let is_decided = |setting: &&String| names.contains(&setting.as_str());
+        match swept.iter().find(is_decided) {
+            Some(name) if is_typed || !swept.iter().all(|setting| is_decided(&setting)) => {
                 let flag = format!("--sweep {}", text.to_string_lossy());
-                mistakes.extend([decided(&flag, name, question)]);
+                mistakes.extend([known.placed("sweep", decided(&flag, name, question))]);
             }
             Some(_) => {}
             None => others.push(text.clone()),
@@ -485,12 +488,30 @@ mod tests {
     }
 
     #[rstest]
+    #[case::another_name("prompt_input_tokens_mean=1,2", None)]
+    #[case::of_aiperf("datasets.main.prompts.isl=1,2", None)]
+    #[case::with_others("model/isl=a/1,b/2", Some("use `--sweep model/isl=a/1,b/2` with"))]
+    fn a_sweep_of_a_file_gives_way_alone(#[case] sweep: &str, #[case] expected: Option<&str>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.yaml");
+        std::fs::write(&path, format!("sweep: ['{sweep}']\n")).unwrap();
+        let config = said("config", &[path.to_str().unwrap()]);
+        let (words, mistakes) = read_beside("--search-recipe prefill-ttft-curve --isl-max 256", [config]);
+        assert_eq!(words.get("sweep"), Some(&[OsString::from("isl=256")][..]));
+        let message = mistakes.finish().err().map(|failure| failure.message);
+        assert_eq!(message.is_some(), expected.is_some(), "{message:?}");
+        let is_named = |expected: &str| message.as_ref().is_some_and(|message| message.contains(expected));
+        assert!(expected.is_none_or(is_named), "{message:?}");
+    }
+
+    #[rstest]
     #[case::nothing("isl", "5", Some("30"))]
     #[case::requests("request-count", "5", None)]
     #[case::durations("benchmark-duration", "10,20", Some("10,20"))]
     #[case::counts("request-count", "20,40", None)]
     #[case::a_sweep("sweep", "duration=10,20", None)]
     #[case::several_together("sweep", "model/requests=a/5,b/6", None)]
+    #[case::a_scenario("scenario", "inferencex-agentx-mvp", None)]
     fn runs_that_nothing_else_ends_have_a_duration(
         #[case] name: &str,
         #[case] value: &str,
@@ -507,6 +528,10 @@ mod tests {
     #[case(vec![said("sweep", &["concurrency=1,64"]), said("request-count", &["100,20"])], 1)]
     #[case(vec![said("sweep", &["concurrency=1,64"]), said("num-conversations", &["64"])], 0)]
     #[case(vec![said("concurrency", &["64"]), said("request-count", &["10"])], 0)]
+    #[case(vec![said("sweep", &["concurrency=1,64", "requests=10,100"]), said("sweep-type", &["zip"])], 0)]
+    #[case(vec![said("sweep", &["concurrency=1,64", "requests=100,10"]), said("sweep-type", &["zip"])], 1)]
+    #[case(vec![said("sweep", &["concurrency/requests=1/10,64/100"])], 0)]
+    #[case(vec![said("sweep", &["concurrency/requests=1/10,64/63"])], 1)]
     fn no_load_of_a_sweep_is_out_of_reach(#[case] typed: Vec<Said>, #[case] expected: usize) {
         let asked = settings::of_words(Words::of(typed)).unwrap();
         assert_eq!(never_reached(&asked).len(), expected);

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::config::{
     flags::ChoiceParser,
+    several::first_twice,
     units::{self, Choice},
 };
 
@@ -148,7 +149,7 @@ fn pairs(text: &str) -> Result<String, PairsError> {
         Ok(format!("{}/{}", length(input)?, length(output)?))
     };
     let pairs: Vec<String> = text.split(',').map(pair).collect::<Result<_, PairsError>>()?;
-    match (1..pairs.len()).find(|at| pairs[..*at].contains(&pairs[*at])) {
+    match first_twice(&pairs) {
         Some(at) => Err(PairsError::Twice(pairs[at].clone())),
         None => Ok(pairs.join(",")),
     }

@@ -18,13 +18,19 @@ fn scheme_length(text: &str) -> usize {
         .map_or(0, |(name, _)| name.len() + 3)
 }
 
-/// Bytes in front of the login or the host of an address. More slashes of either kind behind `http://` and `https://` are passed over,
-/// as whoever opens the address does (WHATWG URL Standard, "special authority ignore slashes state").
+/// Schemes of addresses that are paths, which have no login.
+const OF_PATHS: [&str; 2] = ["unix://", "file://"];
+
+/// Bytes in front of the login or the host of an address. More slashes of either kind behind its scheme are passed over, as who opens
+/// addresses of the web does (WHATWG URL Standard, "special authority ignore slashes state"): there may be a login behind them whatever
+/// the scheme is.
 fn head_length(text: &str) -> usize {
     let (scheme, rest) = text.split_at(scheme_length(text));
-    let is_web = ["http://", "https://"].iter().any(|web| scheme.trim_start().eq_ignore_ascii_case(web));
-    let slashes = rest.len() - rest.trim_start_matches(['/', '\\']).len();
-    scheme.len() + if is_web { slashes } else { 0 }
+    let is_path = OF_PATHS.iter().any(|path| scheme.trim_start().eq_ignore_ascii_case(path));
+    if scheme.is_empty() || is_path {
+        return scheme.len();
+    }
+    text.len() - rest.trim_start_matches(['/', '\\']).len()
 }
 
 /// An address, well-formed or not, without its credentials and secret query parameters.
@@ -127,6 +133,11 @@ mod tests {
     #[case("http:///u:p@h", "http:///<redacted>@h", false)]
     #[case("HTTPS://\\/u:p@h/a@b", "HTTPS://\\/<redacted>@h/a@b", false)]
     #[case("http:///u:pa/ss@h", "http:///<redacted>", true)]
+    #[case("nats:///u:pw@h", "nats:///<redacted>@h", false)]
+    #[case("socks5:///u:pw@p", "socks5:///<redacted>@p", false)]
+    #[case("ws:///u:p/w@h", "ws:///<redacted>", true)]
+    #[case("ftp:///u:pw@h/a", "ftp:///<redacted>@h/a", false)]
+    #[case("FILE:///run/a@b", "FILE:///run/a@b", false)]
     #[case("http://h/?code=1&pass=2&a=3", "http://h/?code=<redacted>&pass=<redacted>&a=3", false)]
     #[case("http://h/?code=a=b", "http://h/?code=<redacted>", false)]
     fn logins_and_secret_parameters_are_hidden(
@@ -142,6 +153,7 @@ mod tests {
     #[case("u@me:pw@h:1/v1", true)]
     #[case("http:///u:pw@h@x", true)]
     #[case("https://\\u:pw@h@x", true)]
+    #[case("nats:///u:pw@h@x", true)]
     #[case("http://u:p%40w@h", false)]
     #[case("http://u:pw@h/a@b?c=@", false)]
     #[case("unix:///run/a@b@c.sock", false)]

@@ -343,6 +343,8 @@ pub(super) mod tests {
 
         fn has_ended(&mut self, _: &Upcoming, _: &RunEnd, _: Option<&Measured>) {}
 
+        fn warn(&mut self, _: &str) {}
+
         fn interrupted(&self) -> Option<u8> {
             None
         }

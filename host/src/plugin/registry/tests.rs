@@ -5,6 +5,7 @@ use std::fs;
 use prony_plugin_api::{
     Endpoint, EventSink, Parser, RequestWriter, TurnContext,
     abi::{EndpointVt_Ref, author::endpoint_table},
+    version::TARGET,
 };
 
 use super::{
@@ -14,7 +15,11 @@ use super::{
     },
     *,
 };
-use crate::explain::Explain;
+use crate::{
+    config::policy::PluginPolicy,
+    explain::Explain,
+    lockfile::{LockedLibrary, Sum},
+};
 
 struct Fake;
 
@@ -81,6 +86,19 @@ impl World {
     fn lines(&self, error: &PluginError) -> String {
         let detail = error.detail().unwrap_or_default();
         format!("{error}\n{detail}\n{}", error.hint()).replace(&self.path("").display().to_string(), "/")
+    }
+
+    /// A lock file in which a library has these bytes.
+    fn lock_with(&self, library: &str, bytes: &[u8]) -> Lockfile {
+        let mut lock = Lockfile::empty(&self.path("prony.lock"));
+        let library = LockedLibrary {
+            library: library.to_owned(),
+            name: "acme".to_owned(),
+            version: "3.1.0".to_owned(),
+            sum: Sum::of(bytes),
+        };
+        lock.lock_libraries(TARGET, &[library], |_| true);
+        lock
     }
 
     fn load_error(&self, registry: &Registry, name: &str) -> String {
@@ -226,25 +244,11 @@ fn if_all_fail_the_winners_error_is_told() {
 #[test]
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn what_is_used_in_the_place_of_another_must_be_in_both_locks() {
-    use prony_plugin_api::version::TARGET;
-
-    use crate::lockfile::{LockedLibrary, Sum};
-
     let (world, registry) = World::with(&[("bin", &chat(0)), ("pack", &chat(1))]);
     let entry = registry.endpoint("chat").unwrap();
     let bytes = acme();
     fs::write(world.path("bin").join(entry.class.file_name()), &bytes).unwrap();
-    let locking = |bytes: &[u8]| {
-        let mut lock = Lockfile::empty(&world.path("prony.lock"));
-        let library = LockedLibrary {
-            library: entry.class.library.clone(),
-            name: "acme".to_owned(),
-            version: "3.1.0".to_owned(),
-            sum: Sum::of(bytes),
-        };
-        lock.lock_libraries(TARGET, &[library], |_| true);
-        lock
-    };
+    let locking = |bytes: &[u8]| world.lock_with(&entry.class.library, bytes);
     let load = |own: &[u8], controllers: &[u8]| {
         let options = DiscoveryOptions {
             lock: LockChoice::Read(Arc::new(locking(own))),
@@ -261,6 +265,22 @@ fn what_is_used_in_the_place_of_another_must_be_in_both_locks() {
     assert!(of_controller.breaks_the_lock(), "{}", world.lines(&of_controller));
     let expected = format!("the lock of the controller demands {}", Sum::of(b"another"));
     assert!(world.lines(&of_controller).contains(&expected), "{}", world.lines(&of_controller));
+}
+
+/// The controller cannot say for the machine of an agent what may be used there.
+#[test]
+fn under_the_policy_pinned_the_lock_of_a_controller_is_not_enough() {
+    let built_in = manifest_text("other", "acme:Other", 0);
+    let (world, registry) = World::with(&[("bin", &built_in), ("pack", &chat(0))]);
+    let lock = world.lock_with(&registry.endpoint("chat").unwrap().class.library, b"a library");
+    let of_controller = DiscoveryOptions {
+        lock_of_controller: Some(Arc::new(lock.of_libraries())),
+        ..registry.search().clone().with_policy(Some(PluginPolicy::Pinned))
+    };
+    let error = Registry::discover(&of_controller).unwrap().endpoint("chat").unwrap_err();
+    assert!(matches!(error, PluginError::Unpinned { .. }), "{}", world.lines(&error));
+    let of_both = DiscoveryOptions { lock: LockChoice::Read(Arc::new(lock)), ..of_controller };
+    Registry::discover(&of_both).unwrap().endpoint("chat").unwrap();
 }
 
 #[test]
