@@ -55,13 +55,9 @@ fn layouts(results: &Results) -> Vec<Layout> {
     let medians = ["time_to_first_token", "inter_token_latency"].map(|tag| Some(Key::new(tag, "p50")));
     let [first_token, later_tokens] = medians;
     let throughput = throughput.map(|tag| Key::new(tag, "avg"));
-    let settings = results.settings();
-    // What a sweep over lengths is about goes last, and what decides stays.
-    let is_subject = |key: &Key| {
-        let about =
-            |setting: &str, metric: &str| key.metric == metric && settings.iter().any(|name| name == setting);
-        about("osl", "inter_token_latency") || about("isl", "time_to_first_token")
-    };
+    let has_lengths = results.settings().iter().any(|name| *name == "osl");
+    // What a sweep over lengths of outputs is about goes last, even after intervals, and what decides stays.
+    let is_subject = |key: &Key| has_lengths && key.metric == "inter_token_latency";
     let all = [first_token, throughput, later_tokens].into_iter().flatten();
     let all = all.filter(|key| *key != results.best_by.key);
     let (subjects, mut spare): (Vec<Key>, Vec<Key>) = all.partition(is_subject);
