@@ -491,18 +491,24 @@ static inline const char *prony_json_space(const char *at, const char *end) {
     return at;
 }
 
-/* The first byte that is not the plain text of a string, eight bytes at a time: a quote, a backslash or a control character is
-   among eight bytes where the high bit of one of them is set in the end. */
+/* Whether a quote, a backslash or a control character is among eight bytes: the high bit of a byte is set in the end. Bytes of
+   which it is set from the beginning belong to characters that stand for themselves. */
+static inline uint64_t prony_json_special(const char *at) {
+    const uint64_t ones = UINT64_MAX / 255;
+    uint64_t bytes, quote, backslash;
+    memcpy(&bytes, at, 8);
+    quote = bytes ^ (ones * '"');
+    backslash = bytes ^ (ones * '\\');
+    return ((quote - ones) | (backslash - ones) | (bytes - ones * 0x20)) & ~bytes & (ones << 7);
+}
+
+/* The first byte that is not the plain text of a string, many bytes at a time. */
 static inline const char *prony_json_plain(const char *at, const char *end) {
-    const uint64_t ones = UINT64_MAX / 255, high = ones << 7;
-    while (end - at >= 8) {
-        uint64_t bytes, quote, backslash;
-        memcpy(&bytes, at, 8);
-        quote = bytes ^ (ones * '"');
-        backslash = bytes ^ (ones * '\\');
-        if ((((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) | ((bytes - ones * 0x20) & ~bytes)) & high) {
-            break;
-        }
+    while (end - at >= 32
+           && !(prony_json_special(at) | prony_json_special(at + 8) | prony_json_special(at + 16) | prony_json_special(at + 24))) {
+        at += 32;
+    }
+    while (end - at >= 8 && !prony_json_special(at)) {
         at += 8;
     }
     while (at < end && *at != '"' && *at != '\\' && (unsigned char)*at >= 0x20) {
