@@ -2,6 +2,7 @@
 
 mod args;
 mod asked;
+mod axis;
 mod measurable;
 mod mistakes;
 mod over;
