@@ -24,6 +24,7 @@ mod floor;
 mod million;
 mod process;
 mod program;
+mod reader;
 mod scenario;
 mod server;
 mod table;
@@ -55,6 +56,10 @@ fn main() -> ExitCode {
     match first.as_ref().and_then(|argument| argument.to_str()) {
         Some(process::RUN) => {
             process::run(arguments);
+            return ExitCode::SUCCESS;
+        }
+        Some(reader::RUN) => {
+            reader::run(arguments);
             return ExitCode::SUCCESS;
         }
         Some(floor::RUN) => {

@@ -66,7 +66,7 @@ pub(crate) fn profile(
 
 /// One line of the export.
 #[derive(Debug, Deserialize)]
-struct Line {
+pub(crate) struct Line {
     metadata: Metadata,
     metrics: Metrics,
 }
@@ -87,20 +87,33 @@ struct Milliseconds {
     value: f64,
 }
 
-/// When the first tokens arrived, by the wall clock: what the export says a user has.
+impl Line {
+    /// When the first token arrived, by the wall clock.
+    pub(crate) fn first_token_ns(&self) -> u64 {
+        let ttft_ns = (self.metrics.time_to_first_token.value * 1e6).round();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a time to first token in nanoseconds, neither negative nor beyond 2^53"
+        )]
+        let ttft_ns = ttft_ns as u64;
+        self.metadata.request_sent_ns + ttft_ns
+    }
+}
+
+/// Where the lines of a run are.
+pub(crate) fn lines(artifacts: &Path) -> PathBuf {
+    artifacts.join("profile_export.jsonl")
+}
+
+/// When the first tokens arrived: what the export says a user has.
 fn read(artifacts: &Path) -> FirstTokens {
-    let text = std::fs::read_to_string(artifacts.join("profile_export.jsonl")).expect("the export");
+    let text = std::fs::read_to_string(lines(artifacts)).expect("the export");
     let lines = text.lines().map(|line| serde_json::from_str::<Line>(line).expect("a line of the export"));
     lines
-        .map(|Line { metadata, metrics }| {
-            let ttft_ns = (metrics.time_to_first_token.value * 1e6).round();
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a time to first token in nanoseconds, neither negative nor beyond 2^53"
-            )]
-            let first_token_ns = metadata.request_sent_ns + ttft_ns as u64;
-            (metadata.x_request_id, first_token_ns)
+        .map(|line| {
+            let at = line.first_token_ns();
+            (line.metadata.x_request_id, at)
         })
         .collect()
 }

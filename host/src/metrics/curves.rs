@@ -117,14 +117,13 @@ struct Moment {
 
 /// All moments within windows, in order.
 struct Moments<'a> {
-    flights: &'a Flights,
     events: Peekable<Events<'a>>,
     state: State,
 }
 
 impl<'a> Moments<'a> {
     fn of(flights: &'a Flights, windows: &[(RunNs, RunNs)]) -> Self {
-        Self { flights, events: Events::of(flights, windows).peekable(), state: State::default() }
+        Self { events: Events::of(flights, windows).peekable(), state: State::default() }
     }
 }
 
@@ -133,9 +132,9 @@ impl Iterator for Moments<'_> {
 
     fn next(&mut self) -> Option<Moment> {
         loop {
-            let event = self.events.next()?;
-            self.state.take(event, self.flights);
-            let until_ns = self.events.peek().map_or(event.at_ns, |next| next.at_ns);
+            let (event, flight) = self.events.next()?;
+            self.state.take(event.kind, flight.as_ref());
+            let until_ns = self.events.peek().map_or(event.at_ns, |(next, _)| next.at_ns);
             let ns = until_ns - event.at_ns;
             if ns == 0 {
                 continue;
@@ -186,9 +185,17 @@ impl<'a> Events<'a> {
         Self { flights, sent: 0, pending }
     }
 
-    /// What comes after an event of a request.
-    fn after(flights: &Flights, Event { kind, flight, .. }: Event) -> Option<Event> {
-        let Flight { tokens_ns, end_ns, .. } = flights.get(flight)?;
+    /// The request that an event is about, if it is about one, and what comes next of it.
+    fn after(flights: &Flights, event: Event) -> (Option<Flight>, Option<Event>) {
+        let is_window = matches!(event.kind, Kind::WindowOpens | Kind::WindowCloses);
+        let flight = if is_window { None } else { flights.get(event.flight) };
+        (flight, flight.and_then(|flight| Self::next_of(&flight, event)))
+    }
+
+    fn next_of(
+        &Flight { tokens_ns, end_ns, .. }: &Flight,
+        Event { kind, flight, .. }: Event,
+    ) -> Option<Event> {
         let (at_ns, kind) = match (kind, tokens_ns) {
             (Kind::Sent, Some((first, _))) => (first, Kind::FirstToken),
             (Kind::FirstToken, Some((_, last))) => (last, Kind::LastToken),
@@ -200,7 +207,8 @@ impl<'a> Events<'a> {
 }
 
 impl Iterator for Events<'_> {
-    type Item = Event;
+    /// A window's are about no request. It is unpacked once for each event.
+    type Item = (Event, Option<Flight>);
 
     fn next(&mut self) -> Option<Event> {
         let waiting = self.pending.peek().map(|Reverse(event)| event.at_ns);
@@ -208,21 +216,21 @@ impl Iterator for Events<'_> {
         if let Some(at_ns) = sent.filter(|at_ns| waiting.is_none_or(|waiting| *at_ns <= waiting)) {
             let event = Event { at_ns, kind: Kind::Sent, flight: self.sent };
             self.sent += 1;
-            if let Some(next) = Self::after(self.flights, event) {
-                self.pending.push(Reverse(next));
-            }
-            return Some(event);
+            let (flight, next) = Self::after(self.flights, event);
+            self.pending.extend(next.map(Reverse));
+            return Some((event, flight));
         }
         let mut first = self.pending.peek_mut()?;
         let Reverse(event) = *first;
         // What comes next of the request takes its place: the heap is put in order once, and not twice.
-        match Self::after(self.flights, event) {
+        let (flight, next) = Self::after(self.flights, event);
+        match next {
             Some(next) => *first = Reverse(next),
             None => {
                 PeekMut::pop(first);
             }
         }
-        Some(event)
+        Some((event, flight))
     }
 }
 
@@ -244,15 +252,11 @@ struct State {
 }
 
 impl State {
-    fn take(&mut self, event: Event, flights: &Flights) {
-        match event.kind {
+    fn take(&mut self, kind: Kind, flight: Option<&Flight>) {
+        match kind {
             Kind::WindowOpens => self.windows += 1,
             Kind::WindowCloses => self.windows -= 1,
-            _ => {
-                if let Some(flight) = flights.get(event.flight) {
-                    self.change(event.kind, &flight);
-                }
-            }
+            _ => flight.into_iter().for_each(|flight| self.change(kind, flight)),
         }
     }
 

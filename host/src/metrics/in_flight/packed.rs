@@ -16,10 +16,13 @@ pub(super) struct Packed {
     /// From `sent` on.
     end: Short<5>,
     ended: End,
-    input: Short<4>,
-    output: Short<4>,
+    /// Of the input, and from [`OUTPUT_BIT`] on of the output: 16 million have room.
+    tokens: Short<6>,
     later: [u8; 8],
 }
+
+/// Where the tokens of an output begin.
+const OUTPUT_BIT: u32 = 24;
 
 /// Nothing else takes as long as this.
 const NEVER: Short<5> = Short([u8::MAX; 5]);
@@ -64,8 +67,7 @@ impl Packed {
             last_token,
             end: since_sent(flight.end_ns)?,
             ended: flight.end,
-            input: Short::of(flight.input.into())?,
-            output: Short::of(flight.output.into())?,
+            tokens: tokens(flight.input, flight.output)?,
             later: flight.later.to_le_bytes(),
         })
     }
@@ -83,21 +85,30 @@ impl Packed {
     pub(super) fn flight(&self) -> Flight {
         let sent_ns = self.sent.number();
         let first_ns = sent_ns + self.first_token.number();
+        let tokens = self.tokens.number();
         Flight {
             scheduled_ns: sent_ns - self.late.number(),
             sent_ns,
             tokens_ns: (self.first_token != NEVER).then(|| (first_ns, first_ns + self.last_token.number())),
             end_ns: sent_ns + self.end.number(),
             end: self.ended,
-            input: of_u32(self.input),
-            output: of_u32(self.output),
+            input: low_bits(tokens),
+            output: low_bits(tokens >> OUTPUT_BIT),
             later: f64::from_le_bytes(self.later),
         }
     }
 }
 
-fn of_u32(count: Short<4>) -> u32 {
-    u32::from_le_bytes(count.0)
+fn tokens(input: u32, output: u32) -> Option<Short<6>> {
+    let fits = input >> OUTPUT_BIT == 0;
+    fits.then(|| Short::of(u64::from(input) | (u64::from(output) << OUTPUT_BIT)))?
+}
+
+/// The [`OUTPUT_BIT`] lowest bits.
+fn low_bits(tokens: u64) -> u32 {
+    #[expect(clippy::cast_possible_truncation, reason = "24 bits fit")]
+    let low = (tokens & ((1 << OUTPUT_BIT) - 1)) as u32;
+    low
 }
 
 #[cfg(test)]
@@ -111,7 +122,8 @@ mod tests {
         let ns = || prop_oneof![9 => 0..1_000_000_000_000_u64, 1 => 0..1_000_000_000_000_000_u64];
         let end = prop_oneof![Just(End::Done), Just(End::Failed), Just(End::Cut)];
         let tokens = proptest::option::of((ns(), ns()));
-        (ns(), ns(), tokens, ns(), end, any::<u32>(), any::<u32>(), 0.0..1e6).prop_map(
+        let count = || prop_oneof![9 => 0..1_u32 << OUTPUT_BIT, 1 => any::<u32>()];
+        (ns(), ns(), tokens, ns(), end, count(), count(), 0.0..1e6).prop_map(
             |(scheduled_ns, late, tokens, took, end, input, output, later)| {
                 let sent_ns = scheduled_ns + late;
                 let tokens_ns = tokens.map(|(first, streamed)| (sent_ns + first, sent_ns + first + streamed));
@@ -146,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_request_of_minutes_fits_in_a_few_bytes() {
-        assert!(size_of::<Packed>() <= 43);
+        assert!(size_of::<Packed>() <= 41);
         assert_eq!(Packed::of(&USUAL).map(|packed| packed.flight()), Some(USUAL));
     }
 
@@ -158,6 +170,8 @@ mod tests {
             // Exactly the longest one: it stands for no tokens.
             Flight { tokens_ns: Some((hours + 6, hours + 6)), end_ns: hours + 6, ..USUAL },
             Flight { scheduled_ns: 8, ..USUAL },
+            Flight { input: 1 << OUTPUT_BIT, ..USUAL },
+            Flight { output: 1 << OUTPUT_BIT, ..USUAL },
             Flight { sent_ns: 1 << 48, end_ns: 1 << 48, tokens_ns: None, ..USUAL },
         ] {
             assert!(Packed::of(&odd).is_none(), "{odd:?}");

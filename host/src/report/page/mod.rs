@@ -13,6 +13,7 @@ mod prepared;
 mod row;
 mod sample;
 mod sections;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod timeline;

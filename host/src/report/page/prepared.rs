@@ -38,7 +38,7 @@ impl Prepared {
 }
 
 fn packed(kept: &Kept, settings: &RunSettings) -> io::Result<Vec<u8>> {
-    let rows: Vec<&Row> = kept.rows.iter().map(|row| &**row).collect();
+    let rows: Vec<&Row> = kept.rows.iter().collect();
     let mut packed = Vec::new();
     columns::write(&rows, &names(settings), &mut packed)?;
     Ok(packed)

@@ -9,7 +9,10 @@ use std::{
     collections::{BinaryHeap, HashMap},
 };
 
-use super::row::{Detail, Ended, Needs, Row};
+use super::{
+    row::{Detail, Ended, Needs, Row},
+    slots::{Slot, Slots},
+};
 
 /// Requests on the page.
 pub(super) const MOST: usize = 100_000;
@@ -32,7 +35,7 @@ struct Bounds {
 #[derive(Debug)]
 struct Ranked<K> {
     rank: K,
-    row: Box<Row>,
+    row: Slot,
 }
 
 impl<K: Ord> PartialEq for Ranked<K> {
@@ -93,8 +96,7 @@ impl Ord for Detailed {
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     /// In the order in which they were due.
-    #[expect(clippy::vec_box, reason = "rows that stay where they are need no memory twice")]
-    pub(super) rows: Vec<Box<Row>>,
+    pub(super) rows: Vec<Row>,
     /// Of sessions with a lot below this, every request is kept. They alone speak for all requests.
     pub(super) whole_below: Option<u64>,
 }
@@ -102,10 +104,7 @@ pub(super) struct Kept {
 impl Kept {
     /// The rows that are kept whatever their latency and outcome are: all of them, or those of whole sessions by lot.
     pub(super) fn fair(&self) -> impl Iterator<Item = &Row> {
-        self.rows
-            .iter()
-            .map(|row| &**row)
-            .filter(|row| self.whole_below.is_none_or(|bound| row.lot() < bound))
+        self.rows.iter().filter(|row| self.whole_below.is_none_or(|bound| row.lot() < bound))
     }
 }
 
@@ -113,6 +112,7 @@ impl Kept {
 #[derive(Debug)]
 pub(super) struct Sample {
     bounds: Bounds,
+    rows: Slots<Row>,
     failures: BinaryHeap<Ranked<Lot>>,
     slow: BinaryHeap<Ranked<Slow>>,
     others: BinaryHeap<Ranked<Lot>>,
@@ -133,6 +133,7 @@ impl Sample {
     fn bounded(bounds: Bounds) -> Self {
         Self {
             bounds,
+            rows: Slots::with_room(bounds.all + bounds.failures + bounds.slow),
             failures: BinaryHeap::new(),
             slow: BinaryHeap::new(),
             others: BinaryHeap::new(),
@@ -181,17 +182,26 @@ impl Sample {
             self.leaves(Some(&row));
             return;
         }
-        let left_over = if row.ended == Ended::Failed {
-            push(&mut self.failures, self.bounds.failures, lot(&row), row)
-        } else if row.is_measured {
-            push(&mut self.slow, self.bounds.slow, Reverse((row.latency_us(), lot(&row))), row)
+        let (lot, latency_us) = (lot(&row), row.latency_us());
+        let (has_failed, is_measured) = (row.ended == Ended::Failed, row.is_measured);
+        let row = self.rows.put(row);
+        let left_over = if has_failed {
+            push(&mut self.failures, self.bounds.failures, lot, row).map(|gone| (gone.rank, gone.row))
+        } else if is_measured {
+            let rank = Reverse((latency_us, lot));
+            push(&mut self.slow, self.bounds.slow, rank, row).map(|gone| (gone.rank.0.1, gone.row))
         } else {
-            Some(row)
+            Some((lot, row))
         };
-        if let Some(row) = left_over {
-            let gone = push(&mut self.others, self.bounds.all, lot(&row), row);
-            self.leaves(gone.as_ref());
+        if let Some((lot, row)) = left_over {
+            let gone = push(&mut self.others, self.bounds.all, lot, row).map(|gone| gone.row);
+            self.leave(gone);
         }
+    }
+
+    fn leave(&mut self, slot: Option<Slot>) {
+        let gone = slot.and_then(|slot| self.rows.take(slot));
+        self.leaves(gone.as_ref());
     }
 
     /// Whether it would leave at once, as nearly all do in a long run. That is told before it is moved about.
@@ -212,13 +222,11 @@ impl Sample {
         let room = self.bounds.all.saturating_sub(self.failures.len() + self.slow.len());
         while self.others.len() > room {
             let gone = self.others.pop();
-            self.leaves(gone.map(|ranked| ranked.row).as_deref());
+            self.leave(gone.map(|ranked| ranked.row));
         }
-        let failures = self.failures.into_iter().map(|ranked| ranked.row);
-        let slow = self.slow.into_iter().map(|ranked| ranked.row);
-        let others = self.others.into_iter().map(|ranked| ranked.row);
-        let mut rows: Vec<_> = failures.chain(slow).chain(others).collect();
-        rows.sort_unstable_by_key(|row| (row.due_ns, row.place()));
+        let mut rows = self.rows.into_values();
+        // Each is moved once, since a row is large.
+        rows.sort_by_cached_key(|row| (row.due_ns, row.place()));
         let mut details: HashMap<_, _> =
             self.detailed.into_iter().map(|detailed| (detailed.rank.2, detailed.detail)).collect();
         for row in &mut rows {
@@ -242,12 +250,13 @@ fn has_place<K: Ord>(heap: &BinaryHeap<Ranked<K>>, most: usize, rank: &K) -> boo
 }
 
 /// Puts a row into a heap. What leaves the heap for it, if it is full, or the row itself.
-fn push<K: Ord>(heap: &mut BinaryHeap<Ranked<K>>, most: usize, rank: K, row: Row) -> Option<Row> {
-    if !has_place(heap, most, &rank) {
-        return Some(row);
+fn push<K: Ord>(heap: &mut BinaryHeap<Ranked<K>>, most: usize, rank: K, row: Slot) -> Option<Ranked<K>> {
+    let ranked = Ranked { rank, row };
+    if !has_place(heap, most, &ranked.rank) {
+        return Some(ranked);
     }
-    heap.push(Ranked { rank, row: Box::new(row) });
-    if heap.len() > most { heap.pop().map(|ranked| *ranked.row) } else { None }
+    heap.push(ranked);
+    if heap.len() > most { heap.pop() } else { None }
 }
 
 #[cfg(test)]
@@ -325,12 +334,8 @@ mod tests {
             // Slower from one to the next, so that each one is among the slowest when it comes.
             sample.offer(row(number, 10 + number, number % 3 == 0));
         }
-        let held =
-            |heap: &BinaryHeap<Ranked<Lot>>| heap.iter().filter(|one| one.row.detail.is_some()).count();
-        assert_eq!(
-            (held(&sample.failures), held(&sample.others), sample.detailed.len()),
-            (0, 0, MOST_DETAILED)
-        );
+        let held = sample.rows.iter().filter(|row| row.detail.is_some()).count();
+        assert_eq!((held, sample.detailed.len()), (0, MOST_DETAILED));
         let rows = sample.into_kept().rows;
         let detailed: Vec<u64> =
             rows.iter().filter(|row| row.detail.is_some()).map(|row| row.session).collect();
