@@ -4,6 +4,21 @@
 # Ends the script, with what is wrong and what to do about it.
 stop() { echo "$(basename "$0"): $1" >&2; exit "${2:-1}"; }
 
+# Looks for known vulnerabilities in what prony depends on, and prints what was looked at: one line. Fails if there are any, and not because
+# the database of RustSec cannot be had.
+known_vulnerabilities() {
+    local quietly=(cargo deny --log-level error) known=${CARGO_HOME:-$HOME/.cargo}/advisory-dbs fetched
+    if timeout 30 "${quietly[@]}" fetch db >&2; then
+        "${quietly[@]}" --locked --offline check advisories >&2 && echo "known vulnerabilities: none, by the database of today"
+    # cargo-deny refuses a database that is older than 90 days.
+    elif fetched=$(find "$known" -path '*/.git/*HEAD' -mtime -80 -print -quit 2> /dev/null) && [ -n "$fetched" ]; then
+        "${quietly[@]}" --locked --offline check advisories >&2 &&
+            echo "known vulnerabilities: none, by the database of $(date -u -r "$fetched" +%F)"
+    else
+        echo "known vulnerabilities: NOT LOOKED AT, since the database of RustSec cannot be fetched"
+    fi
+}
+
 # The libraries that `plugins.yaml` names, without `lib` and `.so`: each is of the package of that name, with `-` for `_`.
 shipped_libraries() { sed -n 's/^ *class: \([a-z0-9_]*\):.*/\1/p' plugins.yaml | sort -u; }
 
