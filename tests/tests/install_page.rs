@@ -157,6 +157,8 @@ fn the_folder_runs_where_it_is_unpacked_and_by_a_link_and_the_debian_package_has
         "share/doc/prony/docs/INSTALL.md",
         "share/doc/prony/licences.txt",
         "lib/systemd/system/prony-agent.service",
+        "lib/systemd/system/prony-search.service",
+        "lib/systemd/system/prony-search.timer",
     ] {
         assert!(machine.path().join("opt/prony").join(file).metadata().unwrap().len() > 100, "{file}");
     }
@@ -258,14 +260,17 @@ fn an_agent_that_was_enabled_ends_with_its_package() {
     };
 
     assert!(before("upgrade 2.0"), "the agent of an upgrade stays");
+    assert!(!path("asked").exists());
     // The administrator's own unit starts another program.
     fs::write(path(system).join("prony-agent.service"), "[Unit]\n").unwrap();
     assert!(before("remove"), "what is not of the package stays");
+    let asked = || fs::read_to_string(path("asked")).unwrap();
+    assert!(!asked().contains("agent"), "{}", asked());
     fs::remove_file(path(system).join("prony-agent.service")).unwrap();
-    assert!(!path("asked").exists());
 
     assert!(!before("remove"));
-    assert_eq!(fs::read_to_string(path("asked")).unwrap(), "disable --now prony-agent.service\n");
+    assert!(asked().ends_with("disable --now prony-agent.service\n"), "{}", asked());
+    assert!(asked().contains("disable --now prony-search.timer\n"), "{}", asked());
     assert!(!path(wants).exists() && path(system).is_dir());
     // Where there is no agent, it has nothing to do.
     assert!(!before("remove"));
@@ -280,7 +285,10 @@ fn what_is_removed_is_what_was_installed() {
     assert!(page.contains("`rm -r /opt/prony /usr/local/bin/prony`"));
     assert!(page.contains("`cargo uninstall prony` and `rm -r ~/.cargo/lib/prony`"));
     // The folder of a user that systemd makes up is a link, and what it stands for is in `private`.
-    let unit = fs::read_to_string(root().join("docs/launch/prony-agent.service")).unwrap();
-    assert!(unit.contains("\nStateDirectory=prony-agent\nDynamicUser=yes\n"), "{unit}");
-    assert!(page.contains("`rm -r /etc/prony /var/lib/private/prony-agent /var/lib/prony-agent`"));
+    for name in ["prony-agent", "prony-search"] {
+        let unit = fs::read_to_string(root().join(format!("docs/launch/{name}.service"))).unwrap();
+        assert!(unit.contains(&format!("\nStateDirectory={name}\n")), "{unit}");
+        assert!(unit.contains("\nDynamicUser=yes\n"), "{unit}");
+        assert!(page.contains(&format!(" /var/lib/private/{name} /var/lib/{name}")), "{name}");
+    }
 }
