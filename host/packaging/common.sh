@@ -4,6 +4,25 @@
 # Ends the script, with what is wrong and what to do about it.
 stop() { echo "$(basename "$0"): $1" >&2; exit "${2:-1}"; }
 
+# Looks for known vulnerabilities in what prony depends on, and prints what was looked at: one line. Fails if there are any, and not because
+# the database of RustSec cannot be had.
+known_vulnerabilities() {
+    local quietly=(cargo deny --log-level error) database day=''
+    if timeout 30 "${quietly[@]}" fetch db >&2; then
+        "${quietly[@]}" --locked --offline check advisories >&2 && echo "known vulnerabilities: none, by the database of today"
+        return
+    fi
+    for database in "${CARGO_HOME:-$HOME/.cargo}"/advisory-dbs/*/; do
+        day=$(git -C "$database" log -1 --format=%cs 2> /dev/null) || true
+    done
+    # An older one says little, and cargo-deny refuses it from 90 days on.
+    if [[ $day > $(date -u -d '80 days ago' +%F) ]]; then
+        "${quietly[@]}" --locked --offline check advisories >&2 && echo "known vulnerabilities: none, by the database of $day"
+    else
+        echo "known vulnerabilities: NOT LOOKED AT, since the database of RustSec cannot be fetched"
+    fi
+}
+
 # The libraries that `plugins.yaml` names, without `lib` and `.so`: each is of the package of that name, with `-` for `_`.
 shipped_libraries() { sed -n 's/^ *class: \([a-z0-9_]*\):.*/\1/p' plugins.yaml | sort -u; }
 

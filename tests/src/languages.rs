@@ -14,12 +14,30 @@ pub fn is_installed(program: &str) -> bool {
     env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
-/// Whether a program is on the path. Says so where it is not: a test is not made then.
+/// Whether no test may be left out, since everything that builds libraries is said to be installed: `PRONY_REQUIRE_LANGUAGES=1`, where
+/// `tests/languages/install` has seen to it.
+pub fn are_required() -> bool {
+    env::var_os("PRONY_REQUIRE_LANGUAGES").is_some_and(|value| value == "1")
+}
+
+/// Says why a test is not made.
+///
+/// # Panics
+/// When none may be left out ([`are_required`]).
 #[expect(clippy::print_stderr, reason = "a test that cannot be made says why")]
+pub fn not_tested(why: &str) {
+    assert!(!are_required(), "PRONY_REQUIRE_LANGUAGES is 1, and {why}");
+    eprintln!("not tested: {why}");
+}
+
+/// Whether a program is on the path. Says so where it is not: a test is not made then.
+///
+/// # Panics
+/// When it is not, and no test may be left out ([`are_required`]).
 pub fn is_here(program: &str) -> bool {
     let found = is_installed(program);
     if !found {
-        eprintln!("not tested: {program} is not installed");
+        not_tested(&format!("{program} is not installed"));
     }
     found
 }

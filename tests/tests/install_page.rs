@@ -1,4 +1,5 @@
-//! `docs/INSTALL.md`: its commands, as typed, make a folder that runs from anywhere, and give plugins to a program that has none.
+//! `docs/INSTALL.md`: its commands, as typed, make a folder that runs from anywhere, and give plugins to a program that has none. What the
+//! package of Debian has and does before it is removed is looked at without Debian.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -6,7 +7,7 @@ use std::{
     env,
     fmt::Write as _,
     fs,
-    os::unix::fs::symlink,
+    os::unix::fs::{PermissionsExt, symlink},
     path::Path,
     process::{Command, Output},
 };
@@ -77,15 +78,21 @@ fn files(folder: &Path) -> Vec<String> {
     found
 }
 
-/// What cargo-deb is told to take: paths in the tree, which may end in `*` or `**/*`, and where they go.
-fn assets_of_the_debian_package() -> Vec<(String, String)> {
+/// What cargo-deb is told.
+fn debian_package() -> Value {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["metadata", "--format-version", "1", "--no-deps", "--offline"]).current_dir(root());
     let metadata: Value = serde_json::from_slice(&finish(&mut command).stdout).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
     let host = packages.iter().find(|package| package["name"] == "prony").unwrap();
-    let assets = host["metadata"]["deb"]["assets"].as_array().unwrap().iter();
+    host["metadata"]["deb"].clone()
+}
+
+/// What it is told to take: paths in the tree, which may end in `*` or `**/*`, and where they go.
+fn assets_of_the_debian_package() -> Vec<(String, String)> {
+    let package = debian_package();
+    let assets = package["assets"].as_array().unwrap().iter();
     let word = |asset: &Value, place: usize| asset[place].as_str().unwrap().to_owned();
     assets
         .map(|asset| {
@@ -150,6 +157,8 @@ fn the_folder_runs_where_it_is_unpacked_and_by_a_link_and_the_debian_package_has
         "share/doc/prony/docs/INSTALL.md",
         "share/doc/prony/licences.txt",
         "lib/systemd/system/prony-agent.service",
+        "lib/systemd/system/prony-search.service",
+        "lib/systemd/system/prony-search.timer",
     ] {
         assert!(machine.path().join("opt/prony").join(file).metadata().unwrap().len() > 100, "{file}");
     }
@@ -219,6 +228,54 @@ fn plugins_are_not_put_where_there_is_no_program_and_nothing_is_laid_out_over_so
     assert_eq!(files(folder.path()), Vec::<String>::new());
 }
 
+/// A package that goes to others names somebody who answers for it.
+#[test]
+fn a_release_needs_somebody_who_can_be_written_to() {
+    let folder = tempfile::tempdir().unwrap();
+    for words in ["", "--maintainer", "--maintainer Acme", "--maintainer 'Acme <acme@localhost>'"] {
+        let Output { status, stderr, .. } = finish(&mut shell(folder.path(), &packaging("release", words)));
+        assert_eq!(status.code(), Some(2), "{words}");
+        assert!(text(&stderr).contains("nobody who can be written to"), "{}", text(&stderr));
+    }
+}
+
+/// What dpkg runs before it takes the package's files away or replaces them. What systemd is asked stands in a file.
+#[test]
+fn an_agent_that_was_enabled_ends_with_its_package() {
+    assert_eq!(debian_package()["maintainer-scripts"], "packaging/debian");
+    let machine = tempfile::tempdir().unwrap();
+    let path = |name: &str| machine.path().join(name);
+    let (system, wants) = ("etc/systemd/system", "etc/systemd/system/multi-user.target.wants");
+    for folder in ["bin", "run/systemd/system", wants] {
+        fs::create_dir_all(path(folder)).unwrap();
+    }
+    fs::write(path("bin/systemctl"), "#!/bin/sh\necho \"$*\" >> asked\n").unwrap();
+    fs::set_permissions(path("bin/systemctl"), fs::Permissions::from_mode(0o755)).unwrap();
+    let link = path(wants).join("prony-agent.service");
+    symlink("/usr/lib/systemd/system/prony-agent.service", &link).unwrap();
+    let before = |words: &str| {
+        let script = packaging("debian/prerm", words);
+        run(machine.path(), &format!("DPKG_ROOT='{}' {script}", machine.path().display()));
+        link.is_symlink()
+    };
+
+    assert!(before("upgrade 2.0"), "the agent of an upgrade stays");
+    assert!(!path("asked").exists());
+    // The administrator's own unit starts another program.
+    fs::write(path(system).join("prony-agent.service"), "[Unit]\n").unwrap();
+    assert!(before("remove"), "what is not of the package stays");
+    let asked = || fs::read_to_string(path("asked")).unwrap();
+    assert!(!asked().contains("agent"), "{}", asked());
+    fs::remove_file(path(system).join("prony-agent.service")).unwrap();
+
+    assert!(!before("remove"));
+    assert!(asked().ends_with("disable --now prony-agent.service\n"), "{}", asked());
+    assert!(asked().contains("disable --now prony-search.timer\n"), "{}", asked());
+    assert!(!path(wants).exists() && path(system).is_dir());
+    // Where there is no agent, it has nothing to do.
+    assert!(!before("remove"));
+}
+
 /// The commands that take what was installed away name the folders into which it went.
 #[test]
 fn what_is_removed_is_what_was_installed() {
@@ -227,4 +284,11 @@ fn what_is_removed_is_what_was_installed() {
     assert!(unpack.contains("/opt/prony") && unpack.contains("/usr/local/bin/prony"), "{unpack}");
     assert!(page.contains("`rm -r /opt/prony /usr/local/bin/prony`"));
     assert!(page.contains("`cargo uninstall prony` and `rm -r ~/.cargo/lib/prony`"));
+    // The folder of a user that systemd makes up is a link, and what it stands for is in `private`.
+    for name in ["prony-agent", "prony-search"] {
+        let unit = fs::read_to_string(root().join(format!("docs/launch/{name}.service"))).unwrap();
+        assert!(unit.contains(&format!("\nStateDirectory={name}\n")), "{unit}");
+        assert!(unit.contains("\nDynamicUser=yes\n"), "{unit}");
+        assert!(page.contains(&format!(" /var/lib/private/{name} /var/lib/{name}")), "{name}");
+    }
 }

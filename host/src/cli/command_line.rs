@@ -32,7 +32,7 @@ use crate::config::flags::ProfileFlags;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  success               4  the target does not answer
-  1  the run failed        5  a gate of `compare` is broken
+  1  the run failed        5  an objective or a gate is broken
   2  usage, configuration  6  the run is incomplete, or runs do not tell
   3  a plugin is at fault  130  interrupted (Ctrl-C); 143 by SIGTERM; 129 by SIGHUP";
 

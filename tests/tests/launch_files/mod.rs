@@ -1,4 +1,4 @@
-//! The files of `docs/launch`, which start agents: each is one of its kind, says what `prony` understands, and makes a run.
+//! The files of `docs/launch`, which start agents and searches: each is one of its kind, says what `prony` understands, and makes a run.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod started;
@@ -60,6 +60,7 @@ fn commands(name: &str) -> Vec<Vec<String>> {
 
 #[rstest]
 #[case("prony-agent.service", &["agent"])]
+#[case("prony-search.service", &["search"])]
 #[case("agents.sbatch", &["agent", "profile"])]
 #[case("agents.yaml", &["agent"])]
 #[case("compose.yaml", &["mock-server", "agent", "profile"])]
@@ -122,18 +123,22 @@ fn the_job_of_kubernetes_knows_the_exit_codes() {
 }
 
 /// Lines are comments, heads of sections, or settings (`systemd.syntax(7)`).
-#[test]
-fn the_unit_of_systemd_has_its_sections() {
-    let unit = file("prony-agent.service");
+#[rstest]
+#[case("prony-agent.service", &["[Unit]", "[Service]", "[Install]"], "ExecStart=/")]
+// Only its timer is enabled.
+#[case("prony-search.service", &["[Unit]", "[Service]"], "ExecStart=/")]
+#[case("prony-search.timer", &["[Unit]", "[Timer]", "[Install]"], "OnCalendar=")]
+fn a_unit_of_systemd_has_its_sections(#[case] name: &str, #[case] expected: &[&str], #[case] holds: &str) {
+    let unit = file(name);
     let lines = unit.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let (sections, settings): (Vec<&str>, Vec<&str>) = lines.partition(|line| line.starts_with('['));
-    assert_eq!(sections, ["[Unit]", "[Service]", "[Install]"]);
+    assert_eq!(sections, expected);
     let is_setting = |line: &&str| {
         line.split_once('=').is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_alphanumeric()))
     };
     let others: Vec<&str> = settings.iter().copied().filter(|line| !is_setting(line)).collect();
     assert!(others.is_empty(), "{others:?}");
-    assert!(settings.iter().any(|line| line.starts_with("ExecStart=/")));
+    assert!(settings.iter().any(|line| line.starts_with(holds)));
 }
 
 #[test]
@@ -147,12 +152,13 @@ fn the_script_of_slurm_is_one() {
 }
 
 #[test]
-fn the_page_has_a_place_for_each_file() {
-    let page = &page("docs/MANY_MACHINES.md").text;
+fn a_page_has_a_place_for_each_file() {
+    let pages = ["docs/MANY_MACHINES.md", "docs/CI.md"].map(|path| &page(path).text);
     let files = fs::read_dir(root().join("docs/launch")).unwrap();
     let names: Vec<String> = files.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     assert!(names.len() >= 4, "{names:?}");
     for name in names {
-        assert!(page.contains(&format!("(launch/{name})")), "docs/MANY_MACHINES.md does not link `{name}`");
+        let link = format!("(launch/{name})");
+        assert!(pages.iter().any(|page| page.contains(&link)), "no page links `{name}`");
     }
 }

@@ -198,3 +198,24 @@ fn the_unit_of_systemd_starts_an_agent_with_the_settings_of_the_page() {
     terminate(agent).ends_with(143);
     assert!(file("prony-agent.service").contains("\nSuccessExitStatus=143\n"));
 }
+
+#[test]
+fn the_search_of_every_night_is_made_with_the_settings_of_the_page() {
+    let blocks = page("docs/CI.md").code("sh");
+    let installed = blocks.iter().find(|block| block.contains("/etc/prony/search.yaml")).unwrap();
+    let (_, settings) = installed.split_once("'END'\n").unwrap();
+    let (settings, _) = settings.split_once("\nEND\n").unwrap();
+    let server = MockServer::start([]);
+    // Of the page's settings, only the address is another one here. A night is shorter, too.
+    let settings = settings.replace("http://localhost:8000", server.url());
+    let elsewhere = [("/etc/prony/search.yaml", "search.yaml"), ("1..200", "20..40")];
+    let search = Tool::new(here(&commands("prony-search.service")[0], &elsewhere));
+    let search = search.args(["--benchmark-duration", "1s", "--max-runs", "1"]);
+    search.file("search.yaml", settings);
+    let run = search.run();
+    // So few requests carry no p99.
+    run.ends_with(6);
+    let nights = fs::read_dir(run.dir().join("artifacts")).unwrap();
+    let nights: Vec<_> = nights.map(|night| night.unwrap().path()).collect();
+    assert!(matches!(&nights[..], [night] if night.join("search.json").is_file()), "{nights:?}");
+}
