@@ -11,7 +11,8 @@
  *   - one PRONY_PLUGIN_DESCRIPTOR(...): what is in it. prony reads it from the file before it runs any code of it;
  *   - one `const prony_plugin prony_plugin_c_v1`: the tables of functions.
  *
- *   Beside it stands `plugins.yaml`, which gives each endpoint its name, its path and its abilities.
+ *   Beside it stands `plugins.yaml`, which gives each endpoint its name, its path and its abilities: docs/PLUGIN_MANIFEST.md of
+ *   prony's repository has its keys.
  *
  * VERSIONS
  *   The contract has an epoch (in the name of the entry symbol) and a minor version. A newer minor only appends: fields at the
@@ -58,10 +59,12 @@
  *   cannot publish. If its manifest calls it `required`, the run ends. `start` is called when all services are initialized. Messages
  *   wait for it in a queue of 1024 messages and 64 MiB; more are lost and counted. It may have 1024 messages and 64 MiB waiting to be
  *   taken, and publish 10,000 messages and 64 MiB a second; more is refused and counted. Threads of its own are welcome; they must be
- *   gone when `stop` returns.
+ *   gone when `stop` returns. docs/PLUGIN_MESSAGES.md of prony's repository has every type of message, with its fields and units.
  *
  * LIMITS
  *   A call of an endpoint returns within 5 s (`create`: 10 s); a call of a service within 5 s, `stop` within what it is told.
+ *   What `event` is given has at most 64 MiB: one server-sent event, one line, or one read. What `body` is given has at most
+ *   512 MiB. A response with more has failed, and the function is not called for it.
  *   One response may have 64 MiB of texts, tool calls, finish reasons and facts; 1024 channels, 1024 `finish`, 1024 tool calls;
  *   1,048,576 embeddings, ranked documents and media. A request: a body of 512 MiB, 1 MiB of path and headers, 256 headers.
  *   A count of tokens is below 2^32, a score is finite. A message has at most 16 MiB, its type 128 bytes. Beyond them the
@@ -185,7 +188,8 @@ typedef struct prony_turn {
     prony_text conversation_id; /* the same for all turns of one conversation */
     prony_text extra_json;      /* an object: its members go into the body last and win; see `merge` */
     prony_text facts_json;      /* an object of further facts, each of which may be absent: host, base_path, path, has_api_key,
-                                   previous_response_id, previous_messages, unix_time_s. The guide has their meaning */
+                                   previous_response_id, previous_messages, unix_time_s. README.md of the crate has their
+                                   meaning, in the table of its part "Requests" */
 } prony_turn;
 
 /* ------------------------------------------------------------------------------------------------------ what prony offers */
@@ -266,7 +270,9 @@ struct prony_host {
     /* Reads a message that `on_message` was given as JSON. Returns 1, or 0 if it cannot be one (then nothing is taken). */
     int32_t (*message_json)(const prony_host *host, prony_text message_pack, void *context, prony_take take);
     uint64_t (*now_ns)(const prony_host *host); /* nanoseconds since the run's start, monotonic */
-    void (*run_facts)(const prony_host *host, void *context, prony_take take); /* the run as a JSON object, no secrets */
+    /* The run as a JSON object, without secrets: run_id, urls (an array), model, endpoint_type, artifact_dir, wall_start_ns
+       (nanoseconds since 1970 at the run's start), version, command, and config, whose fields change with prony's versions. */
+    void (*run_facts)(const prony_host *host, void *context, prony_take take);
     void (*request_stop)(const prony_host *host, prony_text reason); /* asks for the end of the run */
 };
 

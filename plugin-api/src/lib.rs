@@ -1,4 +1,4 @@
-//! The contract between [prony](https://crates.io/crates/prony) and its plugins.
+//! The contract between prony and its plugins.
 //!
 //! A plugin is one shared library. It exports *endpoints* (API formats: how a request is written and an answer is read)
 //! and *services* (collectors and publishers that run beside the load). The host opens it on first use, over a

@@ -79,7 +79,8 @@ impl Message for PhaseEnded {
     const TYPE: &'static str = "phase_ended";
 }
 
-/// Every [`RecordBatch`] of a phase has been sent. Each phase has one, also that of a run which is interrupted.
+/// Every [`RecordBatch`] of a phase has been sent. Each phase has one, also that of a run which is interrupted. In a run with agents it
+/// comes before them: there, all batches are sent at the end of the run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PhaseRecorded {
@@ -113,7 +114,8 @@ pub struct RecordSummary {
     pub error: Option<ErrorDetails>,
 }
 
-/// Finished requests, several at a time, as soon as their tokens are counted. All are sent before `stop`.
+/// Finished requests, several at a time, as soon as their tokens are counted. All are sent before `stop`. In a run with agents, those of
+/// all phases are sent at the end of the run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RecordBatch {
@@ -141,7 +143,8 @@ pub struct ServerMetricsSample {
     pub error: Option<ErrorDetails>,
 }
 
-/// Scrapes, several at a time.
+/// Scrapes, several at a time. prony's own `server_metrics` publishes them when a phase begins, every second while it goes on
+/// (`interval_ms`), and when it has ended.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ServerMetricsBatch {

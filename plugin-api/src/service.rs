@@ -213,9 +213,19 @@ impl HostHandle {
         (self.0.vt.now_ns())(self.0.context)
     }
 
-    /// The run as the text of a JSON object: `run_id`, `urls`, `model`, `endpoint_type`, `artifact_dir`, `wall_start_ns` (the
-    /// nanoseconds since 1970 at the run's start), `version` (of prony), `command` (the command line as one text), and
-    /// `config` (the whole plan, whose fields are prony's own and change with its versions). No secrets.
+    /// The run as the text of a JSON object, without secrets:
+    ///
+    /// | fact | is |
+    /// |---|---|
+    /// | `run_id` | the id of the run |
+    /// | `urls` | an array with the base URLs of the servers |
+    /// | `model` | the model that is asked for |
+    /// | `endpoint_type` | the name of the API format, as the manifest has it |
+    /// | `artifact_dir` | the folder of the run |
+    /// | `wall_start_ns` | nanoseconds since 1970 at the start of the run |
+    /// | `version` | the version of prony |
+    /// | `command` | the command line as one text |
+    /// | `config` | the whole plan, whose fields are prony's own and change with its versions |
     ///
     /// An older host says less of it: do without what is not there.
     pub fn run_facts(&self) -> String {

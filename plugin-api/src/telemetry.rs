@@ -47,7 +47,8 @@ pub struct NetworkLatencySample {
     pub error: Option<ErrorDetails>,
 }
 
-/// Probes of the network, several at a time.
+/// Probes of the network, several at a time. prony's own `network_latency` publishes them before the first phase, every 5 s while a
+/// phase goes on (`interval_ms`), and after the last one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NetworkLatencyBatch {
@@ -148,7 +149,8 @@ pub struct GpuTelemetrySample {
     pub error: Option<ErrorDetails>,
 }
 
-/// Readings of GPUs, several at a time.
+/// Readings of GPUs, several at a time. prony's own `gpu_telemetry` publishes them when a phase begins, every 333 ms while it goes on
+/// (`interval_ms`), and when it has ended.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GpuTelemetryBatch {
@@ -206,7 +208,8 @@ pub struct RequestSpan {
     pub was_cancelled: bool,
 }
 
-/// Finished requests for tracing, several at a time, as soon as their tokens are counted. All are sent before `stop`.
+/// Finished requests for tracing, several at a time, as soon as their tokens are counted. All are sent before `stop`. In a run with
+/// agents, those of all phases are sent at the end of the run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RequestSpanBatch {

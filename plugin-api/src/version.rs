@@ -6,10 +6,10 @@
 /// The contract's major version: changes with any incompatible change, together with [`ENTRY_SYMBOL`].
 pub const EPOCH: u32 = 1;
 
-/// Counts what was appended in this epoch: fields of function tables, numbers of enumerations, messages of the host's, and doors. A
-/// newer minor works with an older one, in both directions.
+/// Counts what was appended in this epoch: fields of function tables, numbers of enumerations, messages of the host's, and kinds of
+/// libraries. A newer minor works with an older one, in both directions.
 ///
-/// Minor 4 appended the door for libraries in C, [`ENTRY_SYMBOL_C`], and nothing to the function tables: a library in Rust does not
+/// Minor 4 added the loading of libraries in C, [`ENTRY_SYMBOL_C`], and nothing to the function tables: a library in Rust does not
 /// notice it, and an older host opens no library in C.
 pub const MINOR: u32 = 4;
 

@@ -1,5 +1,5 @@
 //! The golden layout: every type that crosses the boundary, written out, must look as it does in contract 1.4: as in 1.0, and one function more (1.2 has kinds of
-//! content more, 1.3 messages, and 1.4 the door for libraries in C, which are no types).
+//! content more, 1.3 messages, and 1.4 the loading of libraries in C, which are no types).
 //!
 //! Types are found by walking from the root module, so a new one cannot be forgotten.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]

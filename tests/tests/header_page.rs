@@ -88,3 +88,15 @@ fn the_page_of_the_header_is_what_the_header_says() {
     };
     assert!(kept == page, "docs/PLUGIN_HEADER.md is out of date: remove it, and run this test");
 }
+
+/// What an endpoint may be given at most, as the program has it.
+#[test]
+fn the_header_says_how_large_what_comes_in_may_be() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let header = fs::read_to_string(root.join("plugin-api/include/prony_plugin.h")).unwrap();
+    assert_eq!(prony_plugin_api::sse::MAX_EVENT_BYTES, 64 << 20);
+    assert!(header.contains("What `event` is given has at most 64 MiB"), "the limit of an event");
+    let wire = fs::read_to_string(root.join("host/src/request/wire.rs")).unwrap();
+    assert!(wire.contains("const MAX_BODY_BYTES: usize = 512 << 20;"), "another limit of a body");
+    assert!(header.contains("What `body` is given has at most\n *   512 MiB."), "the limit of a body");
+}

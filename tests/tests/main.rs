@@ -101,6 +101,7 @@ mod page_mentions;
 mod page_terminals;
 mod payloads;
 mod plugin_docs;
+mod plugin_pages;
 mod plugins;
 mod prefill_slots;
 mod profile;
