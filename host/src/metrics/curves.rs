@@ -210,7 +210,7 @@ impl Iterator for Events<'_> {
     /// A window's are about no request. It is unpacked once for each event.
     type Item = (Event, Option<Flight>);
 
-    fn next(&mut self) -> Option<Event> {
+    fn next(&mut self) -> Option<Self::Item> {
         let waiting = self.pending.peek().map(|Reverse(event)| event.at_ns);
         let sent = self.flights.sent_ns(self.sent);
         if let Some(at_ns) = sent.filter(|at_ns| waiting.is_none_or(|waiting| *at_ns <= waiting)) {
