@@ -5,6 +5,7 @@ mod known_cycles;
 mod modules;
 mod names;
 mod pictures;
+mod waiting;
 
 use std::{
     collections::BTreeSet,
@@ -18,9 +19,14 @@ use serde_json::Value;
 use known_cycles::KNOWN_CYCLES;
 use modules::{Modules, cycles};
 use names::Names;
+use waiting::Scope;
 
 /// Longest file, in lines. The tests at its end do not count.
 const LINE_BUDGET: usize = 600;
+
+/// The folders of all code of ours but that which is built by itself.
+const OUR_CODE: [&str; 7] =
+    ["host", "plugin-api", "plugins", "tests/entries", "tests/fixtures", "tests/src", "tests/tests"];
 
 /// Modules of the host, left to right: a module uses only what stands before it.
 const HOST_ORDER: [&str; 33] = [
@@ -80,6 +86,10 @@ fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     }
     found.sort();
     found
+}
+
+fn parsed(path: &Path, text: &str) -> syn::File {
+    syn::parse_file(text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// Names of the workspace's packages that `package` depends on, with the kind of dependency.
@@ -193,8 +203,7 @@ fn libraries_stay_in_their_rooms() {
         ("async_nats", &["host/src/nats/"]),
     ];
     for (path, text) in [sources("host"), sources("plugin-api"), sources("plugins")].concat() {
-        let file = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let names = Names::of(&file.items);
+        let names = Names::of(&parsed(&path, &text).items);
         let used: BTreeSet<&str> =
             names.all_paths().into_iter().filter_map(|path| path.first().map(String::as_str)).collect();
         for (library, allowed) in rooms {
@@ -217,11 +226,25 @@ fn unsafe_code_stands_in_the_two_sealed_places() {
 /// A test that waits for a program for ever tells nobody what is wrong: the harness starts them, with a deadline.
 #[test]
 fn tests_wait_for_programs_by_way_of_the_harness() {
-    for (path, text) in sources("tests/tests") {
-        let starts = text.contains("Command::new") && !path.ends_with("architecture/mod.rs");
-        let waits =
-            [".output()", ".status()", ".wait_with_output()"].iter().find(|call| text.contains(*call));
-        assert!(!starts || waits.is_none(), "{}: `{}`", path.display(), waits.unwrap_or(&""));
+    let sources: Vec<(PathBuf, syn::File)> = OUR_CODE
+        .map(sources)
+        .concat()
+        .into_iter()
+        .map(|(path, text)| {
+            let file = parsed(&path, &text);
+            (path, file)
+        })
+        .collect();
+    let declared: Vec<PathBuf> =
+        sources.iter().flat_map(|(path, file)| waiting::test_modules(path, file)).collect();
+    let is_declared = |path: &Path| {
+        declared.iter().any(|module| path.starts_with(module) || *module == path.with_extension(""))
+    };
+    for (path, file) in &sources {
+        let is_test = path.iter().any(|part| part == "tests") || is_declared(path);
+        let calls = waiting::calls(file, if is_test { Scope::Whole } else { Scope::Tests });
+        let is_harness = path.ends_with("tests/src/process.rs");
+        assert!(calls.is_empty() || is_harness, "{}: {calls:?} has no deadline", path.display());
     }
 }
 
@@ -239,9 +262,7 @@ fn every_suite_is_part_of_the_test_program() {
 
 #[test]
 fn no_picture_names_a_thing() {
-    let folders =
-        ["host", "plugin-api", "plugins", "tests/entries", "tests/fixtures", "tests/src", "tests/tests"];
-    for (path, text) in folders.map(sources).concat() {
+    for (path, text) in OUR_CODE.map(sources).concat() {
         let found = pictures::in_code(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert!(found.is_empty(), "{}: {found:?}: there is a term for it", path.display());
     }
