@@ -1,6 +1,7 @@
 //! The shape of the tree, as a test: which crate and which module may use which, and how long a file may be.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod described;
 mod identifiers;
 mod known_cycles;
 mod modules;
