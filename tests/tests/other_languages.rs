@@ -11,7 +11,7 @@ use std::{
 
 use prony_tests::{
     MockServer, Run, Tool, eventually, finish,
-    languages::{bodies, install_for_a_user, is_here, is_installed, typed_in_an_empty_folder, written_lines},
+    languages::{bodies, install_for_a_user, is_here, is_installed, written_lines},
 };
 use rstest::rstest;
 use serde_json::json;
@@ -91,12 +91,14 @@ fn made(name: &str, language: &str, more: &[&str]) -> Option<(TempDir, PathBuf)>
 /// The folder of a new API format, built and tested. In Go this is done by the one line that leads from an empty folder to a
 /// measurement, word for word as a vendor types it: a build in Go takes too long to be made twice.
 fn made_api_format(name: &str, language: &str) -> Option<(TempDir, PathBuf)> {
+    use prony_tests::languages;
+
     if language != "go" {
         return made(name, language, &[]);
     }
     commands(language, "")?;
     let dir = tempfile::tempdir().unwrap();
-    let folder = typed_in_an_empty_folder(dir.path(), name, language);
+    let folder = languages::typed_in_an_empty_folder(dir.path(), name, language);
     Some((dir, folder))
 }
 
