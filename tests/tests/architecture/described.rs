@@ -94,7 +94,7 @@ fn is_defined(name: &str, files: &[(PathBuf, String)]) -> bool {
     let module: PathBuf = modules.iter().collect();
     let is_module = |path: &Path| {
         let path = path.with_extension("");
-        let path = if path.ends_with("mod") { path.parent().unwrap() } else { &path };
+        let path = if path.ends_with("mod") { path.parent().unwrap() } else { path.as_path() };
         modules.is_empty() || path.ends_with(&module)
     };
     let defines = |(path, text): &(PathBuf, String)| {

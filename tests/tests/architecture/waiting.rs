@@ -136,7 +136,9 @@ impl Visit<'_> for Programs {
     }
 
     fn visit_macro(&mut self, call: &Macro) {
-        arguments(call).for_each(|argument| self.visit_expr(&argument));
+        for argument in arguments(call) {
+            self.visit_expr(&argument);
+        }
     }
 }
 
@@ -157,7 +159,9 @@ impl Visit<'_> for Calls<'_> {
     }
 
     fn visit_macro(&mut self, call: &Macro) {
-        arguments(call).for_each(|argument| self.visit_expr(&argument));
+        for argument in arguments(call) {
+            self.visit_expr(&argument);
+        }
     }
 }
 
