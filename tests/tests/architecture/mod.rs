@@ -265,7 +265,9 @@ fn tests_wait_for_programs_by_way_of_the_harness() {
         declared.iter().any(|module| path.starts_with(module) || *module == path.with_extension(""))
     };
     for (path, file) in &sources {
-        let is_test = path.iter().any(|part| part == "tests") || is_declared(path);
+        // A fixture is what is tested, and no test.
+        let is_fixture = path.starts_with("tests/fixtures");
+        let is_test = (path.iter().any(|part| part == "tests") && !is_fixture) || is_declared(path);
         let calls = waiting::calls(file, if is_test { Scope::Whole } else { Scope::Tests });
         let is_harness = path.ends_with("tests/src/process.rs");
         assert!(calls.is_empty() || is_harness, "{}: {calls:?} has no deadline", path.display());
