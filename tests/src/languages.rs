@@ -1,12 +1,15 @@
 //! What suites of libraries in other languages than Rust share: which compilers are installed, and what is done with a folder that
 //! `prony plugins new` has written.
 
-use std::{env, fs, path::Path};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::Tool;
+use crate::{Tool, finish, program, shell};
 
 /// Whether a program is on the path.
 pub fn is_installed(program: &str) -> bool {
@@ -50,6 +53,33 @@ pub fn install_for_a_user(folder: &Path) -> TempDir {
     let data = tempfile::tempdir().expect("a folder for temporary files");
     Tool::new(["plugins", "add"]).arg(folder).env("XDG_DATA_HOME", data.path()).run().succeeds();
     data
+}
+
+/// Types the line that leads a vendor from an empty folder to a measurement, in a language that make builds. Returns the folder of
+/// the new library. Nothing is added to the line: how many requests are measured stands in the environment.
+///
+/// # Panics
+/// When a command of the line fails, or not everything was measured.
+pub fn typed_in_an_empty_folder(folder: &Path, name: &str, language: &str) -> PathBuf {
+    let entry = name.replace('-', "_");
+    let line = format!(
+        "prony plugins new {name} --language {language} && cd {name} && make && make check && \
+         prony plugins check lib{entry}.so && prony plugins add . && prony profile --mock --endpoint-type {entry}"
+    );
+    let program = program();
+    let programs = program.parent().expect("a program stands in a folder");
+    let output = finish(shell(folder, programs, &line).env("PRONY_REQUEST_COUNT", "2"));
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "{line}\n{said}");
+    let folder = folder.join(name);
+    let count = |run: fs::DirEntry| {
+        let summary = fs::read(run.path().join("profile_export_prony.json")).expect("a summary");
+        serde_json::from_slice::<Value>(&summary).expect("JSON")["request_count"]["avg"].clone()
+    };
+    let runs = fs::read_dir(folder.join("artifacts")).expect("the folder of all runs");
+    let counts: Vec<Value> = runs.map(|run| count(run.expect("the folder of a run"))).collect();
+    assert_eq!(counts, [2], "{line}\n{said}");
+    folder
 }
 
 /// The bodies of the first requests that a run would send.

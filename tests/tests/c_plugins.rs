@@ -12,7 +12,7 @@ use std::{
 use prony::internals::open_library;
 use prony_tests::{
     MockPlugin, MockServer, Run, Tool, finish, fixtures,
-    languages::{bodies, install_for_a_user, is_here, written_lines},
+    languages::{bodies, install_for_a_user, is_here, typed_in_an_empty_folder, written_lines},
     pages::pages_of_examples,
     program, shell,
 };
@@ -370,6 +370,14 @@ fn made(name: &str, words: &[&str]) -> Option<(TempDir, PathBuf)> {
         assert!(made.status.success() && text.is_empty(), "{text}");
     }
     Some((dir, folder))
+}
+
+/// Word for word as a vendor types it, with the mock server as it is.
+#[test]
+fn one_line_leads_from_an_empty_folder_to_a_measurement_in_c() {
+    if is_here("make") {
+        typed_in_an_empty_folder(tempfile::tempdir().unwrap().path(), "acme-c", "c");
+    }
 }
 
 #[test]

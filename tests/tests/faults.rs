@@ -258,5 +258,10 @@ fn a_closed_loop_rests_when_nobody_answers_any_more() {
     let at = |record: &Value, key: &str| record["metadata"][key].as_u64().unwrap();
     let first_refused = connect.iter().map(|record| at(record, "request_end_ns")).min().unwrap();
     assert!(others.iter().all(|record| at(record, "request_start_ns") < first_refused), "{others:#?}");
+    // A connection that dies does so before the response is there, or in the middle of it.
+    let died = |record: &Value| {
+        ["connection_reset", "stream_cut"].iter().any(|kind| record["error"]["type"] == *kind)
+    };
+    assert!(others.iter().all(died), "{others:#?}");
     assert!(others.len() < 500, "{errors:#?}");
 }

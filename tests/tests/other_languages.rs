@@ -87,6 +87,20 @@ fn made(name: &str, language: &str, more: &[&str]) -> Option<(TempDir, PathBuf)>
     Some((dir, folder))
 }
 
+/// The folder of a new API format, built and tested. In Go this is done by the one line that leads from an empty folder to a
+/// measurement, word for word as a vendor types it: a build in Go takes too long to be made twice.
+fn made_api_format(name: &str, language: &str) -> Option<(TempDir, PathBuf)> {
+    use prony_tests::languages;
+
+    if language != "go" {
+        return made(name, language, &[]);
+    }
+    commands(language, "")?;
+    let dir = tempfile::tempdir().unwrap();
+    let folder = languages::typed_in_an_empty_folder(dir.path(), name, language);
+    Some((dir, folder))
+}
+
 /// A measurement of its recorded response with what is installed.
 fn measured(folder: &Path, data: &Path, language: &str, words: &[&str]) -> Run {
     let tool = Tool::bare_profile().env("XDG_DATA_HOME", data).args(["--mock", "--isl", "8", "--streaming"]);
@@ -108,7 +122,7 @@ fn conversations(format: &str, data: &Path) -> Tool {
 #[case::zig("zig", "AcmeZig")]
 fn a_new_endpoint_goes_all_the_way(#[case] language: &str, #[case] type_name: &str) {
     let name = format!("acme-{language}");
-    let Some((_dir, folder)) = made(&name, language, &[]) else { return };
+    let Some((_dir, folder)) = made_api_format(&name, language) else { return };
     let check = Tool::new(["plugins", "check", "--mutations", "50", "--deny-warnings"]);
     let check = check.arg(folder.join(format!("libacme_{language}.so")));
     let check = check.arg("--replay").arg(folder.join("tests/stream.sse"));

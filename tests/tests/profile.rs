@@ -115,18 +115,42 @@ fn the_same_seed_sends_the_same_requests(
 
 /// Bodies of six requests, in the order of their texts.
 fn bodies(seed: &str, workers: u32, more: &[&str]) -> Vec<String> {
+    let load = ["--request-count", "6", "--concurrency", "2"];
+    sent(seed, workers, &[&load, more].concat()).0
+}
+
+/// Each of two workers has a slot of a closed loop, and every other arrival of an open one.
+#[rstest]
+#[case::closed(&["--concurrency", "2"])]
+#[case::open(&["--request-rate", "400"])]
+fn two_workers_send_together_what_one_sends(#[case] load: &[&str]) {
+    let load = [&["--request-count", "200"], load].concat();
+    let (alone, one) = sent("7", 1, &load);
+    let (together, both) = sent("7", 2, &load);
+    assert_eq!((one.len(), both.len()), (1, 2), "workers that have sent something: {one:?}, {both:?}");
+    assert_eq!((alone.len(), together.len()), (200, 200));
+    let (alone, together): (BTreeSet<_>, BTreeSet<_>) = (alone.iter().collect(), together.iter().collect());
+    assert_eq!(alone.len(), 200, "different bodies");
+    let different: Vec<_> = alone.symmetric_difference(&together).collect();
+    assert!(different.is_empty(), "{different:#?}");
+}
+
+/// The bodies that a run sends, in the order of their texts, and the workers that have sent them.
+fn sent(seed: &str, workers: u32, more: &[&str]) -> (Vec<String>, BTreeSet<String>) {
     let answer = r#"{"choices": [{"index": 0, "message": {"content": "a"}, "finish_reason": "stop"}]}"#;
-    let server = ScriptedServer::start([Script::whole("application/json", answer)]);
+    // A connection takes its next request a little later, so that one worker cannot have sent everything before another begins.
+    let server = ScriptedServer::start([Script::whole("application/json", answer).pause_ms(5)]);
     let words = ["profile", "--model", "m", "--ui", "none", "--no-server-metrics", "--random-seed", seed];
     let run = Tool::new(words)
-        .args(["--url", &server.url(), "--request-count", "6", "--isl", "20", "--isl-stddev", "5"])
-        .args(["--concurrency", "2", "--workers", &workers.to_string()])
+        .args(["--url", &server.url(), "--isl", "20", "--isl-stddev", "5", "--artifact-dir", "run"])
+        .args(["--workers", &workers.to_string()])
         .args(more.iter().copied())
         .run();
-    run.succeeds();
+    let records = run.succeeds().records();
+    let workers = records.iter().map(|record| record["metadata"]["worker_id"].to_string()).collect();
     let mut bodies: Vec<String> = server.requests().iter().map(SeenRequest::body).collect();
     bodies.sort();
-    bodies
+    (bodies, workers)
 }
 
 #[test]

@@ -61,7 +61,7 @@ impl Real {
 
     fn stop(&mut self) {
         self.process.kill().unwrap();
-        self.process.wait().unwrap();
+        eventually(|| self.process.try_wait().unwrap());
         // A server that is killed leaves it behind.
         let files = fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path());
         files.filter(|path| path.extension().is_some_and(|end| end == "ports")).for_each(|path| {
@@ -82,7 +82,7 @@ impl Drop for Real {
     fn drop(&mut self) {
         // It may have ended by itself.
         let _ = self.process.kill();
-        let _ = self.process.wait();
+        eventually(|| self.process.try_wait().unwrap());
     }
 }
 

@@ -5,20 +5,20 @@ use crate::endpoint::EventSink;
 /// The facts of a response that every chunk repeats and the host wants once.
 #[derive(Debug, Default)]
 pub struct Facts {
-    id_told: bool,
-    model_told: bool,
+    id_sent: bool,
+    model_sent: bool,
 }
 
 impl Facts {
     /// Tells what was not told before.
     pub fn tell(&mut self, id: &str, model: &str, out: &mut EventSink<'_>) {
-        if !self.id_told && !id.is_empty() {
+        if !self.id_sent && !id.is_empty() {
             out.fact("response_id", id);
-            self.id_told = true;
+            self.id_sent = true;
         }
-        if !self.model_told && !model.is_empty() {
+        if !self.model_sent && !model.is_empty() {
             out.fact("model", model);
-            self.model_told = true;
+            self.model_sent = true;
         }
     }
 }

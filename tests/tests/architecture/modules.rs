@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rstest::rstest;
+
 use super::names::{Import, Names};
 
 /// Imports of imports go no deeper: a name that imports itself ends here.
@@ -201,4 +203,64 @@ fn reachable<'a>(graph: &'a Graph, from: &PathBuf) -> BTreeSet<&'a PathBuf> {
         }
     }
     found
+}
+
+/// The files that use each other in a crate of these files, which begins in `lib.rs`.
+fn cycles_of(files: &[(&str, &str)]) -> Vec<Vec<String>> {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let relative = |file: PathBuf| file.strip_prefix(folder.path()).unwrap().to_str().unwrap().to_owned();
+    let found = cycles(&Modules::read(&folder.path().join("lib.rs")).graph());
+    found.into_iter().map(|cycle| cycle.into_iter().map(relative).collect()).collect()
+}
+
+#[rstest]
+#[case::an_import_and_a_path("pub(crate) struct B;\nfn f(a: &crate::a::A) {}\n")]
+#[case::a_path_from_the_parent("pub(crate) struct B;\nfn f(a: &super::a::A) {}\n")]
+#[case::an_import_under_another_name("use crate::a::A as Other;\npub(crate) struct B(Other);\n")]
+#[case::all_names("use crate::a::*;\npub(crate) struct B(A);\n")]
+#[case::in_a_macro("pub(crate) struct B;\nfn f() { assert!(crate::a::A::is_good()); }\n")]
+#[case::in_a_module_of_the_file("pub(crate) struct B;\nmod inner { use crate::a::A; }\n")]
+fn two_files_that_use_each_other_are_a_cycle(#[case] b: &str) {
+    let a = "use crate::b::B;\npub(crate) struct A(B);\n";
+    assert_eq!(cycles_of(&[("lib.rs", "mod a;\nmod b;\n"), ("a.rs", a), ("b.rs", b)]), [["a.rs", "b.rs"]]);
+}
+
+#[rstest]
+#[case::nothing("pub(crate) struct B;\n")]
+#[case::a_test("pub(crate) struct B;\n#[cfg(test)]\nmod tests { use crate::a::A; }\n")]
+#[case::another_crate("pub(crate) struct B;\nfn f(a: &::a::A) {}\n")]
+#[case::a_text("pub(crate) struct B;\nfn f() { g(\"crate::a::A\") } // crate::a::A\n")]
+fn a_file_that_is_used_and_does_not_use_back_is_in_no_cycle(#[case] b: &str) {
+    let a = "use crate::b::B;\npub(crate) struct A(B);\n";
+    let none: [[&str; 2]; 0] = [];
+    assert_eq!(cycles_of(&[("lib.rs", "mod a;\nmod b;\n"), ("a.rs", a), ("b.rs", b)]), none);
+}
+
+#[test]
+fn a_cycle_is_found_through_other_files_and_through_what_a_folder_passes_on() {
+    let files = [
+        ("lib.rs", "mod a;\nmod b;\nmod c;\nmod d;\n"),
+        ("a.rs", "use crate::b::B;\npub(crate) struct A(B);\n"),
+        ("b/mod.rs", "mod inner;\npub(crate) use inner::B;\n"),
+        ("b/inner.rs", "pub(crate) struct B;\nfn f(c: crate::c::C) {}\n"),
+        ("c.rs", "pub(crate) struct C;\nfn f(a: crate::a::A) {}\n"),
+        ("d.rs", "fn f(a: crate::a::A) {}\n"),
+    ];
+    assert_eq!(cycles_of(&files), [["a.rs", "b/inner.rs", "c.rs"]]);
+}
+
+/// What a folder says of its files is for all of them: only code of its own uses them.
+#[test]
+fn files_may_use_the_folder_that_only_passes_them_on() {
+    let inner = ("a/inner.rs", "use super::Outer;\npub(crate) struct Inner(Outer);\n");
+    let passes_on = ("a/mod.rs", "mod inner;\npub(crate) use inner::Inner;\npub(crate) struct Outer;\n");
+    let none: [[&str; 2]; 0] = [];
+    assert_eq!(cycles_of(&[("lib.rs", "mod a;\n"), passes_on, inner]), none);
+    let uses = ("a/mod.rs", "mod inner;\npub(crate) struct Outer;\nfn f(inner: inner::Inner) {}\n");
+    assert_eq!(cycles_of(&[("lib.rs", "mod a;\n"), uses, inner]), [["a/inner.rs", "a/mod.rs"]]);
 }

@@ -32,6 +32,8 @@ pub(crate) struct Names {
     pub(crate) imports: Vec<Import>,
     /// What it names otherwise.
     pub(crate) paths: Vec<Segments>,
+    /// What it names of other crates with `::` in front. Nothing of this crate can be meant.
+    foreign: Vec<Segments>,
     /// Modules whose code stands in it.
     pub(crate) inline: BTreeMap<String, Names>,
     /// Modules with a file of their own.
@@ -54,6 +56,14 @@ impl Names {
         let imports = self.imports.iter().map(|import| &import.path);
         let inner = self.inline.values().flat_map(Self::all_paths);
         self.paths.iter().chain(imports).chain(inner).collect()
+    }
+
+    /// What paths begin with, other crates among it.
+    pub(crate) fn beginnings(&self) -> BTreeSet<&str> {
+        let imports = self.imports.iter().map(|import| &import.path);
+        let own = self.paths.iter().chain(&self.foreign).chain(imports);
+        let inner = self.inline.values().flat_map(Self::beginnings);
+        own.filter_map(|path| path.first().map(String::as_str)).chain(inner).collect()
     }
 
     fn add_import(&mut self, before: &Segments, tree: &UseTree, is_reexport: bool) {
@@ -167,15 +177,17 @@ impl Visit<'_> for Names {
     }
 
     fn visit_item_use(&mut self, item: &ItemUse) {
-        if item.leading_colon.is_none() {
-            self.add_import(&Vec::new(), &item.tree, !matches!(item.vis, Visibility::Inherited));
+        let before = self.imports.len();
+        self.add_import(&Vec::new(), &item.tree, !matches!(item.vis, Visibility::Inherited));
+        if item.leading_colon.is_some() {
+            let foreign = self.imports.split_off(before);
+            self.foreign.extend(foreign.into_iter().map(|import| import.path));
         }
     }
 
     fn visit_path(&mut self, path: &Path) {
-        if path.leading_colon.is_none() {
-            self.paths.push(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
-        }
+        let paths = if path.leading_colon.is_none() { &mut self.paths } else { &mut self.foreign };
+        paths.push(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
         visit::visit_path(self, path);
     }
 
@@ -193,14 +205,15 @@ impl Visit<'_> for Names {
 }
 
 /// Exactly `#[cfg(test)]`: what stands in other builds, too, is no test.
-fn is_test(attributes: &[Attribute]) -> bool {
+pub(crate) fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| match &attribute.meta {
         syn::Meta::List(list) => list.path.is_ident("cfg") && list.tokens.to_string() == "test",
         _ => false,
     })
 }
 
-fn attributes(item: &Item) -> &[Attribute] {
+/// The attributes of an item.
+pub(crate) fn attributes(item: &Item) -> &[Attribute] {
     match item {
         Item::Const(item) => &item.attrs,
         Item::Enum(item) => &item.attrs,
@@ -236,4 +249,26 @@ fn defined(item: &Item) -> Option<String> {
         _ => return None,
     };
     Some(ident.to_string())
+}
+
+#[test]
+fn a_library_is_found_however_it_is_named() {
+    let beginnings = |code: &str| -> BTreeSet<String> {
+        let names = Names::of(&syn::parse_file(code).unwrap().items);
+        names.beginnings().into_iter().map(str::to_owned).collect()
+    };
+    for code in [
+        "use reqwest::Client;",
+        "use ::reqwest::{self, Client};",
+        "fn f() { use ::reqwest as http; }",
+        "fn f() -> reqwest::Client {}",
+        "fn f() { ::reqwest::get(1); }",
+        "fn f() { assert!(::reqwest::is_good()); }",
+        "mod inner { fn f(client: &::reqwest::Client) {} }",
+    ] {
+        assert!(beginnings(code).contains("reqwest"), "{code}");
+    }
+    for code in ["mod reqwest {}", "fn f() { a.reqwest.get() }", "#[cfg(test)] use ::reqwest::Client;"] {
+        assert!(!beginnings(code).contains("reqwest"), "{code}");
+    }
 }

@@ -102,9 +102,12 @@ pub(super) fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use rstest::rstest;
 
     use super::*;
+    use crate::process;
 
     fn all() -> [String; 3] {
         let of = |program| start(&Start { program, digest: "d1", name: "a", id: "i1", label: "ssh" });
@@ -123,7 +126,7 @@ mod tests {
     fn a_posix_shell_understands_every_command() {
         for command in all() {
             let script = command.replacen("sh -c", "sh -n -c", 1);
-            let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+            let output = process::finish(Command::new("sh").args(["-c", &script]));
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         }
     }
