@@ -45,7 +45,7 @@ pub(super) const CONFIGURATION: &str = "server.conf";
 const SAID: &str = "said.log";
 
 /// How long it may take until it listens.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Time between two looks whether it listens.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -69,7 +69,7 @@ pub(crate) enum ServerError {
     #[error("start a NATS server with `{}`: it ended: {said}", .program.display())]
     Ended { program: PathBuf, said: String },
     /// It does not listen.
-    #[error("start a NATS server with `{}`: it did not listen within {} s: {said}", .program.display(), PATIENCE.as_secs())]
+    #[error("start a NATS server with `{}`: it did not listen within {} s: {said}", .program.display(), TIMEOUT.as_secs())]
     Deaf { program: PathBuf, said: String },
 }
 
@@ -216,7 +216,7 @@ fn await_url(child: &Child, folder: &Path, program: PathBuf) -> Result<String, S
         match url_in(folder) {
             Some(url) if !has_ended => return Ok(url),
             _ if has_ended => return Err(ServerError::Ended { program, said: said(folder) }),
-            _ if clock.now() > as_ns(PATIENCE) => {
+            _ if clock.now() > as_ns(TIMEOUT) => {
                 return Err(ServerError::Deaf { program, said: said(folder) });
             }
             _ => thread::sleep(LOOK_EVERY),

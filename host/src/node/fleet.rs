@@ -50,7 +50,7 @@ pub(super) trait Link: Debug + Send {
     }
 
     /// How much longer than a node of this machine it may take to react.
-    fn patience(&self) -> Duration {
+    fn extra_timeout(&self) -> Duration {
         Duration::ZERO
     }
 
@@ -94,7 +94,7 @@ pub(crate) struct LostNode {
 #[derive(Debug)]
 pub(crate) struct Fleet {
     nodes: Vec<Box<dyn Link>>,
-    /// Those of whose loss was told.
+    /// Of each node, whether its loss was reported.
     lost: Vec<bool>,
 }
 
@@ -160,8 +160,8 @@ impl Fleet {
     }
 
     /// How much longer than nodes of this machine some may take to react.
-    pub(crate) fn patience(&self) -> Duration {
-        self.there().map(Link::patience).max().unwrap_or_default()
+    pub(crate) fn extra_timeout(&self) -> Duration {
+        self.there().map(Link::extra_timeout).max().unwrap_or_default()
     }
 
     /// Session numbers of a phase that agents were given; some may not have been started.
@@ -179,17 +179,17 @@ impl Fleet {
         self.nodes.iter().any(|node| node.name().is_some())
     }
 
-    /// An agent that is lost, if that was not told before.
+    /// An agent that is lost, if that was not reported before.
     pub(crate) fn newly_lost(&mut self) -> Option<LostNode> {
         let nodes = self.nodes.iter_mut().zip(&mut self.lost);
-        (0..).zip(nodes).filter(|(_, (_, is_told))| !**is_told).find_map(|(number, (node, is_told))| {
+        (0..).zip(nodes).filter(|(_, (_, is_reported))| !**is_reported).find_map(|(number, (node, is_reported))| {
             let loss = node.loss()?;
-            *is_told = true;
+            *is_reported = true;
             Some(LostNode { node: number, name: node.name()?.to_owned(), workers: node.workers(), loss })
         })
     }
 
-    /// Nodes of whose loss nobody was told.
+    /// Nodes whose loss was not reported.
     fn there(&self) -> impl Iterator<Item = &dyn Link> {
         self.nodes.iter().zip(&self.lost).filter(|(_, is_lost)| !**is_lost).map(|(node, _)| &**node)
     }
@@ -219,7 +219,7 @@ impl Fleet {
 fn dismissed(nodes: Vec<Box<dyn Link>>) -> Vec<NodeJournal> {
     thread::scope(|scope| {
         let ends: Vec<_> = nodes.into_iter().map(|node| scope.spawn(move || node.dismiss())).collect();
-        // One that panics has nothing to give, and its panic is told.
+        // One that panics has nothing to give, and its panic is reported.
         ends.into_iter().filter_map(|end| end.join().ok().flatten()).collect()
     })
 }

@@ -318,7 +318,7 @@ impl Conductor<'_> {
             Action::Cancel(phase) => {
                 self.requests_cancelled = true;
                 self.tell(*phase, Control::Cancel);
-                self.arm(*phase, CANCEL_TIMEOUT + self.fleet.patience(), Event::CancelOver(*phase));
+                self.arm(*phase, CANCEL_TIMEOUT + self.fleet.extra_timeout(), Event::CancelOver(*phase));
             }
             Action::ArmGrace(phase, grace) => self.arm(*phase, *grace, Event::GraceOver(*phase)),
             Action::Abandon => {

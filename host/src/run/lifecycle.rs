@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn impatience_never_prolongs_a_run() {
+    fn a_second_ctrl_c_never_prolongs_a_run() {
         let mut run = lifecycle();
         run.on(Event::StopRequested("enough".into()));
         run.on(INTERRUPT);

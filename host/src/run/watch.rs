@@ -115,7 +115,7 @@ impl Watch {
         if message_type != ServerMetricsBatch::TYPE || !self.is_on.load(Ordering::Relaxed) {
             return;
         }
-        // One that is none is the report's to complain of.
+        // The report says it where one cannot be read.
         let Ok(batch) = ServerMetricsBatch::decode(payload) else { return };
         let mut seen = self.seen();
         for scrape in &batch.samples {

@@ -151,7 +151,7 @@ fn tell(
     let dir = folder.dir().display();
     let shown =
         if terminal::is_quiet() { format!("{dir}\n") } else { format!("{text}\nthe runs are in {dir}\n") };
-    terminal::print(&shown).map_err(untold)?;
+    terminal::print(&shown).map_err(as_incomplete)?;
     match ended {
         SearchEnded::Answered(answer) => Ok(match answer.bracket {
             Bracket::Between { .. } | Bracket::AllKept { .. } => Exit::Success,
@@ -182,11 +182,11 @@ fn unkept(error: FolderError, folder: &ExperimentFolder) -> Failure {
         "look at the space on that disk and at its permissions; `prony search --resume {}` goes on then",
         folder.dir().display()
     );
-    untold(Failure::from(error).with_hint(hint))
+    as_incomplete(Failure::from(error).with_hint(hint))
 }
 
 /// What was found does not reach the user. The exit code is none that answers the question.
-fn untold(failure: Failure) -> Failure {
+fn as_incomplete(failure: Failure) -> Failure {
     Failure { exit: Exit::Incomplete, ..failure }
 }
 

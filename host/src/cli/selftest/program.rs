@@ -15,7 +15,7 @@ use super::outcome::Fault;
 use crate::clock::{Clock, as_ns};
 
 /// How long it may take to its end.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Time between two looks whether it has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -98,8 +98,8 @@ impl Running {
             match looked {
                 Ok(Some(status)) if status.success() => return Ok(()),
                 Ok(Some(status)) => return Err(self.fault(&ended(status))),
-                Ok(None) if clock.now() > as_ns(PATIENCE) => {
-                    return Err(self.fault(&format!("did not end within {} s", PATIENCE.as_secs())));
+                Ok(None) if clock.now() > as_ns(TIMEOUT) => {
+                    return Err(self.fault(&format!("did not end within {} s", TIMEOUT.as_secs())));
                 }
                 Ok(None) => thread::sleep(LOOK_EVERY),
                 Err(error) => return Err(self.fault(&format!("was lost sight of: {error}"))),

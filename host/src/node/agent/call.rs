@@ -43,9 +43,9 @@ pub(super) fn call(
 ) -> Result<(String, Vec<Presence>), AgentError> {
     let clock = Clock::start();
     let timeout = as_ns(Duration::try_from_secs_f64(plan.timeout_s).unwrap_or(Duration::MAX));
-    let mut patience = ANSWERS;
+    let mut answer_timeout = ANSWERS;
     loop {
-        let there = who(bus, patience)?;
+        let there = who(bus, answer_timeout)?;
         own.check()?;
         if let Some(mut chosen) = choose(&plan.wanted, &own.ids(), &there) {
             check(&chosen)?;
@@ -56,7 +56,7 @@ pub(super) fn call(
                 return Ok((run, chosen));
             }
         }
-        patience = (2 * patience).min(MOST_ANSWERS);
+        answer_timeout = (2 * answer_timeout).min(MOST_ANSWERS);
         if clock.now() >= timeout {
             return Err(AgentError::TooFew {
                 wanted: in_words(&plan.wanted, &own.hosts()),
@@ -68,8 +68,8 @@ pub(super) fn call(
 }
 
 /// Who is there.
-fn who(bus: &Bus, patience: Duration) -> Result<Vec<Presence>, AgentError> {
-    let answers = bus.gather(subjects::WHO, Vec::new(), patience)?;
+fn who(bus: &Bus, timeout: Duration) -> Result<Vec<Presence>, AgentError> {
+    let answers = bus.gather(subjects::WHO, Vec::new(), timeout)?;
     // One that cannot be read is no agent of this program; nor is one whose name is that of no folder.
     let agents = answers.iter().filter_map(|answer| rmp_serde::from_slice::<Presence>(answer).ok());
     Ok(agents.filter(|agent| is_id(&agent.id) && is_agent_word(&agent.name)).collect())

@@ -55,7 +55,7 @@ impl Link for AgentNode {
         ahead.clamp(AGREED_AHEAD, MOST_AHEAD)
     }
 
-    fn patience(&self) -> Duration {
+    fn extra_timeout(&self) -> Duration {
         SILENCE
     }
 

@@ -11,7 +11,7 @@ use crate::{
 
 /// Looks at which somebody waits before that is said: half of a second, in which most places come back by themselves. An agent that has lent
 /// some says it at once.
-const PATIENCE: u32 = 5;
+const LOOKS_BEFORE_ASKING: u32 = 5;
 
 /// Looks from one time that it is said to the next.
 const AGAIN: u32 = 5;
@@ -105,8 +105,8 @@ impl Limit {
             return std::mem::take(&mut self.has_said).then_some(PlacesSaid::Wait(false));
         }
         self.waited = self.waited.saturating_add(1);
-        let patience = if self.balance < 0 { 1 } else { PATIENCE };
-        let is_due = self.waited >= patience && (self.waited - patience).is_multiple_of(AGAIN);
+        let least = if self.balance < 0 { 1 } else { LOOKS_BEFORE_ASKING };
+        let is_due = self.waited >= least && (self.waited - least).is_multiple_of(AGAIN);
         self.has_said |= is_due;
         is_due.then_some(PlacesSaid::Wait(true))
     }
