@@ -162,7 +162,7 @@ impl Loop<'_> {
         if let Some(warning) = in_vain {
             self.bench.warn(&warning);
         }
-        Ok(hopeless(is_first, before.as_ref(), &end))
+        Ok(ends_all(is_first, before.as_ref(), &end))
     }
 
     /// Says that a cell is not repeated because no request has a value of what is looked at, if that is so. `last` is the folder of its
@@ -223,7 +223,7 @@ fn have_no_values(runs: &[Vec<f64>]) -> bool {
 }
 
 /// Whether further runs would have the same end, so that they only cost time.
-fn hopeless(is_first: bool, before: Option<&RunEnd>, end: &RunEnd) -> Option<Ended> {
+fn ends_all(is_first: bool, before: Option<&RunEnd>, end: &RunEnd) -> Option<Ended> {
     let stopped = |reason: String, exit_code: u8| Some(Ended::Stopped { reason, exit_code });
     match end {
         RunEnd::Unreachable { reason, exit_code } if is_first => {

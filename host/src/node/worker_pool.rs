@@ -58,7 +58,7 @@ pub(crate) struct WorkerPool {
     servers: usize,
     /// The sessions that a phase leaves to the next one, if it does.
     standing: Option<Standing>,
-    /// Goes last.
+    /// Dropped after all other fields.
     hosted: HostedEndpoint,
 }
 

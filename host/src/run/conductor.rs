@@ -30,7 +30,7 @@ use crate::{
     clock::{RunNs, as_ns},
     node::{
         Fleet, LoadedEndpoint, LostNode, NodeError, PhaseStart, Work,
-        hopeless::{Failures, Verdict},
+        early_end::{Failures, EarlyEnd},
     },
     plan::OnLoss,
     plugin::Registry,
@@ -466,11 +466,11 @@ impl Conductor<'_> {
                 let death = self.fleet.death(node).map(|death| nonsense.unwrap_or(death));
                 death.map(|death| Event::Gone(Ending::EndpointDied { name, death }))
             }
-            Signal::Hopeless(Verdict::Gone(Failures { since_ns, count, error })) => {
+            Signal::EndsEarly(EarlyEnd::Gone(Failures { since_ns, count, error })) => {
                 let since_unix_s = self.run.clock.unix_time_s(since_ns);
                 Some(Event::Leave(Ending::ServerGone { since_ns, since_unix_s, refused: count, error }))
             }
-            Signal::Hopeless(Verdict::Unformatted(Failures { count, error, .. })) => {
+            Signal::EndsEarly(EarlyEnd::Unformatted(Failures { count, error, .. })) => {
                 Some(Event::Leave(Ending::Unformatted { refused: count, error }))
             }
             Signal::TooManyFailed(TooManyFailed { failed, ended, most }) => {

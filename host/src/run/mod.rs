@@ -19,7 +19,7 @@ mod failed_share;
 pub(crate) mod folder_error;
 pub(crate) mod hooks;
 mod host;
-mod in_time;
+mod with_timeout;
 mod inputs;
 mod interrupts;
 pub(crate) mod lifecycle;

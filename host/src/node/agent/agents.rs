@@ -27,7 +27,7 @@ use super::{
     ssh::{SshAgents, Way},
     state::AgentState,
     subjects,
-    turns::Turns,
+    permits::Permits,
 };
 use crate::{
     clock::Clock,
@@ -221,7 +221,7 @@ impl Agents {
         let clocks = Clocks::follow(&bus, followed, work.clock)?;
         let dir = work.dir.join(FOLDER);
         let run_id = work.header.run_id.clone();
-        let (fetching, server) = (Turns::of(FETCHED_AT_ONCE), Mutex::new(server));
+        let (fetching, server) = (Permits::of(FETCHED_AT_ONCE), Mutex::new(server));
         let shared = Arc::new(Shared {
             own,
             bus,
@@ -432,7 +432,7 @@ impl<O: Observer> Listener<O> {
                 let usage = WorkerUsage { worker, ..usage };
                 observer.phase_done(phase, counts, usage);
             }
-            AgentEvent::Hopeless(verdict) => observer.hopeless(verdict),
+            AgentEvent::EndsEarly(early_end) => observer.ends_early(early_end),
             AgentEvent::Poisoned => observer.poisoned(),
             AgentEvent::Lost(what) => observer.lost(format!("of the agent `{name}`: {what}")),
             AgentEvent::Hangs(what) => observer.hangs(format!("{what}, on the agent `{name}`")),

@@ -23,7 +23,7 @@ mod shared;
 mod ssh;
 mod state;
 pub(crate) mod subjects;
-mod turns;
+mod permits;
 mod uncollected;
 
 pub(crate) use agents::Agents;

@@ -102,7 +102,7 @@ struct Run {
     machine: AgentMachine,
     controller: ControllerLink,
     stage: Stage,
-    aside: UnboundedSender<Done>,
+    background: UnboundedSender<Done>,
     /// Who prepares the run waits here for the library that was asked for.
     library: Option<mpsc::Sender<()>>,
     looks: u32,
@@ -123,14 +123,14 @@ impl Attendant<'_> {
         let Self { machine, id, take, interrupts, leaves } = self;
         let (commands, mut heard) = commands(&machine.bus, &take)?;
         let _pieces = serve_pieces(&machine, id, &take)?;
-        let (aside, mut done) = unbounded_channel();
+        let (background, mut done) = unbounded_channel();
         let dir = machine.dir.clone();
         let controller = ControllerLink::to(&machine.bus, &take);
         let mut run = Run {
             machine,
             controller,
             stage: Stage::Waiting,
-            aside,
+            background,
             library: None,
             looks: 0,
             reason: None,
@@ -241,7 +241,7 @@ impl Run {
         let (given, wanted) = mpsc::channel();
         self.library = Some(given);
         let asking = Asking { controller: self.controller.clone(), given: wanted };
-        self.do_aside("its preparation", move || {
+        self.do_in_background("its preparation", move || {
             Done::Prepared(prepare(equipment, &machine, &asking).map(Box::new))
         });
     }
@@ -295,7 +295,7 @@ impl Run {
         match std::mem::replace(&mut self.stage, Stage::Ending) {
             Stage::Working(working, _) => {
                 let (dir, reason) = (self.machine.dir.clone(), self.reason.clone());
-                self.do_aside("its end", move || Done::Ended(working.end(&dir, reason)));
+                self.do_in_background("its end", move || Done::Ended(working.end(&dir, reason)));
             }
             Stage::Waiting | Stage::Prepared(_) => {
                 self.stage = Stage::Ended;
@@ -385,11 +385,11 @@ impl Run {
         }
     }
 
-    fn do_aside(&mut self, what: &'static str, work: impl FnOnce() -> Done + Send + 'static) {
-        let aside = self.aside.clone();
-        let spawned = thread::Builder::new().name("aside".into()).spawn(move || {
+    fn do_in_background(&mut self, what: &'static str, work: impl FnOnce() -> Done + Send + 'static) {
+        let background = self.background.clone();
+        let spawned = thread::Builder::new().name("background".into()).spawn(move || {
             let done = panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or(Done::Failed(what));
-            drop(aside.send(done));
+            drop(background.send(done));
         });
         if let Err(error) = spawned {
             self.controller.send_now(&AgentEvent::Leaves(format!("it has no thread left: {error}")));

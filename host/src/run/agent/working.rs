@@ -176,7 +176,7 @@ impl Working {
         self.kept.facts.clock_drift_ns = drift_ns;
         let (kept, dir) = (self.kept.clone(), dir.to_owned());
         // The disk may take long, and the workers' events do not wait for it.
-        let writing = thread::Builder::new().name("aside".into()).spawn(move || {
+        let writing = thread::Builder::new().name("background".into()).spawn(move || {
             if let Err(error) = kept.write(&dir) {
                 tracing::warn!(%error, "where the clock stands is not kept");
             }
@@ -260,7 +260,7 @@ impl Working {
                 AgentEvent::Done(phase, counts, *usage)
             }
             Signal::WantsNumbers(phase, wanted) => AgentEvent::Wants(phase, wanted),
-            Signal::Hopeless(verdict) => AgentEvent::Hopeless(verdict),
+            Signal::EndsEarly(early_end) => AgentEvent::EndsEarly(early_end),
             Signal::Poisoned => AgentEvent::Poisoned,
             Signal::WorkerLost(what) => AgentEvent::Lost(what),
             Signal::NodeHangs(what) => AgentEvent::Hangs(what),

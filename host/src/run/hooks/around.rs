@@ -14,7 +14,7 @@ use crate::{
     run::{
         channels::{Channels, Signal},
         ending::Ending,
-        event_source::{EventSource, aside},
+        event_source::{EventSource, in_background},
         lifecycle::Event,
         observer::Observer,
         stop_reason::StopReason,
@@ -145,7 +145,7 @@ impl<'a> Around<'a> {
         self.running = Some(stop);
         let channels = self.channels.clone();
         // It tells its end itself.
-        drop(aside(move || channels.signal(Signal::StepOver(Box::new(wait())))));
+        drop(in_background(move || channels.signal(Signal::StepOver(Box::new(wait())))));
         None
     }
 
