@@ -24,7 +24,7 @@ use tokio::{net::TcpStream, sync::watch};
 
 use super::{
     counting::Sink,
-    speech::key_of,
+    keyed_message::key_of,
     tap::{RequestBody, ResponseBody, Tap},
 };
 use crate::{

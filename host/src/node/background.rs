@@ -47,7 +47,8 @@ pub(super) fn watched<T: Send + 'static>(
 }
 
 fn start<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<Arc<Background<T>>> {
-    let background = Arc::new(Background { progress: Mutex::new(Progress::UnderWay), changed: Condvar::new() });
+    let background =
+        Arc::new(Background { progress: Mutex::new(Progress::UnderWay), changed: Condvar::new() });
     let doing = Doing(Arc::clone(&background));
     thread::Builder::new().name("background".into()).spawn(move || {
         let result = work();

@@ -182,11 +182,13 @@ impl Fleet {
     /// An agent that is lost, if that was not reported before.
     pub(crate) fn newly_lost(&mut self) -> Option<LostNode> {
         let nodes = self.nodes.iter_mut().zip(&mut self.lost);
-        (0..).zip(nodes).filter(|(_, (_, is_reported))| !**is_reported).find_map(|(number, (node, is_reported))| {
-            let loss = node.loss()?;
-            *is_reported = true;
-            Some(LostNode { node: number, name: node.name()?.to_owned(), workers: node.workers(), loss })
-        })
+        (0..).zip(nodes).filter(|(_, (_, is_reported))| !**is_reported).find_map(
+            |(number, (node, is_reported))| {
+                let loss = node.loss()?;
+                *is_reported = true;
+                Some(LostNode { node: number, name: node.name()?.to_owned(), workers: node.workers(), loss })
+            },
+        )
     }
 
     /// Nodes whose loss was not reported.

@@ -1,6 +1,6 @@
 //! Who hears of a node.
 
-use super::{fleet::NodeId, early_end::EarlyEnd, progress::Progress};
+use super::{early_end::EarlyEnd, fleet::NodeId, progress::Progress};
 use crate::{metrics::Sketch, request::worker::Sink};
 
 /// Takes what the workers of a node produce, and is told what becomes of the node itself.

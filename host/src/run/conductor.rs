@@ -30,7 +30,7 @@ use crate::{
     clock::{RunNs, as_ns},
     node::{
         Fleet, LoadedEndpoint, LostNode, NodeError, PhaseStart, Work,
-        early_end::{Failures, EarlyEnd},
+        early_end::{EarlyEnd, Failures},
     },
     plan::OnLoss,
     plugin::Registry,

@@ -19,14 +19,13 @@ use super::{
         Limit, PlannedHooks, Step, StepFailure,
         blocking::{self, CarriedOut},
     },
-    host,
-    with_timeout::with_timeout,
-    inputs,
+    host, inputs,
     mock::{MockError, MockProcess},
     observer::Observer,
     services::{self, ChoiceError},
     setup::{self, Run},
     until_interrupted,
+    with_timeout::with_timeout,
 };
 use crate::{
     clock::Clock,

@@ -106,7 +106,8 @@ pub(crate) fn until<T: Send + 'static>(
     runtime.block_on(async {
         let mut interrupts = Interrupts::new()?;
         let (done, mut result) = oneshot::channel();
-        let worker = thread::Builder::new().name("background".into()).spawn(move || drop(done.send(work())))?;
+        let worker =
+            thread::Builder::new().name("background".into()).spawn(move || drop(done.send(work())))?;
         loop {
             tokio::select! {
                 biased;

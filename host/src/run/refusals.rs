@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{
     clock::RunNs,
-    node::early_end::{Failures, EarlyEnd},
+    node::early_end::{EarlyEnd, Failures},
     request::{exchange::Finished, outcome::RequestFailure},
 };
 

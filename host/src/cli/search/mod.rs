@@ -5,11 +5,11 @@ mod asked;
 mod axis;
 mod measurable;
 mod mistakes;
-mod over;
 mod prepared;
 mod question;
 mod recipe;
 mod resume;
+mod searched_load;
 mod steps;
 mod sweeps;
 mod words;
@@ -26,8 +26,8 @@ pub(super) use self::{
 };
 use self::{
     mistakes::Mistakes,
-    over::Over,
     prepared::{Prepared, checked},
+    searched_load::SearchedLoad,
 };
 use super::{
     charts,
@@ -92,7 +92,7 @@ fn begun(own: &SearchFlags, asked: settings::Asked) -> Result<Prepared, Failure>
     mistakes.extend(Question::Highest.without_effect(own));
     let meant = mistakes.note(own.aiperf.meaning(asked::USUAL_RANGE));
     let meaning = meant.clone().unwrap_or_default();
-    let over = mistakes.note(asked::over(own, &meaning)).unwrap_or(Over::Concurrency);
+    let over = mistakes.note(asked::over(own, &meaning)).unwrap_or(SearchedLoad::Concurrency);
     mistakes.note(asked::check_alone(&asked, &meaning, over));
     let plan = asked::plan(own, meant.as_ref(), &asked, over, &mut mistakes);
     mistakes.finish()?;

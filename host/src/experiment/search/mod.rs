@@ -32,7 +32,6 @@ pub(crate) use self::{
 };
 use self::{edge::Edge, next::Next};
 use super::{
-    bench::{Bench, Upcoming},
     best::Key,
     between,
     folder::{ExperimentFolder, FolderError},
@@ -40,6 +39,7 @@ use super::{
     measured::Measured,
     order::PlannedRun,
     outcome::RunEnd,
+    run_executor::{RunExecutor, Upcoming},
 };
 use crate::{config::words::Said, report::file_names, run::ending::Ending};
 
@@ -57,10 +57,10 @@ pub(crate) fn search(
     wanted: Wanted<'_>,
     probes: Vec<Probe>,
     folder: &ExperimentFolder,
-    bench: &mut dyn Bench,
+    executor: &mut dyn RunExecutor,
 ) -> Result<(SearchEnded, Vec<Probe>), FolderError> {
     let edge = wanted.plan.edge(&probes);
-    let mut search = Search { wanted, folder, bench, probes, edge };
+    let mut search = Search { wanted, folder, executor, probes, edge };
     manifest::withdraw(folder)?;
     search.save(None)?;
     let ended = loop {
@@ -128,7 +128,7 @@ pub(crate) fn keep(
 struct Search<'a> {
     wanted: Wanted<'a>,
     folder: &'a ExperimentFolder,
-    bench: &'a mut dyn Bench,
+    executor: &'a mut dyn RunExecutor,
     /// In the order of their first runs.
     probes: Vec<Probe>,
     /// What they say.
@@ -166,7 +166,7 @@ impl Search<'_> {
 
     /// Runs a load once.
     fn probe(&mut self, load: f64) -> Result<Option<SearchEnded>, FolderError> {
-        if let Some(exit_code) = self.bench.interrupted() {
+        if let Some(exit_code) = self.executor.interrupted() {
             return Ok(Some(SearchEnded::Interrupted { exit_code }));
         }
         if let Some(stopped) = self.pass_over()? {
@@ -194,10 +194,10 @@ impl Search<'_> {
             return Ok(None);
         }
         if plan.pause_s > 0.0 {
-            self.bench.pause(plan.pause_s);
+            self.executor.pause(plan.pause_s);
         }
         let Some(command) = &plan.between else { return Ok(None) };
-        let failed = between::carry_out(command, runs as usize + 1, self.folder, self.bench)?;
+        let failed = between::carry_out(command, runs as usize + 1, self.folder, self.executor)?;
         Ok(failed.map(|reason| SearchEnded::Stopped { reason, exit_code: 1 }))
     }
 
@@ -226,9 +226,9 @@ impl Search<'_> {
             name: "random-seed".to_owned(),
             values: vec![OsString::from(random_seed.to_string())],
         });
-        let end = self.bench.measure(&upcoming, &settings);
+        let end = self.executor.measure(&upcoming, &settings);
         let measured = Measured::read(&upcoming.dir).ok();
-        self.bench.has_ended(&upcoming, &end, measured.as_ref());
+        self.executor.has_ended(&upcoming, &end, measured.as_ref());
         Ok(self.judged(&upcoming, end, measured).map(|run| ProbeRun { folder, random_seed, ..run }))
     }
 
@@ -323,7 +323,7 @@ pub(super) mod tests {
         runs: Vec<(f64, bool)>,
     }
 
-    impl Bench for Simulated {
+    impl RunExecutor for Simulated {
         fn measure(&mut self, upcoming: &Upcoming, settings: &Words) -> RunEnd {
             let rate: f64 = settings.get("request-rate").unwrap()[0].to_str().unwrap().parse().unwrap();
             self.runs.push((rate, upcoming.ends_saturated));

@@ -22,12 +22,12 @@ use super::{
     lendings::Lendings,
     link::{AgentNode, SILENCE},
     messages::{AgentCommand, AgentEvent, Beginning, Equipment, Presence},
-    offset::Standing,
+    offset::ClockReading,
+    permits::Permits,
     shared::{Numbers, Shared},
     ssh::{SshAgents, Way},
     state::AgentState,
     subjects,
-    permits::Permits,
 };
 use crate::{
     clock::Clock,
@@ -92,7 +92,7 @@ struct Agent {
     down: Arc<Outgoing>,
     /// Once there is a clock to say when it was heard.
     state: Option<Arc<AgentState>>,
-    standing: Option<Standing>,
+    reading: Option<ClockReading>,
     listening: Listening,
     up: Subscription,
 }
@@ -328,7 +328,7 @@ impl Agent {
             }
         })?;
         let down = Arc::new(Outgoing::start(bus, subjects::down(run, node), PACE));
-        Ok(Self { presence, division, down, state: None, standing: None, listening, up })
+        Ok(Self { presence, division, down, state: None, reading: None, listening, up })
     }
 
     /// Looks where its clock stands, and notes from here on when it is heard.
@@ -336,8 +336,8 @@ impl Agent {
         let state = Arc::new(AgentState::new(clock));
         *self.listening.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&state));
         self.state = Some(state);
-        self.standing = first_look(bus, &self.presence.id, clock);
-        if self.standing.is_none() {
+        self.reading = first_look(bus, &self.presence.id, clock);
+        if self.reading.is_none() {
             let (name, what) = (self.presence.name.clone(), "it does not answer".to_owned());
             return Err(AgentError::Silent { name, what });
         }
@@ -350,7 +350,7 @@ impl Agent {
 
     /// What its clock said at the beginning of the run.
     fn zero(&self) -> Result<u64, AgentError> {
-        self.standing.and_then(|standing| standing.zero()).ok_or_else(|| AgentError::Silent {
+        self.reading.and_then(|reading| reading.zero()).ok_or_else(|| AgentError::Silent {
             name: self.presence.name.clone(),
             what: "its machine was started after this run: begin the run again".to_owned(),
         })
@@ -358,12 +358,12 @@ impl Agent {
 
     fn followed(&self) -> Option<Followed> {
         let (id, down) = (self.presence.id.clone(), Arc::clone(&self.down));
-        Some(Followed { id, first: self.standing?, down })
+        Some(Followed { id, first: self.reading?, down })
     }
 
     /// What it is to keep beside its journal, as far as it is known before the load.
     fn kept(&self, header: &RunHeader) -> KeptRun {
-        let clock_bound_ns = self.standing.map_or(0, |standing| standing.bound);
+        let clock_bound_ns = self.reading.map_or(0, |reading| reading.bound);
         let facts = NodeFacts { clock_bound_ns, ..self.presence.facts(self.division) };
         let (run_id, nodes) = (header.run_id.clone(), self.division.nodes);
         KeptRun { run_id, nodes, facts, clock: ClockShift::default() }

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{clocks::Clocks, lendings::Lendings, ssh::SshAgents, permits::Permits};
+use super::{clocks::Clocks, lendings::Lendings, permits::Permits, ssh::SshAgents};
 use crate::{
     nats::{Bus, Server},
     plan::Phase,

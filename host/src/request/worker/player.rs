@@ -258,7 +258,8 @@ impl<S: Sink> Player<S> {
             begins_at_ns: session.begins_at_ns(),
             turn_gap_ns: context.turn_gap_ns,
         };
-        let mut course = context.filling.as_ref().map(|filling| filling.course(turn.session, turn.position));
+        let mut progress =
+            context.filling.as_ref().map(|filling| filling.progress(turn.session, turn.position));
         let playing = Playing { context, pace, rest, affinity };
         let (mut slot, mut requests, mut is_cut) = (Some(slot), 0, false);
         let mut running = FuturesUnordered::new();
@@ -277,17 +278,17 @@ impl<S: Sink> Player<S> {
             requests += u64::from(!matches!(end, StepEnd::NeverDue));
             let StepEnd::Answered { turn, reply, at_ns } = end else {
                 is_cut = true;
-                if let Some(course) = &mut course {
-                    course.failed();
+                if let Some(progress) = &mut progress {
+                    progress.failed();
                 }
                 continue;
             };
-            if let Some(course) = &mut course {
-                course.answered(turn.position);
-                is_cut |= course.is_enough();
+            if let Some(progress) = &mut progress {
+                progress.answered(turn.position);
+                is_cut |= progress.is_enough();
             }
             // What fills a cache repeats what is recorded, since that is what is repeated when the session goes on.
-            let reply = reply.filter(|_| course.is_none()).map(|reply| *reply);
+            let reply = reply.filter(|_| progress.is_none()).map(|reply| *reply);
             for next in session.answered(turn, reply) {
                 is_cut = is_cut || *context.control.borrow() != Control::Run || !context.budget.take();
                 if is_cut {
@@ -298,8 +299,8 @@ impl<S: Sink> Player<S> {
                 running.push(Either::Right(self.step(next, at_ns, &playing, last)));
             }
         }
-        if let Some(course) = course.filter(|_| !session.is_over()) {
-            course.leave(*context.control.borrow() != Control::Run);
+        if let Some(progress) = progress.filter(|_| !session.is_over()) {
+            progress.leave(*context.control.borrow() != Control::Run);
         }
         drop(slot);
         requests

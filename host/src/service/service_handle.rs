@@ -7,7 +7,7 @@ use prony_plugin_api::abi::host::ServiceInstance;
 use super::failure::{Outcome, ServiceFailure};
 
 /// A service in its mailbox's hands: one thread at a time, and nothing after the first failure.
-pub(crate) trait Callee: Send {
+pub(crate) trait ServiceHandle: Send {
     /// The message types that it wants to hear.
     fn subscriptions(&self) -> Vec<String>;
     /// Prepares it.
@@ -23,7 +23,7 @@ pub(crate) trait Callee: Send {
 }
 
 /// In this process.
-impl Callee for ServiceInstance {
+impl ServiceHandle for ServiceInstance {
     fn subscriptions(&self) -> Vec<String> {
         Self::subscriptions(self)
     }
