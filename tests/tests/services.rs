@@ -401,7 +401,10 @@ fn a_method_that_does_not_return_is_named(#[values("none", "process")] isolation
         assert_eq!(reported_error(&run, place), format!("`{place}` did not return within 5 s"));
     }
     // The run is over before the message is overdue: it is what keeps `stop` from being reached.
-    assert_eq!(reported_error(&run, "message"), "`stop` was not reached within 5 s: it was still in `on_message`");
+    assert_eq!(
+        reported_error(&run, "message"),
+        "`stop` was not reached within 5 s: it was still in `on_message`"
+    );
     assert_eq!(reported_error(&run, "stop"), "`stop` did not return within 5 s");
     assert_eq!(reported_error(&run, "drop"), "its destructor did not return within 5 s");
     for place in places.iter().filter(|_| isolation == "process") {
