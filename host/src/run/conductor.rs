@@ -114,7 +114,7 @@ async fn conduct_in_loop(
     let recorder = heard.start(run, signals.clone())?;
     let channels = Channels::of(run.plan.phases.len(), recorder.handle(), signals, watch, Arc::clone(&live));
     let mut fleet = endpoint.start(&work(run), &channels)?;
-    channels.watch.expect_agents(fleet.names(), observer);
+    channels.watch.set_agents(fleet.names(), observer);
     let (services, wait_until_ready) = (start_services(run, registry, &bus, &channels), fleet.readiness());
     let services = move || {
         let started = services();

@@ -76,7 +76,7 @@ impl Watch {
 
     /// The requests of the run are recorded by the agents with these names, in the order of their ids. Without any they are recorded here.
     /// `observer` hears of them.
-    pub(super) fn expect_agents(&self, names: Vec<String>, observer: &mut dyn Observer) {
+    pub(super) fn set_agents(&self, names: Vec<String>, observer: &mut dyn Observer) {
         if !names.is_empty() {
             observer.agents_take_part(&names);
         }
