@@ -171,8 +171,18 @@ impl StandIn {
         })
         .map_err(|error| error.to_string())?;
         let outgoing = Outgoing::start(&bus, subjects::up(&take.run, take.node), PACE);
-        Part { outgoing, dir, records, log, node: take.node, clock: None, nodes: 1, beginning: None, shift: 0 }
-            .attend(&heard)
+        Part {
+            outgoing,
+            dir,
+            records,
+            log,
+            node: take.node,
+            clock: None,
+            nodes: 1,
+            beginning: None,
+            shift: 0,
+        }
+        .attend(&heard)
     }
 }
 

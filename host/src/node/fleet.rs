@@ -7,7 +7,7 @@ use crate::{
     plan::Phase,
     record::{NodeLoss, merge::NodeJournal},
     request::worker::Control,
-    schedule::{gate::Places, lending::Limited, numbers::Lease},
+    schedule::{gate::LendableSlots, lending::Limited, numbers::Lease},
 };
 
 /// Which node of a run, from 0.
@@ -29,8 +29,8 @@ pub(super) trait Link: Debug + Send {
     /// nothing.
     fn lease(&mut self, phase: u32, lease: Lease);
 
-    /// Places of a phase that has begun which other nodes may use meanwhile; none where nothing can be lent.
-    fn places(&self, _phase: u32) -> Vec<(Limited, Places)> {
+    /// Slots of a phase that has begun which other nodes may use meanwhile; none where nothing can be lent.
+    fn places(&self, _phase: u32) -> Vec<(Limited, LendableSlots)> {
         Vec::new()
     }
 
@@ -130,8 +130,8 @@ impl Fleet {
         }
     }
 
-    /// Places of a phase that has begun, of a fleet that has one node, which other fleets may use meanwhile.
-    pub(crate) fn places(&self, phase: u32) -> Vec<(Limited, Places)> {
+    /// Slots of a phase that has begun, of a fleet that has one node, which other fleets may use meanwhile.
+    pub(crate) fn places(&self, phase: u32) -> Vec<(Limited, LendableSlots)> {
         if let [node] = self.nodes.as_slice() { node.places(phase) } else { Vec::new() }
     }
 

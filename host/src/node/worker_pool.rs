@@ -22,7 +22,7 @@ use crate::{
         credits::{Credits, Pool, Share},
         division::Division,
         excerpt::Excerpts,
-        gate::{Places, Slots},
+        gate::{LendableSlots, Slots},
         idle::IdleCap,
         leased::Numbers,
         lending::Limited,
@@ -67,8 +67,8 @@ pub(crate) struct WorkerPool {
 struct BegunPhase {
     control: watch::Sender<Control>,
     pool: Arc<Pool>,
-    /// Places that other nodes may use meanwhile.
-    lendable: Vec<(Limited, Places)>,
+    /// Slots that other nodes may use meanwhile.
+    lendable: Vec<(Limited, LendableSlots)>,
 }
 
 impl WorkerPool {
@@ -188,7 +188,7 @@ impl Link for WorkerPool {
         }
     }
 
-    fn places(&self, phase: u32) -> Vec<(Limited, Places)> {
+    fn places(&self, phase: u32) -> Vec<(Limited, LendableSlots)> {
         self.begun.get(&phase).map_or_else(Vec::new, |phase| phase.lendable.clone())
     }
 
@@ -225,7 +225,7 @@ struct PhaseSlots {
     /// What the next phase takes over, if it does.
     handed_over: Option<HandedOver>,
     /// What other nodes may use meanwhile.
-    lendable: Vec<(Limited, Places)>,
+    lendable: Vec<(Limited, LendableSlots)>,
 }
 
 impl PhaseSlots {

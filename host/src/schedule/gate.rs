@@ -125,9 +125,9 @@ impl Drop for Waiting<'_> {
 
 /// Slots of a node that it may lend to other nodes. What is in flight keeps its own.
 #[derive(Clone, Debug)]
-pub(crate) struct Places(Arc<Gate>);
+pub(crate) struct LendableSlots(Arc<Gate>);
 
-impl Places {
+impl LendableSlots {
     /// Whether somebody waits for one now.
     pub(crate) fn are_waited_for(&self) -> bool {
         self.0.waiting.load(Ordering::Relaxed) > 0
@@ -220,8 +220,8 @@ impl Slots {
     }
 
     /// The slots as places that may be lent; none where a curve says how many there are.
-    pub(crate) fn places(&self) -> Option<Places> {
-        self.curve.is_none().then(|| Places(Arc::clone(&self.gate)))
+    pub(crate) fn places(&self) -> Option<LendableSlots> {
+        self.curve.is_none().then(|| LendableSlots(Arc::clone(&self.gate)))
     }
 
     /// Whether somebody who comes now has to wait.

@@ -42,7 +42,7 @@ use crate::{
     config::{agents_word::are_all_by_ssh, flags::ProfileFlags, keys::Keys, words::Words},
     experiment::{
         ExperimentFolder, FolderError,
-        search::{self, Bracket, KeptError, Probe, SearchEnded, SearchPlan, SloError, Wanted},
+        search::{self, Bracket, KeptError, Probe, SearchEnded, SearchInputs, SearchPlan, SloError},
     },
     run::until,
 };
@@ -122,7 +122,7 @@ fn carry_out(prepared: Prepared, log: &LogFlags) -> Result<Exit, Failure> {
     let mut runner = Runner::new(asked.clone(), &asked.flags, common, true, Arc::clone(&signals));
     let (dir, plots) = (folder.dir().to_owned(), asked.flags.plots);
     let work = move || {
-        let found = search::search(Wanted { plan: &plan, base: &base }, probes, &folder, &mut runner);
+        let found = search::search(SearchInputs { plan: &plan, base: &base }, probes, &folder, &mut runner);
         let (ended, probes) = found.map_err(|error| unkept(error, &folder))?;
         let exit = tell(&plan, &ended, &probes, &folder)?;
         charts::automatic(plots, folder.dir(), || Ok(search::charts(&plan, &probes, ended.answer())))?;

@@ -25,7 +25,7 @@ pub(crate) use self::{
     file::{FILE, Kept, KeptError},
     next::{Bracket, Range},
     page::charts,
-    plan::{Probe, ProbeRun, SearchPlan, Wanted},
+    plan::{Probe, ProbeRun, SearchInputs, SearchPlan},
     slo::{Slo, SloError},
     text::text,
     verdict::Verdict,
@@ -54,7 +54,7 @@ const RUNS: &str = "runs";
 /// # Errors
 /// What was found could not be written.
 pub(crate) fn search(
-    wanted: Wanted<'_>,
+    wanted: SearchInputs<'_>,
     probes: Vec<Probe>,
     folder: &ExperimentFolder,
     executor: &mut dyn RunExecutor,
@@ -126,7 +126,7 @@ pub(crate) fn keep(
 }
 
 struct Search<'a> {
-    wanted: Wanted<'a>,
+    wanted: SearchInputs<'a>,
     folder: &'a ExperimentFolder,
     executor: &'a mut dyn RunExecutor,
     /// In the order of their first runs.
@@ -203,7 +203,7 @@ impl Search<'_> {
 
     /// Runs a load, which has these runs already.
     fn run(&mut self, load: f64, known: Option<usize>) -> Result<Result<ProbeRun, SearchEnded>, FolderError> {
-        let Wanted { plan, base } = self.wanted;
+        let SearchInputs { plan, base } = self.wanted;
         let before = known.map_or(&[][..], |at| self.probes[at].runs.as_slice());
         // Where a run was ended early and says nothing, another one that is ended early would say nothing, either.
         let goes_on_to_its_end = before.iter().any(|run| run.is_saturated && !run.says_something(&plan.slos));
@@ -352,7 +352,7 @@ pub(super) mod tests {
 
     fn wanted_in(dir: &Path, plan: &SearchPlan, server: &mut Simulated) -> (SearchEnded, Vec<Probe>) {
         let folder = ExperimentFolder::named(&dir.join("s")).unwrap();
-        let wanted = Wanted { plan, base: &Words::default() };
+        let wanted = SearchInputs { plan, base: &Words::default() };
         search(wanted, Vec::new(), &folder, server).unwrap()
     }
 
@@ -401,7 +401,7 @@ pub(super) mod tests {
         let first_five: Vec<Probe> = probes[..5].iter().map(first).collect();
         let folder = ExperimentFolder::named(&dir.path().join("again")).unwrap();
         let mut rest = Simulated::default();
-        let wanted = Wanted { plan: &plan, base: &Words::default() };
+        let wanted = SearchInputs { plan: &plan, base: &Words::default() };
         let (_, again) = search(wanted, first_five, &folder, &mut rest).unwrap();
         assert_eq!(again, probes);
         assert_eq!(rest.runs, whole.runs[5..]);

@@ -36,9 +36,9 @@ pub(crate) struct SearchPlan {
     pub(crate) seed: u64,
 }
 
-/// What is looked for, and what all runs have in common.
+/// The search, and the settings that all of its runs have in common.
 #[derive(Clone, Copy)]
-pub(crate) struct Wanted<'a> {
+pub(crate) struct SearchInputs<'a> {
     pub(crate) plan: &'a SearchPlan,
     /// Settings of all runs.
     pub(crate) base: &'a Words,

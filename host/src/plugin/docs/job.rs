@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use prony_plugin_api::{PluginError, testing::Request};
 use serde::{Deserialize, Serialize};
 
-use super::requests::Wanted;
+use super::requests::ExampleRequest;
 
 /// What the child has to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub(super) struct Job {
     /// Its options, the text of a JSON object.
     pub(super) options: String,
     /// The requests that it is to write.
-    pub(super) wanted: Vec<Wanted>,
+    pub(super) wanted: Vec<ExampleRequest>,
 }
 
 /// What became of an endpoint.
@@ -37,7 +37,7 @@ pub(crate) enum Shown {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Work {
     /// The requests, each with what was wanted.
-    pub(super) requests: Vec<(Wanted, Result<Written, Refusal>)>,
+    pub(super) requests: Vec<(ExampleRequest, Result<Written, Refusal>)>,
     /// The recorded responses that it can read.
     pub(super) readings: Vec<Reading>,
 }

@@ -4,7 +4,7 @@
 use crate::{
     node::agent::messages::AgentEvent,
     schedule::{
-        gate::Places,
+        gate::LendableSlots,
         lending::{Change, Limited, PlacesSaid},
     },
 };
@@ -27,7 +27,7 @@ pub(super) struct Lender {
 #[derive(Debug)]
 struct Limit {
     limited: Limited,
-    places: Places,
+    places: LendableSlots,
     /// How many there are beyond the agent's part; below zero where others have some of it.
     balance: i64,
     /// Those that are to be given back, of which that was not said.
@@ -40,7 +40,7 @@ struct Limit {
 
 impl Lender {
     /// A phase begins, with these places.
-    pub(super) fn begin(&mut self, phase: u32, places: Vec<(Limited, Places)>) {
+    pub(super) fn begin(&mut self, phase: u32, places: Vec<(Limited, LendableSlots)>) {
         self.phase = phase;
         self.limits = places.into_iter().map(|(limited, places)| Limit::of(limited, places)).collect();
     }
@@ -67,7 +67,7 @@ impl Lender {
 }
 
 impl Limit {
-    fn of(limited: Limited, places: Places) -> Self {
+    fn of(limited: Limited, places: LendableSlots) -> Self {
         Self { limited, places, balance: 0, owing: 0, waited: 0, has_said: false }
     }
 
@@ -90,7 +90,7 @@ impl Limit {
         }
     }
 
-    /// Places that have become free since they were to be given back. Nobody uses them any more.
+    /// Slots that have become free since they were to be given back. Nobody uses them any more.
     fn given_back(&mut self) -> Option<PlacesSaid> {
         let given = self.owing.saturating_sub(self.places.owed());
         self.owing -= given;
