@@ -208,7 +208,6 @@ pub(crate) fn audio_depth(text: &str) -> Result<u16, UnitError> {
     number(text, "8, 16, 24 or 32", |depth| [8, 16, 24, 32].contains(depth))
 }
 
-/// Channels of audio.
 pub(crate) fn audio_channels(text: &str) -> Result<u16, UnitError> {
     number(text, "1 or 2", |channels| (1..=2).contains(channels))
 }

@@ -33,7 +33,6 @@ pub(crate) struct StepPlace<'a> {
     pub(crate) script: &'a str,
     /// Its number in the script, from 0.
     pub(crate) number: u32,
-    /// The step.
     pub(crate) step: &'a Step,
 }
 
@@ -179,12 +178,10 @@ impl Step {
         self.messages.iter().flat_map(|message| &message.parts)
     }
 
-    /// Images in it.
     pub(crate) fn images(&self) -> u32 {
         self.count(PartKind::IMAGE)
     }
 
-    /// Videos in it.
     pub(crate) fn videos(&self) -> u32 {
         self.count(PartKind::VIDEO)
     }

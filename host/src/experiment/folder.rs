@@ -190,7 +190,6 @@ impl ExperimentFolder {
         InterruptNote { dir: self.dir.clone(), is_closed: Arc::clone(&self.is_closed) }
     }
 
-    /// Where it is.
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }
@@ -291,7 +290,7 @@ fn unwritten(dir: &Path, name: &str, source: io::Error) -> FolderError {
 /// # Errors
 /// It is none, or one of a later version.
 pub(super) fn read(dir: &Path) -> Result<State, FolderError> {
-    /// What all versions have.
+    /// The member that states of all versions have.
     #[derive(serde::Deserialize)]
     struct Version {
         format: u32,

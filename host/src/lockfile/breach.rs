@@ -58,7 +58,6 @@ pub(crate) enum Difference {
     /// It has another content.
     #[error("{lock} demands {expected} of the {what} `{name}`, and it is {found}")]
     Changed {
-        /// The lock.
         lock: LockName,
         /// What kind of thing it is.
         what: &'static str,
@@ -71,7 +70,6 @@ pub(crate) enum Difference {
     /// Nobody has locked it.
     #[error("{lock} has no {what} `{name}`, and this one is {found}")]
     Absent {
-        /// The lock.
         lock: LockName,
         /// What kind of thing it is.
         what: &'static str,
@@ -82,7 +80,6 @@ pub(crate) enum Difference {
     /// It is locked for other machines.
     #[error("{lock} has the {what} `{name}` for {known}, and not for {target}; this one is {found}")]
     OtherPlatform {
-        /// The lock.
         lock: LockName,
         /// What kind of thing it is.
         what: &'static str,
@@ -97,7 +94,6 @@ pub(crate) enum Difference {
     /// A part of it is not there.
     #[error("{lock} demands {expected} of the {what} `{name}`, and it is not there")]
     Gone {
-        /// The lock.
         lock: LockName,
         /// What kind of thing it is.
         what: &'static str,

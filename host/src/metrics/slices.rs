@@ -108,7 +108,7 @@ pub(crate) struct Done {
     pub(crate) in_flight_ns: f64,
     /// Tokens of the input of successful requests.
     pub(crate) input_tokens: f64,
-    /// Tokens of their output.
+    /// Tokens of the output of successful requests.
     pub(crate) output_tokens: f64,
 }
 

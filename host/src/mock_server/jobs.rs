@@ -35,7 +35,6 @@ pub(super) enum Progress {
     Failed,
 }
 
-/// All jobs.
 #[derive(Debug, Default)]
 pub(super) struct Jobs(Mutex<JobTable>);
 

@@ -94,7 +94,6 @@ impl UsageRatio {
         NonZeroU64::new(millionths).map(|millionths| Self { millionths })
     }
 
-    /// Tokens a word.
     pub(super) fn tokens_per_word(self) -> f64 {
         self.millionths.get() as f64 / 1e6
     }
@@ -145,7 +144,7 @@ pub(crate) struct Capacity {
 /// The time that a response takes in its slot. Its tokens go out at equal distances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ServiceTime {
-    /// This one.
+    /// Every response takes this time.
     Constant(Duration),
     /// An exponential law with this mean.
     Exponential(Duration),

@@ -56,7 +56,6 @@ const LAST_LINES: usize = 5;
 /// Why there is no server of ours.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServerError {
-    /// It is not installed.
     #[error("start a NATS server: there is no program `nats-server` on the PATH")]
     NotInstalled,
     /// It is not where the user says.
@@ -65,7 +64,6 @@ pub(crate) enum ServerError {
     /// There is no temporary folder, no room in it, or no process.
     #[error("start a NATS server")]
     Io(#[source] io::Error),
-    /// It has ended.
     #[error("start a NATS server with `{}`: it ended: {said}", .program.display())]
     Ended { program: PathBuf, said: String },
     /// It does not listen.

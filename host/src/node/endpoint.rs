@@ -59,7 +59,6 @@ impl HostedEndpoint {
         }
     }
 
-    /// The endpoint.
     pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }

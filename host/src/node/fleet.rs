@@ -22,7 +22,6 @@ pub(super) trait Link: Debug + Send {
     /// loop is nothing where there are fewer sessions than nodes.
     fn active_workers(&self, phase: &Phase) -> usize;
 
-    /// Begins a phase.
     fn begin(&mut self, start: PhaseStart);
 
     /// Gives it more numbers of the phase with this number, a closed loop of which it has a part. One that has all of it does

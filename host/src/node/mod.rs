@@ -139,7 +139,6 @@ impl LoadedEndpoint {
         }
     }
 
-    /// Starts the workers.
     pub(crate) fn start<O: Observer>(self, work: &Work<'_>, observer: &O) -> Result<Fleet, NodeError> {
         let node: Box<dyn Link> = match self {
             Self::Agents(agents) => return Ok(Fleet::new(agents.start(work, observer)?)),

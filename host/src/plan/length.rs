@@ -7,7 +7,6 @@ use super::deal::Deal;
 /// A normal law over positive integers, of tokens but for a number of passages. A standard deviation of 0 gives the mean every time.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LengthLaw {
-    /// Mean.
     pub(crate) mean: f64,
     /// Standard deviation.
     pub(crate) stddev: f64,
@@ -17,7 +16,6 @@ pub(crate) struct LengthLaw {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum SequenceLaw {
-    /// Normal.
     Normal(LengthLaw),
     /// Each whole number from the lowest to the highest one is equally frequent.
     Uniform {

@@ -26,7 +26,6 @@ pub(crate) enum Load {
     },
     /// They start when they did when they were recorded, whether or not earlier ones have ended.
     Replay {
-        /// What is replayed.
         replay: Replay,
         /// What else they wait for.
         limit: Limit,
@@ -122,7 +121,6 @@ impl From<Smoothness> for f64 {
 /// The most that may go on at once in an open loop; no limit where there is no number.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Limit {
-    /// Sessions.
     pub(crate) sessions: Option<NonZeroU32>,
     pub(crate) requests: Option<Ramp<u32>>,
 }

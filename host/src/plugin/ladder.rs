@@ -65,7 +65,6 @@ pub(super) fn descriptor(library: &[u8]) -> Result<Descriptor, Fault> {
 /// Whether the hash of a file is wanted: to read all of it and to compute it takes longer than all the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hashing {
-    /// It is.
     Wanted,
     /// Nobody looks at it.
     LeftOut,
@@ -151,7 +150,6 @@ struct Found {
 }
 
 impl Found {
-    /// All of it.
     fn bytes(mut self) -> Result<Vec<u8>, Fault> {
         let mut bytes = Vec::with_capacity(usize::try_from(self.size).unwrap_or(0));
         self.file.read_to_end(&mut bytes).map_err(Fault::Unreadable)?;

@@ -83,7 +83,6 @@ impl PrefixCacheReport {
         self.is_of_tokens && (is_reported || self.ideal.is_some_and(|share| share > 0.0))
     }
 
-    /// For the summary.
     pub(super) fn summary(&self) -> Option<Value> {
         let warm = self.warm.map(|warm| {
             json!({

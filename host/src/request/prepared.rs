@@ -31,9 +31,7 @@ pub(crate) struct Prepared {
     pub(crate) session_num: u64,
     /// Where it goes.
     pub(crate) place: Arc<Address>,
-    /// All headers.
     pub(crate) headers: HeaderMap,
-    /// The body.
     pub(crate) body: Bytes,
     /// Output tokens that it asks for.
     pub(crate) requested_output_tokens: Option<u64>,

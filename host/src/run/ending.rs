@@ -45,7 +45,7 @@ pub(crate) enum Ending {
     },
     /// A command before a phase failed, or the servers' profiler did not start.
     StepFailed {
-        /// Which one, and how.
+        /// The step that failed, and why.
         reason: String,
         /// What to do next.
         hint: String,

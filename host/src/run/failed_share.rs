@@ -44,7 +44,7 @@ pub(super) struct TooManyFailed {
 }
 
 impl FailedShare {
-    /// A phase begins.
+    /// Begins to count the requests of a phase.
     pub(super) fn begin(&self, phase: &Phase) {
         let least = LEAST.max(phase.load.most_in_flight().map_or(0, u64::from));
         let Some(most) = phase.rules.most_failed else { return };

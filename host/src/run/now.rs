@@ -61,7 +61,6 @@ pub(super) struct PhaseAt {
 }
 
 impl Teller {
-    /// A phase begins.
     pub(super) fn begin(&mut self, from: &Sources<'_>, phase: PhaseAt, observer: &dyn Observer) {
         self.is_wanted = observer.wants_now() || from.bus.has_listener(RunNow::TYPE);
         if self.is_wanted {

@@ -47,7 +47,6 @@ struct Line {
 /// What came of a look at the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Look {
-    /// It has jumped.
     Jumped,
     /// It cannot jump before this instant of the run.
     AgainAt(RunNs),

@@ -18,7 +18,7 @@ pub(crate) trait ServiceHandle: Send {
     fn on_message(&mut self, message_type: &str, payload: &[u8]) -> Outcome;
     /// Flushes and ends its work.
     fn stop(&mut self, deadline: Duration) -> Outcome;
-    /// Destroys it.
+    /// Runs its destructor.
     fn destroy(self: Box<Self>) -> Outcome;
 }
 

@@ -29,7 +29,6 @@ use crate::{
 
 /// What all services of a run share.
 pub(crate) struct ServiceContext {
-    /// The run's clock.
     pub(crate) clock: Clock,
     /// The run as the text of a JSON object.
     pub(crate) facts: Arc<str>,

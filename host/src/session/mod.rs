@@ -101,7 +101,6 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
-    /// The step.
     pub(crate) fn step(&self) -> StepPlace<'_> {
         self.script.place(self.position)
     }

@@ -11,7 +11,6 @@ use serde_json::{Map, Value, json};
 /// So many metrics pages are kept.
 const MOST_PAGES: usize = 64;
 
-/// All that is known.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     /// The run as the host describes it, without secrets; the configuration is apart.
@@ -84,7 +83,6 @@ impl Known {
         Value::Object(run)
     }
 
-    /// Its configuration.
     pub(crate) fn config(&self) -> Value {
         self.config.clone()
     }

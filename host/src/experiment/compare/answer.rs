@@ -63,7 +63,6 @@ impl Margin {
         if other.share > self.share { other } else { self }
     }
 
-    /// As a share.
     pub(crate) fn share(self) -> f64 {
         self.share
     }

@@ -22,7 +22,7 @@ pub(crate) struct SearchPlan {
     /// Requests a second of one user, where users are raised.
     pub(crate) rate_of_user: Option<f64>,
     pub(crate) range: Range,
-    /// Runs at most.
+    /// Runs of all loads together, at most.
     pub(crate) most_runs: u32,
     /// Of the interval: a part of 1.
     pub(crate) confidence: f64,

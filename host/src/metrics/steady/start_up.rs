@@ -21,7 +21,7 @@ pub(crate) struct StartUp {
     pub(crate) share: f64,
     /// Its mean, in milliseconds.
     pub(crate) first_ms: f64,
-    /// That of the rest.
+    /// The mean of all later requests, in milliseconds.
     pub(crate) rest_ms: f64,
 }
 

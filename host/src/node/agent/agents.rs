@@ -84,7 +84,6 @@ impl Drop for Taken {
     }
 }
 
-/// One of them.
 #[derive(Debug)]
 struct Agent {
     presence: Presence,

@@ -19,7 +19,6 @@ pub(crate) struct Trace {
     failed: Option<io::Error>,
 }
 
-/// One line.
 #[derive(Debug, Serialize)]
 struct Line<'a> {
     library: Cow<'a, str>,

@@ -41,7 +41,6 @@ pub(super) enum Content {
 }
 
 impl Content {
-    /// A title.
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::Text => "A text",

@@ -46,7 +46,6 @@ pub(crate) enum InstallError {
     #[error("add the plugin package `{name}`: there is one in `{}`", .folder.display())]
     Exists {
         name: String,
-        /// Its folder.
         folder: PathBuf,
     },
     /// An installed pack has equal right to a name of this one.

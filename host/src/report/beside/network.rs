@@ -112,7 +112,6 @@ impl Network {
         })
     }
 
-    /// For the summary.
     pub(super) fn summary(&self) -> Option<Value> {
         let way = |way: &Way| {
             let groups: Map<String, Value> =

@@ -94,7 +94,6 @@ impl Working {
         Ok((working, heard))
     }
 
-    /// Announces a phase.
     pub(super) fn announce(&mut self, start: PhaseStart) {
         self.announced.push_back(start);
     }

@@ -28,7 +28,6 @@ enum PhaseMoment {
     Before,
     /// In a phase.
     Within,
-    /// After it.
     After,
 }
 
@@ -78,7 +77,6 @@ impl<'a> Around<'a> {
         self.go_on()
     }
 
-    /// The phase begins.
     pub(crate) fn phase_begins(&mut self) {
         self.moment = PhaseMoment::Within;
     }

@@ -87,7 +87,6 @@ impl Calls {
         Ok(Self { plan: Arc::new(plan), urls: shown, missing })
     }
 
-    /// Each of them.
     pub(super) fn each(&self) -> impl Iterator<Item = Call> {
         (0..).zip(&self.urls).map(|(number, url)| Call {
             plan: Arc::clone(&self.plan),

@@ -34,7 +34,6 @@ const OUTPUT_TIMEOUT: Duration = Duration::from_millis(200);
 /// What the one who waits for a command hears.
 #[derive(Debug)]
 enum News {
-    /// It is over.
     Over(io::Result<ExitStatus>),
     /// It is to end now.
     Stop(StopReason),

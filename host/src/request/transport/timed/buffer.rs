@@ -34,7 +34,7 @@ impl Default for Buffer {
 }
 
 impl Buffer {
-    /// What waits.
+    /// The bytes that were read and not taken yet.
     #[inline]
     pub(super) fn waiting(&self) -> &[u8] {
         &self.bytes[self.waiting.clone()]

@@ -22,7 +22,6 @@ pub(super) enum Framing {
     Trailers(usize),
     /// Everything until the connection ends.
     Connection,
-    /// It is over.
     Over,
 }
 
