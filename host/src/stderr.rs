@@ -1,14 +1,14 @@
-//! Standard error: the one place that writes to it, so that nobody ever waits for whoever reads it.
+//! Standard error: the one place that writes to it, so that no other thread ever waits for its reader.
 //!
 //! A pipe that nobody empties blocks its writer, a full disk and a closed terminal are errors; none of them may hold up or
 //! end a run. So a thread of its own writes, and everybody else leaves lines with it. When it does not come on for
 //! [`TIMEOUT`], lines are dropped and counted until it does. What cannot be written at all is dropped: there is nobody to
 //! tell.
 //!
-//! The [`LineQueue`] in front of it also stands in front of a log file: a disk may be as slow as a reader. Whoever logs does not wait
+//! The [`LineQueue`] in front of it also stands in front of a log file: a disk may be as slow as a reader. A thread that logs does not wait
 //! for it at all.
 //!
-//! A drawing that fills the terminal would be spoilt by lines in between. Whoever makes one has lines held back meanwhile:
+//! A drawing that fills the terminal would be spoilt by lines in between. The code that draws has lines held back meanwhile:
 //! [`hold`] and [`release`].
 
 use std::{
@@ -364,7 +364,7 @@ mod tests {
         (0..CAPACITY + 3).for_each(|_| queue.leave(b"line\n".to_vec()));
         {
             let state = queue.state();
-            // Whoever had waited for a writer that there is not would have found it stuck.
+            // A thread that had waited for a writer that there is not would have found it stuck.
             assert!(!state.stuck);
             assert_eq!((state.lost, state.waiting.len()), (3, CAPACITY));
         }

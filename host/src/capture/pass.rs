@@ -105,7 +105,7 @@ async fn refuse(
     Ok(own(StatusCode::BAD_GATEWAY, reason))
 }
 
-/// What a client is told of a server that cannot be reached.
+/// What a client gets from the proxy of a server that cannot be reached.
 fn unreachable(error: &TransportError) -> String {
     let why = error.causes.join(": ");
     let hint = if error.hint.is_empty() { String::new() } else { format!("; {}", error.hint) };

@@ -72,7 +72,7 @@ pub(super) struct AgentArgs {
     #[arg(long, value_name = "N", value_parser = units::positive::<usize>)]
     workers: Option<usize>,
 
-    /// Run the library of a run's endpoint that the controller has and this agent lacks: code from the network, of whoever may
+    /// Run the library of a run's endpoint that the controller has and this agent lacks: code from the network, of any controller that may
     /// log in to the NATS server [default: that of `PRONY_AGENT_ACCEPT_PLUGINS`, else no].
     ///
     /// A `--plugin-policy` other than `any` forbids it.

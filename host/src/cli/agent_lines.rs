@@ -1,5 +1,5 @@
-//! What is told of the agents of a run in lines: who takes part, who is late with what it says, and who is heard again. That one is lost,
-//! the run itself tells.
+//! What is shown of the agents of a run in lines: who takes part, which is late with its messages, and which sends again.
+//! The run itself reports a lost agent.
 
 use std::collections::BTreeSet;
 

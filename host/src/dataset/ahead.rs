@@ -35,7 +35,7 @@ pub(super) trait Maker: fmt::Debug + Send + Sync + 'static {
 }
 
 /// Makes scripts in the order of their positions, some ahead of the last one that was asked for. One that is not ready is
-/// made by whoever asks for it: nobody waits.
+/// made by the worker that asks for it, without a wait.
 #[derive(Debug)]
 pub(super) struct Ahead {
     shared: Arc<Shared>,

@@ -399,7 +399,7 @@ mod tests {
         let stopped =
             Ended::Stopped { reason: "the first run measured nothing: 404".to_owned(), exit_code: 1 };
         assert_eq!(experiment.goes_on(&mut script), stopped);
-        // Whoever goes on knows that: the other cell is measured.
+        // A process that resumes the experiment knows that, and measures the other cell.
         let mut rest = Script::default();
         assert_eq!((experiment.goes_on(&mut rest), rest.done), (Ended::Complete, vec!["2/1".to_owned()]));
     }

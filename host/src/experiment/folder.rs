@@ -194,7 +194,7 @@ impl ExperimentFolder {
         &self.dir
     }
 
-    /// Writes the state. Whoever reads the file meanwhile, or after a crash, finds the state before or this one.
+    /// Writes the state. Anyone who reads the file meanwhile, or after a crash, finds the state before or this one.
     ///
     /// # Errors
     /// It cannot be written; the one before is still there.

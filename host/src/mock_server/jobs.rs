@@ -54,7 +54,7 @@ struct Job {
 }
 
 impl Jobs {
-    /// Accepts a job; says what its client is told.
+    /// Accepts a job; returns the answer for its client.
     pub(super) fn accept(&self, model: String, created: u64, due: RunNs) -> Value {
         let mut table = self.table();
         table.accepted += 1;

@@ -131,7 +131,7 @@ impl Server {
         self.url.rsplit(':').next()?.parse().ok()
     }
 
-    /// What it wants of whoever connects.
+    /// What it wants of clients that connect.
     pub(crate) fn token(&self) -> &str {
         &self.token
     }

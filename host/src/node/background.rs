@@ -1,6 +1,6 @@
 //! Calls into a plugin that may never return, on a thread of their own, so that nobody waits for them without a limit.
 //!
-//! Whoever waits does so on a condition and not on a channel: a thread's first wait on a channel needs the linker's lock, and
+//! A thread that waits does so on a condition and not on a channel: a thread's first wait on a channel needs the linker's lock, and
 //! a library whose initialisers hang holds it.
 
 use std::{

@@ -49,7 +49,7 @@ pub(crate) struct SshPlan {
 pub(crate) struct SshHost(String);
 
 impl SshHost {
-    /// One that does not begin with `-`, which ssh would take for a flag: whoever makes it has seen to that.
+    /// One that does not begin with `-`, which ssh would take for a flag: the code that makes it has checked that.
     pub(crate) fn new(address: String) -> Self {
         Self(address)
     }

@@ -189,7 +189,7 @@ fn regular(library: &Path) -> Result<PathBuf, Fault> {
     library.canonicalize().map_err(Fault::Unreadable)
 }
 
-/// The folders of a library, each once. Both of a link: whoever can replace the link chooses the file.
+/// The folders of a library, each once. Both of a link: anyone who can replace the link chooses the file.
 fn folders<'a>(library: &'a Path, real: &'a Path) -> impl Iterator<Item = &'a Path> {
     // A bare file name stands in the working folder.
     let here = |folder: &'a Path| if folder.as_os_str().is_empty() { Path::new(".") } else { folder };

@@ -328,7 +328,7 @@ impl Recording {
                 }
                 Next::Settle(answer) => {
                     announcement.send();
-                    // Whoever asked may have stopped waiting.
+                    // The caller may have stopped waiting.
                     let _ = answer.send(());
                 }
             }
@@ -376,7 +376,7 @@ impl Recording {
                 if merged.is_ok() {
                     self.take_bodies(&nodes)?;
                 }
-                // Whoever asked may have stopped waiting.
+                // The caller may have stopped waiting.
                 let _ = answer.send(merged);
             }
             Input::Settle(answer, wait) => self.open.settle(answer, wait, now),

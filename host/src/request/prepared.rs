@@ -242,7 +242,7 @@ impl Draft<'_> {
         fits
     }
 
-    /// Notes a breach; the first one stands. What was written is of no use any more.
+    /// Notes a breach; the first one stands. What was written is not sent.
     #[cold]
     fn refuse(&mut self, breach: Breach) {
         self.breach.get_or_insert(breach);

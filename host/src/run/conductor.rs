@@ -157,7 +157,7 @@ async fn conduct_in_loop(
         }
     };
     registry.restore_process_state();
-    // Whoever does not wait for the rest ends the run as well.
+    // An interrupt during that wait ends the run as well.
     let ending = ending.or_else(|| events.interrupted());
     let most = if is_hurried { Limit::last() } else { Limit::after_load(run.plan.deadline(), run.clock) };
     let note = after_run(&run.hooks, ending.as_ref(), most, &mut events, &channels, observer).await;
@@ -327,7 +327,7 @@ impl Conductor<'_> {
                     self.end_phase(0);
                 }
             }
-            // Whoever acts is done with it.
+            // The caller ends the loop.
             Action::Finish => {}
         }
         None

@@ -10,7 +10,7 @@ use crate::clock::RunNs;
 /// Why a run ended before its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// The user interrupted it, or whoever runs it.
+    /// The user, or a supervisor, interrupted it.
     Interrupted(Interrupt),
     /// A service asked for it.
     Requested(String),

@@ -29,7 +29,7 @@ pub(crate) enum Event {
     Interrupt(Interrupt),
     /// A service asks for the end, and why.
     StopRequested(String),
-    /// The run is of no use any more; what is in flight may finish.
+    /// The run ends early; requests in flight may finish.
     Leave(Ending),
     /// The run cannot go on, or must not.
     Broken(Ending),

@@ -1,4 +1,4 @@
-//! When it is of no use to go on: exports [`Refusals`], which counts requests, one after the other, that nobody took, and
+//! When a run ends early: exports [`Refusals`], which counts requests, one after the other, that nobody took, and
 //! those that the endpoint did not write.
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -21,7 +21,7 @@ pub(super) fn with_timeout<T: Send + 'static>(
     match result.recv_timeout(timeout) {
         Ok(result) => Ok(Some(result)),
         Err(RecvTimeoutError::Timeout) => Ok(None),
-        // Its end without a result is a panic, which is nobody's to hide.
+        // It ended without a result: it panicked, and the panic goes on here.
         Err(gone @ RecvTimeoutError::Disconnected) => match worker.join() {
             Err(panic) => panic::resume_unwind(panic),
             Ok(()) => Err(io::Error::other(gone)),

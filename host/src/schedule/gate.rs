@@ -204,7 +204,7 @@ impl Slots {
         Self { gate: Arc::clone(&self.gate), curve: part.and_then(changing), owner }
     }
 
-    /// Waits for a slot in a phase that began at `start_ns`. Whoever waits sees to it that the gate follows its curve.
+    /// Waits for a slot in a phase that began at `start_ns`. The caller sees to it that the gate follows its curve.
     pub(crate) async fn enter(&self, clock: Clock, start_ns: RunNs) -> Option<Slot> {
         let Some(curve) = &self.curve else { return self.gate.enter().await };
         loop {

@@ -137,7 +137,7 @@ impl Line {
         match self.waited_for.first_key_value() {
             Some((next_ns, _)) if *next_ns > here_ns => {
                 self.ahead_ns += next_ns - here_ns;
-                // Whoever waits for it has not woken up yet, and must not be passed by the next jump.
+                // The request that waits for it has not woken up yet, and must not be passed by the next jump.
                 self.idle_since_ns = now;
                 Look::Jumped
             }

@@ -144,7 +144,7 @@ fn no_thread(error: &std::io::Error) -> ServiceFailure {
     )
 }
 
-/// What is known of a service. Clones are the same one: the mailbox, its thread and whoever runs the service hold it.
+/// What is known of a service. Clones are the same one: the mailbox, its thread and the code that runs the service hold it.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
     clock: Clock,

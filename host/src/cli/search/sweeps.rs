@@ -31,7 +31,7 @@ use crate::{
 /// Loads that are measured for the best one, where the user does not say how many.
 const USUAL_LOADS: u32 = 8;
 
-/// Carries out the sweep that answers a question. What is wrong with the question, with settings and with the runs is told at once.
+/// Carries out the sweep that answers a question. What is wrong with the question, with settings and with the runs is reported at once.
 pub(super) fn run(
     question: Question,
     own: &SearchFlags,

@@ -33,7 +33,7 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Ends all that run, and starts no more: whoever waits for one hears that it was ended.
+/// Ends all that run, and starts no more: a caller that waits for one hears that it was ended.
 pub(super) fn end_all() {
     let all = held(&STARTED).take();
     all.into_iter().flatten().for_each(|child| end(&child));

@@ -1,6 +1,6 @@
 //! Indexes of large files: where each session stands, so that it is read when it is due and not kept.
 //!
-//! One pass over the file, on all cores, reads every session once: what is wrong is told before the load, and whoever builds the
+//! One pass over the file, on all cores, reads every session once: what is wrong is reported before the load, and the code that builds the
 //! index looks at each session before it is forgotten. A session is read by the reader of its format, as if its rows were a
 //! file. Rows of one session may be anywhere in the file if they name it; formats whose sessions are known only by all rows have
 //! no index.

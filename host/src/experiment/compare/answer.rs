@@ -18,7 +18,7 @@ pub(crate) enum Answer {
     CannotTell,
 }
 
-/// Why the runs do not tell.
+/// Why the runs do not decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "reason")]
 pub(crate) enum Why {

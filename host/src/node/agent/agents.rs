@@ -173,7 +173,7 @@ impl Agents {
         let looks = thread::scope(|scope| {
             let looks: Vec<_> =
                 self.members.iter_mut().map(|agent| scope.spawn(move || agent.follow(bus, clock))).collect();
-            // One that panics has no clock, and its panic is told.
+            // One that panics has no clock, and its panic is reported.
             looks.into_iter().map(|look| look.join().unwrap_or(Ok(()))).collect::<Result<Vec<()>, _>>()
         });
         looks?;

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
 
-/// Batches whose median is told.
+/// Batches whose median is reported.
 const BATCHES: usize = 11;
 
 /// How long a batch takes at least, in nanoseconds.

@@ -118,7 +118,7 @@ enum Mended {
 struct Draft {
     lines: Vec<String>,
     taken_out: Vec<(Category, Block)>,
-    /// Anchors that were taken out: whoever refers to one is not to blame.
+    /// Anchors that were taken out: an alias of one is no mistake.
     lost_anchors: HashSet<String>,
     /// Keys that were spelled right: one that stands there twice then was misspelt once.
     renamed: HashSet<String>,

@@ -47,7 +47,7 @@ const UNCLAIMED_AT_THE_END: Duration = Duration::from_secs(10);
 /// How long requests in flight may take when this process is to end.
 const LEAVING: Duration = Duration::from_secs(5);
 
-/// And how long it may take then until all that was cancelled is told.
+/// And how long it may take then until all that was cancelled is reported.
 const CANCELLING: Duration = Duration::from_secs(1);
 
 /// Looks from one word to the controller to the next.

@@ -19,7 +19,7 @@ const MOST_BYTES: usize = 64 << 10;
 /// is large fills it again and again.
 const FULL_READS: u32 = 3;
 
-/// Bytes that wait for whoever reads.
+/// Bytes that were received and wait to be read.
 #[derive(Debug)]
 pub(super) struct Buffer {
     bytes: Vec<u8>,

@@ -7,7 +7,7 @@ use super::head::Malformed;
 /// No line between two chunks is longer, nor are all lines behind the last one together.
 const MAX_LINE_BYTES: usize = 16 << 10;
 
-/// How the end of a body is told, and how far it is.
+/// How the end of a body is marked, and how far it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
     /// So many bytes are to come.
