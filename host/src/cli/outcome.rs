@@ -100,7 +100,7 @@ mod tests {
     #[case::in_part(Exit::Incomplete, ObjectiveState::Broken, Exit::Objective)]
     #[case::interrupted(Exit::Interrupted, ObjectiveState::Broken, Exit::Interrupted)]
     #[case::failed(Exit::Plugin, ObjectiveState::Broken, Exit::Plugin)]
-    #[case::not_told(Exit::Success, ObjectiveState::CannotTell, Exit::Incomplete)]
+    #[case::undecided(Exit::Success, ObjectiveState::CannotTell, Exit::Incomplete)]
     #[case::kept(Exit::Success, ObjectiveState::Kept, Exit::Success)]
     #[case::kept_of_a_part(Exit::Incomplete, ObjectiveState::Kept, Exit::Incomplete)]
     fn a_broken_objective_decides_where_nothing_failed(

@@ -4,6 +4,7 @@
 mod known_cycles;
 mod modules;
 mod names;
+mod paths;
 mod pictures;
 
 use std::{

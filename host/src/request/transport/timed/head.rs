@@ -177,9 +177,9 @@ mod tests {
 
     #[rstest]
     #[case::by_default(b"HTTP/1.1 200 OK\r\n\r\n", true)]
-    #[case::not_when_told(b"HTTP/1.1 200 OK\r\nConnection: x, Close\r\n\r\n", false)]
+    #[case::not_with_close(b"HTTP/1.1 200 OK\r\nConnection: x, Close\r\n\r\n", false)]
     #[case::not_before(b"HTTP/1.0 200 OK\r\n\r\n", false)]
-    #[case::before_when_told(b"HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\n\r\n", true)]
+    #[case::before_with_keep_alive(b"HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\n\r\n", true)]
     fn a_connection_is_kept(#[case] bytes: &[u8], #[case] expected: bool) {
         assert_eq!(keeps_connection(&read(bytes).unwrap().unwrap().0), expected);
     }
