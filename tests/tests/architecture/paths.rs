@@ -14,7 +14,9 @@ fn named_in(text: &str) -> Vec<&str> {
 
 fn is_path(span: &str) -> bool {
     let is_sign = |sign: char| sign.is_ascii_lowercase() || sign.is_ascii_digit() || "_-./".contains(sign);
-    span.contains('/') && span.starts_with(|first: char| first.is_ascii_lowercase()) && span.chars().all(is_sign)
+    span.contains('/')
+        && span.starts_with(|first: char| first.is_ascii_lowercase())
+        && span.chars().all(is_sign)
 }
 
 /// Whether a path of the text leads anywhere: from the repository, the host or its sources. The file of a module may be left without its
