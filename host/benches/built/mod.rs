@@ -18,11 +18,11 @@ pub(crate) fn release(packages: &[&str]) -> PathBuf {
     command.args(packages.iter().flat_map(|package| ["--package", package]));
     // What cargo tells this program of its package: build scripts that look at it would be run again, here and at the next
     // build without it, and most of the program with them.
-    let is_of_cargo = |name: &OsStr| {
+    let is_told = |name: &OsStr| {
         let name = name.to_string_lossy();
         name == "OUT_DIR" || name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
     };
-    for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_cargo(name)) {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_told(name)) {
         command.env_remove(name);
     }
     let status = command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR"))).status();

@@ -8,7 +8,7 @@ use std::{
 use super::exit::{Exit, Failure, HasExit};
 use crate::{
     config::{content::named_tokenizer, flags::ProfileFlags, spec::NamedTokenizer},
-    dataset::hub::{self, Found, HubError, HubFolders},
+    dataset::hub::{self, Found, HubError, Places},
     plan::TokenizerChoice,
 };
 
@@ -89,8 +89,8 @@ pub(super) fn public_dataset_to_lock(
     Ok((file, version))
 }
 
-fn places(data_dir: Option<PathBuf>) -> HubFolders {
-    HubFolders::new(data_dir, |name| env::var_os(name))
+fn places(data_dir: Option<PathBuf>) -> Places {
+    Places::new(data_dir, |name| env::var_os(name))
 }
 
 /// A tokenizer is built in, a path, or a name.

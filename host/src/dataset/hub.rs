@@ -28,7 +28,7 @@ const NAMES: [(&str, &str, &str); 1] =
 
 /// The folders in which names are looked up.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct HubFolders {
+pub(crate) struct Places {
     /// The user's folder.
     data_dir: Option<PathBuf>,
     /// Hugging Face's cache.
@@ -76,7 +76,7 @@ impl Explain for HubError {
     }
 }
 
-impl HubFolders {
+impl Places {
     /// The user's folder, if one is named, and the cache as the environment says.
     pub(crate) fn new(data_dir: Option<PathBuf>, variable: impl Fn(&str) -> Option<OsString>) -> Self {
         let folder = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
@@ -118,7 +118,7 @@ pub(crate) struct Found {
 ///
 /// # Errors
 /// It is not on this machine, or not at this revision.
-pub(crate) fn tokenizer(name: &str, revision: Option<&str>, places: &HubFolders) -> Result<Found, HubError> {
+pub(crate) fn tokenizer(name: &str, revision: Option<&str>, places: &Places) -> Result<Found, HubError> {
     let looked = places.of(Kind::Tokenizer, name);
     let mut elsewhere = None;
     for folder in &looked {
@@ -141,7 +141,7 @@ pub(crate) fn tokenizer(name: &str, revision: Option<&str>, places: &HubFolders)
 ///
 /// # Errors
 /// It is not on this machine, or it is no single file that can be read.
-pub(crate) fn public_dataset(name: &str, places: &HubFolders) -> Result<PathBuf, HubError> {
+pub(crate) fn public_dataset(name: &str, places: &Places) -> Result<PathBuf, HubError> {
     let known = NAMES.iter().find(|(known, _, _)| *known == name);
     let repository = known.map_or(name, |(_, repository, _)| repository);
     let mut looked: Vec<PathBuf> = Vec::new();
@@ -360,9 +360,9 @@ mod tests {
         folder
     }
 
-    fn places(data_dir: Option<&TempDir>, cache: Option<&TempDir>) -> HubFolders {
+    fn places(data_dir: Option<&TempDir>, cache: Option<&TempDir>) -> Places {
         let path = |folder: &TempDir| folder.path().to_owned();
-        HubFolders { data_dir: data_dir.map(path), cache: cache.map(path) }
+        Places { data_dir: data_dir.map(path), cache: cache.map(path) }
     }
 
     fn below(found: Result<PathBuf, HubError>, folder: &TempDir) -> String {
@@ -373,7 +373,7 @@ mod tests {
         }
     }
 
-    fn folder_of(name: &str, revision: Option<&str>, places: &HubFolders) -> Result<PathBuf, HubError> {
+    fn folder_of(name: &str, revision: Option<&str>, places: &Places) -> Result<PathBuf, HubError> {
         tokenizer(name, revision, places).map(|found| found.folder)
     }
 
@@ -514,7 +514,7 @@ mod tests {
     #[case::nowhere(&[], None)]
     fn the_cache_is_where_the_hubs_tools_have_it(#[case] set: &[(&str, &str)], #[case] cache: Option<&str>) {
         let variable = |name: &str| set.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into());
-        assert_eq!(HubFolders::new(None, variable).cache, cache.map(PathBuf::from));
+        assert_eq!(Places::new(None, variable).cache, cache.map(PathBuf::from));
     }
 
     #[rstest]

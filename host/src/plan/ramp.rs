@@ -238,8 +238,8 @@ impl Ramp<u32> {
     }
 }
 
-/// A curve of more points is written as its ends.
-const MOST_WRITTEN_POINTS: usize = 6;
+/// A curve of more points is told by its ends.
+const MOST_TOLD_POINTS: usize = 6;
 
 /// As a reader sees it: a constant is its number.
 impl<T: Level> fmt::Display for Ramp<T> {
@@ -248,7 +248,7 @@ impl<T: Level> fmt::Display for Ramp<T> {
             return write!(f, "{value}");
         }
         let points = self.points.len();
-        if points > MOST_WRITTEN_POINTS {
+        if points > MOST_TOLD_POINTS {
             let ((_, first), (end_s, last)) = (self.points[0], self.points[points - 1]);
             return write!(
                 f,

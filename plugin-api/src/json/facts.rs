@@ -1,24 +1,24 @@
-//! Facts that are reported once.
+//! Facts that are told once.
 
 use crate::endpoint::EventSink;
 
 /// The facts of a response that every chunk repeats and the host wants once.
 #[derive(Debug, Default)]
 pub struct Facts {
-    has_id: bool,
-    has_model: bool,
+    id_told: bool,
+    model_told: bool,
 }
 
 impl Facts {
-    /// Reports what was not reported before.
+    /// Tells what was not told before.
     pub fn tell(&mut self, id: &str, model: &str, out: &mut EventSink<'_>) {
-        if !self.has_id && !id.is_empty() {
+        if !self.id_told && !id.is_empty() {
             out.fact("response_id", id);
-            self.has_id = true;
+            self.id_told = true;
         }
-        if !self.has_model && !model.is_empty() {
+        if !self.model_told && !model.is_empty() {
             out.fact("model", model);
-            self.has_model = true;
+            self.model_told = true;
         }
     }
 }
