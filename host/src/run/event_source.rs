@@ -144,7 +144,7 @@ impl EventSource {
 }
 
 /// Does something on a thread of its own; here and now when there is none left.
-pub(super) fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
+pub(super) fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
     in_background_on(|body| thread::Builder::new().name("background".into()).spawn(body).map(drop), work)
 }
 
@@ -152,7 +152,7 @@ pub(super) fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static
 type Job = Box<dyn FnOnce() + Send>;
 
 /// The same with a way to start threads.
-fn aside_on<T: Send + 'static>(
+fn in_background_on<T: Send + 'static>(
     start: impl FnOnce(Job) -> io::Result<()>,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> oneshot::Receiver<T> {
