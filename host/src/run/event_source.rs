@@ -144,7 +144,9 @@ impl EventSource {
 }
 
 /// Does something on a thread of its own; here and now when there is none left.
-pub(super) fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
+pub(super) fn in_background<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> oneshot::Receiver<T> {
     in_background_on(|body| thread::Builder::new().name("background".into()).spawn(body).map(drop), work)
 }
 
