@@ -32,7 +32,7 @@ pub struct RunNow {
 }
 
 impl RunNow {
-    /// So many kinds of failures are told apart.
+    /// Most kinds of failures that are counted apart.
     pub const MOST_FAILURES: usize = 20;
 }
 
@@ -231,7 +231,7 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// So many of a service are shown.
+    /// Most notices of one service that are shown.
     pub const MOST: u32 = 10;
     /// Bytes of one that are shown.
     pub const LONGEST: usize = 1024;

@@ -39,7 +39,7 @@ const OF_A_CONNECTION: [HeaderName; 3] = [CONNECTION, TRANSFER_ENCODING, UPGRADE
 /// The same, without a name in the `http` crate.
 const OTHERS_OF_A_CONNECTION: [&str; 2] = ["keep-alive", "proxy-connection"];
 
-/// So many kinds of requests that are not recorded are told apart.
+/// Most kinds of requests that are not recorded and are counted apart.
 const MOST_OTHERS: usize = 50;
 
 /// What all connections share.

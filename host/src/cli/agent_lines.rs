@@ -7,7 +7,7 @@ use prony_plugin_api::live::{AgentNow, RunNow};
 
 use crate::screen::counted;
 
-/// So many of them are named.
+/// Most agents that a line names.
 const MOST_NAMED: usize = 8;
 
 /// Which agents of a run are late.

@@ -12,10 +12,10 @@ use std::{
 
 use super::{Script, sampling::Order};
 
-/// So many bytes of scripts wait to be sent, at most about.
+/// About the most bytes of scripts that wait to be sent.
 const MOST_BYTES: u64 = 16 << 20;
 
-/// So many scripts wait, at least and at most.
+/// Fewest and most scripts that wait.
 const FEWEST: u64 = 2;
 const MOST: u64 = 4096;
 

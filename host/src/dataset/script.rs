@@ -121,9 +121,9 @@ pub(crate) struct Recorded {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Start {
-    /// So many nanoseconds after the last of the steps that it waits for: the time that a user thinks, or a tool works.
+    /// This number of nanoseconds after the last of the steps that it waits for: the time that a user thinks, or a tool works.
     After(u64),
-    /// So many nanoseconds after the session's start, or when the steps that it waits for are over, if that is later.
+    /// This number of nanoseconds after the session's start, or when the steps that it waits for are over, if that is later.
     At(u64),
 }
 

@@ -12,7 +12,7 @@ use super::{
 /// `include/net/tcp.h`).
 const KEPT_S: u64 = 60;
 
-/// So many ports are enough for any run that keeps its connections, and for 160 new ones a second.
+/// Ports that are enough for any run that keeps its connections, and for 160 new ones a second.
 const ENOUGH_PORTS: u64 = 10_000;
 
 /// A table of connections is not to be filled further than this share by others, in parts of a hundred.

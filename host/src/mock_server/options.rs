@@ -84,7 +84,7 @@ pub(crate) struct UsageRatio {
 const MOST_TOKENS_A_WORD: f64 = 1000.0;
 
 impl UsageRatio {
-    /// So many tokens a word; `None` where that is no number from a millionth to a thousand.
+    /// A number of tokens a word; `None` where that is no number from a millionth to a thousand.
     pub(crate) fn of(tokens: f64) -> Option<Self> {
         if !(0.0..=MOST_TOKENS_A_WORD).contains(&tokens) {
             return None;

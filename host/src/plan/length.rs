@@ -83,7 +83,7 @@ pub(crate) struct LengthPair {
     pub(crate) percent: f64,
 }
 
-/// So many standard deviations above its mean a normal law is once in a billion draws.
+/// Standard deviations above its mean that a normal law exceeds once in a billion draws.
 const RARE_DEVIATIONS: f64 = 6.0;
 
 impl LengthLaw {

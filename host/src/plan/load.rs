@@ -30,7 +30,7 @@ pub(crate) enum Load {
         /// What else they wait for.
         limit: Limit,
     },
-    /// So many users send requests in turn, each one at equal distances; a session is one user's.
+    /// A number of users send requests in turn, each user at equal distances; a session is one user's.
     Users {
         /// How many, and how fast they are together.
         users: Users,

@@ -28,7 +28,7 @@ const WORLD_WRITABLE: u32 = 0o002;
 /// In a sticky folder only the owner of a file, or of the folder, can replace it.
 const STICKY: u32 = 0o1000;
 
-/// So many links lead to a file, at most. Linux follows as many.
+/// Most links on the way to a file. Linux follows as many.
 const MOST_LINKS: usize = 40;
 
 /// Who is trusted, by number.

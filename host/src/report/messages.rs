@@ -26,13 +26,13 @@ use crate::record::{
 pub(crate) const HEARS: [&str; 4] =
     [ServerMetricsBatch::TYPE, NetworkLatencyBatch::TYPE, GpuTelemetryBatch::TYPE, TelemetryExport::TYPE];
 
-/// So many messages of a type are in the summary: the last ones.
+/// Messages of a type that are in the summary: the last ones.
 const KEPT: usize = 10;
 
 /// Longer messages, in bytes of `MessagePack`, are only counted in the summary.
 const LONGEST_KEPT: usize = 64 << 10;
 
-/// So many types of one service are told apart.
+/// Most types of one service that are kept apart.
 const TYPES: usize = 32;
 
 /// What services published in a run, as far as the report keeps it.

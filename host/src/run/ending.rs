@@ -36,9 +36,8 @@ pub(crate) enum Ending {
     },
     /// More requests failed than are allowed.
     TooManyFailed {
-        /// So many.
         failed: u64,
-        /// Of so many.
+        /// Requests that had ended by then.
         ended: u64,
         /// The share that was allowed, as it was asked for.
         most: String,

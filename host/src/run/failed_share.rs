@@ -35,9 +35,8 @@ struct Watch {
 /// More requests failed than are allowed.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct TooManyFailed {
-    /// So many.
     pub(super) failed: u64,
-    /// Of so many.
+    /// Requests that had ended by then.
     pub(super) ended: u64,
     /// The share that was allowed.
     pub(super) most: f64,

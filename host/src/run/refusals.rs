@@ -9,7 +9,7 @@ use crate::{
     request::{exchange::Finished, outcome::RequestFailure},
 };
 
-/// So many failures in a row are needed at least. A slot rests 100 ms after each, so that one slot gives a server ten
+/// Fewest failures in a row. A slot rests 100 ms after each, so that one slot gives a server ten
 /// seconds to come back.
 const LEAST: u64 = 100;
 

@@ -26,7 +26,7 @@ use crate::{
     report::server_now,
 };
 
-/// So many metrics pages are kept.
+/// Most metrics pages that are kept.
 const MOST_SERVERS: usize = 64;
 
 /// Hears of requests and of servers while somebody looks on.

@@ -291,7 +291,7 @@ mod tests {
             .collect()
     }
 
-    /// So many nodes, each with so many workers.
+    /// The divisions of `nodes` nodes, each with `workers` workers.
     fn divisions(nodes: u32, workers: u32) -> impl Iterator<Item = Division> {
         (0..nodes).map(move |node| Division {
             node,

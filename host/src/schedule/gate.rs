@@ -143,7 +143,7 @@ impl LendableSlots {
         count(given)
     }
 
-    /// So many are given up, or as many as there are: those that are free now, and others as soon as they are free. Says how many.
+    /// Gives up `less` slots, or as many as there are: those that are free now, and others as soon as they are free. Says how many.
     pub(crate) fn give_back(&self, less: u32) -> u32 {
         let mut size = self.size();
         let less = whole(less.into()).min(size.slots);
@@ -184,7 +184,7 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
-    /// So many all the time.
+    /// A number of slots that never changes.
     pub(crate) fn fixed(size: usize) -> Self {
         Self { gate: Arc::new(Gate::new(size)), curve: None, owner: 0 }
     }

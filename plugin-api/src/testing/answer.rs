@@ -6,7 +6,7 @@ use crate::{
     error::PluginError,
 };
 
-/// So many calls, and so many bytes of text, are remembered of one response: a parser that never ends must not take a
+/// Most calls and most bytes of text that are kept of one response: a parser that never ends must not take a
 /// test's memory.
 const MOST_CALLS: u64 = 4_000_000;
 const MOST_BYTES: u64 = 1 << 30;

@@ -8,7 +8,7 @@ use prony_plugin_api::{
 };
 use serde_json::{Map, Value, json};
 
-/// So many metrics pages are kept.
+/// Most metrics pages that are kept.
 const MOST_PAGES: usize = 64;
 
 #[derive(Debug, Default)]

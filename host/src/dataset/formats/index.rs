@@ -29,7 +29,7 @@ use crate::dataset::Script;
 /// So much of a file is looked at together, at least.
 const BLOCK_BYTES: usize = 2 << 20;
 
-/// So many sessions whose rows stand apart are looked at together.
+/// Sessions whose rows stand apart that are looked at together.
 const BATCH: u32 = 2048;
 
 /// What some editors write before UTF-8 text.

@@ -77,7 +77,7 @@ pub(crate) fn search(
     Ok((ended, search.probes))
 }
 
-/// So many runs in a row that say nothing end the search.
+/// Runs in a row without a result that end the search.
 const RUNS_THAT_SAY_NOTHING: usize = 3;
 
 /// The exit code of a command line that cannot be used.

@@ -5,7 +5,7 @@ use super::{LEAST_MS, mean, trend::likeness, variance};
 /// A longer beginning is no start-up, in parts of all batches.
 const LONGEST: usize = 4;
 
-/// So many batches at least: one that is the slowest of all is the first one by chance in one of thirty runs.
+/// Fewest batches: one that is the slowest of all is the first one by chance in one of thirty runs.
 const LEAST_BATCHES: usize = 2;
 
 /// Standard deviations by which the beginning differs.

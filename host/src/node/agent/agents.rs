@@ -299,7 +299,7 @@ fn offered(registry: &Registry, endpoint: &str) -> Option<Offered> {
 /// The folder of a run in which what agents have kept is brought together.
 const FOLDER: &str = "agents";
 
-/// So many agents are asked for what they have kept at the same time: each piece that is on its way takes memory here, and more of them
+/// Agents that are asked for their files at the same time: each piece that is on its way takes memory here, and more of them
 /// at once come no sooner.
 const FETCHED_AT_ONCE: usize = 16;
 

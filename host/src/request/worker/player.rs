@@ -136,7 +136,7 @@ const AHEAD_NS: RunNs = 5_000_000;
 /// Prompts of fewer tokens are written on the worker's own thread, which takes less time than to ask another one.
 const MOST_TOKENS_HERE: u64 = 8192;
 
-/// So many of the longer ones are written or formatted at a time.
+/// Long prompts that are written or formatted at a time.
 pub(super) const LONG_PROMPTS: usize = 2;
 
 impl<S: Sink> Player<S> {

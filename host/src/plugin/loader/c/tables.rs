@@ -14,10 +14,10 @@ use super::layout::{
 };
 use crate::plugin::entry::is_name;
 
-/// So many types of one category all libraries in C of one process may export together.
+/// Most types of one category that all libraries in C of one process may export together.
 pub(super) const MOST_TYPES: usize = 64;
 
-/// So many message types a service may hear.
+/// Most message types that a service may hear.
 const MOST_SUBSCRIPTIONS: usize = 1024;
 
 /// A table of the header's, which consists of numbers, pointers and functions that may be missing.

@@ -10,11 +10,11 @@ const MAX_LINE_BYTES: usize = 16 << 10;
 /// How the end of a body is marked, and how far it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
-    /// So many bytes are to come.
+    /// This number of bytes is to come.
     Length(u64),
     /// A chunk's size is to come.
     Size,
-    /// So many bytes of a chunk are to come.
+    /// This number of bytes of a chunk is to come.
     Chunk(u64),
     /// The empty line behind a chunk is to come.
     ChunkEnd,
