@@ -81,7 +81,7 @@ pub(crate) fn is_idle() -> bool {
     queue().is_none_or(|queue| queue.state().is_empty())
 }
 
-/// Waits until everything is written, or nobody takes it.
+/// Waits until everything is written, or the reader takes nothing.
 pub(crate) fn flush() {
     if let Some(queue) = queue() {
         queue.wait_until_empty();
@@ -159,7 +159,7 @@ struct State {
     waiting: VecDeque<Vec<u8>>,
     /// One is being written.
     writing: bool,
-    /// Somebody has waited for too long: nobody waits again before a line was written.
+    /// A thread has waited for too long: no thread waits again before a line was written.
     stuck: bool,
     /// Lines that were written, or could not be.
     written: u64,
@@ -254,7 +254,7 @@ impl LineQueue {
         }
     }
 
-    /// Waits until everything is written, or nobody takes it.
+    /// Waits until everything is written, or the reader takes nothing.
     pub(crate) fn wait_until_empty(&self) {
         // A second for each line, and not for all of them: a slow reader reads on.
         loop {
@@ -304,7 +304,7 @@ fn put(out: &mut impl Write, mut text: &[u8]) {
             Ok(0) => return,
             Ok(count) => text = &text[count..],
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // A descriptor that somebody else made so.
+            // A descriptor that another process has made so.
             Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(RETRY_EVERY),
             Err(_) => return,
         }

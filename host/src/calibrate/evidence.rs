@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::Value;
 
-/// How long the mock server may take to let somebody in, and between two pieces of its answer.
+/// How long the mock server may take to accept a connection, and between two pieces of its answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A file of JSON that a run has written.

@@ -90,7 +90,7 @@ fn server() -> server::Builder {
     server
 }
 
-/// Answers a request that nobody can be asked. It is recorded as one that failed.
+/// Answers a request that no server can be asked. It is recorded as one that failed.
 async fn refuse(
     request: Request<Incoming>,
     shared: &Shared,
@@ -141,7 +141,7 @@ async fn between(
             }
             ended = downstream.as_mut() => return log(ended),
             changed = ending.changed() => {
-                // Nobody is left who could say so.
+                // The thread that would say so has ended.
                 if changed.is_err() {
                     return;
                 }

@@ -212,7 +212,7 @@ impl Sessions {
         taken.name == passed.session && taken.end_ns <= passed.sent_ns
     }
 
-    /// Somebody goes on with a step.
+    /// A request continues a step.
     fn go_on(&mut self, step: usize) {
         let Taken { ends, end_ns, .. } = self.taken[step];
         if let Some((with_reply, without)) = ends {

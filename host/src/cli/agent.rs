@@ -204,7 +204,7 @@ fn check_start(id: Option<&str>, labels: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What to do in place of a flag that nobody types.
+/// What to do in place of a flag that is for prony's own use.
 const STARTS_ITSELF: &str = "leave it out: `prony profile --agents ssh:HOST` starts such agents by itself";
 
 /// Labels that stand in one text.

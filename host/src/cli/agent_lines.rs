@@ -13,7 +13,7 @@ const MOST_NAMED: usize = 8;
 /// Which agents of a run are late.
 #[derive(Debug, Default)]
 pub(super) struct AgentLines {
-    /// There are agents, and somebody wants to hear of them.
+    /// There are agents, and the user wants to hear of them.
     is_wanted: bool,
     late: BTreeSet<String>,
 }

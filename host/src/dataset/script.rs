@@ -133,7 +133,7 @@ impl Default for Start {
     }
 }
 
-/// What somebody says.
+/// A message: its role, and what it consists of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Message {
     /// `system`, `user`, `assistant`, `tool`, or another role of the API format.

@@ -11,7 +11,7 @@ pub(crate) struct Upcoming {
     pub(crate) run: PlannedRun,
     /// Its place among all runs, from 1.
     pub(crate) place: usize,
-    /// All runs; 0 where nobody knows how many there will be.
+    /// All runs; 0 where their number is not known beforehand.
     pub(crate) runs: usize,
     pub(crate) cells: usize,
     pub(crate) repeats: u32,

@@ -24,7 +24,7 @@ impl From<Difference> for Breach {
 /// Who has locked something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Whose {
-    /// Somebody on this machine.
+    /// A lock of this machine.
     Own,
     /// The controller of a run that this machine takes part in. Its file is on another machine.
     Controllers,
@@ -67,7 +67,7 @@ pub(crate) enum Difference {
         /// What there is.
         found: Sum,
     },
-    /// Nobody has locked it.
+    /// The lock has no entry for it.
     #[error("{lock} has no {what} `{name}`, and this one is {found}")]
     Absent {
         lock: LockName,

@@ -251,7 +251,7 @@ impl Bus {
     }
 }
 
-/// Somebody who answers at a subject, until this is dropped.
+/// Answers at a subject, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Subscription {
     _task: Task,
@@ -276,7 +276,7 @@ struct Opening {
     within: Duration,
 }
 
-/// The thread: connects, and lives until nobody has the bus any more. Everything else runs beside it.
+/// The thread: connects, and ends with the last handle of the bus. Everything else runs beside it.
 fn live(
     opening: Opening,
     opened: &SyncSender<Result<(Client, Handle), BusError>>,

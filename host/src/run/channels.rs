@@ -48,7 +48,7 @@ pub(super) enum Signal {
     WorkerLost(String),
     /// The workers' process hangs, as it says itself.
     NodeHangs(String),
-    /// Nobody of this node's process will say anything any more; perhaps because it did not make sense.
+    /// The process of this node will send nothing more; perhaps since what it sent made no sense.
     NodeGone(NodeId, Option<String>),
     /// Too many requests in a row failed in one way.
     EndsEarly(EarlyEnd),

@@ -126,7 +126,7 @@ async fn conduct_in_loop(
     }
     let (ending, AfterLoad { end, is_hurried, collected }) = match events.unless_interrupted(services).await {
         None => {
-            // Agents are let go, if somebody waits so long.
+            // Agents are let go, if the user waits so long.
             events.unless_interrupted(move || fleet.abandon()).await;
             let services = run.services.iter().map(service_reports::not_waited_for).collect();
             let end = RunEnd { services, ..RunEnd::default() };
@@ -229,9 +229,9 @@ struct Conductor<'a> {
     teller: Teller,
     /// When the run must be over; `None` once that is said.
     deadline: Option<RunNs>,
-    /// In-flight requests were cancelled: somebody wants the run to end now.
+    /// In-flight requests were cancelled: a signal asks the run to end now.
     requests_cancelled: bool,
-    /// A worker does not react: nobody waits for it any more.
+    /// A worker does not react: it is not waited for any more.
     abandoned: bool,
     /// What is done before or after a phase.
     around: Around<'a>,

@@ -16,13 +16,13 @@ pub(crate) enum Ending {
     Requested(String),
     /// The time for the whole run, which was this long, was over.
     Deadline(Duration),
-    /// Nobody took connections any more.
+    /// The server took no connections any more.
     ServerGone {
-        /// When the first request began that found nobody, in nanoseconds since the run's start.
+        /// When the first request began that found no server, in nanoseconds since the run's start.
         since_ns: RunNs,
         /// The same in seconds since the Unix epoch.
         since_unix_s: u64,
-        /// Requests in a row that found nobody.
+        /// Requests in a row that found no server.
         refused: u64,
         /// What became of the last one.
         error: String,

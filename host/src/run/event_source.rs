@@ -33,7 +33,7 @@ pub(super) struct EventSource {
 /// What has been heard.
 #[derive(Debug)]
 pub(super) enum Wakeup {
-    /// Somebody wants the run to end.
+    /// A signal asks the run to end.
     Interrupt(Interrupt),
     /// The instant that was asked for has come.
     Timer,

@@ -118,7 +118,7 @@ pub(crate) enum ExecuteError {
     /// What has to be done before the run has failed.
     #[error("{}", .0.reason)]
     Step(StepFailure),
-    /// Somebody ended it before the first request.
+    /// A signal ended it before the first request.
     #[error("interrupted before the first request: nothing was measured")]
     Interrupted(Interrupt),
     /// There was no time left to measure anything.

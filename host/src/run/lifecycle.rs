@@ -33,7 +33,7 @@ pub(crate) enum Event {
     Leave(Ending),
     /// The run cannot go on, or must not.
     Broken(Ending),
-    /// The run cannot go on, and nobody is left who could end what is in flight.
+    /// The run cannot go on, and no node is left that could end what is in flight.
     Gone(Ending),
 }
 
@@ -48,7 +48,7 @@ pub(crate) enum Action {
     After(usize),
     /// End what is being done before or after a phase.
     StopStep(StopReason),
-    /// Nobody waits for the phases any more.
+    /// The phases are not waited for any more.
     Abandon,
     /// Send nothing new in it.
     Drain(usize),
@@ -206,7 +206,7 @@ impl Lifecycle {
         }
     }
 
-    /// Nobody waits for the phases any more.
+    /// The phases are not waited for any more.
     fn abandon(&mut self) -> Vec<Action> {
         self.active.clear();
         [Action::Abandon].into_iter().chain(self.after()).collect()

@@ -25,7 +25,7 @@ use crate::{
 /// From one time to the next.
 const EVERY: Duration = Duration::from_millis(500);
 
-/// Tells what is known, twice a second, as long as somebody wants to hear it.
+/// Tells what is known, twice a second, as long as an observer or a service wants to hear it.
 #[derive(Debug, Default)]
 pub(super) struct Teller {
     is_wanted: bool,

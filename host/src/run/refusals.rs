@@ -1,4 +1,4 @@
-//! When a run ends early: exports [`Refusals`], which counts requests, one after the other, that nobody took, and
+//! When a run ends early: exports [`Refusals`], which counts requests in a row that no server took, and
 //! those that the endpoint did not write.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +20,7 @@ const A_SLOT: u64 = 10;
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
     limit: AtomicU64,
-    /// Those that found nobody to talk to.
+    /// Those that found no server.
     unreached: Row,
     /// Those that could not be formatted.
     unformatted: Row,

@@ -64,7 +64,7 @@ impl Gate {
         Some(Slot { permit: Some(permit), gate: Arc::clone(self) })
     }
 
-    /// Whether somebody who comes now has to wait.
+    /// Whether a request that comes now has to wait.
     fn is_full(&self) -> bool {
         self.free.available_permits() == 0
     }
@@ -107,7 +107,7 @@ impl Gate {
     }
 }
 
-/// Somebody who waits for a slot, or is just getting one.
+/// A request that waits for a slot, or is just getting one.
 struct Waiting<'a>(&'a Gate);
 
 impl<'a> Waiting<'a> {
@@ -128,7 +128,7 @@ impl Drop for Waiting<'_> {
 pub(crate) struct LendableSlots(Arc<Gate>);
 
 impl LendableSlots {
-    /// Whether somebody waits for one now.
+    /// Whether a request waits for one now.
     pub(crate) fn are_waited_for(&self) -> bool {
         self.0.waiting.load(Ordering::Relaxed) > 0
     }
@@ -224,7 +224,7 @@ impl Slots {
         self.curve.is_none().then(|| LendableSlots(Arc::clone(&self.gate)))
     }
 
-    /// Whether somebody who comes now has to wait.
+    /// Whether a request that comes now has to wait.
     pub(crate) fn is_full(&self) -> bool {
         self.gate.is_full()
     }

@@ -74,7 +74,7 @@ fn ask(target: &Target) -> io::Result<Result<(), LoadFailure>> {
                 hint: "ask its author: opening a library and making an instance must not wait".to_owned(),
             }))
         }
-        // It is gone, between two words or within one, or says what nobody understands.
+        // It has ended, or what it sends cannot be read.
         Ok(None) | Err(_) => {
             let death = child.end()?;
             Ok(Err(LoadFailure {

@@ -50,7 +50,7 @@ pub(crate) enum RowError {
         expected: &'static str,
         found: &'static str,
     },
-    /// A key that nobody knows.
+    /// An unknown key.
     #[error("the key `{key}` is not known")]
     UnknownKey {
         /// As it stands there.

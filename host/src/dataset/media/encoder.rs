@@ -75,7 +75,7 @@ impl Encoder {
     /// Gives it no more, and waits until it has ended.
     ///
     /// # Errors
-    /// It hangs, or nobody knows how it ended.
+    /// It hangs, or its end cannot be known.
     pub(super) fn end(&mut self) -> Result<ExitStatus, Stop> {
         self.pipe = None;
         let last_given = self.clock.now();

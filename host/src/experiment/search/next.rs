@@ -101,7 +101,7 @@ impl Range {
         }
     }
 
-    /// Whether nobody needs to know it any closer.
+    /// Whether it is known closely enough.
     pub(super) fn is_near_enough(self, (low, high): (f64, f64)) -> bool {
         match self.bracket((low, high)) {
             Bracket::AllKept { .. } | Bracket::NoneKept { .. } => true,

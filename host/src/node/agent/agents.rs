@@ -303,7 +303,7 @@ const FOLDER: &str = "agents";
 /// at once come no sooner.
 const FETCHED_AT_ONCE: usize = 16;
 
-/// How often somebody looks whether all are there.
+/// How often it is checked whether all are there.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 impl Agent {
@@ -387,7 +387,7 @@ struct Listener<O> {
     collector: Arc<Collector>,
 }
 
-/// Hears all agents of a run, until nobody is left who could say something.
+/// Hears all agents of a run, until none of them can send any more.
 fn listen<O: Observer>(listeners: Vec<Listener<O>>, events: Receiver<Heard>) -> Result<(), AgentError> {
     let spawned = thread::Builder::new().name("agents".into()).spawn(move || {
         for (node, event) in events {

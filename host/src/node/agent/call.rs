@@ -91,7 +91,7 @@ fn take(bus: &Bus, chosen: &[Presence], run: &str) -> Result<bool, AgentError> {
 }
 
 /// Those that are asked for, if enough are free: first those with the addresses of `own`, then by their labels, then any other that is free,
-/// each time in the order of their names. Who was started by another controller is nobody else's.
+/// each time in the order of their names. An agent that another controller has started is taken by that one only.
 fn choose(wanted: &[WantedAgents], own: &[&str], there: &[Presence]) -> Option<Vec<Presence>> {
     let free = there.iter().filter(|agent| !agent.is_busy);
     let (started, mut free): (Vec<&Presence>, Vec<&Presence>) =

@@ -83,7 +83,7 @@ pub(super) struct ReadySession {
     pub(super) first: First,
     /// The session's, until it is over.
     pub(super) slot: Slot,
-    /// How long the slot rests when nobody answers.
+    /// How long the slot rests when the server does not answer.
     pub(super) rest: Option<Duration>,
 }
 
@@ -109,7 +109,7 @@ pub(super) struct ReadyRequest {
 struct Playing<'a> {
     context: &'a PhaseContext,
     pace: Pace,
-    /// How long a slot rests when nobody answers.
+    /// How long a slot rests when the server does not answer.
     rest: Option<Duration>,
     affinity: Option<Arc<Affinity>>,
 }

@@ -40,7 +40,7 @@ use crate::{
 /// A controller that has acknowledged nothing for so long is gone: a network may be away for five seconds.
 const ORPHANED: Duration = Duration::from_secs(15);
 
-/// How long what was measured waits for somebody who fetches it, when nobody is heard; and when this process is to end.
+/// How long what was measured waits to be fetched, when the controller is not heard; and when this process is to end.
 const UNCLAIMED: Duration = Duration::from_secs(20);
 const UNCLAIMED_AT_THE_END: Duration = Duration::from_secs(10);
 
@@ -62,7 +62,7 @@ pub(super) enum Attended {
     Nothing,
     /// It is in this folder.
     Kept(PathBuf),
-    /// Somebody wants this process to end at once. What was measured so far is in this folder.
+    /// A second signal asks this process to end at once. What was measured so far is in this folder.
     Hurried(PathBuf),
 }
 
@@ -73,7 +73,7 @@ pub(super) struct Attendant<'a> {
     pub(super) id: &'a str,
     pub(super) take: Take,
     pub(super) interrupts: &'a mut Interrupts,
-    /// Somebody wants this process to end after the run.
+    /// A signal asks this process to end after the run.
     pub(super) leaves: &'a mut bool,
 }
 
@@ -113,7 +113,7 @@ struct Run {
     /// Looks since everything is written down.
     ended: u32,
     is_released: bool,
-    /// Times that a look has passed since somebody wanted this process to end.
+    /// Times that a look has passed since a signal asked this process to end.
     leaving: Option<u32>,
 }
 
@@ -196,13 +196,13 @@ impl Run {
             || matches!(self.stage, Stage::Waiting | Stage::Prepared(_)) && self.is_left_alone()
     }
 
-    /// Nobody fetches what was measured.
+    /// The controller does not fetch what was measured.
     fn is_unclaimed(&self) -> bool {
         let is_late = self.leaving.is_some() && LOOK_EVERY * self.ended > UNCLAIMED_AT_THE_END;
         !self.has_measured || is_late || self.controller.unacknowledged_for() > UNCLAIMED
     }
 
-    /// Nobody is there any more who could say what comes next, or nobody here to do it.
+    /// The controller is not heard any more, or this process is to end.
     fn is_left_alone(&self) -> bool {
         self.leaving.is_some() || self.controller.unacknowledged_for() > ORPHANED
     }
@@ -331,7 +331,7 @@ impl Run {
         }
     }
 
-    /// Somebody wants this process to end: what is in flight has a while, and then everything is written down.
+    /// A signal asks this process to end: what is in flight has a while, and then everything is written down.
     fn leave(&mut self, why: String) {
         let event = match &mut self.stage {
             Stage::Working(working, _) => {
@@ -366,7 +366,7 @@ impl Run {
         self.look_at_the_end();
     }
 
-    /// Whether the load is to end that nobody hears any more, or whose process is to end.
+    /// Whether the load is to end, since the controller does not hear it any more, or since this process is to end.
     fn look_at_the_end(&mut self) {
         let Stage::Working(working, _) = &mut self.stage else { return };
         if self.controller.unacknowledged_for() > ORPHANED {

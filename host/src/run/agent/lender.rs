@@ -9,7 +9,7 @@ use crate::{
     },
 };
 
-/// Looks at which somebody waits before that is said: half of a second, in which most places come back by themselves. An agent that has lent
+/// Looks in a row at which a request waits before that is said: half of a second, in which most places come back by themselves. An agent that has lent
 /// some says it at once.
 const LOOKS_BEFORE_ASKING: u32 = 5;
 
@@ -32,9 +32,9 @@ struct Limit {
     balance: i64,
     /// Those that are to be given back, of which that was not said.
     owing: u32,
-    /// Looks at which somebody waited, one after the other.
+    /// Looks in a row at which a request waited.
     waited: u32,
-    /// It was said that somebody waits.
+    /// It was said that a request waits.
     has_said: bool,
 }
 

@@ -39,11 +39,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) enum Served {
     /// It has done its part of as many runs as it was to.
     AllRuns,
-    /// Somebody wanted it to end.
+    /// A signal asked it to end.
     Interrupted(Interrupt),
 }
 
-/// Serves runs until there have been as many as there are to be, or somebody wants it to end. `say` hears what the user should know:
+/// Serves runs until there have been as many as there are to be, or a signal asks it to end. `say` hears what the user should know:
 /// sentences without a final stop.
 ///
 /// # Errors

@@ -57,7 +57,7 @@ pub(super) enum CallEnd {
 }
 
 impl CallEnd {
-    /// Nobody is there who could respond.
+    /// The server cannot be reached.
     pub(super) fn is_unreachable(&self) -> bool {
         matches!(self, Self::Failed(error) if FailureKind::of(error).is_nobody_there())
     }
@@ -175,7 +175,7 @@ impl Call {
     }
 }
 
-/// Waits until somebody ends the call.
+/// Waits until the call is to end.
 async fn reason(stopped: &mut watch::Receiver<Option<StopReason>>) -> StopReason {
     match stopped.wait_for(Option::is_some).await.map(|reason| *reason) {
         Ok(Some(reason)) => reason,

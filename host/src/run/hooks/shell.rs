@@ -67,7 +67,7 @@ impl StopHandle {
 pub(crate) enum CommandEnd {
     /// By itself, with this exit code.
     Exited(i32),
-    /// By a signal of somebody else.
+    /// By a signal of another process.
     Killed(i32),
     /// It took longer than it may.
     TimedOut(Duration),
