@@ -31,7 +31,6 @@ pub(crate) fn resolved(manifest: &Table, workspace: &Table) -> Result<Table, Box
 pub(crate) struct Dependencies {
     /// Lines of a manifest.
     pub(crate) lines: String,
-    /// Their names.
     pub(crate) names: Vec<String>,
 }
 

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-/// Bytes of a megabyte, as limits are told.
+/// Bytes of a megabyte, as limits are written.
 pub(crate) const MEGABYTE: u64 = 1_000_000;
 
 /// Reads a file of at most so many megabytes.

@@ -3,7 +3,7 @@
 
 use std::error::Error;
 
-/// An error that the user is told about.
+/// An error that is shown to the user.
 pub(crate) trait Explain: Error {
     /// What the user can do next. Empty where the text of the error already says it.
     fn hint(&self) -> String;

@@ -1,14 +1,14 @@
-//! Standard error: the one place that writes to it, so that nobody ever waits for whoever reads it.
+//! Standard error: the one place that writes to it, so that no other thread ever waits for its reader.
 //!
 //! A pipe that nobody empties blocks its writer, a full disk and a closed terminal are errors; none of them may hold up or
 //! end a run. So a thread of its own writes, and everybody else leaves lines with it. When it does not come on for
 //! [`TIMEOUT`], lines are dropped and counted until it does. What cannot be written at all is dropped: there is nobody to
 //! tell.
 //!
-//! The [`LineQueue`] in front of it also stands in front of a log file: a disk may be as slow as a reader. Whoever logs does not wait
+//! The [`LineQueue`] in front of it also stands in front of a log file: a disk may be as slow as a reader. A thread that logs does not wait
 //! for it at all.
 //!
-//! A drawing that fills the terminal would be spoilt by lines in between. Whoever makes one has lines held back meanwhile:
+//! A drawing that fills the terminal would be spoilt by lines in between. The code that draws has lines held back meanwhile:
 //! [`hold`] and [`release`].
 
 use std::{
@@ -81,7 +81,7 @@ pub(crate) fn is_idle() -> bool {
     queue().is_none_or(|queue| queue.state().is_empty())
 }
 
-/// Waits until everything is written, or nobody takes it.
+/// Waits until everything is written, or the reader takes nothing.
 pub(crate) fn flush() {
     if let Some(queue) = queue() {
         queue.wait_until_empty();
@@ -159,7 +159,7 @@ struct State {
     waiting: VecDeque<Vec<u8>>,
     /// One is being written.
     writing: bool,
-    /// Somebody has waited for too long: nobody waits again before a line was written.
+    /// A thread has waited for too long: no thread waits again before a line was written.
     stuck: bool,
     /// Lines that were written, or could not be.
     written: u64,
@@ -254,7 +254,7 @@ impl LineQueue {
         }
     }
 
-    /// Waits until everything is written, or nobody takes it.
+    /// Waits until everything is written, or the reader takes nothing.
     pub(crate) fn wait_until_empty(&self) {
         // A second for each line, and not for all of them: a slow reader reads on.
         loop {
@@ -304,7 +304,7 @@ fn put(out: &mut impl Write, mut text: &[u8]) {
             Ok(0) => return,
             Ok(count) => text = &text[count..],
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // A descriptor that somebody else made so.
+            // A descriptor that another process has made so.
             Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(RETRY_EVERY),
             Err(_) => return,
         }
@@ -364,7 +364,7 @@ mod tests {
         (0..CAPACITY + 3).for_each(|_| queue.leave(b"line\n".to_vec()));
         {
             let state = queue.state();
-            // Whoever had waited for a writer that there is not would have found it stuck.
+            // A thread that had waited for a writer that there is not would have found it stuck.
             assert!(!state.stuck);
             assert_eq!((state.lost, state.waiting.len()), (3, CAPACITY));
         }

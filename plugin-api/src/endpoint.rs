@@ -294,7 +294,7 @@ impl<'a> TurnMessage<'a> {
 pub struct Part<'a>(&'a PartView<'a>);
 
 impl<'a> Part<'a> {
-    /// What it is.
+    /// The kind of content: a text, an image, or another medium.
     pub fn kind(&self) -> PartKind {
         PartKind(self.0.kind)
     }

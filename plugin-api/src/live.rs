@@ -32,7 +32,7 @@ pub struct RunNow {
 }
 
 impl RunNow {
-    /// So many kinds of failures are told apart.
+    /// Most kinds of failures that are counted apart.
     pub const MOST_FAILURES: usize = 20;
 }
 
@@ -40,7 +40,7 @@ impl Message for RunNow {
     const TYPE: &'static str = "run_now";
 }
 
-/// Where a phase is.
+/// How far a phase is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PhaseNow {
@@ -48,7 +48,7 @@ pub struct PhaseNow {
     pub index: u32,
     /// Phases of the run.
     pub phases: u32,
-    /// Its name.
+    /// What the plan calls the phase.
     pub name: String,
     /// Warm-up or profiling.
     pub kind: PhaseKind,
@@ -166,7 +166,7 @@ pub struct ClientNow {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AgentNow {
-    /// Its name.
+    /// What the agent is called: `prony agent --name`.
     pub name: String,
     /// It was lost: nobody waits for its part any more.
     pub is_lost: bool,
@@ -231,7 +231,7 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// So many of a service are shown.
+    /// Most notices of one service that are shown.
     pub const MOST: u32 = 10;
     /// Bytes of one that are shown.
     pub const LONGEST: usize = 1024;

@@ -34,7 +34,7 @@ pub struct NetworkLatencySample {
     pub target: String,
     /// Host name or address, as the URL has it.
     pub host: String,
-    /// Port.
+    /// The port that was connected to.
     pub port: u16,
     /// When it was, as to the load.
     pub time: ProbeTime,

@@ -12,7 +12,7 @@ use prony_plugin_api::{
 };
 
 const CAPACITY: usize = 60;
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Publishes to a bus that takes `room` batches, and gives those it took.
 fn flush(outbox: &mut Outbox<u64>, room: usize) -> Vec<u64> {
@@ -108,14 +108,14 @@ fn a_worker_hears_commands_until_its_work_is_done() {
     for command in [3, 2, 0] {
         worker.tell(command);
     }
-    assert_eq!(worker.end(PATIENCE).unwrap(), Ended::InTime);
+    assert_eq!(worker.end(TIMEOUT).unwrap(), Ended::InTime);
     assert_eq!(heard.iter().collect::<Vec<_>>(), [3, 2]);
 }
 
 #[test]
 fn a_worker_that_panicked_or_goes_on_is_found_out() {
     let panics = Worker::start("meter", |_: &Receiver<()>| panic!("a fault of the test")).unwrap();
-    let error = panics.end(PATIENCE).unwrap_err();
+    let error = panics.end(TIMEOUT).unwrap_err();
     assert_eq!((error.kind, error.message.as_str()), (ErrorKind::PANIC, "meter: the thread panicked"));
     let goes_on = Worker::start("meter", |commands: &Receiver<()>| commands.iter().for_each(drop)).unwrap();
     assert_eq!(goes_on.end(Duration::ZERO).unwrap(), Ended::Late);

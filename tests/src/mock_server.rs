@@ -9,7 +9,7 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    process::{Process, SHORT_PATIENCE, eventually},
+    process::{Process, SHORT_TIMEOUT, eventually},
     program,
 };
 
@@ -64,7 +64,7 @@ impl MockServer {
     pub fn truth(&self) -> Value {
         let address = self.url.strip_prefix("http://").expect("a plain URL");
         let mut stream = TcpStream::connect(address).expect("it listens");
-        stream.set_read_timeout(Some(SHORT_PATIENCE)).expect("a time-out");
+        stream.set_read_timeout(Some(SHORT_TIMEOUT)).expect("a time-out");
         write!(stream, "GET /truth HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")
             .expect("a request");
         let mut answer = Vec::new();

@@ -11,7 +11,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::process::{Process, SHORT_PATIENCE, eventually, kill};
+use crate::process::{Process, SHORT_TIMEOUT, eventually, kill};
 
 /// Where distributions keep it besides the folders of `PATH`.
 const MORE_FOLDERS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
@@ -101,7 +101,7 @@ impl NatsServer {
     pub fn stop(&mut self) {
         if let Some(mut process) = self.process.take() {
             kill("TERM", process.id());
-            process.wait(SHORT_PATIENCE);
+            process.wait(SHORT_TIMEOUT);
         }
     }
 
@@ -168,7 +168,7 @@ impl NatsServer {
     fn monitored(&self, page: &str) -> Value {
         let address = &self.monitor;
         let mut stream = TcpStream::connect(address).expect("it listens");
-        stream.set_read_timeout(Some(SHORT_PATIENCE)).expect("a time-out");
+        stream.set_read_timeout(Some(SHORT_TIMEOUT)).expect("a time-out");
         write!(stream, "GET /{page} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")
             .expect("a request");
         let mut answer = Vec::new();

@@ -1,5 +1,5 @@
 //! Programs that tests start. Each has a deadline: one that does not end is killed, and the test fails with what it said.
-#![expect(clippy::disallowed_methods, reason = "deadlines of the tests' patience, not measurements")]
+#![expect(clippy::disallowed_methods, reason = "deadlines of the tests, not measurements")]
 
 use std::{
     io::{Read, Write},
@@ -12,7 +12,7 @@ use std::{
 use rustix::process::{Pid, Signal, getpgid, kill_process_group};
 
 /// How long a program may take that does its work and ends by itself. The machine may have a lot to do beside it.
-const PATIENCE: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// How often is looked whether something has happened.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// # Panics
 /// When it cannot be started, or does not end within five minutes.
 pub fn finish(command: &mut Command) -> Output {
-    finish_within(PATIENCE, command, b"")
+    finish_within(TIMEOUT, command, b"")
 }
 
 /// As [`finish`], of a program that reads this from its standard input.
@@ -30,15 +30,15 @@ pub fn finish(command: &mut Command) -> Output {
 /// # Panics
 /// When it cannot be started, or does not end within five minutes.
 pub(crate) fn finish_fed(command: &mut Command, input: &[u8]) -> Output {
-    finish_within(PATIENCE, command, input)
+    finish_within(TIMEOUT, command, input)
 }
 
 /// Runs a program that reads this from its standard input to its end.
 ///
 /// # Panics
 /// When it cannot be started, or does not end in time.
-pub fn finish_within(patience: Duration, command: &mut Command, input: &[u8]) -> Output {
-    finished_within(patience, command, input).unwrap_or_else(|said| panic!("{said}"))
+pub fn finish_within(timeout: Duration, command: &mut Command, input: &[u8]) -> Output {
+    finished_within(timeout, command, input).unwrap_or_else(|said| panic!("{said}"))
 }
 
 /// The same, for a test that goes on when one of its programs does not end.
@@ -48,7 +48,7 @@ pub fn finish_within(patience: Duration, command: &mut Command, input: &[u8]) ->
 ///
 /// # Panics
 /// When it cannot be started.
-pub fn finished_within(patience: Duration, command: &mut Command, input: &[u8]) -> Result<Output, String> {
+pub fn finished_within(timeout: Duration, command: &mut Command, input: &[u8]) -> Result<Output, String> {
     let stdin = if input.is_empty() { Stdio::null() } else { Stdio::piped() };
     let mut process = Process::start(command.stdin(stdin));
     if let Some(mut stdin) = process.child.stdin.take() {
@@ -57,7 +57,7 @@ pub fn finished_within(patience: Duration, command: &mut Command, input: &[u8]) 
         // program that ends before it has read everything says why itself.
         thread::spawn(move || stdin.write_all(&input).is_ok());
     }
-    process.end_within(patience)
+    process.end_within(timeout)
 }
 
 /// Sends a signal to a process: `INT`, `KILL`.
@@ -127,13 +127,13 @@ impl Process {
     }
 
     /// Waits for its end, and until nobody can write to its output any more.
-    pub(crate) fn wait(&mut self, patience: Duration) -> Output {
-        self.end_within(patience).unwrap_or_else(|said| panic!("{said}"))
+    pub(crate) fn wait(&mut self, timeout: Duration) -> Output {
+        self.end_within(timeout).unwrap_or_else(|said| panic!("{said}"))
     }
 
     /// The same; what it has said, when it does not end in time.
-    fn end_within(&mut self, patience: Duration) -> Result<Output, String> {
-        let deadline = Instant::now() + patience;
+    fn end_within(&mut self, timeout: Duration) -> Result<Output, String> {
+        let deadline = Instant::now() + timeout;
         loop {
             let is_heard = self.is_heard();
             if let Some(status) = self.status().filter(|_| is_heard) {
@@ -147,7 +147,7 @@ impl Process {
                 self.end();
                 let (name, stdout, stderr) = (&self.name, self.stdout(), self.stderr());
                 return Err(format!(
-                    "`{name}` {state} within {patience:?}; stdout:\n{stdout}\nstderr:\n{stderr}"
+                    "`{name}` {state} within {timeout:?}; stdout:\n{stdout}\nstderr:\n{stderr}"
                 ));
             }
             thread::sleep(PAUSE);
@@ -204,14 +204,14 @@ impl Heard {
 }
 
 /// How long anything may take before a test gives up that waits for a state, or for the end of what it has ended.
-pub(crate) const SHORT_PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const SHORT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Asks again and again until `found` has an answer.
 ///
 /// # Panics
 /// When it never has.
 pub fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + SHORT_PATIENCE;
+    let deadline = Instant::now() + SHORT_TIMEOUT;
     loop {
         if let Some(answer) = found() {
             return answer;
@@ -227,8 +227,7 @@ mod tests {
 
     #[test]
     fn what_a_program_says_and_how_it_ends_is_known() {
-        let output =
-            finish_within(PATIENCE, Command::new("sh").args(["-c", "cat; echo b >&2; exit 3"]), b"a");
+        let output = finish_within(TIMEOUT, Command::new("sh").args(["-c", "cat; echo b >&2; exit 3"]), b"a");
         assert_eq!(
             (output.status.code(), &output.stdout[..], &output.stderr[..]),
             (Some(3), &b"a"[..], &b"b\n"[..])

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 use crate::{
     Run, kill,
-    process::{Process, SHORT_PATIENCE, eventually},
+    process::{Process, SHORT_TIMEOUT, eventually},
 };
 
 /// A program on a terminal.
@@ -154,7 +154,7 @@ impl Terminal {
     /// # Panics
     /// When it does not end.
     pub fn wait(&mut self) -> Run {
-        let mut output = self.process.wait(SHORT_PATIENCE);
+        let mut output = self.process.wait(SHORT_TIMEOUT);
         output.stderr.clone_from(&self.seen().written);
         let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().expect("a temporary folder"));
         Run::new(&output, dir)

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::{
     MockServer, Run, Terminal,
-    process::{self, Process, SHORT_PATIENCE, eventually},
+    process::{self, Process, SHORT_TIMEOUT, eventually},
     program,
     surroundings::take_away,
 };
@@ -276,7 +276,7 @@ impl Running {
     /// # Panics
     /// When it does not end.
     pub fn wait(mut self) -> Run {
-        let output = self.process.wait(SHORT_PATIENCE);
+        let output = self.process.wait(SHORT_TIMEOUT);
         Run::new(&output, self.dir)
     }
 }

@@ -73,9 +73,9 @@ fn a_flood_of_text_does_not_hold_up_the_end(#[values("timed", "portable")] trans
     // What was left out is said, and can be made up for.
     let left = successes - counted;
     assert_eq!(run.summary()["uncounted"], left);
-    let is_told = |text: &str| text.contains(&left.to_string()) && text.contains("not counted in tokens");
-    assert_eq!(is_told(&run.stdout), left > 0, "{}", run.stdout);
-    assert_eq!(is_told(run.summary()["incomplete_reason"].as_str().unwrap_or_default()), left > 0);
+    let is_reported = |text: &str| text.contains(&left.to_string()) && text.contains("not counted in tokens");
+    assert_eq!(is_reported(&run.stdout), left > 0, "{}", run.stdout);
+    assert_eq!(is_reported(run.summary()["incomplete_reason"].as_str().unwrap_or_default()), left > 0);
     if left > 0 {
         Tool::new(["report"]).arg(run.dir().join("run")).run().succeeds();
         assert_eq!(run.summary()["output_token_count"]["count"], successes);

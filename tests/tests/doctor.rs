@@ -125,8 +125,8 @@ fn a_manifest_that_cannot_be_read_is_a_row_whatever_the_api_format(#[case] words
     let run = doctor().args(words).args(["--json", "--plugins"]).arg(&manifest).run();
     run.ends_with(1);
     let looks = looks(&run);
-    let is_told = |look: &Value| look["state"] == "fail" && look.to_string().contains("schema_version");
-    assert!(looks.iter().any(is_told), "{looks:?}");
+    let is_reported = |look: &Value| look["state"] == "fail" && look.to_string().contains("schema_version");
+    assert!(looks.iter().any(is_reported), "{looks:?}");
 }
 
 #[test]

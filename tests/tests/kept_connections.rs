@@ -115,7 +115,7 @@ struct Impatient {
 }
 
 impl Impatient {
-    fn start(patience: Duration) -> Self {
+    fn start(timeout: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let connections = Arc::<AtomicUsize>::default();
@@ -124,7 +124,7 @@ impl Impatient {
             for mut stream in listener.incoming().flatten() {
                 let counted = Arc::clone(&counted);
                 thread::spawn(move || {
-                    stream.set_read_timeout(Some(patience)).unwrap();
+                    stream.set_read_timeout(Some(timeout)).unwrap();
                     let mut is_new = true;
                     while prony_tests::wire::answer_next(&mut stream, &whole_answer()).is_some() {
                         // One that brings no request is a look whether the server is there.

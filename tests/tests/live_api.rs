@@ -11,7 +11,7 @@ use prony_tests::{MockServer, Running, Tool};
 use rstest::rstest;
 use serde_json::Value;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A run that goes on until somebody ends it, and answers.
 fn endless(server: &MockServer) -> Tool {
@@ -38,7 +38,7 @@ fn address(running: &Running) -> String {
 
 fn asked(address: &str, path: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
     stream
 }
@@ -162,7 +162,7 @@ fn a_reader_that_does_not_read_holds_up_nothing() {
 /// Whether a connection is closed as it comes, without an answer.
 fn is_closed(address: &str) -> bool {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     // It may be closed before anything is sent.
     let _ = write!(stream, "GET /health HTTP/1.1\r\nHost: {address}\r\n\r\n");
     match stream.read(&mut [0]) {

@@ -45,7 +45,7 @@ fn service(run: &Run, name: &str) -> Value {
 }
 
 /// Why it failed, in the words of the report.
-fn complaint(run: &Run, name: &str) -> String {
+fn reported_error(run: &Run, name: &str) -> String {
     let service = service(run, name);
     assert_eq!(service["state"], "failed", "{service}\n{}", run.stderr);
     assert!(run.stdout.contains(&format!("service `{name}` failed: ")), "{}", run.stdout);
@@ -78,7 +78,7 @@ fn a_panic_fails_one_service_and_is_named(
     let run = wrong(&pack, &server, "panic", when).run();
     is_untouched(&run);
     let method = if when == "message" { "on_message" } else { when };
-    assert_eq!(complaint(&run, "bad"), format!("`{method}` panicked: told to panic"));
+    assert_eq!(reported_error(&run, "bad"), format!("`{method}` panicked: told to panic"));
     assert_eq!(service(&run, "bad")["error"]["type"], "plugin_panic");
 }
 
@@ -92,7 +92,7 @@ fn an_error_fails_one_service_with_its_authors_hint(
     let run = wrong(&pack, &server, "error", when).run();
     is_untouched(&run);
     let method = if when == "message" { "on_message" } else { when };
-    assert_eq!(complaint(&run, "bad"), format!("`{method}` failed: be good: told to fail"));
+    assert_eq!(reported_error(&run, "bad"), format!("`{method}` failed: be good: told to fail"));
     let error = &service(&run, "bad")["error"];
     assert_eq!((&error["type"], &error["hint"]), (&"plugin_io".into(), &"tell it something else".into()));
 }
@@ -138,7 +138,7 @@ fn a_library_that_does_not_finish_to_open_harms_nothing_in_a_process_of_its_own(
     let tool = Tool::profile(&server).args(["--request-count", "5", "--plugins"]).arg(pack.path());
     let run = tool.args(["--isolate", "late"]).run();
     is_untouched(&run);
-    assert!(complaint(&run, "late").starts_with("`new` did not return within"), "{}", run.stderr);
+    assert!(reported_error(&run, "late").starts_with("`new` did not return within"), "{}", run.stderr);
 }
 
 /// The service had stopped, or goes on: only its log knows.
@@ -169,7 +169,7 @@ fn what_kills_a_process_is_a_failed_service_in_one_of_its_own(#[case] fault: &st
         let run = wrong(&pack, &server, fault, when).args(["--isolate", "bad"]).run();
         is_untouched(&run);
         let method = if when == "message" { "on_message" } else { when };
-        assert_eq!(complaint(&run, "bad"), format!("its process {death} in `{method}`"));
+        assert_eq!(reported_error(&run, "bad"), format!("its process {death} in `{method}`"));
         assert_eq!(service(&run, "bad")["isolated"], true);
     }
 }
@@ -180,7 +180,7 @@ fn a_crash_in_a_destructor_is_told_from_one_in_stop() {
     let pack = pack(&[("bad", "BadService", OPTIONAL)]);
     let run = wrong(&pack, &server, "segfault", "drop").args(["--isolate", "bad"]).run();
     is_untouched(&run);
-    assert_eq!(complaint(&run, "bad"), "its process was killed by signal 11 (SIGSEGV) after `stop`");
+    assert_eq!(reported_error(&run, "bad"), "its process was killed by signal 11 (SIGSEGV) after `stop`");
 }
 
 #[test]
@@ -189,8 +189,8 @@ fn a_child_that_nobody_understands_is_a_failed_service() {
     let pack = pack(&[("bad", "BadService", OPTIONAL)]);
     let run = wrong(&pack, &server, "garbage", "message").args(["--isolate", "bad"]).run();
     is_untouched(&run);
-    let complaint = complaint(&run, "bad");
-    assert!(complaint.starts_with("its process says what nobody understands: "), "{complaint}");
+    let reported_error = reported_error(&run, "bad");
+    assert!(reported_error.starts_with("its process says what nobody understands: "), "{reported_error}");
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn a_required_service_that_crashes_ends_the_run_with_its_name() {
         .args(["--service-option", "bad.fault=segfault", "--service-option", "bad.when=message"])
         .run();
     run.ends_with(1);
-    assert!(complaint(&run, "bad").contains("SIGSEGV"));
+    assert!(reported_error(&run, "bad").contains("SIGSEGV"));
     assert!(run.stdout.contains("`bad`: its process was killed by signal 11"), "{}", run.stdout);
 }
 
@@ -253,7 +253,7 @@ fn a_process_that_somebody_kills_is_a_failed_service() {
     kill("KILL", pid);
     let run = running.wait();
     run.ends_with(1);
-    assert_eq!(complaint(&run, "bad"), "its process was killed by signal 9 (SIGKILL)");
+    assert_eq!(reported_error(&run, "bad"), "its process was killed by signal 9 (SIGKILL)");
     assert_eq!(service(&run, "bad")["pid"], pid);
 }
 
@@ -270,7 +270,7 @@ fn a_process_that_dies_is_buried_while_the_run_goes_on() {
     running.signal("INT");
     let run = running.wait();
     run.ends_with(130);
-    assert_eq!(complaint(&run, "bad"), "its process was killed by signal 15 (SIGTERM)");
+    assert_eq!(reported_error(&run, "bad"), "its process was killed by signal 15 (SIGTERM)");
 }
 
 /// What a service has started and not ended does not outlive it.
@@ -294,7 +294,7 @@ fn a_death_is_noticed_though_an_heir_holds_the_socket() {
     let pack = pack(&[("bad", "BadService", OPTIONAL)]);
     let run = wrong(&pack, &server, "heir", "message").args(["--isolate", "bad"]).run();
     is_untouched(&run);
-    assert_eq!(complaint(&run, "bad"), "its process was killed by signal 6 (SIGABRT) in `on_message`");
+    assert_eq!(reported_error(&run, "bad"), "its process was killed by signal 6 (SIGABRT) in `on_message`");
 }
 
 /// The parent may leave core files; a child with somebody else's code in it must not.
@@ -398,12 +398,15 @@ fn a_method_that_does_not_return_is_named(#[values("none", "process")] isolation
     let run = tool.run();
     is_untouched(&run);
     for place in ["new", "init", "start"] {
-        assert_eq!(complaint(&run, place), format!("`{place}` did not return within 5 s"));
+        assert_eq!(reported_error(&run, place), format!("`{place}` did not return within 5 s"));
     }
     // The run is over before the message is overdue: it is what keeps `stop` from being reached.
-    assert_eq!(complaint(&run, "message"), "`stop` was not reached within 5 s: it was still in `on_message`");
-    assert_eq!(complaint(&run, "stop"), "`stop` did not return within 5 s");
-    assert_eq!(complaint(&run, "drop"), "its destructor did not return within 5 s");
+    assert_eq!(
+        reported_error(&run, "message"),
+        "`stop` was not reached within 5 s: it was still in `on_message`"
+    );
+    assert_eq!(reported_error(&run, "stop"), "`stop` did not return within 5 s");
+    assert_eq!(reported_error(&run, "drop"), "its destructor did not return within 5 s");
     for place in places.iter().filter(|_| isolation == "process") {
         let pid = service(&run, place)["pid"].as_u64().unwrap();
         assert!(!is_alive(u32::try_from(pid).unwrap()), "{place}");
@@ -418,7 +421,7 @@ fn a_service_that_never_reads_is_failed_by_the_watchdog() {
     let (running, pid) = endless(&server, &pack, &["bad.fault=block", "bad.when=message"]);
     let run = running.wait();
     run.ends_with(1);
-    assert_eq!(complaint(&run, "bad"), "`on_message` did not return within 5 s");
+    assert_eq!(reported_error(&run, "bad"), "`on_message` did not return within 5 s");
     assert!(!is_alive(pid));
 }
 
@@ -597,7 +600,7 @@ fn a_replicable_service_has_as_many_instances_as_it_is_named() {
         .run();
     is_untouched(&run);
     assert_eq!(service(&run, "bad#1")["state"], "stopped");
-    assert_eq!(complaint(&run, "bad#2"), "`start` failed: be good: told to fail");
+    assert_eq!(reported_error(&run, "bad#2"), "`start` failed: be good: told to fail");
 }
 
 #[test]

@@ -52,8 +52,8 @@ impl Crate {
         let mut command = Command::new(cargo);
         command.args(words).current_dir(&self.folder).env("CARGO_NET_OFFLINE", "true");
         // It compiles all that a plugin needs, on a machine that has other things to do.
-        let patience = Duration::from_secs(1800);
-        let output = finish_within(patience, command.env("CARGO_TARGET_DIR", workshop().join("target")), b"");
+        let timeout = Duration::from_secs(1800);
+        let output = finish_within(timeout, command.env("CARGO_TARGET_DIR", workshop().join("target")), b"");
         let (stdout, stderr) =
             (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "cargo {}:\n{stdout}\n{stderr}", words.join(" "));

@@ -10,8 +10,8 @@ use std::{
 
 use serde_json::Value;
 
-/// How long the mock server may take to let somebody in, and between two pieces of its answer.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the mock server may take to accept a connection, and between two pieces of its answer.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A file of JSON that a run has written.
 ///
@@ -38,9 +38,9 @@ pub(crate) fn truth(url: &str) -> io::Result<Value> {
     let address = url.trim_start_matches("http://");
     let nowhere = || io::Error::other(format!("the mock server has no address `{address}`"));
     let place = address.to_socket_addrs()?.next().ok_or_else(nowhere)?;
-    let mut stream = TcpStream::connect_timeout(&place, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut stream = TcpStream::connect_timeout(&place, TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
     write!(stream, "GET /truth HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;

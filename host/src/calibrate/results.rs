@@ -14,12 +14,12 @@ pub(crate) const BOUND_MS: f64 = 1.0;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Load {
-    /// So many streams at a time, a token every 10 ms.
+    /// This number of streams at a time, a token every 10 ms.
     Streams(u64),
-    /// So many streams from a server whose usage counts other tokens than the client's tokenizer, and whose first event
+    /// This number of streams from a server whose usage counts other tokens than the client's tokenizer, and whose first event
     /// brings several.
     OtherTokens(u64),
-    /// So many requests of one token a second.
+    /// This number of requests of one token a second.
     Rate(u64),
 }
 

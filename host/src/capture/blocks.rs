@@ -25,7 +25,6 @@ pub(super) struct Prefix {
     /// Id of the last full block; 0 where there is none.
     last: u32,
     rest: Vec<u32>,
-    /// All of its tokens.
     pub(super) tokens: u64,
 }
 

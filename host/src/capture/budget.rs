@@ -14,8 +14,8 @@ pub(super) struct Budget(Arc<AtomicUsize>);
 
 impl Budget {
     /// A part of it, of no size yet.
-    pub(super) fn part(&self) -> Part {
-        Part { budget: self.clone(), bytes: 0 }
+    pub(super) fn part(&self) -> BudgetShare {
+        BudgetShare { budget: self.clone(), bytes: 0 }
     }
 
     /// Bytes that are kept.
@@ -27,12 +27,12 @@ impl Budget {
 
 /// What one body takes of it, as long as this is there.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct BudgetShare {
     budget: Budget,
     bytes: usize,
 }
 
-impl Part {
+impl BudgetShare {
     /// Takes so many bytes more. False where there are not so many: then it stays as it is.
     pub(super) fn grow(&mut self, bytes: usize) -> bool {
         if self.budget.0.fetch_add(bytes, Relaxed).saturating_add(bytes) > MOST_BYTES {
@@ -44,7 +44,7 @@ impl Part {
     }
 }
 
-impl Drop for Part {
+impl Drop for BudgetShare {
     fn drop(&mut self) {
         self.budget.0.fetch_sub(self.bytes, Relaxed);
     }

@@ -83,8 +83,8 @@ struct Waiting {
     /// Memory of all bodies that are kept.
     budget: Budget,
     overrun: AtomicU64,
-    /// Nobody counts any more, and that was told.
-    is_told: AtomicBool,
+    /// The counting thread has ended, and that was reported.
+    is_reported: AtomicBool,
 }
 
 impl Sink {
@@ -99,7 +99,7 @@ impl Sink {
             return;
         }
         // Nobody counts any more only when that thread has panicked. The end of the recording says so again.
-        if self.queue.send(exchange).is_err() && !self.waiting.is_told.swap(true, Relaxed) {
+        if self.queue.send(exchange).is_err() && !self.waiting.is_reported.swap(true, Relaxed) {
             tracing::warn!("nothing more is recorded: the thread that counts tokens has ended");
         }
     }
@@ -397,10 +397,10 @@ mod tests {
         };
         sink.take(exchange(kept(ASKS), kept(SAYS)));
         let before = sink.waiting.budget.used();
-        assert!(!sink.waiting.is_told.load(Relaxed) && before == ASKS.len() + SAYS.len());
+        assert!(!sink.waiting.is_reported.load(Relaxed) && before == ASKS.len() + SAYS.len());
         drop(exchanges);
         sink.take(exchange(kept(ASKS), kept(SAYS)));
-        assert!(sink.waiting.is_told.load(Relaxed) && sink.waiting.budget.used() == 0);
+        assert!(sink.waiting.is_reported.load(Relaxed) && sink.waiting.budget.used() == 0);
     }
 
     const S: u64 = 1_000_000_000;

@@ -11,19 +11,19 @@ pub(super) struct Ends(HashMap<u64, Equal>);
 /// Steps after which the same was said, each with the instant at which it ended, in that order.
 #[derive(Debug, Default)]
 struct Equal {
-    /// Nobody has gone on with them.
+    /// No request has continued them.
     open: Vec<(RunNs, usize)>,
-    /// Somebody has.
+    /// A request has continued them.
     continued: Vec<(RunNs, usize)>,
 }
 
 impl Ends {
-    /// Adds a step that nobody has gone on with.
+    /// Adds a step that no request has continued.
     pub(super) fn add(&mut self, key: u64, step: usize, end_ns: RunNs) {
         insert(&mut self.0.entry(key).or_default().open, (end_ns, step));
     }
 
-    /// Somebody goes on with a step.
+    /// A request continues a step.
     pub(super) fn go_on(&mut self, key: u64, step: usize, end_ns: RunNs) {
         let Some(equal) = self.0.get_mut(&key) else { return };
         if let Ok(place) = equal.open.binary_search(&(end_ns, step)) {

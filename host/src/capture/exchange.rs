@@ -2,7 +2,7 @@
 
 use http::HeaderMap;
 
-use super::budget::{Budget, Part};
+use super::budget::{Budget, BudgetShare};
 use crate::{clock::RunNs, dataset::BodyFormat};
 
 /// The longest body that is kept. What is longer passes as well, and is not recorded.
@@ -13,7 +13,7 @@ const LONGEST: usize = 256 << 20;
 pub(super) struct Body {
     pub(super) bytes: Vec<u8>,
     /// What it takes of the memory for all bodies.
-    part: Option<Part>,
+    part: Option<BudgetShare>,
     /// It was too long to be kept, or there was no memory left for it.
     pub(super) is_lost: bool,
     /// There was no memory left for it: too many bodies were under way, or waited to be counted.

@@ -24,7 +24,7 @@ use tokio::{net::TcpStream, sync::watch};
 
 use super::{
     counting::Sink,
-    speech::key_of,
+    keyed_message::key_of,
     tap::{RequestBody, ResponseBody, Tap},
 };
 use crate::{
@@ -39,7 +39,7 @@ const OF_A_CONNECTION: [HeaderName; 3] = [CONNECTION, TRANSFER_ENCODING, UPGRADE
 /// The same, without a name in the `http` crate.
 const OTHERS_OF_A_CONNECTION: [&str; 2] = ["keep-alive", "proxy-connection"];
 
-/// So many kinds of requests that are not recorded are told apart.
+/// Most kinds of requests that are not recorded and are counted apart.
 const MOST_OTHERS: usize = 50;
 
 /// What all connections share.
@@ -90,7 +90,7 @@ fn server() -> server::Builder {
     server
 }
 
-/// Answers a request that nobody can be asked. It is recorded as one that failed.
+/// Answers a request that no server can be asked. It is recorded as one that failed.
 async fn refuse(
     request: Request<Incoming>,
     shared: &Shared,
@@ -105,7 +105,7 @@ async fn refuse(
     Ok(own(StatusCode::BAD_GATEWAY, reason))
 }
 
-/// What a client is told of a server that cannot be reached.
+/// What a client gets from the proxy of a server that cannot be reached.
 fn unreachable(error: &TransportError) -> String {
     let why = error.causes.join(": ");
     let hint = if error.hint.is_empty() { String::new() } else { format!("; {}", error.hint) };
@@ -141,7 +141,7 @@ async fn between(
             }
             ended = downstream.as_mut() => return log(ended),
             changed = ending.changed() => {
-                // Nobody is left who could say so.
+                // The thread that would say so has ended.
                 if changed.is_err() {
                     return;
                 }

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use super::{
     blocks::{Blocks, Prefix},
     ends::Ends,
-    speech::{Speech, after, key_of},
+    keyed_message::{KeyedMessage, after, key_of},
 };
 use crate::{
     clock::RunNs,
@@ -114,7 +114,7 @@ impl Sessions {
 
     /// Takes a request. Those that it may go on with have been taken before.
     pub(super) fn take(&mut self, passed: Passed) {
-        let said: Vec<Speech> = passed.messages.iter().map(Speech::of).collect();
+        let said: Vec<KeyedMessage> = passed.messages.iter().map(KeyedMessage::of).collect();
         let conversation = conversation(&said);
         let parent = self.parent(&passed, &said, &conversation);
         let prompt = self.prompt(&passed, &said, parent);
@@ -125,7 +125,7 @@ impl Sessions {
         let (mut with_reply, mut ends) = (None, None);
         let reply = passed.reply.unwrap_or_default();
         if let Some(message) = &reply.message {
-            let replied = Speech::of(message);
+            let replied = KeyedMessage::of(message);
             let keys = (end_key(after(whole, &replied), passed.session), end_key(whole, passed.session));
             self.by_reply.add(keys.0, place, passed.end_ns);
             self.by_request.add(keys.1, place, passed.end_ns);
@@ -189,7 +189,7 @@ impl Sessions {
     }
 
     /// The step that a request goes on with.
-    fn parent(&self, passed: &Passed, said: &[Speech], conversation: &[u64]) -> Option<Parent> {
+    fn parent(&self, passed: &Passed, said: &[KeyedMessage], conversation: &[u64]) -> Option<Parent> {
         let named = passed.previous_id.as_ref().and_then(|id| self.by_id.get(id));
         if let Some(step) = named.filter(|step| self.may_be_before(**step, passed)) {
             return Some(Parent { step: *step, known: 0, is_named: true });
@@ -212,7 +212,7 @@ impl Sessions {
         taken.name == passed.session && taken.end_ns <= passed.sent_ns
     }
 
-    /// Somebody goes on with a step.
+    /// A request continues a step.
     fn go_on(&mut self, step: usize) {
         let Taken { ends, end_ns, .. } = self.taken[step];
         if let Some((with_reply, without)) = ends {
@@ -230,7 +230,7 @@ impl Sessions {
     }
 
     /// The tokens of a whole prompt.
-    fn prompt(&mut self, passed: &Passed, said: &[Speech], parent: Option<Parent>) -> Prefix {
+    fn prompt(&mut self, passed: &Passed, said: &[KeyedMessage], parent: Option<Parent>) -> Prefix {
         let kept = parent.filter(|parent| parent.is_named);
         let kept =
             kept.and_then(|parent| self.taken[parent.step].with_reply.clone().map(|prefix| (parent, prefix)));
@@ -239,8 +239,8 @@ impl Sessions {
             .map_or_else(|| key_of(&passed.tools), |(parent, _)| key_of(&(parent.step, "reply")));
         let keys: Vec<u64> = said
             .iter()
-            .map(|speech| {
-                whole = key_of(&(after(whole, speech), &speech.text));
+            .map(|message| {
+                whole = key_of(&(after(whole, message), &message.text));
                 whole
             })
             .collect();
@@ -255,8 +255,8 @@ impl Sessions {
             self.blocks.extend(&mut prefix, &self.tokenizer.encode(&passed.tools));
             (0, prefix)
         });
-        for speech in &said[count..] {
-            self.blocks.extend(&mut prefix, &self.tokenizer.encode(&speech.text));
+        for message in &said[count..] {
+            self.blocks.extend(&mut prefix, &self.tokenizer.encode(&message.text));
         }
         if let Some(whole) = keys.last() {
             self.prefixes.insert(*whole, prefix.clone());
@@ -320,12 +320,12 @@ impl Sessions {
 }
 
 /// The keys of a conversation after each of its messages. System prompts are left out: clients change them as they go.
-fn conversation(said: &[Speech]) -> Vec<u64> {
+fn conversation(said: &[KeyedMessage]) -> Vec<u64> {
     let mut key = 0;
     let mut keys = Vec::with_capacity(said.len());
-    for speech in said {
-        if !speech.is_system {
-            key = after(key, speech);
+    for message in said {
+        if !message.is_system {
+            key = after(key, message);
         }
         keys.push(key);
     }

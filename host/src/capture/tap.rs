@@ -107,7 +107,7 @@ impl Drop for Tap {
     fn drop(&mut self) {
         let Some(mut exchange) = self.exchange.take() else { return };
         let mut request = self.request.lock().unwrap_or_else(PoisonError::into_inner);
-        // What still comes of it is of no use.
+        // What still comes of it is not kept.
         exchange.request = std::mem::replace(&mut *request, Body::lost());
         exchange.end_ns = match self.last_ns {
             Some(last_ns) if exchange.is_whole => last_ns,

@@ -26,7 +26,7 @@ impl Table {
         self.rows.push(cells.into_iter().collect());
     }
 
-    /// So many rows are not in it.
+    /// The number of rows that are not in it.
     pub(crate) fn left_out(&mut self, rows: usize) {
         self.left_out = rows;
     }

@@ -12,7 +12,7 @@ impl Death {
         self.0.success()
     }
 
-    /// It was killed the way that cannot be caught: by somebody else, or by a system without memory.
+    /// It was killed the way that cannot be caught: by another process, or by a system without memory.
     pub(crate) fn is_kill(self) -> bool {
         self.0.signal() == Some(9)
     }

@@ -11,7 +11,7 @@ use serde::{Serialize, de::DeserializeOwned};
 /// Longest frame that is read, in bytes: more is garbage, or an attempt to use up our memory.
 const LONGEST: usize = 256 << 20;
 
-/// Reads frames.
+/// Reads frames of at most 256 MiB.
 #[derive(Debug)]
 pub(crate) struct FrameReader<R = BufReader<UnixStream>> {
     from: R,
@@ -67,7 +67,6 @@ fn read_some(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     }
 }
 
-/// Writes frames.
 #[derive(Debug)]
 pub(crate) struct FrameWriter<W = UnixStream> {
     to: W,

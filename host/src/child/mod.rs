@@ -1,7 +1,7 @@
 //! Child processes: this program once more, with code in it that may crash.
 //!
 //! The noun is the [`Child`]. A parent spawns one and both talk over a Unix socket in [`frame`]s; the socket stands in
-//! the place of the child's standard input, so that it needs no name and nobody else can reach it. A child whose parent
+//! the place of the child's standard input, so that it needs no name and no other process can reach it. A child whose parent
 //! is gone reads the end of the stream and must end as well.
 //!
 //! What must be known of a child even if it crashes right after is counted in a [`SharedCount`], not sent.

@@ -39,7 +39,7 @@ pub(crate) struct Child {
     printed: Option<Printed>,
 }
 
-/// Ends a child that somebody else waits for.
+/// Ends a child that another thread waits for.
 #[derive(Clone, Debug)]
 pub(crate) struct KillHandle {
     group: Option<Pid>,
@@ -48,7 +48,7 @@ pub(crate) struct KillHandle {
 }
 
 impl KillHandle {
-    /// Waits for the child's end, which somebody else still has to take note of.
+    /// Waits for the child's end, which another thread still has to take note of.
     pub(crate) fn await_end(&self) {
         if let Some(child) = self.group {
             // One that is not known any more has ended, too.
@@ -82,7 +82,7 @@ impl Child {
         Self::spawn_with_output(words, io::stderr().into(), None, Variables::Ours)
     }
 
-    /// The same without the variables of our environment: what a library in it does depends on nobody's settings, and what it
+    /// The same without the variables of our environment: what a library in it does depends on no settings of the user's, and what it
     /// writes can hold none of them.
     ///
     /// # Errors
@@ -138,7 +138,7 @@ impl Child {
         self.process.id()
     }
 
-    /// What ends it while somebody waits.
+    /// What ends it while a thread waits for it.
     pub(crate) fn kill_handle(&self) -> KillHandle {
         self.kill_handle.clone()
     }

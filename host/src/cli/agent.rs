@@ -72,7 +72,7 @@ pub(super) struct AgentArgs {
     #[arg(long, value_name = "N", value_parser = units::positive::<usize>)]
     workers: Option<usize>,
 
-    /// Run the library of a run's endpoint that the controller has and this agent lacks: code from the network, of whoever may
+    /// Run the library of a run's endpoint that the controller has and this agent lacks: code from the network, of any controller that may
     /// log in to the NATS server [default: that of `PRONY_AGENT_ACCEPT_PLUGINS`, else no].
     ///
     /// A `--plugin-policy` other than `any` forbids it.
@@ -204,7 +204,7 @@ fn check_start(id: Option<&str>, labels: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What to do in place of a flag that nobody types.
+/// What to do in place of a flag that is for prony's own use.
 const STARTS_ITSELF: &str = "leave it out: `prony profile --agents ssh:HOST` starts such agents by itself";
 
 /// Labels that stand in one text.

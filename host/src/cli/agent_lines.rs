@@ -1,5 +1,5 @@
-//! What is told of the agents of a run in lines: who takes part, who is late with what it says, and who is heard again. That one is lost,
-//! the run itself tells.
+//! What is shown of the agents of a run in lines: who takes part, which is late with its messages, and which sends again.
+//! The run itself reports a lost agent.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,13 @@ use prony_plugin_api::live::{AgentNow, RunNow};
 
 use crate::screen::counted;
 
-/// So many of them are named.
+/// Most agents that a line names.
 const MOST_NAMED: usize = 8;
 
 /// Which agents of a run are late.
 #[derive(Debug, Default)]
 pub(super) struct AgentLines {
-    /// There are agents, and somebody wants to hear of them.
+    /// There are agents, and the user wants to hear of them.
     is_wanted: bool,
     late: BTreeSet<String>,
 }

@@ -50,7 +50,7 @@ flags of `prony profile` say what a run is; without --request-count, --benchmark
 `prony search --resume DIR` goes on with a search that was ended. Some of AIPerf's recipes and --search-metric are sweeps: they leave \
 an experiment behind, and `prony profile --resume DIR` goes on with one.
 
-The exit code is 0 when the load is found, 1 when even the lowest one breaks an objective, and 6 when the runs do not tell.
+The exit code is 0 when the load is found, 1 when even the lowest one breaks an objective, and 6 when the runs do not decide.
 
 Example:
   prony search --model m --streaming --over rate --range 1..200 --slo 'time_to_first_token p99 < 500ms' --slo 'error_rate < 1%'";
@@ -70,10 +70,10 @@ Example:
 /// What a comparison says, and how it ends.
 const COMPARE: &str = "\
 A change is the median of all ratios of a run of one side and a run of the other (Hodges and Lehmann), with its interval (Mann and \
-Whitney). It is better or worse when the whole interval lies beyond the margin, the same when it lies within, and else it cannot be \
-told. That takes 4 runs a side, which decide the first number only; 5 or 6 decide the others as well.
+Whitney). It is better or worse when the whole interval lies beyond the margin, the same when it lies within, and undecided \
+otherwise. A decision takes 4 runs a side, which decide the first number only; 5 or 6 decide the others as well.
 
-The exit code is 0, or with --gate 5 when a gate is broken and 6 when the runs do not tell.
+The exit code is 0, or with --gate 5 when a gate is broken and 6 when the runs do not decide.
 
 Example:
   prony profile -f run.yaml --num-profile-runs 5 --artifact-dir before

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     config::resolve::ARTIFACTS,
     dataset::Tokenizer,
-    doctor::{self, Group, Look, State, Wanted},
+    doctor::{self, Group, IntendedRuns, Look, State},
     explain::Explain,
     plugin::{
         INSTALL_PLUGINS, PluginError, Registry, chain,
@@ -56,7 +56,7 @@ pub(super) struct DoctorArgs {
 
 /// Looks, and prints what was found. A failure among it is one of the command.
 pub(super) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
-    let wanted = Wanted {
+    let wanted = IntendedRuns {
         connections: args.concurrency,
         dir: args.artifact_dir.clone(),
         endpoint_type: endpoint(args)?,

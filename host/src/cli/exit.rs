@@ -24,7 +24,7 @@ pub(crate) enum Exit {
     /// A number is worse than a gate allows.
     Objective = 5,
     /// The run ended early, since its deadline was over, a service asked for it or the server was gone; what was measured is reported.
-    /// For a comparison or a search: the runs do not tell.
+    /// For a comparison or a search: the runs do not decide.
     Incomplete = 6,
     /// Ended by SIGHUP, since the terminal went away; what was measured is reported.
     HungUp = 129,

@@ -66,7 +66,7 @@ pub(super) fn allow_many_files() -> Result<(), Failure> {
 
 /// Lets the table of open files grow before there are threads.
 ///
-/// Linux doubles it when it is full. In a process with several threads, whoever opens the file or the connection that no longer
+/// Linux doubles it when it is full. In a process with several threads, the thread that opens the file or the connection that no longer
 /// fits waits for all processors to see the new table, and so does every other thread that opens one: 10 to 20 ms in which no
 /// request goes out (`expand_files` in `fs/file.c`).
 #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! `prony nats-server`: the process between a controller and the server of NATS that it has started. Nobody types it.
+//! `prony nats-server`: the process between a controller and the server of NATS that it has started. It is not for users.
 
 use super::exit::{Exit, Failure};
 use crate::{child, nats};

@@ -81,7 +81,7 @@ impl Progress {
     }
 }
 
-/// Prints something that the user should know, unless only errors are told.
+/// Prints something that the user should know, unless only errors are shown.
 pub(super) fn print_notice(lead: &str, text: &str, begin_line: &str) {
     if !terminal::is_quiet() {
         let text = Screen::of(&io::stderr()).paragraph(lead, text);

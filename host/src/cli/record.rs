@@ -32,7 +32,7 @@ use crate::{
 const SESSION_HEADERS: [&str; 5] =
     ["x-session-id", "x-claude-code-session-id", "session_id", "x-dynamo-session-id", "x-smg-routing-key"];
 
-/// So many kinds of requests that are not recorded are named.
+/// Most kinds of requests that are not recorded and are named.
 const NAMED: usize = 5;
 
 /// What to record, and where to.

@@ -91,7 +91,7 @@ fn printed(result: io::Result<()>) -> Result<(), Failure> {
     }
 }
 
-/// Only errors are told from now on.
+/// Only errors are shown from now on.
 static IS_QUIET: AtomicBool = AtomicBool::new(false);
 
 /// Has warnings and progress left out from now on, if that is wanted.

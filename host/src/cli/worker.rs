@@ -1,4 +1,4 @@
-//! `prony worker`: the process of an isolated endpoint. `profile` starts it; nobody types it.
+//! `prony worker`: the process of an isolated endpoint. `profile` starts it; it is not for users.
 
 use super::exit::{Exit, Failure};
 use crate::{child, node::serve};

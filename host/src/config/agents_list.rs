@@ -4,13 +4,16 @@
 //! `a` and `b`, and one with a label.
 
 use super::{agents_word::AgentsWord, machines_error::MachinesError, spec::Origin};
-use crate::plan::{SshHost, Wanted};
+use crate::plan::{SshHost, WantedAgents};
 
 /// The agents that are there, and the machines on which others are started.
 ///
 /// # Errors
 /// A machine stands there without `ssh:`, or two machines would give their agents one name.
-pub(super) fn wanted(words: &[AgentsWord], by: Origin) -> Result<(Vec<Wanted>, Vec<SshHost>), MachinesError> {
+pub(super) fn wanted(
+    words: &[AgentsWord],
+    by: Origin,
+) -> Result<(Vec<WantedAgents>, Vec<SshHost>), MachinesError> {
     let (mut there, mut hosts) = (Vec::new(), Vec::<SshHost>::new());
     let mut is_behind_ssh = false;
     for word in words {

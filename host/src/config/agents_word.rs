@@ -4,13 +4,13 @@
 use std::net::Ipv6Addr;
 
 use super::units::{self, UnitError};
-use crate::plan::{SshHost, Wanted};
+use crate::plan::{SshHost, WantedAgents};
 
 /// One word of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum AgentsWord {
     /// Agents that somebody else has started.
-    There(Wanted),
+    There(WantedAgents),
     /// A machine behind `ssh:`.
     Ssh(SshHost),
     /// A machine, if `ssh:` stands in front of it.

@@ -113,7 +113,7 @@ pub(super) fn check_system(spec: &RunSpec, endpoint: &EndpointMetadata, name: &s
     }
 }
 
-/// Complains when more than one of these is given.
+/// A problem when more than one of these is given.
 fn one_of(origins: &[Option<Origin>], reason: &'static str, problems: &mut Problems) {
     let mut given = origins.iter().flatten().copied();
     let Some(first) = given.next() else { return };

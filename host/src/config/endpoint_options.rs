@@ -1,4 +1,4 @@
-//! What is wanted of the endpoint. Whether it takes such options is somebody else's business.
+//! What is wanted of the endpoint. Whether it takes such options is not checked here.
 
 use serde_json::{Map, Value};
 

@@ -11,7 +11,9 @@ use super::{
     spec::{Origin, RunSpec},
     url::TWO_LOGINS_HINT,
 };
-use crate::plan::{AgentsPlan, Load, MOST_AGENTS, NatsPlan, Phase, Ramp, Secret, SshHost, SshPlan, Wanted};
+use crate::plan::{
+    AgentsPlan, Load, MOST_AGENTS, NatsPlan, Phase, Ramp, Secret, SshHost, SshPlan, WantedAgents,
+};
 
 /// How long agents are waited for unless the user says otherwise, in seconds.
 const TIMEOUT_S: f64 = 60.0;
@@ -39,7 +41,7 @@ pub(super) fn agents(spec: &RunSpec, phases: &[Phase], problems: &mut Problems) 
         on_loss: spec.on_agent_loss.value().unwrap_or_default(),
         nats: nats(spec, problems),
     };
-    let there = plan.wanted.iter().map(|wanted: &Wanted| u64::from(wanted.count.get()));
+    let there = plan.wanted.iter().map(|wanted: &WantedAgents| u64::from(wanted.count.get()));
     let count: u64 = there.chain(plan.ssh.iter().map(|ssh| ssh.hosts.len() as u64)).sum();
     if count > u64::from(MOST_AGENTS) {
         problems.push(MachinesError::TooMany { by, count });

@@ -1,4 +1,4 @@
-//! What is wanted of services. Whether there are such services is somebody else's business.
+//! What is wanted of services. Whether there are such services is not checked here.
 
 use serde_json::Value;
 

@@ -12,7 +12,7 @@ use std::{
 use super::several::is_list_of;
 use crate::{
     explain::Explain,
-    plan::{Grace, MOST_AGENTS, Smoothness, Wanted},
+    plan::{Grace, MOST_AGENTS, Smoothness, WantedAgents},
 };
 
 /// Longest time that a flag takes, in seconds: 31 years, well inside what a duration can hold.
@@ -170,20 +170,20 @@ pub(crate) fn own_address(text: &str) -> Result<IpAddr, UnitError> {
 }
 
 /// Agents of a run that are there: a number of any, or of those with a label.
-pub(crate) fn wanted_agents(text: &str) -> Result<Wanted, UnitError> {
+pub(crate) fn wanted_agents(text: &str) -> Result<WantedAgents, UnitError> {
     const COUNT: &str = "a number of agents from 1 to 1000, such as `3`, agents with a label, such as `label=site-a:2`, or machines that \
                          ssh reaches, such as `ssh:host1,host2`";
     const LABEL: &str = "`label=` and a word, perhaps with a number of agents from 1 to 1000 behind it, such as `label=site-a:2`";
     let is_possible = |count: &NonZeroU32| count.get() <= MOST_AGENTS;
     let text = text.trim();
     let Some(label) = text.strip_prefix("label=") else {
-        return Ok(Wanted { label: None, count: number(text, COUNT, is_possible)? });
+        return Ok(WantedAgents { label: None, count: number(text, COUNT, is_possible)? });
     };
     let (word, count) = label.split_once(':').unwrap_or((label, "1"));
     if !is_agent_word(word) {
         return Err(UnitError::Number { expected: LABEL });
     }
-    Ok(Wanted { label: Some(word.to_owned()), count: number(count, LABEL, is_possible)? })
+    Ok(WantedAgents { label: Some(word.to_owned()), count: number(count, LABEL, is_possible)? })
 }
 
 /// A word that names or labels an agent.
@@ -208,7 +208,6 @@ pub(crate) fn audio_depth(text: &str) -> Result<u16, UnitError> {
     number(text, "8, 16, 24 or 32", |depth| [8, 16, 24, 32].contains(depth))
 }
 
-/// Channels of audio.
 pub(crate) fn audio_channels(text: &str) -> Result<u16, UnitError> {
     number(text, "1 or 2", |channels| (1..=2).contains(channels))
 }

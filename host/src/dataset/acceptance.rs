@@ -28,7 +28,7 @@ pub(crate) enum AcceptanceError {
         "send {place} to the endpoint `{endpoint}`: it repeats tool calls or their results, and the endpoint takes none"
     )]
     Tools {
-        /// Where they are.
+        /// The entry of the dataset, with its number from 1 and its name.
         place: String,
         endpoint: String,
     },

@@ -12,10 +12,10 @@ use std::{
 
 use super::{Script, sampling::Order};
 
-/// So many bytes of scripts wait to be sent, at most about.
+/// About the most bytes of scripts that wait to be sent.
 const MOST_BYTES: u64 = 16 << 20;
 
-/// So many scripts wait, at least and at most.
+/// Fewest and most scripts that wait.
 const FEWEST: u64 = 2;
 const MOST: u64 = 4096;
 
@@ -35,7 +35,7 @@ pub(super) trait Maker: fmt::Debug + Send + Sync + 'static {
 }
 
 /// Makes scripts in the order of their positions, some ahead of the last one that was asked for. One that is not ready is
-/// made by whoever asks for it: nobody waits.
+/// made by the worker that asks for it, without a wait.
 #[derive(Debug)]
 pub(super) struct Ahead {
     shared: Arc<Shared>,

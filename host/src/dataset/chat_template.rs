@@ -25,7 +25,7 @@ const CONFIG: &str = "tokenizer_config.json";
 /// Largest of these files, in megabytes.
 const MOST_MEGABYTES: u64 = 64;
 
-/// So many steps a template may take, which is far more than a conversation of three messages needs.
+/// Most steps that a template may take, which are far more than a conversation of three messages needs.
 const MOST_STEPS: u64 = 10_000_000;
 
 /// What every message of a sample conversation says.

@@ -35,7 +35,6 @@ impl Class {
         Self::Stop,
     ];
 
-    /// Its words.
     pub(super) fn words(self) -> impl Iterator<Item = &'static str> {
         let words = match self {
             Self::Starter => STARTERS,

@@ -14,9 +14,9 @@ use crate::{plan::PromptCorpus, seed::Seed};
 /// How often a text that came out too long or too short is mended.
 const MOST_ROUNDS: usize = 10;
 
-/// Writes texts.
+/// Writes texts of a length in tokens, by drafting each and mending its length.
 #[derive(Debug)]
-pub(super) struct Drafts {
+pub(super) struct TextDrafter {
     tokenizer: Arc<Tokenizer>,
     content: Content,
     /// Never drawn from: each text draws from a copy with the text's number.
@@ -31,7 +31,7 @@ enum Content {
     Row(Vec<u32>),
 }
 
-impl Drafts {
+impl TextDrafter {
     /// A writer of these texts; none for texts of sentences, whose lengths are known.
     pub(super) fn new(corpus: PromptCorpus, tokenizer: &Arc<Tokenizer>, seed: Seed) -> Option<Self> {
         let content = match corpus {
@@ -123,7 +123,7 @@ mod tests {
         #[values(false, true)] is_local: bool,
     ) {
         let tokenizer = tokenizer(is_local);
-        let drafts = Drafts::new(corpus, &tokenizer, Seed::new(42)).unwrap();
+        let drafts = TextDrafter::new(corpus, &tokenizer, Seed::new(42)).unwrap();
         let mut beginnings = HashSet::new();
         let mut exact = 0;
         for number in 0..40 {
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn tokens_are_those_of_the_vocabulary_in_a_row() {
         let tokenizer = tokenizer(false);
-        let drafts = Drafts::new(PromptCorpus::Random, &tokenizer, Seed::new(1)).unwrap();
+        let drafts = TextDrafter::new(PromptCorpus::Random, &tokenizer, Seed::new(1)).unwrap();
         let Content::Row(ids) = &drafts.content else { unreachable!() };
         assert_eq!((ids.len(), ids[0], ids.last()), (199_998, 0, Some(&199_997)));
         let begun = drafts.begin(5, 30, &mut drafts.rng.clone());

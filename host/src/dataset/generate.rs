@@ -7,7 +7,7 @@ use super::{
     ahead::Maker,
     chat_template::Framing,
     context::{Context, SystemPromptError},
-    drafts::Drafts,
+    drafts::TextDrafter,
     length::{self, Lengths},
     media::Media,
     rankings::Rankings,
@@ -59,7 +59,7 @@ pub(super) struct Generator {
     texts: Texts,
     writer: Writer,
     /// Writes the texts, where they are no sentences.
-    drafts: Option<Drafts>,
+    drafts: Option<TextDrafter>,
     media: Media,
     turns: Lengths,
     /// Milliseconds.
@@ -233,10 +233,10 @@ impl Texts {
 
 impl Content<'_> {
     /// Who writes texts that are no sentences, if they are none. Without a tokenizer they are measured in the built-in vocabulary.
-    fn drafts(self, tokenizer: Option<&Arc<Tokenizer>>, seed: Seed) -> Option<Drafts> {
+    fn drafts(self, tokenizer: Option<&Arc<Tokenizer>>, seed: Seed) -> Option<TextDrafter> {
         let Self::Prompts { corpus, .. } = self else { return None };
         let builtin = || Arc::new(Tokenizer::builtin());
-        Drafts::new(corpus, &tokenizer.cloned().unwrap_or_else(builtin), seed)
+        TextDrafter::new(corpus, &tokenizer.cloned().unwrap_or_else(builtin), seed)
     }
 
     /// Tokens of a script that hardly any is longer than.

@@ -26,7 +26,7 @@ const DEEPEST: usize = 4;
 const NAMES: [(&str, &str, &str); 1] =
     [("sharegpt", "anon8231489123/ShareGPT_Vicuna_unfiltered", "ShareGPT_V3_unfiltered_cleaned_split.json")];
 
-/// Where names are looked up.
+/// The folders in which names are looked up.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Places {
     /// The user's folder.

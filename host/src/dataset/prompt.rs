@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Prompt {
-    /// Its tokens.
     pub(crate) tokens: u64,
     /// Tokens of a block.
     pub(crate) block_size: u32,

@@ -33,7 +33,6 @@ pub(crate) struct StepPlace<'a> {
     pub(crate) script: &'a str,
     /// Its number in the script, from 0.
     pub(crate) number: u32,
-    /// The step.
     pub(crate) step: &'a Step,
 }
 
@@ -122,9 +121,9 @@ pub(crate) struct Recorded {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Start {
-    /// So many nanoseconds after the last of the steps that it waits for: the time that a user thinks, or a tool works.
+    /// This number of nanoseconds after the last of the steps that it waits for: the time that a user thinks, or a tool works.
     After(u64),
-    /// So many nanoseconds after the session's start, or when the steps that it waits for are over, if that is later.
+    /// This number of nanoseconds after the session's start, or when the steps that it waits for are over, if that is later.
     At(u64),
 }
 
@@ -134,7 +133,7 @@ impl Default for Start {
     }
 }
 
-/// What somebody says.
+/// A message: its role, and what it consists of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Message {
     /// `system`, `user`, `assistant`, `tool`, or another role of the API format.
@@ -179,12 +178,10 @@ impl Step {
         self.messages.iter().flat_map(|message| &message.parts)
     }
 
-    /// Images in it.
     pub(crate) fn images(&self) -> u32 {
         self.count(PartKind::IMAGE)
     }
 
-    /// Videos in it.
     pub(crate) fn videos(&self) -> u32 {
         self.count(PartKind::VIDEO)
     }

@@ -177,7 +177,7 @@ fn next_fitting(words: &[Word], position: usize, most: u64) -> Option<&Word> {
 }
 
 /// Which words each text begins with: a permutation of all combinations, of which number `n` has the `n`-th. So no two
-/// texts share their beginning, and a server's prefix cache is of no use. Neighbours differ in the first word already.
+/// texts share their beginning, and a server's prefix cache has no effect. Neighbours differ in the first word already.
 #[derive(Debug)]
 struct Openings {
     /// How many words each place has to choose from.

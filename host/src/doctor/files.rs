@@ -11,9 +11,9 @@ use rustix::{
 };
 
 use super::{
+    intended_runs::IntendedRuns,
     look::{Group, Look, State},
     system::megabytes,
-    wanted::Wanted,
 };
 
 /// Files that a run has open besides its connections: journal, libraries, runtimes of workers.
@@ -25,7 +25,7 @@ const ROOM: u64 = 1_000_000_000;
 /// With less than this, a short one does, in bytes.
 const LEAST_ROOM: u64 = 50_000_000;
 
-pub(super) fn looks(wanted: &Wanted) -> Vec<Look> {
+pub(super) fn looks(wanted: &IntendedRuns) -> Vec<Look> {
     vec![
         open_files(getrlimit(Resource::Nofile).maximum, wanted.connections),
         room(&wanted.dir, place(&wanted.dir)),
@@ -46,25 +46,25 @@ fn open_files(most: Option<u64>, connections: u64) -> Look {
 }
 
 /// The nearest folder that is there, what is free in it in bytes, and whether it may be written to.
-struct Place {
+struct FolderState {
     folder: PathBuf,
     free: u64,
     is_writable: bool,
 }
 
-fn place(dir: &Path) -> io::Result<Place> {
+fn place(dir: &Path) -> io::Result<FolderState> {
     let dir = std::path::absolute(dir)?;
     let folder = dir.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/")).to_owned();
     let system = statvfs(&folder)?;
     let is_writable = folder.is_dir() && access(&folder, Access::WRITE_OK | Access::EXEC_OK).is_ok();
-    Ok(Place { free: system.f_bavail.saturating_mul(system.f_frsize), is_writable, folder })
+    Ok(FolderState { free: system.f_bavail.saturating_mul(system.f_frsize), is_writable, folder })
 }
 
-fn room(dir: &Path, place: io::Result<Place>) -> Look {
+fn room(dir: &Path, place: io::Result<FolderState>) -> Look {
     let what = format!("results in `{}`", dir.display());
     let needed = format!("a folder that may be written to, with {}", megabytes(ROOM));
     let fix = "name another folder with `--artifact-dir`, or make room";
-    let Place { folder, free, is_writable } = match place {
+    let FolderState { folder, free, is_writable } = match place {
         Ok(place) => place,
         Err(error) => return Look::new(Group::Files, what, error.to_string(), needed).with(State::Fail, fix),
     };
@@ -98,7 +98,7 @@ mod tests {
     #[case(40_000_000, true, State::Fail)]
     #[case(2_000_000_000, false, State::Fail)]
     fn results_need_room(#[case] free: u64, #[case] is_writable: bool, #[case] state: State) {
-        let place = Place { folder: "/a".into(), free, is_writable };
+        let place = FolderState { folder: "/a".into(), free, is_writable };
         assert_eq!(room(Path::new("artifacts"), Ok(place)).state, state);
     }
 

@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
+    intended_runs::IntendedRuns,
     look::{Group, Look, State},
-    wanted::Wanted,
 };
 use crate::{
     calibrate::{self, Calibration},
@@ -21,7 +21,7 @@ const TABLE_COLUMNS: u16 = 80;
 /// Columns and rows that the dashboard needs.
 const DASHBOARD: (u16, u16) = (60, 16);
 
-pub(super) fn looks(wanted: &Wanted) -> Vec<Look> {
+pub(super) fn looks(wanted: &IntendedRuns) -> Vec<Look> {
     let size = io::stdout().is_terminal().then(|| rustix::termios::tcgetwinsize(io::stdout()).ok()).flatten();
     vec![
         calibration(calibrate::load(&wanted.endpoint_type).as_ref(), wanted),
@@ -30,8 +30,8 @@ pub(super) fn looks(wanted: &Wanted) -> Vec<Look> {
     ]
 }
 
-fn calibration(known: Option<&Calibration>, wanted: &Wanted) -> Look {
-    let Wanted { connections, cores, endpoint_type, .. } = wanted;
+fn calibration(known: Option<&Calibration>, wanted: &IntendedRuns) -> Look {
+    let IntendedRuns { connections, cores, endpoint_type, .. } = wanted;
     let what = format!("calibration of `{endpoint_type}`");
     let needed = format!("accurate with {connections} streams");
     let fix = "`prony calibrate` finds out up to which load results are accurate here";
@@ -101,7 +101,8 @@ mod tests {
 
     #[test]
     fn without_a_calibration_there_is_one_to_make() {
-        let wanted = Wanted { connections: 10, dir: "a".into(), endpoint_type: "chat".to_owned(), cores: 2 };
+        let wanted =
+            IntendedRuns { connections: 10, dir: "a".into(), endpoint_type: "chat".to_owned(), cores: 2 };
         let look = calibration(None, &wanted);
         assert_eq!(look.state, State::Note);
         assert!(look.fix.starts_with("`prony calibrate`"), "{look:?}");

@@ -19,7 +19,6 @@ pub(crate) enum State {
 }
 
 impl State {
-    /// The word for it.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",

@@ -2,9 +2,9 @@
 
 use super::{
     control_group,
+    intended_runs::IntendedRuns,
     look::{Group, Look, State},
     system::{field, megabytes, text},
-    wanted::Wanted,
 };
 
 /// What the program takes with a vocabulary and its plugins, in bytes, with room for a report.
@@ -16,7 +16,7 @@ const OF_A_REQUEST: u64 = 60_000;
 /// Without so much, not even the program fits, in bytes.
 const LEAST: u64 = 64_000_000;
 
-pub(super) fn looks(wanted: &Wanted) -> Vec<Look> {
+pub(super) fn looks(wanted: &IntendedRuns) -> Vec<Look> {
     let of_machine = text("/proc/meminfo").and_then(|text| field(&text, "MemAvailable")).map(|kb| kb * 1024);
     vec![free(of_machine, control_group::memory_left(), wanted.connections)]
 }

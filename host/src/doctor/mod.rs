@@ -10,20 +10,20 @@ mod clocks;
 mod control_group;
 mod files;
 mod installation;
+mod intended_runs;
 mod look;
 mod memory;
 mod network;
 mod processors;
 mod system;
-mod wanted;
 
 pub(crate) use self::{
+    intended_runs::IntendedRuns,
     look::{Group, Look, State},
-    wanted::Wanted,
 };
 
 /// Looks at everything but plugins and tokenizers. It takes less than a second.
-pub(crate) fn examine(wanted: &Wanted) -> Vec<Look> {
+pub(crate) fn examine(wanted: &IntendedRuns) -> Vec<Look> {
     let groups = [
         processors::looks(wanted),
         memory::looks(wanted),

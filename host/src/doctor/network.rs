@@ -3,22 +3,22 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 
 use super::{
+    intended_runs::IntendedRuns,
     look::{Group, Look, State},
     system::{number, text},
-    wanted::Wanted,
 };
 
 /// How long Linux keeps a port after a connection that this side closed, in seconds (`TCP_TIMEWAIT_LEN` in
 /// `include/net/tcp.h`).
 const KEPT_S: u64 = 60;
 
-/// So many ports are enough for any run that keeps its connections, and for 160 new ones a second.
+/// Ports that are enough for any run that keeps its connections, and for 160 new ones a second.
 const ENOUGH_PORTS: u64 = 10_000;
 
 /// A table of connections is not to be filled further than this share by others, in parts of a hundred.
 const MOST_FILLED: u64 = 80;
 
-pub(super) fn looks(wanted: &Wanted) -> Vec<Look> {
+pub(super) fn looks(wanted: &IntendedRuns) -> Vec<Look> {
     let range = text("/proc/sys/net/ipv4/ip_local_port_range");
     let ports = range.as_deref().and_then(ports_of);
     let reuse = number("/proc/sys/net/ipv4/tcp_tw_reuse");

@@ -4,9 +4,9 @@ use std::{fs, thread, time::Duration};
 
 use super::{
     control_group::{self, Quota},
+    intended_runs::IntendedRuns,
     look::{Group, Look, State},
     system::text,
-    wanted::Wanted,
 };
 use crate::{request::machine::ProcessorTimes, screen::counted};
 
@@ -19,7 +19,7 @@ const MOST_BUSY: f64 = 0.25;
 /// Where the settings of processors are.
 const FOLDER: &str = "/sys/devices/system/cpu";
 
-pub(super) fn looks(wanted: &Wanted) -> Vec<Look> {
+pub(super) fn looks(wanted: &IntendedRuns) -> Vec<Look> {
     let before = control_group::quota();
     let busy = busy_share();
     let after = control_group::quota();

@@ -19,7 +19,7 @@ pub(super) fn field(text: &str, name: &str) -> Option<u64> {
     rest.split_whitespace().next()?.parse().ok()
 }
 
-/// So many bytes in words.
+/// A number of bytes in words.
 pub(super) fn megabytes(bytes: u64) -> String {
     let mb = bytes as f64 / 1e6;
     if mb < 10_000.0 { format!("{mb:.0} MB") } else { format!("{:.0} GB", mb / 1e3) }

@@ -1,8 +1,8 @@
 //! The command between two runs.
 
 use super::{
-    bench::Bench,
     folder::{ExperimentFolder, FolderError},
+    run_executor::RunExecutor,
 };
 
 /// Lets the shell carry out the command before the run with this place, from 1. Gives the reason if it failed.
@@ -13,10 +13,10 @@ pub(super) fn carry_out(
     command: &str,
     place: usize,
     folder: &ExperimentFolder,
-    bench: &mut dyn Bench,
+    executor: &mut dyn RunExecutor,
 ) -> Result<Option<String>, FolderError> {
     let output = folder.output_of_between(place)?;
-    let done = bench.between(command, &output);
+    let done = executor.between(command, &output);
     Ok(done.err().map(|reason| {
         format!("the command of `--between` {reason}; its output is in `{}`", output.display())
     }))

@@ -6,7 +6,6 @@ use std::{
 };
 
 use super::{
-    bench::{Bench, Upcoming},
     between,
     convergence::Convergence,
     design::Design,
@@ -15,6 +14,7 @@ use super::{
     measured::{Measured, values_of_requests},
     order::PlannedRun,
     outcome::RunEnd,
+    run_executor::{RunExecutor, Upcoming},
     state::{Progress, RunState, State},
 };
 use crate::{clock::Clock, config::words::Words, report::file_names, screen::counted};
@@ -39,7 +39,7 @@ pub(crate) fn carry_out(
     base: &Words,
     folder: &ExperimentFolder,
     state: &mut State,
-    bench: &mut dyn Bench,
+    executor: &mut dyn RunExecutor,
 ) -> Result<Ended, FolderError> {
     state.progress = Progress::Running;
     state.reason = None;
@@ -48,7 +48,7 @@ pub(crate) fn carry_out(
     }
     manifest::withdraw(folder)?;
     folder.save(state)?;
-    let ended = Loop { design, base, folder, state, bench, before: None }.run()?;
+    let ended = Loop { design, base, folder, state, executor, before: None }.run()?;
     (state.progress, state.reason) = match &ended {
         Ended::Complete => (Progress::Complete, None),
         Ended::Interrupted { .. } => (Progress::Interrupted, None),
@@ -63,7 +63,7 @@ struct Loop<'a> {
     base: &'a Words,
     folder: &'a ExperimentFolder,
     state: &'a mut State,
-    bench: &'a mut dyn Bench,
+    executor: &'a mut dyn RunExecutor,
     /// The run before, and how it ended, if this process has carried it out.
     before: Option<(PlannedRun, RunEnd)>,
 }
@@ -75,7 +75,7 @@ impl Loop<'_> {
             if self.is_done(*run) || self.has_converged(run.cell) {
                 continue;
             }
-            if let Some(ended) = self.bench.interrupted() {
+            if let Some(ended) = self.executor.interrupted() {
                 return Ok(Ended::Interrupted { exit_code: ended });
             }
             if let Some(stopped) = self.pass_over_to(*run, at + 1)? {
@@ -119,13 +119,13 @@ impl Loop<'_> {
             let of_repeat = if before.repeat == run.repeat { 0.0 } else { self.design.repeat_pause_s };
             let pause_s = of_cell.max(of_repeat);
             if pause_s > 0.0 {
-                self.bench.pause(pause_s);
+                self.executor.pause(pause_s);
             }
         }
         let Some(command) = self.design.between.as_deref().filter(|_| !self.state.runs.is_empty()) else {
             return Ok(None);
         };
-        let failed = between::carry_out(command, place, self.folder, self.bench)?;
+        let failed = between::carry_out(command, place, self.folder, self.executor)?;
         Ok(failed.map(|reason| Ended::Stopped { reason, exit_code: 1 }))
     }
 
@@ -143,7 +143,7 @@ impl Loop<'_> {
             ends_saturated: false,
         };
         let settings = self.design.settings(self.base, run);
-        let end = self.bench.measure(&upcoming, &settings);
+        let end = self.executor.measure(&upcoming, &settings);
         match end {
             RunEnd::Interrupted { exit_code } => return Ok(Some(Ended::Interrupted { exit_code })),
             RunEnd::Unkept { reason, exit_code } => {
@@ -156,13 +156,13 @@ impl Loop<'_> {
         let is_first = self.state.runs.is_empty();
         self.state.note(self.design, run, &end, measured.as_ref());
         self.folder.save(self.state)?;
-        self.bench.has_ended(&upcoming, &end, measured.as_ref());
+        self.executor.has_ended(&upcoming, &end, measured.as_ref());
         let before = self.before.replace((run, end.clone())).map(|(_, end)| end);
         let in_vain = measured.as_ref().and_then(|_| self.never_converges(run.cell, &upcoming.dir));
         if let Some(warning) = in_vain {
-            self.bench.warn(&warning);
+            self.executor.warn(&warning);
         }
-        Ok(hopeless(is_first, before.as_ref(), &end))
+        Ok(ends_all(is_first, before.as_ref(), &end))
     }
 
     /// Says that a cell is not repeated because no request has a value of what is looked at, if that is so. `last` is the folder of its
@@ -223,7 +223,7 @@ fn have_no_values(runs: &[Vec<f64>]) -> bool {
 }
 
 /// Whether further runs would have the same end, so that they only cost time.
-fn hopeless(is_first: bool, before: Option<&RunEnd>, end: &RunEnd) -> Option<Ended> {
+fn ends_all(is_first: bool, before: Option<&RunEnd>, end: &RunEnd) -> Option<Ended> {
     let stopped = |reason: String, exit_code: u8| Some(Ended::Stopped { reason, exit_code });
     match end {
         RunEnd::Unreachable { reason, exit_code } if is_first => {
@@ -264,7 +264,7 @@ mod tests {
         warnings: Vec<String>,
     }
 
-    impl Bench for Script {
+    impl RunExecutor for Script {
         fn measure(&mut self, upcoming: &Upcoming, settings: &Words) -> RunEnd {
             let end = self.ends.pop_front().unwrap_or(RunEnd::Measured);
             fs::create_dir_all(&upcoming.dir).unwrap();
@@ -399,7 +399,7 @@ mod tests {
         let stopped =
             Ended::Stopped { reason: "the first run measured nothing: 404".to_owned(), exit_code: 1 };
         assert_eq!(experiment.goes_on(&mut script), stopped);
-        // Whoever goes on knows that: the other cell is measured.
+        // A process that resumes the experiment knows that, and measures the other cell.
         let mut rest = Script::default();
         assert_eq!((experiment.goes_on(&mut rest), rest.done), (Ended::Complete, vec!["2/1".to_owned()]));
     }

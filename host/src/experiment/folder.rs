@@ -190,12 +190,11 @@ impl ExperimentFolder {
         InterruptNote { dir: self.dir.clone(), is_closed: Arc::clone(&self.is_closed) }
     }
 
-    /// Where it is.
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Writes the state. Whoever reads the file meanwhile, or after a crash, finds the state before or this one.
+    /// Writes the state. Anyone who reads the file meanwhile, or after a crash, finds the state before or this one.
     ///
     /// # Errors
     /// It cannot be written; the one before is still there.
@@ -291,7 +290,7 @@ fn unwritten(dir: &Path, name: &str, source: io::Error) -> FolderError {
 /// # Errors
 /// It is none, or one of a later version.
 pub(super) fn read(dir: &Path) -> Result<State, FolderError> {
-    /// What all versions have.
+    /// The member that states of all versions have.
     #[derive(serde::Deserialize)]
     struct Version {
         format: u32,

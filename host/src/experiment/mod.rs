@@ -1,11 +1,10 @@
 //! Experiments: several runs that belong together, over values of settings and as repeats.
 //!
 //! The stage's noun is the [`Design`]: cells, which are combinations of values, how often each is measured, and in which
-//! order. [`carry_out()`] is a loop over runs, which it knows by their folders and summaries alone; [`Bench`] is who runs them.
+//! order. [`carry_out()`] is a loop over runs, which it knows by their folders and summaries alone; [`RunExecutor`] is who runs them.
 //! What was measured so far is the [`State`], a file in the experiment's folder, from which a killed experiment goes on.
 //! [`Results`] are made of it: means and intervals, the best cell, and the cells that no other one beats.
 
-mod bench;
 mod best;
 mod between;
 mod carry_out;
@@ -29,6 +28,7 @@ pub(crate) mod past;
 mod read;
 mod results;
 mod rules;
+mod run_executor;
 pub(crate) mod search;
 mod state;
 mod statistic;
@@ -39,7 +39,6 @@ mod variant;
 #[cfg(test)]
 pub(crate) use self::order::PlannedRun;
 pub(crate) use self::{
-    bench::{Bench, Upcoming},
     best::Key,
     carry_out::{Ended, carry_out},
     cell::Cell,
@@ -53,5 +52,6 @@ pub(crate) use self::{
     page::charts,
     read::{design, key_of},
     results::Results,
+    run_executor::{RunExecutor, Upcoming},
     state::{Fit, Progress, State},
 };

@@ -13,7 +13,6 @@ pub(crate) struct Order {
     pub(crate) is_shuffled: bool,
 }
 
-/// One run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PlannedRun {
     /// Its cell, by the place in the design.

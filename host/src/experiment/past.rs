@@ -34,7 +34,6 @@ pub(crate) struct Past {
     what: What,
 }
 
-/// What they are.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 enum What {
@@ -42,7 +41,6 @@ enum What {
     Search(PastSearch),
 }
 
-/// An experiment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 struct PastExperiment {
     state: HowFar,
@@ -74,7 +72,6 @@ enum HowFar {
     Unreadable,
 }
 
-/// A search.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct PastSearch {
     /// The setting that was raised.

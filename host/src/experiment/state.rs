@@ -43,7 +43,6 @@ pub(crate) struct State {
     pub(crate) random_seed: u64,
     /// What the settings came to.
     pub(crate) cells: Vec<StoredCell>,
-    /// Runs of each cell.
     pub(crate) runs_per_cell: u32,
     /// Runs that are over, in the order of their ends.
     pub(crate) runs: Vec<StoredRun>,

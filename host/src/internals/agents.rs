@@ -170,9 +170,19 @@ impl StandIn {
             }
         })
         .map_err(|error| error.to_string())?;
-        let voice = Outgoing::start(&bus, subjects::up(&take.run, take.node), PACE);
-        Part { voice, dir, records, log, node: take.node, clock: None, nodes: 1, beginning: None, shift: 0 }
-            .attend(&heard)
+        let outgoing = Outgoing::start(&bus, subjects::up(&take.run, take.node), PACE);
+        Part {
+            outgoing,
+            dir,
+            records,
+            log,
+            node: take.node,
+            clock: None,
+            nodes: 1,
+            beginning: None,
+            shift: 0,
+        }
+        .attend(&heard)
     }
 }
 
@@ -217,7 +227,7 @@ fn answer(
 
 /// Its part of a run.
 struct Part {
-    voice: Outgoing,
+    outgoing: Outgoing,
     dir: PathBuf,
     records: Arc<[Record]>,
     log: Arc<Log>,
@@ -315,6 +325,6 @@ impl Part {
 
     fn say(&self, event: &AgentEvent) -> Result<(), String> {
         let message = rmp_serde::to_vec_named(event).map_err(|error| error.to_string())?;
-        self.voice.send_now(message).map_err(|error| error.to_string())
+        self.outgoing.send_now(message).map_err(|error| error.to_string())
     }
 }

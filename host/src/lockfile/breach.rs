@@ -24,7 +24,7 @@ impl From<Difference> for Breach {
 /// Who has locked something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Whose {
-    /// Somebody on this machine.
+    /// A lock of this machine.
     Own,
     /// The controller of a run that this machine takes part in. Its file is on another machine.
     Controllers,
@@ -58,7 +58,6 @@ pub(crate) enum Difference {
     /// It has another content.
     #[error("{lock} demands {expected} of the {what} `{name}`, and it is {found}")]
     Changed {
-        /// The lock.
         lock: LockName,
         /// What kind of thing it is.
         what: &'static str,
@@ -68,10 +67,9 @@ pub(crate) enum Difference {
         /// What there is.
         found: Sum,
     },
-    /// Nobody has locked it.
+    /// The lock has no entry for it.
     #[error("{lock} has no {what} `{name}`, and this one is {found}")]
     Absent {
-        /// The lock.
         lock: LockName,
         /// What kind of thing it is.
         what: &'static str,
@@ -82,7 +80,6 @@ pub(crate) enum Difference {
     /// It is locked for other machines.
     #[error("{lock} has the {what} `{name}` for {known}, and not for {target}; this one is {found}")]
     OtherPlatform {
-        /// The lock.
         lock: LockName,
         /// What kind of thing it is.
         what: &'static str,
@@ -97,7 +94,6 @@ pub(crate) enum Difference {
     /// A part of it is not there.
     #[error("{lock} demands {expected} of the {what} `{name}`, and it is not there")]
     Gone {
-        /// The lock.
         lock: LockName,
         /// What kind of thing it is.
         what: &'static str,

@@ -16,7 +16,7 @@ const DIGITS: usize = 64;
 pub(crate) struct Sum(String);
 
 impl Sum {
-    /// That of some bytes.
+    /// The SHA-256 of some bytes.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         Self(fingerprint::hex(&Sha256::digest(bytes)))
     }

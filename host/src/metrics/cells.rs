@@ -20,7 +20,7 @@ const GROWTH: f64 = (1.0 + ERROR) / (1.0 - ERROR);
 /// Longer times are counted as this, an hour, in microseconds; shorter ones than a microsecond as one.
 const LONGEST_US: f64 = 3.6e9;
 
-/// So many cells are sent. From the first to the last of them, times grow 600-fold.
+/// Most cells that are sent. From the first to the last of them, times grow 600-fold.
 const MOST_SENT: usize = 160;
 
 /// How many times there are, by the numbers of their cells.

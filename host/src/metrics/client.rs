@@ -11,7 +11,7 @@ use crate::record::{DelaySummary, ProcessUsage, WorkerUsage};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Verdict {
-    /// Nobody measured the client: the run was killed.
+    /// The client was not measured: the run was killed.
     #[default]
     Unknown,
     /// The client had time to spare.

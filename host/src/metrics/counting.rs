@@ -20,7 +20,6 @@ pub(crate) struct Tally {
 pub(crate) struct Counting {
     /// Of the output, without what no text was sent for.
     pub(crate) output: Tally,
-    /// Of the input.
     pub(crate) input: Tally,
     /// Requests by how their inter-token latency is known, in the order of [`Basis::ALL`].
     bases: [u64; Basis::ALL.len()],

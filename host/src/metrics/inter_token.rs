@@ -220,7 +220,7 @@ mod tests {
         let with = |first: u64| Record { first_read_usage: Some(first), ..record(Some(40), Some((36, 9))) };
         assert_eq!(preferring_the_server(&with(10)), Some((3.0, Basis::Usage)));
         assert_eq!(found(&with(10), TokenCounting::ServerOnly), Some((3.0, Basis::Usage)));
-        // All of it at once was told beforehand, and none of it is no count.
+        // All of it at once was handled above, and none of it is no count.
         for first in [0, 40] {
             assert_eq!(preferring_the_server(&with(first)), Some((3.0, Basis::Scaled)));
         }

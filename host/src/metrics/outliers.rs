@@ -25,7 +25,7 @@ const MOST_SCORE: f64 = 3.5;
 /// Makes the MAD of a normal distribution its standard deviation.
 const NORMAL: f64 = 0.6745;
 
-/// So many nodes at least.
+/// Fewest nodes among which one can be an outlier.
 const LEAST_NODES: usize = 3;
 
 /// A statistic of one node, in milliseconds.

@@ -4,10 +4,10 @@ use std::fmt;
 
 use crate::{clock::RunNs, record::Record};
 
-/// So many requests at the beginning of a run are looked at for what was in the server's cache before it.
+/// Requests at the beginning of a run that show what was in the server's cache before it.
 const EARLY_REQUESTS: usize = 1000;
 
-/// So many tokens of each request, but at most a quarter of its prompt, and such a share of all tokens, may be cached without a
+/// This number of tokens of each request, but at most a quarter of its prompt, and such a share of all tokens, may be cached without a
 /// reason that prony knows: a chat template begins all prompts alike, and servers count in other blocks.
 const MARGIN_TOKENS: u64 = 64;
 const MARGIN_QUOTIENT: u64 = 4;

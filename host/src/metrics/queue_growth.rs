@@ -30,7 +30,6 @@ const LONGER: f64 = 1.2;
 pub(crate) struct Look {
     /// Requests that began.
     pub(crate) begun: u64,
-    /// Those that ended.
     pub(crate) ended: u64,
     /// The time that these took, all together.
     pub(crate) took: Duration,

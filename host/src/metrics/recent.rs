@@ -2,7 +2,7 @@
 //!
 //! Values stand in histograms by the second, with a fixed number of cells each, so that a request costs a few additions
 //! whatever the load is, and a look back is a sum of histograms. What is counted of a request is in [`Ended`]. A
-//! request belongs to the second in which it was told of.
+//! request belongs to the second in which it was reported.
 
 use hdrhistogram::Histogram;
 use prony_plugin_api::live::{ClientNow, Recent, Spread};

@@ -13,7 +13,7 @@ const SECOND_NS: u64 = 1_000_000_000;
 /// So far is looked back.
 const WINDOW_NS: u64 = 10 * SECOND_NS;
 
-/// So many sketches are kept at most: of a machine that says more often how things are than it should.
+/// Most sketches that are kept: of a machine that says more often how things are than it should.
 const MOST: usize = 64;
 
 /// The latest sketches of one machine in one phase.

@@ -30,7 +30,7 @@ const NS_PER_S: f64 = 1e9;
 /// More slices are no table that anybody reads, and take memory.
 pub(crate) const MOST_SLICES: u64 = 10_000;
 
-/// What is told of the requests that were sent in a slice.
+/// What is reported of the requests that were sent in a slice.
 const OF_REQUESTS: [&str; 5] = [
     "time_to_first_token",
     "request_latency",
@@ -108,7 +108,7 @@ pub(crate) struct Done {
     pub(crate) in_flight_ns: f64,
     /// Tokens of the input of successful requests.
     pub(crate) input_tokens: f64,
-    /// Tokens of their output.
+    /// Tokens of the output of successful requests.
     pub(crate) output_tokens: f64,
 }
 

@@ -2,7 +2,7 @@
 
 use super::{per_request::tokens, request::Request};
 
-/// Counts that differ by more than this, in percent, are told.
+/// Counts that differ by more than this, in percent, are reported.
 const TOLERANCE_PCT: f64 = 10.0;
 
 pub(super) fn cache_write_tokens(request: &Request<'_>) -> Option<f64> {

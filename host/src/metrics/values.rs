@@ -5,13 +5,13 @@ use super::quantile::Distribution;
 /// Nanoseconds in the unit of durations, the millisecond.
 const NS_PER_MS: f64 = 1e6;
 
-/// So many different values are counted, and not kept one by one.
+/// Most different values that are counted, and not kept one by one.
 const FEW: usize = 256;
 
-/// So many of the last ones have room at first: parts of a run with many nodes or classes have few values of each of them.
+/// Values that have room at first: parts of a run with many nodes or classes have few values of each of them.
 const FIRST: usize = 16;
 
-/// So many of some values tell whether these are few different ones.
+/// Values that are looked at to see whether these are few different ones.
 const SAMPLE: usize = 32;
 
 /// Values that are kept until the end of a run: a million requests have a million of them for each metric.
@@ -241,7 +241,7 @@ mod tests {
         kept
     }
 
-    /// So many different values, more than are few.
+    /// More different values than [`FEW`].
     fn many() -> Vec<f64> {
         (0..=FEW).map(|number| number as f64).collect()
     }

@@ -8,7 +8,6 @@ use crate::clock::RunNs;
 pub(super) struct Window(Vec<(RunNs, RunNs)>);
 
 impl Window {
-    /// That of these phases.
     pub(super) fn of(spans: &[PhaseSpan]) -> Self {
         let mut windows: Vec<(RunNs, RunNs)> = spans.iter().filter_map(PhaseSpan::window).collect();
         windows.sort_unstable();

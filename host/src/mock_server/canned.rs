@@ -12,7 +12,6 @@ pub(crate) struct Canned {
     /// The path of these requests; every `POST` gets it without one.
     pub(crate) path: Option<String>,
     pub(crate) status: StatusCode,
-    /// Its `Content-Type`.
     pub(crate) content_type: String,
     pub(crate) body: CannedBody,
 }

@@ -349,7 +349,7 @@ impl<'a> Exchange<'a> {
 
     /// The answer token by token.
     ///
-    /// The head and the role (or whatever else an API format begins with) leave at once, as from a server that answers before it has computed anything: whoever takes
+    /// The head and the role (or whatever else an API format begins with) leave at once, as from a server that answers before it has computed anything: a client that takes
     /// them for a token reports a time to first token near zero.
     async fn stream(&mut self, speech: &Speech<'_>) -> Result<Ending, Gone> {
         let generation = speech.generation;

@@ -1,5 +1,5 @@
 //! GPUs that the server pretends to have, as the page of a DCGM exporter: their power follows from the requests in flight, and their
-//! energy is its integral, so that whoever measures them can be held against what they are. A counter never goes back: a request whose
+//! energy is its integral, so that what a client measures can be compared with what they are. A counter never goes back: a request whose
 //! end is told after a later change counts until that change.
 
 use std::fmt::Write as _;

@@ -53,7 +53,7 @@ pub(super) enum Output {
     Detections {
         images: u64,
     },
-    /// So many pictures.
+    /// This number of pictures.
     Images {
         count: u64,
         delivery: Delivery,

@@ -35,12 +35,11 @@ pub(super) enum Progress {
     Failed,
 }
 
-/// All jobs.
 #[derive(Debug, Default)]
-pub(super) struct Jobs(Mutex<Book>);
+pub(super) struct Jobs(Mutex<JobTable>);
 
 #[derive(Debug, Default)]
-struct Book {
+struct JobTable {
     accepted: u64,
     jobs: BTreeMap<u64, Job>,
 }
@@ -55,16 +54,16 @@ struct Job {
 }
 
 impl Jobs {
-    /// Accepts a job; says what its client is told.
+    /// Accepts a job; returns the answer for its client.
     pub(super) fn accept(&self, model: String, created: u64, due: RunNs) -> Value {
-        let mut book = self.book();
-        book.accepted += 1;
-        let number = book.accepted;
+        let mut table = self.table();
+        table.accepted += 1;
+        let number = table.accepted;
         let job = Job { model, created, due, polls: 0 };
         let said = job.said(number, Progress::Queued);
-        book.jobs.insert(number, job);
-        if book.jobs.len() > KEPT_JOBS {
-            book.jobs.pop_first();
+        table.jobs.insert(number, job);
+        if table.jobs.len() > KEPT_JOBS {
+            table.jobs.pop_first();
         }
         said
     }
@@ -72,8 +71,8 @@ impl Jobs {
     /// What is said of a job when somebody asks; `None` when there is none of this id.
     pub(super) fn look(&self, id: &str, now: RunNs, plan: JobPlan) -> Option<Value> {
         let number = number(id)?;
-        let mut book = self.book();
-        let job = book.jobs.get_mut(&number)?;
+        let mut table = self.table();
+        let job = table.jobs.get_mut(&number)?;
         let progress = job.progress(number, now, plan);
         job.polls += 1;
         Some(job.said(number, progress))
@@ -83,12 +82,12 @@ impl Jobs {
     pub(super) fn is_made(&self, id: &str, now: RunNs, plan: JobPlan) -> bool {
         let made = || {
             let number = number(id)?;
-            Some(self.book().jobs.get(&number)?.progress(number, now, plan) == Progress::Completed)
+            Some(self.table().jobs.get(&number)?.progress(number, now, plan) == Progress::Completed)
         };
         made().unwrap_or(false)
     }
 
-    fn book(&self) -> std::sync::MutexGuard<'_, Book> {
+    fn table(&self) -> std::sync::MutexGuard<'_, JobTable> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

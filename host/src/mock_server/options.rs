@@ -84,7 +84,7 @@ pub(crate) struct UsageRatio {
 const MOST_TOKENS_A_WORD: f64 = 1000.0;
 
 impl UsageRatio {
-    /// So many tokens a word; `None` where that is no number from a millionth to a thousand.
+    /// A number of tokens a word; `None` where that is no number from a millionth to a thousand.
     pub(crate) fn of(tokens: f64) -> Option<Self> {
         if !(0.0..=MOST_TOKENS_A_WORD).contains(&tokens) {
             return None;
@@ -94,7 +94,6 @@ impl UsageRatio {
         NonZeroU64::new(millionths).map(|millionths| Self { millionths })
     }
 
-    /// Tokens a word.
     pub(super) fn tokens_per_word(self) -> f64 {
         self.millionths.get() as f64 / 1e6
     }
@@ -145,7 +144,7 @@ pub(crate) struct Capacity {
 /// The time that a response takes in its slot. Its tokens go out at equal distances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ServiceTime {
-    /// This one.
+    /// Every response takes this time.
     Constant(Duration),
     /// An exponential law with this mean.
     Exponential(Duration),

@@ -19,7 +19,6 @@ const MOST_BLOCKS: usize = 4 << 20;
 pub(super) struct PrefixCache(Mutex<HashSet<u64>>);
 
 impl PrefixCache {
-    /// Forgets all of them.
     pub(super) fn forget(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }

@@ -11,7 +11,7 @@ pub(super) enum Route<'a> {
     Api(ApiFormat),
     /// How the job with this id is going.
     Job(&'a str),
-    /// What it made.
+    /// The video that the job with this id made.
     Made(&'a str),
     Models,
     Health,

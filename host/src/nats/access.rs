@@ -47,7 +47,7 @@ pub(crate) struct Tls {
     pub(crate) ca: Option<PathBuf>,
     /// Our own certificate, for a server that asks for one.
     pub(crate) cert: Option<PathBuf>,
-    /// Its key.
+    /// The private key of that certificate.
     pub(crate) key: Option<PathBuf>,
 }
 

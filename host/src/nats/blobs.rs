@@ -50,7 +50,7 @@ pub(crate) enum BlobError {
     /// The store refuses, or does not answer.
     #[error("{what} the NATS server `{url}`")]
     Store { what: &'static str, url: String, source: Cause },
-    /// Nobody has sent it.
+    /// The store does not have it.
     #[error("fetch the object {sha256} from the NATS server `{url}`: it is not there")]
     Missing { sha256: String, url: String },
     /// It comes no further.

@@ -1,6 +1,6 @@
 //! A connection to a server of NATS, with a thread and a runtime of its own.
 //!
-//! Whoever calls may be on any other thread, in a runtime or not: calls that wait leave their work with the thread, and wait
+//! The caller may be on any other thread, in a runtime or not: calls that wait leave their work with the thread, and wait
 //! for it without a runtime. A connection that breaks is mended by the library, which subscribes again to what was subscribed to.
 
 use std::{
@@ -114,7 +114,7 @@ impl Bus {
         &self.connection.url
     }
 
-    /// Asks whoever listens at a subject, and waits for the answer.
+    /// Asks the process that listens at a subject, and waits for the answer.
     ///
     /// # Errors
     /// Nobody listens there, nobody answers in time, or the connection is broken for all of it.
@@ -161,7 +161,7 @@ impl Bus {
         })
     }
 
-    /// Answers whoever asks at a subject, until the subscription is dropped. Where there is no answer, nothing is sent.
+    /// Answers every process that asks at a subject, until the subscription is dropped. Where there is no answer, nothing is sent.
     ///
     /// `answer` runs on the bus's thread: it must not wait for anything, and must not own the subscription.
     ///
@@ -244,14 +244,14 @@ impl Bus {
         }
         let (done, outcome) = mpsc::sync_channel(1);
         self.connection.runtime.spawn(async move {
-            // Whoever waited may have given up.
+            // The caller may have given up.
             let _ = done.send(work.await);
         });
         Ok(outcome)
     }
 }
 
-/// Somebody who answers at a subject, until this is dropped.
+/// Answers at a subject, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Subscription {
     _task: Task,
@@ -276,7 +276,7 @@ struct Opening {
     within: Duration,
 }
 
-/// The thread: connects, and lives until nobody has the bus any more. Everything else runs beside it.
+/// The thread: connects, and ends with the last handle of the bus. Everything else runs beside it.
 fn live(
     opening: Opening,
     opened: &SyncSender<Result<(Client, Handle), BusError>>,
@@ -388,7 +388,7 @@ async fn answers(
     Ok(gathered)
 }
 
-/// Asks whoever listens at a subject, once.
+/// Asks the process that listens at a subject, once.
 pub(super) async fn ask(
     client: &Client,
     subject: &str,

@@ -45,10 +45,10 @@ pub(crate) enum BusError {
     /// The connection is broken at the moment.
     #[error("reach the NATS server `{url}`: the connection is broken, and was not mended within {} s", .within.as_secs_f64())]
     Away { url: String, within: Duration },
-    /// Nobody listens at a subject.
+    /// No process listens at a subject.
     #[error("reach anybody at `{subject}`: nobody listens there")]
     NoListener { subject: String },
-    /// Somebody may listen there, and does not answer.
+    /// A process may listen there, and does not answer.
     #[error("have an answer from `{subject}` within {} s", .within.as_secs_f64())]
     Silent { subject: String, within: Duration },
     /// A message is too long to be sent.

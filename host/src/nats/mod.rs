@@ -1,6 +1,6 @@
 //! The bus between machines: a server of NATS that carries bytes from one program to others.
 //!
-//! The noun is the [`Bus`]: a connection with a thread of its own. Whoever has one asks one other ([`Bus::request`])
+//! The noun is the [`Bus`]: a connection with a thread of its own. Its owner asks one other process ([`Bus::request`])
 //! or all that listen ([`Bus::gather`]), and answers ([`Bus::serve`]). NATS itself loses what is published while somebody is
 //! away. So what must arrive goes by [`Outgoing`] and [`receive`]: numbered, repeated until it is acknowledged, in order and
 //! once. Files go by [`Blobs`], under their SHA-256. A [`Server`] is a `nats-server` that this program starts and ends.

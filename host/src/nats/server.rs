@@ -45,7 +45,7 @@ pub(super) const CONFIGURATION: &str = "server.conf";
 const SAID: &str = "said.log";
 
 /// How long it may take until it listens.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Time between two looks whether it listens.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -56,7 +56,6 @@ const LAST_LINES: usize = 5;
 /// Why there is no server of ours.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServerError {
-    /// It is not installed.
     #[error("start a NATS server: there is no program `nats-server` on the PATH")]
     NotInstalled,
     /// It is not where the user says.
@@ -65,11 +64,10 @@ pub(crate) enum ServerError {
     /// There is no temporary folder, no room in it, or no process.
     #[error("start a NATS server")]
     Io(#[source] io::Error),
-    /// It has ended.
     #[error("start a NATS server with `{}`: it ended: {said}", .program.display())]
     Ended { program: PathBuf, said: String },
     /// It does not listen.
-    #[error("start a NATS server with `{}`: it did not listen within {} s: {said}", .program.display(), PATIENCE.as_secs())]
+    #[error("start a NATS server with `{}`: it did not listen within {} s: {said}", .program.display(), TIMEOUT.as_secs())]
     Deaf { program: PathBuf, said: String },
 }
 
@@ -133,7 +131,7 @@ impl Server {
         self.url.rsplit(':').next()?.parse().ok()
     }
 
-    /// What it wants of whoever connects.
+    /// What it wants of clients that connect.
     pub(crate) fn token(&self) -> &str {
         &self.token
     }
@@ -216,7 +214,7 @@ fn await_url(child: &Child, folder: &Path, program: PathBuf) -> Result<String, S
         match url_in(folder) {
             Some(url) if !has_ended => return Ok(url),
             _ if has_ended => return Err(ServerError::Ended { program, said: said(folder) }),
-            _ if clock.now() > as_ns(PATIENCE) => {
+            _ if clock.now() > as_ns(TIMEOUT) => {
                 return Err(ServerError::Deaf { program, said: said(folder) });
             }
             _ => thread::sleep(LOOK_EVERY),

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// How long anything may take before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 const TOKEN: &str = "a-token-of-a-test";
 
@@ -74,7 +74,7 @@ impl Real {
     }
 
     fn bus(&self, name: &str) -> Bus {
-        Bus::connect(&self.access(), name, PATIENCE).unwrap()
+        Bus::connect(&self.access(), name, TIMEOUT).unwrap()
     }
 }
 
@@ -101,7 +101,7 @@ fn eventually<T>(mut found: impl FnMut() -> Option<T>) -> T {
         if let Some(answer) = found() {
             return answer;
         }
-        assert!(clock.now() < as_ns(PATIENCE), "it did not happen");
+        assert!(clock.now() < as_ns(TIMEOUT), "it did not happen");
         thread::sleep(Duration::from_millis(5));
     }
 }
@@ -110,7 +110,7 @@ fn eventually<T>(mut found: impl FnMut() -> Option<T>) -> T {
 fn where_nobody_listens_a_connection_fails_with_its_cause_and_what_to_do() {
     // Nobody may listen at port 1 but root, and nobody does.
     let access = Access { url: "nats://me:secret@127.0.0.1:1".to_owned(), ..Access::default() };
-    let error = Bus::connect(&access, "test", PATIENCE).unwrap_err();
+    let error = Bus::connect(&access, "test", TIMEOUT).unwrap_err();
     assert_eq!(error.to_string(), "connect to the NATS server `nats://127.0.0.1:1`");
     assert!(!error.hint().is_empty());
     let cause = std::error::Error::source(&error).unwrap().to_string();
@@ -121,11 +121,11 @@ fn where_nobody_listens_a_connection_fails_with_its_cause_and_what_to_do() {
 fn one_is_asked_and_all_are_asked() {
     let Some(server) = Real::start(&configuration(TOKEN)) else { return };
     let (asking, one, other) = (server.bus("asking"), server.bus("one"), server.bus("other"));
-    let nobody = asking.request("a.b", vec![], PATIENCE).unwrap_err();
+    let nobody = asking.request("a.b", vec![], TIMEOUT).unwrap_err();
     assert!(matches!(nobody, BusError::NoListener { .. }), "{nobody}");
 
     let _one = one.serve("a.b", |asked| Some([asked, b" one"].concat())).unwrap();
-    let answer = eventually(|| asking.request("a.b", b"who?".to_vec(), PATIENCE).ok());
+    let answer = eventually(|| asking.request("a.b", b"who?".to_vec(), TIMEOUT).ok());
     assert_eq!(answer, b"who? one");
 
     let second = other.serve("a.b", |_| Some(b"other".to_vec())).unwrap();
@@ -152,16 +152,16 @@ fn an_answer_that_is_made_aside_holds_no_other_one_up() {
     let ended = Mutex::new(ended);
     let slow = move |_: &[u8]| {
         begin.send(()).ok()?;
-        ended.lock().ok()?.recv_timeout(PATIENCE).ok()?;
+        ended.lock().ok()?.recv_timeout(TIMEOUT).ok()?;
         Some(b"slow".to_vec())
     };
     let _slow = answering.serve_aside("slow", slow).unwrap();
     let _quick = answering.serve("quick", |_| Some(b"quick".to_vec())).unwrap();
-    eventually(|| asking.request("quick", vec![], PATIENCE).ok());
+    eventually(|| asking.request("quick", vec![], TIMEOUT).ok());
     thread::scope(|scope| {
-        let slow = scope.spawn(|| asking.request("slow", vec![], PATIENCE));
-        has_begun.recv_timeout(PATIENCE).unwrap();
-        assert_eq!(asking.request("quick", vec![], PATIENCE).unwrap(), b"quick");
+        let slow = scope.spawn(|| asking.request("slow", vec![], TIMEOUT));
+        has_begun.recv_timeout(TIMEOUT).unwrap();
+        assert_eq!(asking.request("quick", vec![], TIMEOUT).unwrap(), b"quick");
         end.send(()).unwrap();
         assert_eq!(slow.join().unwrap().unwrap(), b"slow");
     });
@@ -171,12 +171,12 @@ fn an_answer_that_is_made_aside_holds_no_other_one_up() {
 fn a_server_that_does_not_know_the_token_lets_nobody_in() {
     let Some(server) = Real::start(&configuration(TOKEN)) else { return };
     let access = Access { token: Some("another".to_owned()), ..server.access() };
-    let error = Bus::connect(&access, "test", PATIENCE).unwrap_err();
+    let error = Bus::connect(&access, "test", TIMEOUT).unwrap_err();
     assert!(matches!(error, BusError::Login { .. }), "{error}");
     // In the URL it is as good.
     let url = server.url.replace("nats://", &format!("nats://{TOKEN}@"));
     let access = Access { url, ..Access::default() };
-    assert_eq!(Bus::connect(&access, "test", PATIENCE).unwrap().url(), server.url);
+    assert_eq!(Bus::connect(&access, "test", TIMEOUT).unwrap().url(), server.url);
 }
 
 #[test]
@@ -189,14 +189,14 @@ fn messages_outlive_a_server_that_is_killed() {
     let send = |number: u32| outgoing.send(number.to_le_bytes().to_vec()).unwrap();
 
     (0..100).for_each(send);
-    assert!(outgoing.settle(PATIENCE));
+    assert!(outgoing.settle(TIMEOUT));
     (100..200).for_each(send);
     server.stop();
     (200..300).for_each(send);
     eventually(|| (!from.is_connected()).then_some(()));
     assert!(outgoing.unacknowledged() >= 100);
     server.restart();
-    assert!(outgoing.settle(PATIENCE), "{} wait", outgoing.unacknowledged());
+    assert!(outgoing.settle(TIMEOUT), "{} wait", outgoing.unacknowledged());
     assert_eq!(outgoing.silent_for(), Duration::ZERO);
 
     let numbers = arrivals.try_iter().map(|message| u32::from_le_bytes(message.try_into().unwrap()));

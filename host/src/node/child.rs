@@ -447,7 +447,7 @@ mod tests {
     use super::*;
     use crate::{
         metrics::Sketch,
-        node::{hopeless::Verdict, progress::Progress},
+        node::{early_end::EarlyEnd, progress::Progress},
         request::{
             exchange::Finished,
             worker::{AllStarted, Sink},
@@ -478,7 +478,7 @@ mod tests {
         fn gone(&self, _node: NodeId, _nonsense: Option<String>) {}
         fn progressed(&self, _more: &Progress) {}
         fn sketched(&self, _node: NodeId, _sketch: Sketch) {}
-        fn hopeless(&self, _verdict: Verdict) {}
+        fn ends_early(&self, _early_end: EarlyEnd) {}
         fn remarked(&self, _text: String) {}
     }
 

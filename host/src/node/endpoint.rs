@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use prony_plugin_api::{ErrorDetails, metadata::EndpointMetadata};
 
-use super::{aside, error::NodeError, readiness};
+use super::{background, error::NodeError, readiness};
 use crate::{
     clock::Clock,
     dataset::Script,
@@ -27,7 +27,7 @@ pub(crate) struct HostedEndpoint {
     _last: Last,
 }
 
-/// The last of an endpoint's handles. The destructor is a plugin's code as well, and may hang: it runs aside.
+/// The last of an endpoint's handles. The destructor is a plugin's code as well, and may hang: it runs on a thread of its own.
 #[derive(Debug)]
 struct Last(Option<Endpoint>);
 
@@ -35,7 +35,7 @@ impl Drop for Last {
     fn drop(&mut self) {
         let Some(endpoint) = self.0.take() else { return };
         let name = endpoint.name().to_owned();
-        match aside::within(DROP_TIMEOUT, move || drop(endpoint)) {
+        match background::within(DROP_TIMEOUT, move || drop(endpoint)) {
             Ok(Some(())) => {}
             Ok(None) => {
                 tracing::warn!("endpoint `{name}` does not return from its destructor: it is left behind");
@@ -49,7 +49,7 @@ impl HostedEndpoint {
     /// Opens the library and makes the endpoint.
     pub(super) fn load(registry: &Arc<Registry>, name: &str, options: String) -> Result<Self, NodeError> {
         let (registry, entry) = (Arc::clone(registry), name.to_owned());
-        let loaded = aside::within(LOAD_TIMEOUT, move || registry.load_endpoint(&entry, &options));
+        let loaded = background::within(LOAD_TIMEOUT, move || registry.load_endpoint(&entry, &options));
         match loaded.map_err(NodeError::Thread)? {
             Some(instance) => {
                 let endpoint = Endpoint::new(name, instance?);
@@ -59,7 +59,6 @@ impl HostedEndpoint {
         }
     }
 
-    /// The endpoint.
     pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
@@ -75,7 +74,7 @@ impl HostedEndpoint {
         let endpoint = self.endpoint.with_own_counter();
         let (active_call, name) = (endpoint.active_call(), plan.target.endpoint_type.clone());
         let (plan, target, script) = (plan.clone(), Arc::clone(target), Arc::clone(script));
-        let asked = aside::watched(&active_call, move || {
+        let asked = background::watched(&active_call, move || {
             readiness::await_model(&plan, &endpoint, &target, &script, clock)
         });
         match asked.map_err(NodeError::Thread)? {

@@ -106,7 +106,7 @@ impl Explain for NodeError {
             Self::Dataset(error) => error.hint(),
             Self::Tokenizer(error) => error.hint(),
             Self::NotReady(error) => error.hint(),
-            Self::Remote(error) => error.hint().to_owned(),
+            Self::Remote(error) => error.hint(),
             Self::Agent(error) => error.hint(),
             Self::Plan(_) | Self::Target(_) => "use the same version of prony everywhere".to_owned(),
             Self::Hangs { .. } | Self::Died { .. } => {

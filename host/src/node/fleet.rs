@@ -7,7 +7,7 @@ use crate::{
     plan::Phase,
     record::{NodeLoss, merge::NodeJournal},
     request::worker::Control,
-    schedule::{gate::Places, lending::Limited, numbers::Lease},
+    schedule::{gate::LendableSlots, lending::Limited, numbers::Lease},
 };
 
 /// Which node of a run, from 0.
@@ -22,15 +22,14 @@ pub(super) trait Link: Debug + Send {
     /// loop is nothing where there are fewer sessions than nodes.
     fn active_workers(&self, phase: &Phase) -> usize;
 
-    /// Begins a phase.
     fn begin(&mut self, start: PhaseStart);
 
     /// Gives it more numbers of the phase with this number, a closed loop of which it has a part. One that has all of it does
     /// nothing.
     fn lease(&mut self, phase: u32, lease: Lease);
 
-    /// Places of a phase that has begun which other nodes may use meanwhile; none where nothing can be lent.
-    fn places(&self, _phase: u32) -> Vec<(Limited, Places)> {
+    /// Slots of a phase that has begun which other nodes may use meanwhile; none where nothing can be lent.
+    fn places(&self, _phase: u32) -> Vec<(Limited, LendableSlots)> {
         Vec::new()
     }
 
@@ -50,7 +49,7 @@ pub(super) trait Link: Debug + Send {
     }
 
     /// How much longer than a node of this machine it may take to react.
-    fn patience(&self) -> Duration {
+    fn extra_timeout(&self) -> Duration {
         Duration::ZERO
     }
 
@@ -94,7 +93,7 @@ pub(crate) struct LostNode {
 #[derive(Debug)]
 pub(crate) struct Fleet {
     nodes: Vec<Box<dyn Link>>,
-    /// Those of whose loss was told.
+    /// Of each node, whether its loss was reported.
     lost: Vec<bool>,
 }
 
@@ -130,8 +129,8 @@ impl Fleet {
         }
     }
 
-    /// Places of a phase that has begun, of a fleet that has one node, which other fleets may use meanwhile.
-    pub(crate) fn places(&self, phase: u32) -> Vec<(Limited, Places)> {
+    /// Slots of a phase that has begun, of a fleet that has one node, which other fleets may use meanwhile.
+    pub(crate) fn places(&self, phase: u32) -> Vec<(Limited, LendableSlots)> {
         if let [node] = self.nodes.as_slice() { node.places(phase) } else { Vec::new() }
     }
 
@@ -160,8 +159,8 @@ impl Fleet {
     }
 
     /// How much longer than nodes of this machine some may take to react.
-    pub(crate) fn patience(&self) -> Duration {
-        self.there().map(Link::patience).max().unwrap_or_default()
+    pub(crate) fn extra_timeout(&self) -> Duration {
+        self.there().map(Link::extra_timeout).max().unwrap_or_default()
     }
 
     /// Session numbers of a phase that agents were given; some may not have been started.
@@ -179,17 +178,19 @@ impl Fleet {
         self.nodes.iter().any(|node| node.name().is_some())
     }
 
-    /// An agent that is lost, if that was not told before.
+    /// An agent that is lost, if that was not reported before.
     pub(crate) fn newly_lost(&mut self) -> Option<LostNode> {
         let nodes = self.nodes.iter_mut().zip(&mut self.lost);
-        (0..).zip(nodes).filter(|(_, (_, is_told))| !**is_told).find_map(|(number, (node, is_told))| {
-            let loss = node.loss()?;
-            *is_told = true;
-            Some(LostNode { node: number, name: node.name()?.to_owned(), workers: node.workers(), loss })
-        })
+        (0..).zip(nodes).filter(|(_, (_, is_reported))| !**is_reported).find_map(
+            |(number, (node, is_reported))| {
+                let loss = node.loss()?;
+                *is_reported = true;
+                Some(LostNode { node: number, name: node.name()?.to_owned(), workers: node.workers(), loss })
+            },
+        )
     }
 
-    /// Nodes of whose loss nobody was told.
+    /// Nodes whose loss was not reported.
     fn there(&self) -> impl Iterator<Item = &dyn Link> {
         self.nodes.iter().zip(&self.lost).filter(|(_, is_lost)| !**is_lost).map(|(node, _)| &**node)
     }
@@ -219,7 +220,7 @@ impl Fleet {
 fn dismissed(nodes: Vec<Box<dyn Link>>) -> Vec<NodeJournal> {
     thread::scope(|scope| {
         let ends: Vec<_> = nodes.into_iter().map(|node| scope.spawn(move || node.dismiss())).collect();
-        // One that panics has nothing to give, and its panic is told.
+        // One that panics has nothing to give, and its panic is reported.
         ends.into_iter().filter_map(|end| end.join().ok().flatten()).collect()
     })
 }

@@ -68,7 +68,6 @@ pub(super) enum NodeCommand {
     Equip {
         /// The run's plan, with its secrets.
         plan: Box<Exposed>,
-        /// The run's clock.
         clock: Anchor,
     },
     /// More of a dataset that is a list of scripts.

@@ -10,18 +10,18 @@
 //! - [`fleet`]: all nodes of a run, and the one way to talk to each;
 //! - [`messages`]: the commands and events between the two, [`sequence`]: their numbers, and [`batch`]: how the dataset is sent to a
 //!   child;
-//! - [`agent`]: nodes on other machines; [`progress`]: how far one is whose requests are counted there; [`hopeless`]: when it is of no
-//!   use to go on;
-//! - [`readiness`]: whether the target can be measured; [`watchdog`] and [`aside`]: calls into plugins that may not return.
+//! - [`agent`]: nodes on other machines; [`progress`]: how far one is whose requests are counted there; [`early_end`]: why a
+//!   run is ended early;
+//! - [`readiness`]: whether the target can be measured; [`watchdog`] and [`background`]: calls into plugins that may not return.
 
 pub(crate) mod agent;
-mod aside;
+mod background;
 mod batch;
 mod child;
+pub(crate) mod early_end;
 mod endpoint;
 mod error;
 mod fleet;
-pub(crate) mod hopeless;
 mod messages;
 mod observer;
 mod part;
@@ -139,7 +139,6 @@ impl LoadedEndpoint {
         }
     }
 
-    /// Starts the workers.
     pub(crate) fn start<O: Observer>(self, work: &Work<'_>, observer: &O) -> Result<Fleet, NodeError> {
         let node: Box<dyn Link> = match self {
             Self::Agents(agents) => return Ok(Fleet::new(agents.start(work, observer)?)),

@@ -1,6 +1,6 @@
 //! Who hears of a node.
 
-use super::{fleet::NodeId, hopeless::Verdict, progress::Progress};
+use super::{early_end::EarlyEnd, fleet::NodeId, progress::Progress};
 use crate::{metrics::Sketch, request::worker::Sink};
 
 /// Takes what the workers of a node produce, and is told what becomes of the node itself.
@@ -13,8 +13,8 @@ pub(crate) trait Observer: Sink {
     fn progressed(&self, more: &Progress);
     /// What has ended on a node whose requests are counted there, since it was said last.
     fn sketched(&self, node: NodeId, sketch: Sketch);
-    /// It is of no use to go on, as a node has found that sees its own requests alone.
-    fn hopeless(&self, verdict: Verdict);
+    /// Too many requests in a row failed, by the requests of this node alone: the run should end early.
+    fn ends_early(&self, early_end: EarlyEnd);
     /// A node has something to say to the user: a sentence without a final stop.
     fn remarked(&self, text: String);
 }

@@ -10,7 +10,7 @@ use std::{
 
 use prony_plugin_api::PartKind;
 
-use super::aside;
+use super::background;
 use crate::{
     clock::{Clock, RunNs, as_ns},
     config::{redact, url},
@@ -148,7 +148,7 @@ fn connect(origin: &Origin, timeout: Duration) -> io::Result<()> {
         Route::Socket(path) => {
             let path = Arc::clone(path);
             // A server that listens and takes nobody in lets us wait for ever.
-            let connected = aside::within(timeout, move || UnixStream::connect(path))?;
+            let connected = background::within(timeout, move || UnixStream::connect(path))?;
             connected.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into())).map(drop)
         }
     }
@@ -187,8 +187,8 @@ async fn wait_for_model(
     loop {
         match tokio::time::timeout_at(clock.instant(deadline), attempt(wire, &probe)).await {
             Ok(Ok(())) => return Ok(()),
-            Ok(Err(Unready::Ever(why))) => return Err(ReadinessError::Refused(why)),
-            Ok(Err(Unready::Yet(why))) => last = why,
+            Ok(Err(Unready::Permanent(why))) => return Err(ReadinessError::Refused(why)),
+            Ok(Err(Unready::Transient(why))) => last = why,
             // What an earlier attempt said tells more than that this one was not over.
             Err(_) => {}
         }
@@ -211,24 +211,24 @@ fn probe_of(script: &Script) -> Script {
     probe
 }
 
-/// Why an attempt did not succeed.
+/// Why an attempt did not succeed, as a message.
 enum Unready {
-    /// Time may mend it.
-    Yet(String),
-    /// Time will not.
-    Ever(String),
+    /// A later attempt may succeed.
+    Transient(String),
+    /// No later attempt can succeed.
+    Permanent(String),
 }
 
 async fn attempt(wire: &Wire, probe: &Turn) -> Result<(), Unready> {
     let now = wire.clock.unix_time_s(wire.clock.now());
     let request = prepare(&wire.endpoint, &wire.target, probe, None, &new_request_id(), now)
-        .map_err(|error| Unready::Ever(error.message))?;
+        .map_err(|error| Unready::Permanent(error.message))?;
     let mut exchange = Exchange::default();
     wire.perform(&request, &mut exchange).await;
     match (exchange.outcome.said(), exchange.status) {
         (None, _) => Ok(()),
-        (Some(failure), Some(401 | 403)) => Err(Unready::Ever(failure.message.clone())),
-        (Some(failure), _) => Err(Unready::Yet(failure.message.clone())),
+        (Some(failure), Some(401 | 403)) => Err(Unready::Permanent(failure.message.clone())),
+        (Some(failure), _) => Err(Unready::Transient(failure.message.clone())),
     }
 }
 

@@ -4,6 +4,8 @@ use std::error::Error;
 
 use serde::{Deserialize, Serialize};
 
+use crate::explain::Explain;
+
 /// What an error says about the end of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Class {
@@ -29,21 +31,20 @@ pub(crate) struct RemoteError {
 }
 
 impl RemoteError {
-    /// Tells an error and what lies behind it.
+    /// Writes down an error and its causes.
     pub(super) fn of(error: &dyn Error, hint: &str, class: Class) -> Self {
         let cause = error.source().map(|cause| Box::new(Self::of(cause, hint, class)));
         Self { text: error.to_string(), cause, hint: hint.to_owned(), class }
-    }
-}
-
-impl RemoteError {
-    /// What the user can do next.
-    pub(super) fn hint(&self) -> &str {
-        &self.hint
     }
 
     /// What it says about the end of the run.
     pub(super) fn class(&self) -> Class {
         self.class
+    }
+}
+
+impl Explain for RemoteError {
+    fn hint(&self) -> String {
+        self.hint.clone()
     }
 }

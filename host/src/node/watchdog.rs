@@ -39,7 +39,7 @@ impl fmt::Display for Hang {
 }
 
 impl Watchdog {
-    /// Looks at every worker. The first one that hangs is told of.
+    /// Looks at every worker. The first one that hangs is reported.
     pub(super) fn look<'a>(
         &mut self,
         active_calls: impl IntoIterator<Item = &'a ActiveCall>,

@@ -12,7 +12,6 @@ use crate::{
 pub(crate) struct Work<'a> {
     /// What decides the run.
     pub(crate) plan: &'a Plan,
-    /// The run's clock.
     pub(crate) clock: Clock,
     /// What all requests have in common.
     pub(crate) target: &'a Arc<TargetPlan>,

@@ -22,14 +22,14 @@ use crate::{
         credits::{Credits, Pool, Share},
         division::Division,
         excerpt::Excerpts,
-        gate::{Places, Slots},
+        gate::{LendableSlots, Slots},
         idle::IdleCap,
         leased::Numbers,
         lending::Limited,
         numbers::Lease,
     },
     seed::Seed,
-    session::{Filling, PhaseSessions, Standing},
+    session::{Filling, PhaseSessions, UnfinishedSessions},
 };
 
 /// Workers as threads of this process.
@@ -51,24 +51,24 @@ pub(crate) struct WorkerPool {
     /// Sessions may have several requests.
     has_dialogues: bool,
     /// How the workers of each phase hear of more that has begun.
-    begun: BTreeMap<u32, Begun>,
+    begun: BTreeMap<u32, BegunPhase>,
     /// What a phase that hands over leaves to the next one.
     handed_over: Option<HandedOver>,
     /// How many servers the sessions go to in turn.
     servers: usize,
     /// The sessions that a phase leaves to the next one, if it does.
-    standing: Option<Standing>,
-    /// Goes last.
+    unfinished: Option<UnfinishedSessions>,
+    /// Dropped after all other fields.
     hosted: HostedEndpoint,
 }
 
 /// A phase that has begun.
 #[derive(Debug)]
-struct Begun {
+struct BegunPhase {
     control: watch::Sender<Control>,
     pool: Arc<Pool>,
-    /// Places that other nodes may use meanwhile.
-    lendable: Vec<(Limited, Places)>,
+    /// Slots that other nodes may use meanwhile.
+    lendable: Vec<(Limited, LendableSlots)>,
 }
 
 impl WorkerPool {
@@ -99,7 +99,7 @@ impl WorkerPool {
             begun: BTreeMap::new(),
             handed_over: None,
             servers: plan.target.urls.len(),
-            standing: None,
+            unfinished: None,
             hosted,
         })
     }
@@ -135,12 +135,18 @@ impl Link for WorkerPool {
             markers: Markers::of(self.cache_bust, Seed::new(self.seed), phase.role),
             excerpts,
             replies: self.replies,
-            begun: self.standing.take().map(|before| before.begun(self.servers)).unwrap_or_default(),
+            continued: self
+                .unfinished
+                .take()
+                .map(|before| before.continued(self.servers))
+                .unwrap_or_default(),
             fills_cache: phase.rules.filling.is_some(),
         };
-        let filling =
-            phase.rules.filling.map(|how| Filling { how, standing: Standing::new(phase.id, first_script) });
-        self.standing = filling.as_ref().map(|filling| filling.standing.clone());
+        let filling = phase
+            .rules
+            .filling
+            .map(|how| Filling { how, unfinished: UnfinishedSessions::new(phase.id, first_script) });
+        self.unfinished = filling.as_ref().map(|filling| filling.unfinished.clone());
         // Of single requests there are as many as sessions, and their number is known without counting.
         let requests = phase.stop.requests().filter(|_| self.has_dialogues);
         let budget = requests.map_or_else(Budget::default, |requests| Budget::of(division.part(requests)));
@@ -148,7 +154,7 @@ impl Link for WorkerPool {
         let pool = Pool::of(&self.starts, &self.source, first_script, excerpts).with_numbers(numbers);
         let pool = Arc::new(pool);
         let (control, watching) = watch::channel(Control::Run);
-        self.begun.insert(start.phase, Begun { control, pool: Arc::clone(&pool), lendable });
+        self.begun.insert(start.phase, BegunPhase { control, pool: Arc::clone(&pool), lendable });
         let cancellations = Cancellations::of(phase, seed);
         let idle = phase.rules.most_idle().map(|most| IdleCap::new(self.clock, start.start_ns, as_ns(most)));
         let workers = of_workers.len() as u64;
@@ -182,7 +188,7 @@ impl Link for WorkerPool {
         }
     }
 
-    fn places(&self, phase: u32) -> Vec<(Limited, Places)> {
+    fn places(&self, phase: u32) -> Vec<(Limited, LendableSlots)> {
         self.begun.get(&phase).map_or_else(Vec::new, |phase| phase.lendable.clone())
     }
 
@@ -219,7 +225,7 @@ struct PhaseSlots {
     /// What the next phase takes over, if it does.
     handed_over: Option<HandedOver>,
     /// What other nodes may use meanwhile.
-    lendable: Vec<(Limited, Places)>,
+    lendable: Vec<(Limited, LendableSlots)>,
 }
 
 impl PhaseSlots {

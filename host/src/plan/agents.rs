@@ -13,7 +13,7 @@ pub(crate) const MOST_AGENTS: u32 = 1000;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct AgentsPlan {
     /// Who is waited for; with those of `ssh` at least one agent, and [`MOST_AGENTS`] at most.
-    pub(crate) wanted: Vec<Wanted>,
+    pub(crate) wanted: Vec<WantedAgents>,
     /// Those that the run starts by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ssh: Option<SshPlan>,
@@ -49,7 +49,7 @@ pub(crate) struct SshPlan {
 pub(crate) struct SshHost(String);
 
 impl SshHost {
-    /// One that does not begin with `-`, which ssh would take for a flag: whoever makes it has seen to that.
+    /// One that does not begin with `-`, which ssh would take for a flag: the code that makes it has checked that.
     pub(crate) fn new(address: String) -> Self {
         Self(address)
     }
@@ -74,7 +74,7 @@ const MOST_NAME: usize = 64;
 
 /// A number of agents that are alike.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Wanted {
+pub(crate) struct WantedAgents {
     /// What each of them has among its labels; any agent will do where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) label: Option<String>,
@@ -83,7 +83,7 @@ pub(crate) struct Wanted {
 }
 
 /// As it is typed: `3`, `label=site-a:2`.
-impl fmt::Display for Wanted {
+impl fmt::Display for WantedAgents {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.label {
             Some(label) => write!(f, "label={label}:{}", self.count),
@@ -134,8 +134,8 @@ pub(crate) struct NatsPlan {
 mod tests {
     use super::*;
 
-    fn wanted(label: Option<&str>, count: u32) -> Wanted {
-        Wanted { label: label.map(str::to_owned), count: NonZeroU32::new(count).unwrap() }
+    fn wanted(label: Option<&str>, count: u32) -> WantedAgents {
+        WantedAgents { label: label.map(str::to_owned), count: NonZeroU32::new(count).unwrap() }
     }
 
     #[test]

@@ -64,7 +64,6 @@ pub(crate) enum DatasetConfig {
         pool_requests: Option<usize>,
         /// Requested output tokens of lines that name none.
         osl: Option<SequenceLaw>,
-        /// What it is.
         #[serde(default)]
         format: FileFormat,
         /// Delays between turns are multiplied by this.

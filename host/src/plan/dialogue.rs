@@ -93,11 +93,9 @@ impl ContextConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SystemPrompt {
-    /// This one.
     Text(String),
     /// The content of a file.
     File(#[serde(serialize_with = "lossy::path")] PathBuf),
-    /// A generated one.
     Generated {
         /// Its length.
         tokens: u32,
@@ -109,7 +107,6 @@ pub(crate) enum SystemPrompt {
 pub(crate) struct PrefixPool {
     /// How many there are.
     pub(crate) number: u32,
-    /// Tokens of each.
     pub(crate) tokens: u32,
 }
 

@@ -7,7 +7,6 @@ use super::deal::Deal;
 /// A normal law over positive integers, of tokens but for a number of passages. A standard deviation of 0 gives the mean every time.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LengthLaw {
-    /// Mean.
     pub(crate) mean: f64,
     /// Standard deviation.
     pub(crate) stddev: f64,
@@ -17,7 +16,6 @@ pub(crate) struct LengthLaw {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum SequenceLaw {
-    /// Normal.
     Normal(LengthLaw),
     /// Each whole number from the lowest to the highest one is equally frequent.
     Uniform {
@@ -85,7 +83,7 @@ pub(crate) struct LengthPair {
     pub(crate) percent: f64,
 }
 
-/// So many standard deviations above its mean a normal law is once in a billion draws.
+/// Standard deviations above its mean that a normal law exceeds once in a billion draws.
 const RARE_DEVIATIONS: f64 = 6.0;
 
 impl LengthLaw {

@@ -26,12 +26,11 @@ pub(crate) enum Load {
     },
     /// They start when they did when they were recorded, whether or not earlier ones have ended.
     Replay {
-        /// What is replayed.
         replay: Replay,
         /// What else they wait for.
         limit: Limit,
     },
-    /// So many users send requests in turn, each one at equal distances; a session is one user's.
+    /// A number of users send requests in turn, each user at equal distances; a session is one user's.
     Users {
         /// How many, and how fast they are together.
         users: Users,
@@ -122,7 +121,6 @@ impl From<Smoothness> for f64 {
 /// The most that may go on at once in an open loop; no limit where there is no number.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Limit {
-    /// Sessions.
     pub(crate) sessions: Option<NonZeroU32>,
     pub(crate) requests: Option<Ramp<u32>>,
 }

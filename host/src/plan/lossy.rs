@@ -1,4 +1,4 @@
-//! Paths in a journal: those that are not UTF-8 are told as well as can be, with U+FFFD.
+//! Paths in a journal: those that are not UTF-8 are written as well as can be, with U+FFFD.
 
 use std::path::{Path, PathBuf};
 

@@ -59,7 +59,6 @@ pub(crate) enum ImageFormat {
 /// Pictures of the user's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PictureConfig {
-    /// Where they are.
     #[serde(serialize_with = "lossy::path")]
     pub(crate) folder: PathBuf,
     pub(crate) sampling: PictureSampling,

@@ -37,7 +37,7 @@ mod written;
 use std::{path::PathBuf, time::Duration};
 
 pub(crate) use self::{
-    agents::{AgentsPlan, MOST_AGENTS, NatsPlan, OnLoss, SshHost, SshPlan, Wanted},
+    agents::{AgentsPlan, MOST_AGENTS, NatsPlan, OnLoss, SshHost, SshPlan, WantedAgents},
     cache_bust::{CacheBust, CacheBustTarget},
     classes::{Class, ClassKind, Classes},
     content::{DatasetConfig, Encoding, FileFormat, ReplyPolicy, TokenizerChoice},

@@ -17,7 +17,6 @@ pub(crate) struct Phase {
     pub(crate) id: u32,
     /// Its name, for people.
     pub(crate) name: String,
-    /// What it is for.
     pub(crate) role: Role,
     /// How sessions start.
     pub(crate) load: Load,

@@ -241,7 +241,7 @@ impl Ramp<u32> {
 /// Of a curve with more points the ends are shown.
 const MOST_SHOWN_POINTS: usize = 6;
 
-/// As a reader is told: a constant is its number.
+/// As a reader sees it: a constant is its number.
 impl<T: Level> fmt::Display for Ramp<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(value) = self.as_constant() {
@@ -355,7 +355,7 @@ mod tests {
             prop_assert!((value - ramp.at(time_s).number()).abs() <= 1.0 + 1e-6, "{} {:?}", value, piece);
         }
 
-        /// Whoever looks at each change, and never between two, knows the value all the time, but for the milliseconds by
+        /// A reader that looks at each change, and never between two, knows the value all the time, but for the milliseconds by
         /// which changes are apart at least.
         #[test]
         fn nothing_changes_before_the_next_change(ramp in ramps(), share in 0.0f64..1.0) {

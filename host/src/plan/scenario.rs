@@ -22,7 +22,6 @@ impl ScenarioName {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Scenario {
-    /// Its name.
     pub(crate) name: String,
     /// What the settings of the run have otherwise, a sentence for each without a final stop.
     pub(crate) departures: Vec<String>,

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 /// What is shown in place of it.
 const HIDDEN: &str = "***";
 
-/// A value that is neither printed nor written: `***` stands in its place. Whoever needs it asks for it by name.
+/// A value that is neither printed nor written: `***` stands in its place. Code that needs it asks for it by name.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret<T>(T);
 

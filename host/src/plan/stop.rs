@@ -26,7 +26,6 @@ pub(crate) struct TimeLimit {
 /// How long to wait for requests in flight once no more are sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Grace {
-    /// Seconds.
     Seconds(f64),
     /// Until the last one has ended.
     Infinite,

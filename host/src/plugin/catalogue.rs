@@ -19,7 +19,6 @@ use super::{
 
 /// What differs between the categories, for code that handles all of them.
 pub(super) trait Kind {
-    /// Which one it is.
     const CATEGORY: Category;
     /// What its manifest entries say.
     type Metadata: Serialize;

@@ -270,7 +270,7 @@ pub(super) fn distrust(place: &SearchLocation, real: &Path, trust: &Trust) -> Ve
         }
     }
     let folders = folders.into_iter().filter_map(|folder| trust.check_folder(folder).err());
-    // What does not exist is told by its reader.
+    // What does not exist is reported by its reader.
     let file = fs::metadata(real).ok().and_then(|metadata| trust.check_file(real, &metadata).err());
     let way = fs::metadata(real).ok().and_then(|_| trust.check_way(&place.manifest).err());
     let mut seen = HashSet::new();

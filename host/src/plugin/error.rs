@@ -24,7 +24,7 @@ pub(crate) const AN_OPTION: &str = "correct the option that it names";
 pub(crate) const INSTALL_PLUGINS: &str = "install the libraries and `plugins.yaml` beside the program, or in `../lib/prony` (after \
     `cargo install`, `host/packaging/install-plugins` of the clone does it)";
 
-/// So many names are listed in an error; more are left to `prony plugins`.
+/// Most names that an error lists; more are left to `prony plugins`.
 const A_FEW: usize = 5;
 
 /// Why a plugin cannot be used. Three lines: the text, [`PluginError::detail`] and [`PluginError::hint`].

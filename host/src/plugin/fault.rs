@@ -16,7 +16,6 @@ pub(crate) enum Fault {
     /// No folder has it.
     #[error("the library does not exist; looked for `{file_name}` in {}", listed(.searched))]
     Missing {
-        /// Name of the file.
         file_name: String,
         /// Folders, in the order of the search.
         searched: Vec<PathBuf>,
@@ -283,7 +282,7 @@ fn preloaded(runtime: &Path) -> String {
     format!("LD_PRELOAD=$({compiler} -print-file-name={stem}.so){options}")
 }
 
-/// One of some files.
+/// The files as alternatives, in words.
 fn any_of(files: &[PathBuf]) -> String {
     files.iter().map(|file| format!("`{}`", file.display())).collect::<Vec<_>>().join(" or ")
 }

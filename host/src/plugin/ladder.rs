@@ -65,7 +65,6 @@ pub(super) fn descriptor(library: &[u8]) -> Result<Descriptor, Fault> {
 /// Whether the hash of a file is wanted: to read all of it and to compute it takes longer than all the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hashing {
-    /// It is.
     Wanted,
     /// Nobody looks at it.
     LeftOut,
@@ -151,7 +150,6 @@ struct Found {
 }
 
 impl Found {
-    /// All of it.
     fn bytes(mut self) -> Result<Vec<u8>, Fault> {
         let mut bytes = Vec::with_capacity(usize::try_from(self.size).unwrap_or(0));
         self.file.read_to_end(&mut bytes).map_err(Fault::Unreadable)?;
@@ -191,7 +189,7 @@ fn regular(library: &Path) -> Result<PathBuf, Fault> {
     library.canonicalize().map_err(Fault::Unreadable)
 }
 
-/// The folders of a library, each once. Both of a link: whoever can replace the link chooses the file.
+/// The folders of a library, each once. Both of a link: anyone who can replace the link chooses the file.
 fn folders<'a>(library: &'a Path, real: &'a Path) -> impl Iterator<Item = &'a Path> {
     // A bare file name stands in the working folder.
     let here = |folder: &'a Path| if folder.as_os_str().is_empty() { Path::new(".") } else { folder };

@@ -26,7 +26,6 @@ pub(crate) struct Listed {
     pub(crate) conflicting: bool,
 }
 
-/// One entry.
 #[derive(Debug)]
 pub(crate) struct ListedEntry {
     pub(crate) category: Category,
@@ -64,7 +63,6 @@ impl Listed {
 /// How an entry stands to the others of its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum EntryState {
-    /// It is used.
     Used,
     /// Another one is used; the reason fits after "because".
     Shadowed {

@@ -101,7 +101,7 @@ impl Locks {
     }
 }
 
-/// Whoever can write to the lock file decides whose code runs, so that the rule of manifests holds for it, too.
+/// Anyone who can write to the lock file decides whose code runs, so that the rule of manifests holds for it, too.
 fn check_trust(file: &Path) -> Result<(), LockfileError> {
     Trust::of_this_process().check_rules(file).map_err(|fault| LockfileError::Untrusted {
         path: file.to_owned(),

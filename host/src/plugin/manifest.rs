@@ -436,7 +436,7 @@ service:
     }
 
     /// The place and the problem, as a listing shows them.
-    fn complaint(text: &str) -> String {
+    fn error_text(text: &str) -> String {
         let error = read_manifest(text).unwrap_err();
         let line = error.line.map(|line| format!("line {line}: ")).unwrap_or_default();
         format!("{line}{}", error.problem)
@@ -525,21 +525,21 @@ service:
     #[case::no_version("schema_version: \"1.0\"", "", "line 3: `schema_version` is missing")]
     #[case::not_yaml("  acme_rank:", " acme_rank:", "line 11: did not find expected key")]
     fn a_mistake_is_named_with_its_line(#[case] good: &str, #[case] bad: &str, #[case] expected: &str) {
-        let complaint = complaint(&GOOD.replacen(good, bad, 1));
-        assert!(complaint.starts_with(expected), "{complaint}");
+        let error_text = error_text(&GOOD.replacen(good, bad, 1));
+        assert!(error_text.starts_with(expected), "{error_text}");
     }
 
     #[test]
     fn a_manifest_of_a_later_version_is_refused_for_its_version_whatever_else_it_holds() {
         let later = "dataset: {x: {}}\nschema_version: '3.0'\n";
-        assert_eq!(complaint(later), "its schema_version is `3.0`, and this version of prony reads `1.0`");
+        assert_eq!(error_text(later), "its schema_version is `3.0`, and this version of prony reads `1.0`");
     }
 
     #[rstest]
     #[case("")]
     #[case("# only a comment\n\n---\n")]
     fn an_empty_manifest_says_so(#[case] text: &str) {
-        assert_eq!(complaint(text), "it is empty");
+        assert_eq!(error_text(text), "it is empty");
     }
 
     #[test]

@@ -198,7 +198,7 @@ mod tests {
 
     use super::{super::testing::library, *};
 
-    fn complaint(bytes: &[u8]) -> String {
+    fn error_text(bytes: &[u8]) -> String {
         ObjectFile::parse(bytes).unwrap_err().to_string()
     }
 
@@ -222,8 +222,8 @@ mod tests {
     )]
     #[case::only_the_magic(b"\x7fELF", "its 4 bytes are not a shared library: ")]
     fn what_is_no_object_is_refused(#[case] bytes: &[u8], #[case] expected: &str) {
-        let complaint = complaint(bytes);
-        assert!(complaint.starts_with(expected), "{complaint}");
+        let error_text = error_text(bytes);
+        assert!(error_text.starts_with(expected), "{error_text}");
     }
 
     /// Offsets are those of the ELF header (System V ABI, chapter 4).
@@ -237,8 +237,8 @@ mod tests {
     fn a_patched_header_is_noticed(#[case] offset: usize, #[case] value: u8, #[case] expected: &str) {
         let mut bytes = library(b"{}");
         bytes[offset] = value;
-        let complaint = complaint(&bytes);
-        assert!(complaint.starts_with(expected), "{complaint}");
+        let error_text = error_text(&bytes);
+        assert!(error_text.starts_with(expected), "{error_text}");
     }
 
     /// Wherever it is cut: never a mapping that ends beyond the file.
@@ -257,7 +257,7 @@ mod tests {
         // p_filesz of the first program header.
         bytes[64 + 32..64 + 40].copy_from_slice(&(size + 1000).to_le_bytes());
         assert_eq!(
-            complaint(&bytes),
+            error_text(&bytes),
             format!("it is cut off: it has {size} bytes and needs {}", size + 1000)
         );
     }

@@ -57,7 +57,7 @@ impl Explain for OptionError {
 pub(crate) struct OptionSchema {
     category: Category,
     name: String,
-    /// Nothing where no library can be read: whoever loads it says why.
+    /// Nothing where no library can be read: the loader says why.
     schema: Value,
 }
 

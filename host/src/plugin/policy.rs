@@ -129,7 +129,7 @@ impl PolicyWishes {
     }
 }
 
-/// Whoever can write to a configuration file decides whose code runs, so that the rule of manifests holds for it, too.
+/// Anyone who can write to a configuration file decides whose code runs, so that the rule of manifests holds for it, too.
 fn check_trust(file: &Path) -> Result<(), PolicyError> {
     // One that is not there is no rule, and one that cannot be read is an error of its own.
     Trust::of_this_process()

@@ -1,11 +1,11 @@
-//! Whose files may run here. A plugin is native code with our rights: whoever can write to its file, or replace it in
+//! Whose files may run here. A plugin is native code with our rights: anyone who can write to its file, or replace it in
 //! its folder, can do what we can.
 //!
 //! Trusted owners are root, the user we run as, and the owner of the program itself, who could change us anyway. Others
 //! must not be able to write. A group may if it is root's, our own, or one that may write to the program, too: under
 //! umask 002, and when root runs a tree that somebody else built, both are the normal case.
 //!
-//! Whoever may rename a folder decides what stands below it, so that every folder on the way to a file counts, and every
+//! Anyone who may rename a folder decides what stands below it, so that every folder on the way to a file counts, and every
 //! link. Above the one that holds the file, root may have given any group the right to write, as Debian does with
 //! `/usr/local/share`; and the folders that lead to the program itself are not asked, since who can change those can
 //! change the program.
@@ -28,7 +28,7 @@ const WORLD_WRITABLE: u32 = 0o002;
 /// In a sticky folder only the owner of a file, or of the folder, can replace it.
 const STICKY: u32 = 0o1000;
 
-/// So many links lead to a file, at most. Linux follows as many.
+/// Most links on the way to a file. Linux follows as many.
 const MOST_LINKS: usize = 40;
 
 /// Who is trusted, by number.

@@ -125,7 +125,7 @@ impl Gathered {
         self.try_write(into).inspect_err(|_| {
             let bodies = self.header.settings.exports.file_name(raw::FILE_NAME);
             for name in [journal::FILE_NAME, TEXTS_FILE_NAME, &*bodies] {
-                // It may not be there; and the error that is told is the first one.
+                // It may not be there; and the error that is reported is the first one.
                 fs::remove_file(into.join(name)).ok();
             }
         })

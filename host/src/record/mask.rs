@@ -104,7 +104,7 @@ fn item(marker: u8, rest: &[u8]) -> Option<(bool, usize, usize)> {
             let bytes = 1 << (marker - 0xc4);
             Some((false, 1 + bytes, number(bytes)?))
         }
-        // Extensions: their type is a part of the head, and their data is nobody's text.
+        // Extensions: their type is a part of the head, and their data is no text of a server or a user.
         0xc7..=0xc9 => {
             let bytes = 1 << (marker - 0xc7);
             scalar(bytes + 1 + number(bytes)?)

@@ -131,7 +131,7 @@ impl Open {
         self.queue.iter_mut().for_each(|(_, is_open)| *is_open = false);
     }
 
-    /// So many records are in the journal that nobody counts in the run.
+    /// Adds records of the journal whose tokens are not counted in the run.
     pub(super) fn leave_uncounted(&mut self, records: u64) {
         self.given_up = self.given_up.saturating_add(records);
     }

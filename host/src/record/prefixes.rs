@@ -19,7 +19,7 @@ use crate::{
 /// Tokens of a cache's block, as most engines have them: what begins a block and does not fill it is not cached.
 pub(crate) const BLOCK_TOKENS: u64 = 16;
 
-/// So many blocks are kept at most, which takes 21 MB: 58 million tokens of texts that are all different.
+/// Most blocks that are kept, which take 21 MB: 58 million tokens of texts that are all different.
 ///
 /// Of the name of each, 32 bits are kept. One block in a thousand at most is taken for another one, and only the first new block of a
 /// prompt can matter: the sum over all requests is too high by less than a thousandth of a block a request.

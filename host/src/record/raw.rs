@@ -89,7 +89,6 @@ impl RawFile {
         }
     }
 
-    /// Its name.
     pub(super) fn name(&self) -> &OsStr {
         self.path.file_name().unwrap_or_default()
     }

@@ -56,7 +56,6 @@ const REST: Duration = Duration::from_millis(5);
 /// Why a run was not recorded to its end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RecorderError {
-    /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// A bug of ours, or of a library that counts tokens.
@@ -80,9 +79,8 @@ pub(crate) struct RecorderConfig {
     pub(crate) tokenizer: Option<Arc<Tokenizer>>,
     /// Keep the generated texts.
     pub(crate) keep_outputs: bool,
-    /// Kind of each phase.
+    /// Kind of each phase, by its number.
     pub(crate) phases: Vec<PhaseKind>,
-    /// The run's clock.
     pub(crate) clock: Clock,
     /// Told about records.
     pub(crate) bus: Arc<Bus>,
@@ -330,7 +328,7 @@ impl Recording {
                 }
                 Next::Settle(answer) => {
                     announcement.send();
-                    // Whoever asked may have stopped waiting.
+                    // The caller may have stopped waiting.
                     let _ = answer.send(());
                 }
             }
@@ -347,7 +345,6 @@ impl Recording {
         Ok(())
     }
 
-    /// Keeps one input.
     fn keep(&mut self, input: Input) -> Result<Then, JournalError> {
         let now = self.config.clock.now();
         match input {
@@ -379,7 +376,7 @@ impl Recording {
                 if merged.is_ok() {
                     self.take_bodies(&nodes)?;
                 }
-                // Whoever asked may have stopped waiting.
+                // The caller may have stopped waiting.
                 let _ = answer.send(merged);
             }
             Input::Settle(answer, wait) => self.open.settle(answer, wait, now),

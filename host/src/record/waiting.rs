@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// So many requests waiting to be recorded are worth a word in the report.
+/// Requests waiting to be recorded from which on the report says so.
 const NOTABLE_BACKLOG: usize = 10_000;
 
 /// Counts that workers and the recorder share.
@@ -26,7 +26,7 @@ impl Waiting {
         self.requests.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// So many exchanges lack their bodies by now.
+    /// Sets how many exchanges lack their bodies by now.
     pub(super) fn lack_bodies(&self, missing: u64) {
         self.missing_bodies.store(missing, Ordering::Relaxed);
     }

@@ -30,7 +30,7 @@ use crate::{
 /// Bytes of lines are at most so many times those of their records, nearly always: room for them is made once.
 const LINES_BY_RECORDS: usize = 4;
 
-/// What records are looked at with.
+/// What the evaluation of a batch of records needs: settings of the run, and what is known of its phases. Threads share it.
 #[derive(Clone, Debug)]
 pub(super) struct Lens {
     /// Knows the phases that have begun, and no request.

@@ -17,7 +17,6 @@ use crate::metrics::Metric;
 /// Takes no room, and keeps GitHub from making a link of an address, or calling somebody by name.
 const BREAK: char = '\u{200b}';
 
-/// Writes it.
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(render(report).as_bytes())
 }

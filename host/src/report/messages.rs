@@ -1,6 +1,6 @@
 //! What services published: exports [`Messages`] for the report, and [`print()`] for `prony report --messages`.
 //!
-//! A message is `MessagePack` with named fields, and is told as JSON. Those that the report computes something of
+//! A message is `MessagePack` with named fields, and is shown as JSON. Those that the report computes something of
 //! ([`HEARS`]) have files of their own and are left out of the summary.
 
 use std::{
@@ -22,17 +22,17 @@ use crate::record::{
     journal::{Beginning, Piece, Reader},
 };
 
-/// Types of the messages of services that a report computes something of. All others are told as they are.
+/// Types of the messages of services that a report computes something of. All others are shown as they are.
 pub(crate) const HEARS: [&str; 4] =
     [ServerMetricsBatch::TYPE, NetworkLatencyBatch::TYPE, GpuTelemetryBatch::TYPE, TelemetryExport::TYPE];
 
-/// So many messages of a type are in the summary: the last ones.
+/// Messages of a type that are in the summary: the last ones.
 const KEPT: usize = 10;
 
 /// Longer messages, in bytes of `MessagePack`, are only counted in the summary.
 const LONGEST_KEPT: usize = 64 << 10;
 
-/// So many types of one service are told apart.
+/// Most types of one service that are kept apart.
 const TYPES: usize = 32;
 
 /// What services published in a run, as far as the report keeps it.

@@ -102,7 +102,7 @@ pub(super) fn good(report: &Report) -> Option<String> {
 pub(crate) fn in_words(judged: &Judged) -> String {
     let Judged { objective, value, interval, why, .. } = judged;
     let metric = CATALOGUE.iter().find(|metric| metric.tag == objective.metric);
-    // A part of a whole is told in percent.
+    // A part of a whole is shown in percent.
     let is_part = metric.and_then(Metric::largest).is_some_and(|largest| largest <= 1.0);
     let (scale, unit) = if is_part { (100.0, "%") } else { (1.0, metric.map_or("", |metric| metric.unit)) };
     let shown = |value: f64| if unit.starts_with('$') { price(value) } else { decimal(scale * value) };

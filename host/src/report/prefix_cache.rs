@@ -79,11 +79,10 @@ impl PrefixCacheReport {
 
     fn is_worth_a_line(&self) -> bool {
         let shares = [self.wanted, self.usage, self.server];
-        let is_told = shares.iter().any(Option::is_some);
-        self.is_of_tokens && (is_told || self.ideal.is_some_and(|share| share > 0.0))
+        let is_reported = shares.iter().any(Option::is_some);
+        self.is_of_tokens && (is_reported || self.ideal.is_some_and(|share| share > 0.0))
     }
 
-    /// For the summary.
     pub(super) fn summary(&self) -> Option<Value> {
         let warm = self.warm.map(|warm| {
             json!({

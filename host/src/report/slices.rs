@@ -48,7 +48,6 @@ impl Serialize for Objects<'_> {
     }
 }
 
-/// Writes them as JSON.
 pub(super) fn write_json(slices: &[Slice], report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let document = Document {
         schema_version: SCHEMA_VERSION,

@@ -49,9 +49,7 @@ pub(super) struct Trace {
 /// What was spoken with the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocol {
-    /// HTTP/1.1.
     Http1,
-    /// HTTP/2.
     Http2,
 }
 

@@ -38,7 +38,6 @@ pub(super) struct Writer {
     writing: Writing,
 }
 
-/// When a writer writes.
 #[derive(Debug)]
 enum Writing {
     /// By the run itself, before its load or during it: a report does not change them.

@@ -14,7 +14,6 @@ const SOCKET_HOST: &str = "localhost";
 /// Where a request goes, in the shapes that transports need.
 #[derive(Debug)]
 pub(crate) struct Address {
-    /// All of it.
     pub(crate) url: reqwest::Url,
     /// Path and query: what stands in the first line of a request.
     pub(crate) uri: Uri,

@@ -14,7 +14,7 @@ const SHORTEST_NOTICE_OF_RESET_NS: u64 = 100_000_000;
 const LONGEST_ROUND_TRIP_NS: u64 = 500_000_000;
 
 /// The server had closed a kept connection before it can have read the request: the request was not taken as a whole, or the
-/// end of the connection came within two round trips. Whoever sends a request as a server closes for want of requests meets
+/// end of the connection came within two round trips. A client that sends a request as a server closes for want of requests meets
 /// with that. A later end is the server's failure, since it may have worked on the request, and so is any end of a connection
 /// that was opened for this request.
 ///

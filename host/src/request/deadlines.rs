@@ -22,7 +22,7 @@ use crate::{
 /// How long a request may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// As a whole.
+    /// From its start to the end of its answer.
     pub(crate) whole: Duration,
     /// From its last byte to the first one of its answer.
     pub(crate) first_byte: Option<Duration>,

@@ -49,7 +49,6 @@ impl Endpoint {
         Arc::clone(&self.active_call)
     }
 
-    /// Formats a turn.
     pub(crate) fn format(&self, turn: &Turn<'_>, out: &mut impl RequestSink) -> Result<(), ErrorDetails> {
         self.check_poisoned()?;
         self.active_call

@@ -131,9 +131,7 @@ pub(crate) struct Content {
     pub(crate) repeats: Vec<u32>,
     /// Tokens of all texts beside those replies, where anything counts them.
     pub(crate) input_tokens: Option<u64>,
-    /// Images in it.
     pub(crate) images: u32,
-    /// Videos in it.
     pub(crate) videos: u32,
     /// Seconds of audio in it, where all of it says how long it is.
     pub(crate) audio_s: Option<f64>,

@@ -25,9 +25,7 @@ const EVENT_FIELDS: [&[u8]; 6] = [b"data:", b"event:", b"id:", b"retry:", b"erro
 /// How an answer is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reading {
-    /// As a stream.
     Stream(StreamFraming),
-    /// As a whole.
     Whole,
     /// As a stream of events if its first bytes are the beginning of one, else as a whole.
     FirstBytes,

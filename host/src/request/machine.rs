@@ -11,7 +11,6 @@ use rustix::{
 /// Time of all processors together since the machine started, in ticks of the system: usually 10 ms each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ProcessorTimes {
-    /// All of it.
     pub(crate) total: u64,
     /// In which nothing ran.
     pub(crate) idle: u64,

@@ -12,7 +12,6 @@ pub(crate) enum Outcome {
     /// The response is whole.
     #[default]
     Ok,
-    /// It failed.
     Failed(RequestFailure),
     /// Prony did not wait for its end: the grace period was over, the run is to end, or it was to be cancelled. With what is
     /// said of it.

@@ -93,7 +93,7 @@ impl Wire {
         let first_byte = response.first_byte().0;
         exchange.instants.first_byte = first_byte.or_else(|| Some(self.clock.now()));
         if let Some(framing) = self.framing_of(&mut response, &exchange.stamps, deadlines).await? {
-            exchange.answer.expect_tokens(request.requested_output_tokens.unwrap_or_default());
+            exchange.answer.reserve_gaps(request.requested_output_tokens.unwrap_or_default());
             let mut stream = Stream::new(framing, response, parser, request.choices, underway);
             let reached =
                 stream.read(&self.endpoint, self.clock, exchange, deadlines, Waiting::InSlot).await?;

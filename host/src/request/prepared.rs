@@ -31,9 +31,7 @@ pub(crate) struct Prepared {
     pub(crate) session_num: u64,
     /// Where it goes.
     pub(crate) place: Arc<Address>,
-    /// All headers.
     pub(crate) headers: HeaderMap,
-    /// The body.
     pub(crate) body: Bytes,
     /// Output tokens that it asks for.
     pub(crate) requested_output_tokens: Option<u64>,
@@ -244,7 +242,7 @@ impl Draft<'_> {
         fits
     }
 
-    /// Notes a breach; the first one stands. What was written is of no use any more.
+    /// Notes a breach; the first one stands. What was written is not sent.
     #[cold]
     fn refuse(&mut self, breach: Breach) {
         self.breach.get_or_insert(breach);

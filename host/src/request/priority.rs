@@ -38,7 +38,7 @@ pub(crate) struct Priority {
     /// Those whose first token has not come.
     waiting: AtomicUsize,
     is_raised: AtomicBool,
-    /// It stays raised, whoever waits.
+    /// It stays raised, no matter who waits.
     is_kept: AtomicBool,
     /// Requests that are due at one instant are being sent.
     is_burst: AtomicBool,
@@ -120,7 +120,7 @@ impl Priority {
     fn lower(&self) {
         let is_needed = self.is_kept.load(Relaxed) || self.is_burst.load(Relaxed);
         if self.is_raised.load(Relaxed) && !is_needed {
-            // Whoever may raise it may lower it.
+            // A thread that may raise it may lower it.
             let _ = rustix::process::setpriority_process(None, self.usual.load(Relaxed));
             self.is_raised.store(false, Relaxed);
         }

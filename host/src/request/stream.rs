@@ -2,7 +2,7 @@
 //!
 //! Where the API format ends an answer (an end marker, or a finish reason of every choice), the request is over, whatever
 //! becomes of the HTTP body: its latency ends at the last event that said something, and no limit can fail it any more.
-//! What is still read then is for two reasons only. Late usage: some servers count when everything is told. And the end of
+//! What is still read then is for two reasons only. Late usage: some servers count when everything is sent. And the end of
 //! the body: a connection whose body ends can serve another request.
 
 use std::{sync::Arc, time::Duration};

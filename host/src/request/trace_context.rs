@@ -9,7 +9,7 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Adds the header of the request with this id. One that is there already stays.
 pub(super) fn add(headers: &mut HeaderMap, request_id: &str) {
-    // The last part says that the trace is kept: whoever asks for it wants to see it.
+    // The last part says that the trace is kept: a user who asks for it wants to see it.
     let value = trace_of(request_id).map(|(trace, span)| format!("00-{trace}-{span}-01"));
     if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
         headers.entry(TRACEPARENT).or_insert(value);

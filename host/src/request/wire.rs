@@ -30,7 +30,6 @@ const MAX_BODY_BYTES: usize = 512 << 20;
 /// What sending needs beside the request.
 #[derive(Debug)]
 pub(crate) struct Wire {
-    /// The run's clock.
     pub(crate) clock: Clock,
     /// The worker's connections.
     pub(crate) transport: Transport,

@@ -95,7 +95,7 @@ impl WorkerStatistics {
         self.reads.note(delay_ns);
     }
 
-    /// Bytes were read, and nobody knows when they arrived.
+    /// Bytes were read, and the instant of their arrival is not known.
     pub(crate) fn note_unstamped_read(&self) {
         self.unstamped_reads.fetch_add(1, Relaxed);
     }

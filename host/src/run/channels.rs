@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     metrics::{Sketch, queue_growth::Look},
-    node::{self, NodeId, hopeless::Verdict, progress::Progress},
+    node::{self, NodeId, early_end::EarlyEnd, progress::Progress},
     record::{live::Live, recorder::RecorderHandle},
     request::{
         exchange::Finished,
@@ -48,10 +48,10 @@ pub(super) enum Signal {
     WorkerLost(String),
     /// The workers' process hangs, as it says itself.
     NodeHangs(String),
-    /// Nobody of this node's process will say anything any more; perhaps because it did not make sense.
+    /// The process of this node will send nothing more; perhaps since what it sent made no sense.
     NodeGone(NodeId, Option<String>),
     /// Too many requests in a row failed in one way.
-    Hopeless(Verdict),
+    EndsEarly(EarlyEnd),
     /// More requests failed than are allowed.
     TooManyFailed(TooManyFailed),
     /// A node has something to say to the user.
@@ -208,8 +208,8 @@ impl worker::Sink for Channels {
             let instants = &finished.exchange.instants;
             tally.took_ns.fetch_add(instants.end.saturating_sub(instants.started), Ordering::Relaxed);
         }
-        if let Some(verdict) = self.refusals.note(&finished) {
-            self.signal(Signal::Hopeless(verdict));
+        if let Some(early_end) = self.refusals.note(&finished) {
+            self.signal(Signal::EndsEarly(early_end));
         }
         if let Some(too_many) = self.failed_share.note(&finished) {
             self.signal(Signal::TooManyFailed(too_many));
@@ -281,8 +281,8 @@ impl node::Observer for Channels {
         self.watch.sketched(node, sketch);
     }
 
-    fn hopeless(&self, verdict: Verdict) {
-        self.signal(Signal::Hopeless(verdict));
+    fn ends_early(&self, early_end: EarlyEnd) {
+        self.signal(Signal::EndsEarly(early_end));
     }
 
     fn remarked(&self, text: String) {

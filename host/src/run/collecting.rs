@@ -21,7 +21,7 @@ pub(super) struct Collected {
 }
 
 impl Collected {
-    /// Somebody did not want to wait for it.
+    /// The user did not want to wait for it.
     pub(super) fn not_waited_for(is_of_agents: bool) -> Self {
         let note = "what agents have measured was not waited for: `prony collect` brings together what they have kept";
         Self { notes: is_of_agents.then(|| note.to_owned()).into_iter().collect(), ..Self::default() }

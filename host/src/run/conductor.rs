@@ -30,7 +30,7 @@ use crate::{
     clock::{RunNs, as_ns},
     node::{
         Fleet, LoadedEndpoint, LostNode, NodeError, PhaseStart, Work,
-        hopeless::{Failures, Verdict},
+        early_end::{EarlyEnd, Failures},
     },
     plan::OnLoss,
     plugin::Registry,
@@ -114,7 +114,7 @@ async fn conduct_in_loop(
     let recorder = heard.start(run, signals.clone())?;
     let channels = Channels::of(run.plan.phases.len(), recorder.handle(), signals, watch, Arc::clone(&live));
     let mut fleet = endpoint.start(&work(run), &channels)?;
-    channels.watch.expect_agents(fleet.names(), observer);
+    channels.watch.set_agents(fleet.names(), observer);
     let (services, wait_until_ready) = (start_services(run, registry, &bus, &channels), fleet.readiness());
     let services = move || {
         let started = services();
@@ -126,7 +126,7 @@ async fn conduct_in_loop(
     }
     let (ending, AfterLoad { end, is_hurried, collected }) = match events.unless_interrupted(services).await {
         None => {
-            // Agents are let go, if somebody waits so long.
+            // Agents are let go, if the user waits so long.
             events.unless_interrupted(move || fleet.abandon()).await;
             let services = run.services.iter().map(service_reports::not_waited_for).collect();
             let end = RunEnd { services, ..RunEnd::default() };
@@ -157,7 +157,7 @@ async fn conduct_in_loop(
         }
     };
     registry.restore_process_state();
-    // Whoever does not wait for the rest ends the run as well.
+    // An interrupt during that wait ends the run as well.
     let ending = ending.or_else(|| events.interrupted());
     let most = if is_hurried { Limit::last() } else { Limit::after_load(run.plan.deadline(), run.clock) };
     let note = after_run(&run.hooks, ending.as_ref(), most, &mut events, &channels, observer).await;
@@ -229,9 +229,9 @@ struct Conductor<'a> {
     teller: Teller,
     /// When the run must be over; `None` once that is said.
     deadline: Option<RunNs>,
-    /// In-flight requests were cancelled: somebody wants the run to end now.
+    /// In-flight requests were cancelled: a signal asks the run to end now.
     requests_cancelled: bool,
-    /// A worker does not react: nobody waits for it any more.
+    /// A worker does not react: it is not waited for any more.
     abandoned: bool,
     /// What is done before or after a phase.
     around: Around<'a>,
@@ -318,7 +318,7 @@ impl Conductor<'_> {
             Action::Cancel(phase) => {
                 self.requests_cancelled = true;
                 self.tell(*phase, Control::Cancel);
-                self.arm(*phase, CANCEL_TIMEOUT + self.fleet.patience(), Event::CancelOver(*phase));
+                self.arm(*phase, CANCEL_TIMEOUT + self.fleet.extra_timeout(), Event::CancelOver(*phase));
             }
             Action::ArmGrace(phase, grace) => self.arm(*phase, *grace, Event::GraceOver(*phase)),
             Action::Abandon => {
@@ -327,7 +327,7 @@ impl Conductor<'_> {
                     self.end_phase(0);
                 }
             }
-            // Whoever acts is done with it.
+            // The caller ends the loop.
             Action::Finish => {}
         }
         None
@@ -466,11 +466,11 @@ impl Conductor<'_> {
                 let death = self.fleet.death(node).map(|death| nonsense.unwrap_or(death));
                 death.map(|death| Event::Gone(Ending::EndpointDied { name, death }))
             }
-            Signal::Hopeless(Verdict::Gone(Failures { since_ns, count, error })) => {
+            Signal::EndsEarly(EarlyEnd::Gone(Failures { since_ns, count, error })) => {
                 let since_unix_s = self.run.clock.unix_time_s(since_ns);
                 Some(Event::Leave(Ending::ServerGone { since_ns, since_unix_s, refused: count, error }))
             }
-            Signal::Hopeless(Verdict::Unformatted(Failures { count, error, .. })) => {
+            Signal::EndsEarly(EarlyEnd::Unformatted(Failures { count, error, .. })) => {
                 Some(Event::Leave(Ending::Unformatted { refused: count, error }))
             }
             Signal::TooManyFailed(TooManyFailed { failed, ended, most }) => {

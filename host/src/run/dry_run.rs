@@ -35,7 +35,7 @@ use crate::{
         excerpt::Excerpts,
     },
     seed::Seed,
-    session::{Filling, Pace, PhaseSessions, Session, Standing, Turn},
+    session::{Filling, Pace, PhaseSessions, Session, Turn, UnfinishedSessions},
 };
 
 const NS_PER_S: f64 = 1e9;
@@ -51,7 +51,7 @@ struct Listing<'a> {
     out: &'a mut dyn Write,
     left: u64,
     /// Where the sessions of the phase before stand, if this one goes on with them.
-    standing: Option<Standing>,
+    unfinished: Option<UnfinishedSessions>,
 }
 
 /// A request as it is listed, one a line; behind these keys stands its `body`.
@@ -113,7 +113,8 @@ pub(crate) fn dry_run(
     let redactor = redact::learn(source.secrets());
     let (clock, left) = (Clock::start(), most);
     let (plan, endpoint, target) = (&plan, &endpoint, &*target);
-    let mut listing = Listing { plan, clock, source, endpoint, target, redactor, out, left, standing: None };
+    let mut listing =
+        Listing { plan, clock, source, endpoint, target, redactor, out, left, unfinished: None };
     let mut first_script = 0;
     for phase in &plan.phases {
         first_script += listing.phase(phase, first_script)?;
@@ -134,12 +135,14 @@ impl Listing<'_> {
             markers: Markers::of(self.plan.cache_bust, Seed::new(self.plan.random_seed), phase.role),
             excerpts,
             replies: self.plan.replies,
-            begun: self.standing.take().map(|before| before.begun(servers)).unwrap_or_default(),
+            continued: self.unfinished.take().map(|before| before.continued(servers)).unwrap_or_default(),
             fills_cache: phase.rules.filling.is_some(),
         };
-        let filling =
-            phase.rules.filling.map(|how| Filling { how, standing: Standing::new(phase.id, first_script) });
-        self.standing = filling.as_ref().map(|filling| filling.standing.clone());
+        let filling = phase
+            .rules
+            .filling
+            .map(|how| Filling { how, unfinished: UnfinishedSessions::new(phase.id, first_script) });
+        self.unfinished = filling.as_ref().map(|filling| filling.unfinished.clone());
         let pool = Pool::of(&self.source.starts(), &self.source, first_script, excerpts);
         let credits = Credits::new(phase, seed, Share::alone(), &Arc::new(pool));
         let (mut sessions, mut requests) = (0, phase.stop.requests().unwrap_or(u64::MAX));
@@ -165,7 +168,7 @@ impl Listing<'_> {
         let first = session.first();
         let waits_first = phase.rules.spreads_starts && first.skipped() > 0;
         let pause_ns = waits_first.then(|| session.pause_before_ns());
-        let mut course = filling.map(|filling| filling.course(first.session, first.position));
+        let mut progress = filling.map(|filling| filling.progress(first.session, first.position));
         let pace = credit.due_ns.map(|start_ns| Pace {
             start_ns,
             first_step: first.position,
@@ -183,16 +186,16 @@ impl Listing<'_> {
             (listed, self.left) = (listed + 1, self.left - 1);
             let position = turn.position;
             let next = session.answered(turn, None);
-            let is_enough = course.as_mut().is_some_and(|course| {
-                course.answered(position);
-                course.is_enough()
+            let is_enough = progress.as_mut().is_some_and(|progress| {
+                progress.answered(position);
+                progress.is_enough()
             });
             if !is_enough {
                 ready.extend(next);
             }
         }
-        if let Some(course) = course.filter(|_| !session.is_over()) {
-            course.leave(false);
+        if let Some(progress) = progress.filter(|_| !session.is_over()) {
+            progress.leave(false);
         }
         Ok(listed)
     }

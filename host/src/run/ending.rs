@@ -10,19 +10,19 @@ use crate::clock::RunNs;
 /// Why a run ended before its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// The user interrupted it, or whoever runs it.
+    /// The user, or a supervisor, interrupted it.
     Interrupted(Interrupt),
     /// A service asked for it.
     Requested(String),
     /// The time for the whole run, which was this long, was over.
     Deadline(Duration),
-    /// Nobody took connections any more.
+    /// The server took no connections any more.
     ServerGone {
-        /// When the first request began that found nobody, in nanoseconds since the run's start.
+        /// When the first request began that found no server, in nanoseconds since the run's start.
         since_ns: RunNs,
         /// The same in seconds since the Unix epoch.
         since_unix_s: u64,
-        /// Requests in a row that found nobody.
+        /// Requests in a row that found no server.
         refused: u64,
         /// What became of the last one.
         error: String,
@@ -36,16 +36,15 @@ pub(crate) enum Ending {
     },
     /// More requests failed than are allowed.
     TooManyFailed {
-        /// So many.
         failed: u64,
-        /// Of so many.
+        /// Requests that had ended by then.
         ended: u64,
         /// The share that was allowed, as it was asked for.
         most: String,
     },
     /// A command before a phase failed, or the servers' profiler did not start.
     StepFailed {
-        /// Which one, and how.
+        /// The step that failed, and why.
         reason: String,
         /// What to do next.
         hint: String,

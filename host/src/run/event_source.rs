@@ -33,7 +33,7 @@ pub(super) struct EventSource {
 /// What has been heard.
 #[derive(Debug)]
 pub(super) enum Wakeup {
-    /// Somebody wants the run to end.
+    /// A signal asks the run to end.
     Interrupt(Interrupt),
     /// The instant that was asked for has come.
     Timer,
@@ -86,7 +86,7 @@ impl EventSource {
         &mut self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        let result = aside(work);
+        let result = in_background(work);
         tokio::select! {
             biased;
             result = result => result.ok(),
@@ -104,7 +104,7 @@ impl EventSource {
         timeout: Duration,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        let mut result = aside(work);
+        let mut result = in_background(work);
         tokio::select! {
             biased;
             result = &mut result => return result.ok(),
@@ -119,7 +119,7 @@ impl EventSource {
         work: impl FnOnce() -> T + Send + 'static,
         mut stop: impl FnMut(),
     ) -> Option<T> {
-        let mut result = aside(work);
+        let mut result = in_background(work);
         loop {
             tokio::select! {
                 biased;
@@ -144,15 +144,17 @@ impl EventSource {
 }
 
 /// Does something on a thread of its own; here and now when there is none left.
-pub(super) fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
-    aside_on(|body| thread::Builder::new().name("aside".into()).spawn(body).map(drop), work)
+pub(super) fn in_background<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> oneshot::Receiver<T> {
+    in_background_on(|body| thread::Builder::new().name("background".into()).spawn(body).map(drop), work)
 }
 
 /// What a thread does.
 type Job = Box<dyn FnOnce() + Send>;
 
 /// The same with a way to start threads.
-fn aside_on<T: Send + 'static>(
+fn in_background_on<T: Send + 'static>(
     start: impl FnOnce(Job) -> io::Result<()>,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> oneshot::Receiver<T> {
@@ -179,8 +181,8 @@ mod tests {
 
     #[test]
     fn work_is_done_where_no_thread_is_left() {
-        let mut result = aside_on(|_| Err(io::Error::other("no thread")), || 7);
+        let mut result = in_background_on(|_| Err(io::Error::other("no thread")), || 7);
         assert_eq!(result.try_recv(), Ok(7));
-        assert_eq!(aside(|| 8).blocking_recv(), Ok(8));
+        assert_eq!(in_background(|| 8).blocking_recv(), Ok(8));
     }
 }

@@ -19,14 +19,13 @@ use super::{
         Limit, PlannedHooks, Step, StepFailure,
         blocking::{self, CarriedOut},
     },
-    host,
-    in_time::in_time,
-    inputs,
+    host, inputs,
     mock::{MockError, MockProcess},
     observer::Observer,
     services::{self, ChoiceError},
     setup::{self, Run},
     until_interrupted,
+    with_timeout::with_timeout,
 };
 use crate::{
     clock::Clock,
@@ -119,7 +118,7 @@ pub(crate) enum ExecuteError {
     /// What has to be done before the run has failed.
     #[error("{}", .0.reason)]
     Step(StepFailure),
-    /// Somebody ended it before the first request.
+    /// A signal ended it before the first request.
     #[error("interrupted before the first request: nothing was measured")]
     Interrupted(Interrupt),
     /// There was no time left to measure anything.
@@ -201,7 +200,7 @@ fn prepare(
         None => LoadedEndpoint::load(&loading, &plan)?,
     };
     registry.restore_process_state();
-    let (source, warnings) = open_in_time(&mut plan, metadata, tokenizer.as_ref(), (registry, clock))?;
+    let (source, warnings) = open_with_timeout(&mut plan, metadata, tokenizer.as_ref(), (registry, clock))?;
     for warning in &warnings {
         observer.notice(warning);
     }
@@ -414,7 +413,7 @@ pub(super) fn price_markers(plan: &mut Plan, tokenizer: Option<&Tokenizer>) {
 type OpenedDataset = (Arc<Source>, Vec<String>);
 
 /// The same as [`open_dataset`], but not after the run's deadline: a thousand videos may take an hour.
-fn open_in_time(
+fn open_with_timeout(
     plan: &mut Plan,
     endpoint: &EndpointMetadata,
     tokenizer: Option<&Arc<Tokenizer>>,
@@ -427,7 +426,7 @@ fn open_in_time(
     let registry = Arc::clone(registry);
     let work = move || (open_dataset(&mut own, &endpoint, tokenizer.as_ref(), &registry), own);
     let left = deadline.saturating_sub(Duration::from_nanos(clock.now()));
-    let opened = in_time(left, work).map_err(ExecuteError::Wait)?;
+    let opened = with_timeout(left, work).map_err(ExecuteError::Wait)?;
     let (opened, own) = opened.ok_or_else(|| late(deadline, "the content of the requests was made"))?;
     *plan = own;
     Ok(opened?)

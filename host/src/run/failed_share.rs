@@ -29,26 +29,25 @@ struct Watch {
     least: u64,
     ended: u64,
     failed: u64,
-    is_told: bool,
+    is_reported: bool,
 }
 
 /// More requests failed than are allowed.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct TooManyFailed {
-    /// So many.
     pub(super) failed: u64,
-    /// Of so many.
+    /// Requests that had ended by then.
     pub(super) ended: u64,
     /// The share that was allowed.
     pub(super) most: f64,
 }
 
 impl FailedShare {
-    /// A phase begins.
+    /// Begins to count the requests of a phase.
     pub(super) fn begin(&self, phase: &Phase) {
         let least = LEAST.max(phase.load.most_in_flight().map_or(0, u64::from));
         let Some(most) = phase.rules.most_failed else { return };
-        let watch = Watch { phase: phase.id, most, least, ended: 0, failed: 0, is_told: false };
+        let watch = Watch { phase: phase.id, most, least, ended: 0, failed: 0, is_reported: false };
         self.watches.lock().unwrap_or_else(PoisonError::into_inner).push(watch);
         self.is_watched.store(true, Ordering::Release);
     }
@@ -76,7 +75,7 @@ impl FailedShare {
         watch.ended += ended;
         watch.failed += failed;
         let is_too_much = watch.ended >= watch.least && watch.failed as f64 > watch.most * watch.ended as f64;
-        (is_too_much && !std::mem::replace(&mut watch.is_told, true)).then_some(TooManyFailed {
+        (is_too_much && !std::mem::replace(&mut watch.is_reported, true)).then_some(TooManyFailed {
             failed: watch.failed,
             ended: watch.ended,
             most: watch.most,

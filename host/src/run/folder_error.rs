@@ -6,10 +6,10 @@ use std::{io, path::PathBuf};
 /// Why there is no folder for the run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ArtifactDirError {
-    /// It holds an earlier run, and nobody said that it may go.
+    /// It holds an earlier run, and `--overwrite` is not given.
     #[error("use `{}` for this run: there is another one in it", .0.display())]
     HasRun(PathBuf),
-    /// It holds files of somebody else.
+    /// It holds files that are not of a run.
     #[error("use `{}` for this run: it is not empty, and no run is in it", .0.display())]
     NotEmpty(PathBuf),
     /// It, or a folder that it would be in, is a file.

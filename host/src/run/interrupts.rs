@@ -1,4 +1,4 @@
-//! The wishes of whoever started this process that it end: Ctrl-C, SIGTERM, and a terminal that goes away.
+//! Signals by which the user, or a supervisor, asks this process to end: Ctrl-C, SIGTERM, and a terminal that goes away.
 
 use std::{io, panic, thread};
 
@@ -23,7 +23,7 @@ pub(crate) enum Interrupt {
 pub(crate) struct Interrupts {
     interrupt: UnixSignal,
     terminate: UnixSignal,
-    /// `None` where it is ignored: whoever started this process under `nohup` wants it to outlive the terminal.
+    /// `None` where it is ignored: the user who started this process under `nohup` wants it to outlive the terminal.
     hang_up: Option<UnixSignal>,
 }
 
@@ -106,13 +106,14 @@ pub(crate) fn until<T: Send + 'static>(
     runtime.block_on(async {
         let mut interrupts = Interrupts::new()?;
         let (done, mut result) = oneshot::channel();
-        let worker = thread::Builder::new().name("aside".into()).spawn(move || drop(done.send(work())))?;
+        let worker =
+            thread::Builder::new().name("background".into()).spawn(move || drop(done.send(work())))?;
         loop {
             tokio::select! {
                 biased;
                 result = &mut result => return match result {
                     Ok(result) => Ok(Ok(result)),
-                    // Its end without a result is a panic, which is nobody's to hide.
+                    // It ended without a result: it panicked, and the panic goes on here.
                     Err(gone) => match worker.join() {
                         Err(panic) => panic::resume_unwind(panic),
                         Ok(()) => Err(io::Error::other(gone)),

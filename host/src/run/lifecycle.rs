@@ -29,11 +29,11 @@ pub(crate) enum Event {
     Interrupt(Interrupt),
     /// A service asks for the end, and why.
     StopRequested(String),
-    /// The run is of no use any more; what is in flight may finish.
+    /// The run ends early; requests in flight may finish.
     Leave(Ending),
     /// The run cannot go on, or must not.
     Broken(Ending),
-    /// The run cannot go on, and nobody is left who could end what is in flight.
+    /// The run cannot go on, and no node is left that could end what is in flight.
     Gone(Ending),
 }
 
@@ -48,7 +48,7 @@ pub(crate) enum Action {
     After(usize),
     /// End what is being done before or after a phase.
     StopStep(StopReason),
-    /// Nobody waits for the phases any more.
+    /// The phases are not waited for any more.
     Abandon,
     /// Send nothing new in it.
     Drain(usize),
@@ -206,7 +206,7 @@ impl Lifecycle {
         }
     }
 
-    /// Nobody waits for the phases any more.
+    /// The phases are not waited for any more.
     fn abandon(&mut self) -> Vec<Action> {
         self.active.clear();
         [Action::Abandon].into_iter().chain(self.after()).collect()
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn impatience_never_prolongs_a_run() {
+    fn a_second_ctrl_c_never_prolongs_a_run() {
         let mut run = lifecycle();
         run.on(Event::StopRequested("enough".into()));
         run.on(INTERRUPT);

@@ -13,7 +13,6 @@ use rustix::fs::{Mode, OFlags, open};
 
 use super::folder_error::ArtifactDirError;
 
-/// Name of the file.
 pub(super) const FILE_NAME: &str = "run.lock";
 
 /// A folder that is this process's. It is given back with this value.

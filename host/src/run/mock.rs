@@ -15,7 +15,7 @@ use std::{
 const ANNOUNCEMENT: &str = "listening on ";
 
 /// How long it may take until it listens.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Why there is no mock server.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +27,7 @@ pub(crate) enum MockError {
     #[error("read the mock server's address: it said `{0}`")]
     Silent(String),
     /// It does neither.
-    #[error("read the mock server's address: it said nothing within {} s", PATIENCE.as_secs())]
+    #[error("read the mock server's address: it said nothing within {} s", TIMEOUT.as_secs())]
     Late,
 }
 
@@ -85,7 +85,7 @@ fn first_line(output: impl Read + Send + 'static) -> Result<String, MockError> {
         drop(said.send(read.map(|_| line)));
     };
     thread::Builder::new().name("mock".to_owned()).spawn(read).map_err(MockError::Spawn)?;
-    heard.recv_timeout(PATIENCE).map_err(|_| MockError::Late)?.map_err(MockError::Spawn)
+    heard.recv_timeout(TIMEOUT).map_err(|_| MockError::Late)?.map_err(MockError::Spawn)
 }
 
 impl Drop for MockProcess {

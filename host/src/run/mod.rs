@@ -19,7 +19,6 @@ mod failed_share;
 pub(crate) mod folder_error;
 pub(crate) mod hooks;
 mod host;
-mod in_time;
 mod inputs;
 mod interrupts;
 pub(crate) mod lifecycle;
@@ -43,6 +42,7 @@ mod stop_reason;
 mod telemetry;
 pub(crate) mod usage;
 mod watch;
+mod with_timeout;
 
 use prony_plugin_api::{
     Message,

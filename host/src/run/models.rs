@@ -21,7 +21,7 @@ const PATH: &str = "/v1/models";
 /// How long the list may take once there is a connection.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// So many models are named in an error.
+/// Most models that an error names.
 const NAMED: usize = 20;
 
 /// Why it is not known which model to measure.

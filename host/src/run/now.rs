@@ -25,7 +25,7 @@ use crate::{
 /// From one time to the next.
 const EVERY: Duration = Duration::from_millis(500);
 
-/// Tells what is known, twice a second, as long as somebody wants to hear it.
+/// Tells what is known, twice a second, as long as an observer or a service wants to hear it.
 #[derive(Debug, Default)]
 pub(super) struct Teller {
     is_wanted: bool,
@@ -61,7 +61,6 @@ pub(super) struct PhaseAt {
 }
 
 impl Teller {
-    /// A phase begins.
     pub(super) fn begin(&mut self, from: &Sources<'_>, phase: PhaseAt, observer: &dyn Observer) {
         self.is_wanted = observer.wants_now() || from.bus.has_listener(RunNow::TYPE);
         if self.is_wanted {

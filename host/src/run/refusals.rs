@@ -1,15 +1,15 @@
-//! When it is of no use to go on: exports [`Refusals`], which counts requests, one after the other, that nobody took, and
+//! When a run ends early: exports [`Refusals`], which counts requests in a row that no server took, and
 //! those that the endpoint did not write.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{
     clock::RunNs,
-    node::hopeless::{Failures, Verdict},
+    node::early_end::{EarlyEnd, Failures},
     request::{exchange::Finished, outcome::RequestFailure},
 };
 
-/// So many failures in a row are needed at least. A slot rests 100 ms after each, so that one slot gives a server ten
+/// Fewest failures in a row. A slot rests 100 ms after each, so that one slot gives a server ten
 /// seconds to come back.
 const LEAST: u64 = 100;
 
@@ -20,7 +20,7 @@ const A_SLOT: u64 = 10;
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
     limit: AtomicU64,
-    /// Those that found nobody to talk to.
+    /// Those that found no server.
     unreached: Row,
     /// Those that could not be formatted.
     unformatted: Row,
@@ -36,7 +36,7 @@ impl Refusals {
     }
 
     /// Counts a request that is over. Says once in a row of failures that it has become too long.
-    pub(super) fn note(&self, finished: &Finished) -> Option<Verdict> {
+    pub(super) fn note(&self, finished: &Finished) -> Option<EarlyEnd> {
         let exchange = &finished.exchange;
         if exchange.outcome.is_cancelled() {
             return None;
@@ -45,11 +45,11 @@ impl Refusals {
         let failure = exchange.outcome.failure();
         if let Some(failure) = failure.filter(|_| finished.unformatted) {
             // It says nothing of the server.
-            return self.unformatted.extend(started, failure, limit).map(Verdict::Unformatted);
+            return self.unformatted.extend(started, failure, limit).map(EarlyEnd::Unformatted);
         }
         self.unformatted.end();
         if let Some(failure) = failure.filter(|failure| failure.kind.is_nobody_there()) {
-            return self.unreached.extend(started, failure, limit).map(Verdict::Gone);
+            return self.unreached.extend(started, failure, limit).map(EarlyEnd::Gone);
         }
         self.unreached.end();
         None
@@ -122,8 +122,8 @@ mod tests {
         let refusals = Refusals::default();
         refusals.reset(slots);
         let requests = (1..=2 * limit).map(|at| ended(Some(FailureKind::Connect), 7 + at));
-        let verdicts: Vec<_> = requests.filter_map(|request| refusals.note(&request)).collect();
-        assert_eq!(verdicts, [Verdict::Gone(failures(8, limit))]);
+        let ends: Vec<_> = requests.filter_map(|request| refusals.note(&request)).collect();
+        assert_eq!(ends, [EarlyEnd::Gone(failures(8, limit))]);
     }
 
     #[rstest]
@@ -137,8 +137,8 @@ mod tests {
         }
         assert_eq!(refusals.note(&ended(kind, 99)), None);
         let requests = (100..200).map(|at| ended(Some(FailureKind::Connect), at));
-        let verdicts: Vec<_> = requests.filter_map(|request| refusals.note(&request)).collect();
-        assert_eq!(verdicts, [Verdict::Gone(failures(100, 100))]);
+        let ends: Vec<_> = requests.filter_map(|request| refusals.note(&request)).collect();
+        assert_eq!(ends, [EarlyEnd::Gone(failures(100, 100))]);
     }
 
     #[test]
@@ -147,8 +147,8 @@ mod tests {
         refusals.reset(Some(1));
         assert!((0..99).all(|at| refusals.note(&unformatted(at)).is_none()));
         assert_eq!(refusals.note(&ended(Some(FailureKind::Timeout), 99)), None);
-        let verdicts: Vec<_> = (100..300).filter_map(|at| refusals.note(&unformatted(at))).collect();
-        assert_eq!(verdicts, [Verdict::Unformatted(failures(100, 100))]);
+        let ends: Vec<_> = (100..300).filter_map(|at| refusals.note(&unformatted(at))).collect();
+        assert_eq!(ends, [EarlyEnd::Unformatted(failures(100, 100))]);
     }
 
     /// Of a server that is gone nothing is heard, whatever the endpoint writes in between.
@@ -158,8 +158,8 @@ mod tests {
         refusals.reset(Some(1));
         let requests = (0..200)
             .map(|at| if at % 2 == 0 { ended(Some(FailureKind::Connect), at) } else { unformatted(at) });
-        let verdicts: Vec<_> = requests.filter_map(|request| refusals.note(&request)).collect();
-        assert_eq!(verdicts, [Verdict::Gone(failures(0, 100))]);
+        let ends: Vec<_> = requests.filter_map(|request| refusals.note(&request)).collect();
+        assert_eq!(ends, [EarlyEnd::Gone(failures(0, 100))]);
     }
 
     #[test]

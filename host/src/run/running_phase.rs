@@ -64,12 +64,12 @@ impl RunningPhase {
         self.lost.push(workers.clone());
     }
 
-    /// Whether nobody's part is left.
+    /// Whether all parts are over.
     pub(super) fn is_over(&self) -> bool {
         self.workers_left == 0
     }
 
-    /// Whether somebody has not said what became of its part, or will not.
+    /// Whether a worker has not said how its part ended, or will not.
     pub(super) fn is_short(&self) -> bool {
         self.workers_left > 0 || !self.lost.is_empty()
     }

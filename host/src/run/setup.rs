@@ -30,7 +30,7 @@ pub(crate) struct Run {
     pub(crate) header: RunHeader,
     /// Its clock, which is ticking.
     pub(crate) clock: Clock,
-    /// Its folder, which exists, and is nobody else's.
+    /// Its folder, which exists, and is used by no other process.
     pub(crate) dir: PathBuf,
     /// What keeps others out of it.
     #[expect(dead_code, reason = "it is held, that is all")]

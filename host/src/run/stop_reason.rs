@@ -9,7 +9,7 @@ pub(crate) enum StopReason {
     Interrupt,
     /// The run must be over.
     Deadline,
-    /// The run ends for another reason, which is told as the reason of the run.
+    /// The run ends for another reason, which is reported as the reason of the run.
     RunEnds,
 }
 

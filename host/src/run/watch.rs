@@ -1,6 +1,6 @@
 //! What is known of the requests of the current phase, for those who look on: exports [`Watch`].
 //!
-//! It is fed by the recorder's thread, by services and by agents, and read by the conductor. As long as nobody looks on, a request costs
+//! It is fed by the recorder's thread, by services and by agents, and read by the conductor. As long as the run is not shown, a request costs
 //! one look at a flag.
 
 use std::sync::{
@@ -26,10 +26,10 @@ use crate::{
     report::server_now,
 };
 
-/// So many metrics pages are kept.
+/// Most metrics pages that are kept.
 const MOST_SERVERS: usize = 64;
 
-/// Hears of requests and of servers while somebody looks on.
+/// Hears of requests and of servers while the run is shown.
 #[derive(Debug)]
 pub(super) struct Watch {
     clock: Clock,
@@ -58,13 +58,13 @@ pub(super) struct Looked {
 }
 
 impl Watch {
-    /// Nobody looks on yet.
+    /// The run is not shown yet.
     pub(super) fn new(clock: Clock, uses_server_count: bool) -> Self {
         let counting = TokenCounting::of(uses_server_count);
         Self { clock, counting, is_on: AtomicBool::new(false), seen: Mutex::default() }
     }
 
-    /// A phase begins, and somebody looks on.
+    /// A phase begins, and the run is shown.
     pub(super) fn begin(&self, phase: u32, start_ns: RunNs, is_open: bool) {
         self.is_on.store(true, Ordering::Relaxed);
         let origin = LatencyOrigin::of(is_open);
@@ -76,7 +76,7 @@ impl Watch {
 
     /// The requests of the run are recorded by the agents with these names, in the order of their ids. Without any they are recorded here.
     /// `observer` hears of them.
-    pub(super) fn expect_agents(&self, names: Vec<String>, observer: &mut dyn Observer) {
+    pub(super) fn set_agents(&self, names: Vec<String>, observer: &mut dyn Observer) {
         if !names.is_empty() {
             observer.agents_take_part(&names);
         }
@@ -115,7 +115,7 @@ impl Watch {
         if message_type != ServerMetricsBatch::TYPE || !self.is_on.load(Ordering::Relaxed) {
             return;
         }
-        // One that is none is the report's to complain of.
+        // The report says it where one cannot be read.
         let Ok(batch) = ServerMetricsBatch::decode(payload) else { return };
         let mut seen = self.seen();
         for scrape in &batch.samples {

@@ -11,7 +11,7 @@ use std::sync::{
 pub(crate) struct Budget(Option<Arc<AtomicU64>>);
 
 impl Budget {
-    /// So many requests.
+    /// A budget of this number of requests.
     pub(crate) fn of(requests: u64) -> Self {
         Self(Some(Arc::new(AtomicU64::new(requests))))
     }

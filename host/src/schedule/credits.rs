@@ -291,7 +291,7 @@ mod tests {
             .collect()
     }
 
-    /// So many nodes, each with so many workers.
+    /// The divisions of `nodes` nodes, each with `workers` workers.
     fn divisions(nodes: u32, workers: u32) -> impl Iterator<Item = Division> {
         (0..nodes).map(move |node| Division {
             node,
@@ -397,7 +397,7 @@ mod tests {
             prop_assert_eq!(started_together(&phase, nodes, workers, &starts), alone);
         }
 
-        /// Whoever asks when, and whenever an answer comes: every number is started once and none beyond the count.
+        /// No matter who asks when, and when an answer comes: every number is started once and none beyond the count.
         #[test]
         fn nodes_divide_a_closed_loop_without_loss(
             sessions in 1_u32..40, count in 1_u64..500, nodes in 1_u32..5, workers in 1_u32..4, order in any::<u64>()
@@ -409,7 +409,7 @@ mod tests {
             prop_assert_eq!(started, (0..count).collect::<Vec<_>>());
         }
 
-        /// Whoever asks first, every number is given out once and none beyond the count.
+        /// No matter who asks first, every number is given out once and none beyond the count.
         #[test]
         fn a_closed_loop_gives_each_number_once(count in 1u64..500, workers in 1u64..6, order in any::<u64>()) {
             let mut shares = shares(&Phase::measured(closed(), requests(count)), workers);

@@ -26,7 +26,6 @@ pub(crate) struct Excerpts {
 }
 
 impl Excerpts {
-    /// Those of a phase.
     pub(crate) fn of(phase: &Phase, seed: Seed) -> Self {
         let first = match &phase.load {
             Load::Closed { sessions } => sessions.most().into(),

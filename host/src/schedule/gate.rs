@@ -64,7 +64,7 @@ impl Gate {
         Some(Slot { permit: Some(permit), gate: Arc::clone(self) })
     }
 
-    /// Whether somebody who comes now has to wait.
+    /// Whether a request that comes now has to wait.
     fn is_full(&self) -> bool {
         self.free.available_permits() == 0
     }
@@ -107,7 +107,7 @@ impl Gate {
     }
 }
 
-/// Somebody who waits for a slot, or is just getting one.
+/// A request that waits for a slot, or is just getting one.
 struct Waiting<'a>(&'a Gate);
 
 impl<'a> Waiting<'a> {
@@ -125,10 +125,10 @@ impl Drop for Waiting<'_> {
 
 /// Slots of a node that it may lend to other nodes. What is in flight keeps its own.
 #[derive(Clone, Debug)]
-pub(crate) struct Places(Arc<Gate>);
+pub(crate) struct LendableSlots(Arc<Gate>);
 
-impl Places {
-    /// Whether somebody waits for one now.
+impl LendableSlots {
+    /// Whether a request waits for one now.
     pub(crate) fn are_waited_for(&self) -> bool {
         self.0.waiting.load(Ordering::Relaxed) > 0
     }
@@ -143,7 +143,7 @@ impl Places {
         count(given)
     }
 
-    /// So many are given up, or as many as there are: those that are free now, and others as soon as they are free. Says how many.
+    /// Gives up `less` slots, or as many as there are: those that are free now, and others as soon as they are free. Says how many.
     pub(crate) fn give_back(&self, less: u32) -> u32 {
         let mut size = self.size();
         let less = whole(less.into()).min(size.slots);
@@ -184,7 +184,7 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
-    /// So many all the time.
+    /// A number of slots that never changes.
     pub(crate) fn fixed(size: usize) -> Self {
         Self { gate: Arc::new(Gate::new(size)), curve: None, owner: 0 }
     }
@@ -204,7 +204,7 @@ impl Slots {
         Self { gate: Arc::clone(&self.gate), curve: part.and_then(changing), owner }
     }
 
-    /// Waits for a slot in a phase that began at `start_ns`. Whoever waits sees to it that the gate follows its curve.
+    /// Waits for a slot in a phase that began at `start_ns`. The caller sees to it that the gate follows its curve.
     pub(crate) async fn enter(&self, clock: Clock, start_ns: RunNs) -> Option<Slot> {
         let Some(curve) = &self.curve else { return self.gate.enter().await };
         loop {
@@ -220,11 +220,11 @@ impl Slots {
     }
 
     /// The slots as places that may be lent; none where a curve says how many there are.
-    pub(crate) fn places(&self) -> Option<Places> {
-        self.curve.is_none().then(|| Places(Arc::clone(&self.gate)))
+    pub(crate) fn places(&self) -> Option<LendableSlots> {
+        self.curve.is_none().then(|| LendableSlots(Arc::clone(&self.gate)))
     }
 
-    /// Whether somebody who comes now has to wait.
+    /// Whether a request that comes now has to wait.
     pub(crate) fn is_full(&self) -> bool {
         self.gate.is_full()
     }

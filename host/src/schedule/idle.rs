@@ -47,7 +47,6 @@ struct Line {
 /// What came of a look at the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Look {
-    /// It has jumped.
     Jumped,
     /// It cannot jump before this instant of the run.
     AgainAt(RunNs),
@@ -138,7 +137,7 @@ impl Line {
         match self.waited_for.first_key_value() {
             Some((next_ns, _)) if *next_ns > here_ns => {
                 self.ahead_ns += next_ns - here_ns;
-                // Whoever waits for it has not woken up yet, and must not be passed by the next jump.
+                // The request that waits for it has not woken up yet, and must not be passed by the next jump.
                 self.idle_since_ns = now;
                 Look::Jumped
             }

@@ -231,7 +231,7 @@ impl Leased {
             return None;
         }
         let usable = self.budget.left().map_or(u64::MAX, |left| left.saturating_sub(held.left));
-        // Whoever has none waits for an answer, even if that is that there is no more.
+        // A worker that has none waits for an answer, even if that is that there is no more.
         let least = u64::from(held.left == 0);
         let wanted = slots.max(AHEAD_S * pace).min(usable).max(least);
         held.is_asked = wanted > 0;

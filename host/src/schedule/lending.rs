@@ -36,7 +36,7 @@ pub(crate) enum PlacesSaid {
 pub(crate) enum Change {
     /// Half of those that are free now are to be given up. The node says how many these were, also where there were none.
     GiveHalf,
-    /// So many are to be given up, as soon as they are free, and the node says so.
+    /// The node gives up this number of places, as soon as they are free, and says so.
     GiveBack(u32),
     /// There are so many more.
     Add(u32),

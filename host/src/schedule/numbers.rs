@@ -159,7 +159,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whoever asks for how many in which order: every number is given once, none beyond the limit, and everybody hears of
+        /// No matter who asks for how many, in which order: every number is given once, none beyond the limit, and everybody hears of
         /// the end.
         #[test]
         fn every_number_is_given_once(

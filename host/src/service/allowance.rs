@@ -17,13 +17,13 @@ use crate::clock::RunNs;
 /// Messages of one service, or in front of one, that may wait at a time.
 pub(super) const MESSAGES: usize = 1024;
 
-/// Bytes of them.
+/// Bytes of these messages.
 pub(super) const BYTES: usize = 64 << 20;
 
 /// Messages that a service may publish in one [`WINDOW_NS`].
 const MESSAGES_A_WINDOW: u64 = 10_000;
 
-/// Bytes of them.
+/// Bytes that a service may publish in one [`WINDOW_NS`].
 const BYTES_A_WINDOW: u64 = BYTES as u64;
 
 /// One second.

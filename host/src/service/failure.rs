@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_complaint_about_options_is_known_by_its_kind() {
+    fn an_error_of_options_is_known_by_its_kind() {
         let details = ServiceFailure::of_call("new", PluginError::config("read `urls`")).details();
         assert_eq!(details.kind, ServiceFailure::OF_OPTIONS);
     }

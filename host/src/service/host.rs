@@ -28,9 +28,7 @@ pub(crate) trait PublishSink: Send + Sync {
 pub(crate) struct ServiceHost {
     /// Entry name of the service.
     pub(crate) name: Arc<str>,
-    /// Its log.
     pub(crate) log: PluginLog,
-    /// The run's clock.
     pub(crate) clock: Clock,
     /// The run as the text of a JSON object.
     pub(crate) facts: Arc<str>,

@@ -16,9 +16,9 @@ use std::{
 use prony_plugin_api::ErrorDetails;
 
 use super::{
-    callee::Callee,
     failure::{Outcome, ServiceFailure},
     queue::{Command, Queue},
+    service_handle::ServiceHandle,
 };
 use crate::clock::{Clock, RunNs};
 
@@ -36,7 +36,7 @@ pub(crate) struct Mailbox {
 }
 
 /// Makes the service, on the mailbox's thread: opening a library and an author's `new` may take their time.
-pub(crate) type Load = Box<dyn FnOnce(&Line) -> Result<Box<dyn Callee>, ServiceFailure> + Send>;
+pub(crate) type Load = Box<dyn FnOnce(&Line) -> Result<Box<dyn ServiceHandle>, ServiceFailure> + Send>;
 
 impl Mailbox {
     /// Starts the thread, which makes the service. Also returns the message types that the service wants to hear, or
@@ -51,10 +51,10 @@ impl Mailbox {
             let loaded = load(&line);
             line.leave();
             match loaded {
-                Ok(callee) => {
+                Ok(handle) => {
                     // The caller may have given up.
-                    let _ = made.send(Ok(callee.subscriptions()));
-                    Serving { queue, line }.serve(callee, &commands);
+                    let _ = made.send(Ok(handle.subscriptions()));
+                    Serving { queue, line }.serve(handle, &commands);
                 }
                 Err(failure) => drop(made.send(Err(failure))),
             }
@@ -144,7 +144,7 @@ fn no_thread(error: &std::io::Error) -> ServiceFailure {
     )
 }
 
-/// What is known of a service. Clones are the same one: the mailbox, its thread and whoever runs the service hold it.
+/// What is known of a service. Clones are the same one: the mailbox, its thread and the code that runs the service hold it.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
     clock: Clock,
@@ -249,7 +249,7 @@ struct Serving {
 }
 
 impl Serving {
-    fn serve(&self, mut callee: Box<dyn Callee>, commands: &Receiver<Command>) {
+    fn serve(&self, mut handle: Box<dyn ServiceHandle>, commands: &Receiver<Command>) {
         // It may have taken too long to be made.
         while self.line.failure().is_none() {
             let Ok(command) = commands.recv() else { return };
@@ -257,11 +257,11 @@ impl Serving {
                 return;
             }
             let (outcome, reply) = match command {
-                Command::Init(reply) => (self.during("init", || callee.init()), Some(reply)),
-                Command::Start(reply) => (self.during("start", || callee.start()), Some(reply)),
+                Command::Init(reply) => (self.during("init", || handle.init()), Some(reply)),
+                Command::Start(reply) => (self.during("start", || handle.start()), Some(reply)),
                 Command::Message { message_type, payload } => {
                     self.queue.took(&payload);
-                    (self.during(ON_MESSAGE, || callee.on_message(&message_type, &payload)), None)
+                    (self.during(ON_MESSAGE, || handle.on_message(&message_type, &payload)), None)
                 }
                 Command::Settle(reply) => {
                     // The caller may have stopped waiting.
@@ -269,8 +269,8 @@ impl Serving {
                     continue;
                 }
                 Command::Stop(deadline, reply) => {
-                    let stopped = self.during("stop", || callee.stop(deadline));
-                    let destroyed = self.during(DESTRUCTOR, || callee.destroy());
+                    let stopped = self.during("stop", || handle.stop(deadline));
+                    let destroyed = self.during(DESTRUCTOR, || handle.destroy());
                     // The caller may have given up; then nobody wants the answer.
                     let _ = reply.send(stopped.and(destroyed));
                     return;

@@ -14,12 +14,12 @@ use prony_plugin_api::{
 use super::{
     allowance::Allowance,
     bus::{Bus, Subscriber, Traffic},
-    callee::Callee,
     failure::ServiceFailure,
     host::{PublishSink, ServiceHost},
     isolated::Isolated,
     mailbox::{CALL_DEADLINE, Load, Mailbox},
     queue::Command,
+    service_handle::ServiceHandle,
     wanted::Wanted,
 };
 use crate::{
@@ -29,7 +29,6 @@ use crate::{
 
 /// What all services of a run share.
 pub(crate) struct ServiceContext {
-    /// The run's clock.
     pub(crate) clock: Clock,
     /// The run as the text of a JSON object.
     pub(crate) facts: Arc<str>,
@@ -201,7 +200,7 @@ fn load(wanted: &Wanted, registry: &Arc<Registry>, around: &ServiceContext, traf
         line.on_failure(move || traffic.is_over.store(true, Ordering::Relaxed));
         if wanted.isolated {
             let isolated = Isolated::start(&wanted, &registry, host, line)?;
-            return Ok(Box::new(isolated) as Box<dyn Callee>);
+            return Ok(Box::new(isolated) as Box<dyn ServiceHandle>);
         }
         let made = registry.load_service(&wanted.entry, &wanted.options, HostTable::leak(host));
         let instance: ServiceInstance = made.map_err(ServiceFailure::of_load)?;

@@ -23,7 +23,6 @@ enum Text {
 /// The request before one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Before {
-    /// Its step.
     pub(crate) step: u32,
     /// The server's own reply to it is repeated.
     pub(crate) is_reply_repeated: bool,
@@ -39,7 +38,7 @@ pub(crate) struct Cut {
     pub(crate) after: Option<Before>,
     /// What is said, in order.
     pub(crate) blocks: Vec<TextBlock>,
-    /// Its tokens.
+    /// Tokens of these blocks.
     pub(crate) tokens: u64,
 }
 

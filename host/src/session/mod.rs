@@ -8,10 +8,10 @@ pub(crate) mod history;
 mod of_phase;
 mod pace;
 mod server;
-mod standing;
 #[cfg(test)]
 mod tests;
 mod tool_results;
+mod unfinished;
 
 use std::{ops::Range, sync::Arc};
 
@@ -20,7 +20,7 @@ pub(crate) use self::{
     of_phase::PhaseSessions,
     pace::Pace,
     server::place_of,
-    standing::{Filling, Standing},
+    unfinished::{Filling, UnfinishedSessions},
 };
 
 use self::history::{Reply, Said};
@@ -101,7 +101,6 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
-    /// The step.
     pub(crate) fn step(&self) -> StepPlace<'_> {
         self.script.place(self.position)
     }

@@ -1,6 +1,6 @@
 //! [`PhaseSessions`]: which session each number of a phase is. Who sends them and who only lists them ask here.
 
-use super::{Session, standing::Begun};
+use super::{Session, unfinished::ContinuedSessions};
 use crate::{
     dataset::{Markers, Source},
     plan::ReplyPolicy,
@@ -19,7 +19,7 @@ pub(crate) struct PhaseSessions {
     /// Whose replies become part of what was said.
     pub(crate) replies: ReplyPolicy,
     /// Sessions that the phase before has begun.
-    pub(crate) begun: Begun,
+    pub(crate) continued: ContinuedSessions,
     /// Requests only fill the server's cache.
     pub(crate) fills_cache: bool,
 }
@@ -27,7 +27,7 @@ pub(crate) struct PhaseSessions {
 impl PhaseSessions {
     /// The session with this number, from 0.
     pub(crate) fn session(&self, source: &Source, number: u64) -> Session {
-        let (position, left) = self.begun.place(number, self.first_script);
+        let (position, left) = self.continued.place(number, self.first_script);
         let script = source.script(position);
         let script = match &self.markers {
             Some(markers) => markers.mark(&script, position),

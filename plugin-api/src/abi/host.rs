@@ -67,7 +67,7 @@ pub struct TurnMessage<'a> {
 /// One piece of a [`TurnMessage`].
 #[derive(Clone, Copy, Debug)]
 pub struct TurnPart<'a> {
-    /// What it is.
+    /// The kind of content: a text, an image, or another medium.
     pub kind: PartKind,
     /// What the dataset calls it; often empty.
     pub name: &'a str,

@@ -12,7 +12,7 @@ pub struct Outbox<B> {
 }
 
 impl<B> Outbox<B> {
-    /// So many batches may wait while the bus is full.
+    /// An outbox in which at most `capacity` batches wait while the bus is full.
     pub fn new(capacity: usize) -> Self {
         Self { waiting: VecDeque::new(), capacity }
     }

@@ -54,8 +54,8 @@ impl<C: Send + 'static> Worker<C> {
     ///
     /// # Errors
     /// `panic`, when it panicked.
-    pub fn end(self, patience: Duration) -> Result<Ended> {
-        if self.ended.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
+    pub fn end(self, timeout: Duration) -> Result<Ended> {
+        if self.ended.recv_timeout(timeout) == Err(RecvTimeoutError::Timeout) {
             return Ok(Ended::Late);
         }
         let panicked = |_| PluginError::new(ErrorKind::PANIC, format!("{}: the thread panicked", self.name));

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::error::{ErrorKind, PluginError};
 
-/// So many findings of one check are listed: the first few tell it all.
+/// Most findings of one check that are listed.
 const LISTED: usize = 5;
 
 /// Longest text of a finding, in characters.

@@ -165,7 +165,7 @@ impl Suite {
         Self { mutations, ..self }
     }
 
-    /// Another patience with one call.
+    /// Another limit of the time of one call.
     #[must_use]
     pub fn deadline(self, deadline: Duration) -> Self {
         Self { deadline, ..self }

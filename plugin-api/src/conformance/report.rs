@@ -52,7 +52,7 @@ pub enum Verdict {
     Ok,
     /// Allowed, and probably not meant.
     Warn,
-    /// Nobody knows: it could not be tried.
+    /// Not known: it could not be tried.
     Unchecked,
     /// Against the contract.
     Fail,

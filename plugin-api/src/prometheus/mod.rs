@@ -20,7 +20,7 @@ use self::line::Line;
 pub struct ParseError {
     /// Its number, from 1.
     pub line: usize,
-    /// All of it.
+    /// The whole line.
     pub text: String,
 }
 

@@ -6,7 +6,7 @@ use crate::{
     error::PluginError,
 };
 
-/// So many calls, and so many bytes of text, are remembered of one response: a parser that never ends must not take a
+/// Most calls and most bytes of text that are kept of one response: a parser that never ends must not take a
 /// test's memory.
 const MOST_CALLS: u64 = 4_000_000;
 const MOST_BYTES: u64 = 1 << 30;
@@ -45,18 +45,18 @@ pub struct Answer {
 /// Text of one channel of one choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Passage {
-    /// Choice.
+    /// Number of the choice, from 0.
     pub choice: u32,
     /// Channel.
     pub kind: TextKind,
-    /// All of it.
+    /// The text of all of its pieces together.
     pub text: String,
 }
 
 /// A call of a tool, put together from its pieces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ToolCall {
-    /// Choice.
+    /// Number of the choice, from 0.
     pub choice: u32,
     /// What the parser tells it apart by from the other calls of its choice.
     pub index: u32,
@@ -82,7 +82,7 @@ pub struct ServerError {
 /// A generated medium.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Media {
-    /// What it is.
+    /// An image, audio or a video.
     pub kind: PartKind,
     /// Content type.
     pub content_type: String,

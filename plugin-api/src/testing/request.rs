@@ -16,7 +16,7 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// Name of the header that the host fills with the API key, and what stands in front of the key.
     pub api_key_header: Option<(String, String)>,
-    /// Its body.
+    /// The whole body, as it is sent.
     pub body: Vec<u8>,
     /// Its parts: with any, the body is `multipart/form-data`.
     pub parts: Vec<MultipartPart>,

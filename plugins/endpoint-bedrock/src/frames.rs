@@ -87,14 +87,13 @@ fn walk<E>(
     }
 }
 
-/// One frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Frame<'a> {
     /// `event`, `exception` or `error`.
     pub(crate) message_type: &'a str,
-    /// Which event.
+    /// The header `:event-type`; empty for other frames.
     pub(crate) event_type: &'a str,
-    /// Which exception.
+    /// The header `:exception-type`; empty for other frames.
     pub(crate) exception_type: &'a str,
     /// Name and text of an error.
     pub(crate) error_code: &'a str,

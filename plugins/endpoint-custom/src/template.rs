@@ -60,7 +60,6 @@ struct Said<'a> {
 }
 
 impl Template {
-    /// [`CHAT`].
     pub(crate) fn chat() -> Self {
         let mut environment = environment();
         let added = environment.add_template(NAME, CHAT);

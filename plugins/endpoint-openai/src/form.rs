@@ -52,7 +52,6 @@ impl<'a> Form<'a> {
         Ok(())
     }
 
-    /// Writes it.
     pub(crate) fn write(&self, request: &mut RequestWriter<'_>) {
         for (name, value) in &self.fields {
             request.part(name, "", "", value.as_bytes());

@@ -11,7 +11,6 @@ use serde::{
 /// Content of a message: one text, or a list of typed parts.
 #[derive(Debug)]
 pub(crate) enum Content<'a> {
-    /// All of it.
     Whole(Text<'a>),
     /// In pieces, in order. Hardly a server streams them: a chunk need not have room for one.
     Parts(Vec<ContentPart<'a>>),

@@ -32,10 +32,10 @@ use self::{
 const TARGET: &str = "gpu_telemetry";
 
 /// How long the load may be held up by the readings before it.
-const BASELINE_PATIENCE: Duration = Duration::from_millis(200);
+const BASELINE_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// How long the run may be held up while sources are looked for.
-const SEARCH_PATIENCE: Duration = Duration::from_secs(4);
+const SEARCH_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The service.
 ///
@@ -63,7 +63,7 @@ impl Service for GpuTelemetry {
         let (done, searched) = mpsc::sync_channel(1);
         worker.tell(Command::Search(done));
         self.worker = Some(worker);
-        let _ = searched.recv_timeout(SEARCH_PATIENCE);
+        let _ = searched.recv_timeout(SEARCH_TIMEOUT);
         Ok(())
     }
 
@@ -73,7 +73,7 @@ impl Service for GpuTelemetry {
                 let (done, read) = mpsc::sync_channel(1);
                 self.tell(Command::PhaseStarted(done));
                 // A source that is slower is asked beside the load.
-                let _ = read.recv_timeout(BASELINE_PATIENCE);
+                let _ = read.recv_timeout(BASELINE_TIMEOUT);
             }
             PhaseEnded::TYPE => self.tell(Command::PhaseEnded),
             _ => {}

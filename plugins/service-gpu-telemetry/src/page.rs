@@ -19,7 +19,6 @@ const MAX_PAGE_BYTES: u64 = 16 << 20;
 const NO_GPUS: &str =
     "give the page of a DCGM exporter that has `DCGM_FI_DEV_POWER_USAGE` or other fields of DCGM";
 
-/// A page.
 #[derive(Debug)]
 pub(crate) struct Page {
     agent: Agent,

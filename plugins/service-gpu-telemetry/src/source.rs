@@ -12,8 +12,8 @@ const NVML: &str = "nvml";
 pub(crate) struct Source {
     name: String,
     kind: Kind,
-    /// It failed, which was told in this phase.
-    is_told: bool,
+    /// It failed, and that was reported in this phase.
+    is_reported: bool,
 }
 
 #[derive(Debug)]
@@ -27,7 +27,7 @@ enum Kind {
 impl Source {
     /// The page of a DCGM exporter.
     pub(crate) fn page(url: &str) -> Self {
-        Self { name: without_secrets(url), kind: Kind::Page(Page::new(url.to_owned())), is_told: false }
+        Self { name: without_secrets(url), kind: Kind::Page(Page::new(url.to_owned())), is_reported: false }
     }
 
     /// NVIDIA's library in this file, or that of the system.
@@ -36,19 +36,19 @@ impl Source {
             Ok(library) => Kind::Nvml(Box::new(library)),
             Err(error) => Kind::Missing(error),
         };
-        Self { name: NVML.to_owned(), kind, is_told: false }
+        Self { name: NVML.to_owned(), kind, is_reported: false }
     }
 
     /// A new phase begins: the next failure is news again, unless it is that there is no such thing.
     pub(crate) fn begin_phase(&mut self) {
-        self.is_told &= matches!(self.kind, Kind::Missing(_));
+        self.is_reported &= matches!(self.kind, Kind::Missing(_));
     }
 
     /// Asks it. Gives nothing when there is nothing new to say.
     pub(crate) fn read(&mut self, host: HostHandle) -> Option<GpuTelemetrySample> {
         let sample = self.ask(host);
-        let is_news = sample.error.is_none() || !self.is_told;
-        self.is_told = sample.error.is_some();
+        let is_news = sample.error.is_none() || !self.is_reported;
+        self.is_reported = sample.error.is_some();
         is_news.then_some(sample)
     }
 

@@ -8,10 +8,9 @@ use prony_plugin_api::{
 };
 use serde_json::{Map, Value, json};
 
-/// So many metrics pages are kept.
+/// Most metrics pages that are kept.
 const MOST_PAGES: usize = 64;
 
-/// All that is known.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     /// The run as the host describes it, without secrets; the configuration is apart.
@@ -84,7 +83,6 @@ impl Known {
         Value::Object(run)
     }
 
-    /// Its configuration.
     pub(crate) fn config(&self) -> Value {
         self.config.clone()
     }

@@ -8,10 +8,8 @@ use serde_json::Value;
 
 use crate::known::Known;
 
-/// Its content type.
 pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The page.
 pub(crate) fn page(known: &Known) -> String {
     let mut page = Page(String::new());
     let now = known.current();

@@ -65,7 +65,6 @@ const ROUTES: [&str; 17] = [
     "/api/events",
 ];
 
-/// Answers.
 pub(crate) fn answer(asked: Asked<'_>, known: &Known) -> Reply {
     if !matches!(asked.method, "GET" | "HEAD") {
         return refusal(405, "only GET is answered: nothing can be changed here");

@@ -163,7 +163,7 @@ async fn connection(stream: TcpStream, shared: Shared) {
         .header_read_timeout(ASKING_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
-    // A client that goes away, or speaks no HTTP, is nobody's to complain of.
+    // A client that goes away, or speaks no HTTP, is no error of the service.
     let is_served = tokio::select! {
         _ = connection.as_mut() => true,
         _ = over.changed() => false,

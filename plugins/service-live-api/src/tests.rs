@@ -14,7 +14,7 @@ use prony_plugin_api::{
 
 use super::*;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A service that answers, and where.
 fn started() -> (TestService, String) {
@@ -30,7 +30,7 @@ fn started() -> (TestService, String) {
 
 fn connected(address: &str, path: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
     stream
 }
@@ -66,7 +66,7 @@ fn it_answers_with_what_it_was_sent() {
     assert!(answer.contains("\"succeeded\":7") && answer.contains("no-store"), "{answer}");
     assert!(get(&address, "/api/config").ends_with("{\"workers\":2}\n"));
     assert!(get(&address, "/").contains(POLICY_HEADER));
-    service.stop(PATIENCE).unwrap();
+    service.stop(TIMEOUT).unwrap();
     assert!(TcpStream::connect(&address).is_err(), "it is over with the run");
 }
 
@@ -82,7 +82,7 @@ fn events_come_as_they_happen_and_end_with_the_run() {
         service.send(&now(count)).unwrap();
         until(&mut stream, &mut heard, &format!("\"succeeded\":{count}"));
     }
-    service.stop(PATIENCE).unwrap();
+    service.stop(TIMEOUT).unwrap();
     until(&mut stream, &mut heard, "event: end");
 }
 
@@ -111,7 +111,7 @@ fn a_reader_that_does_not_read_holds_up_nobody_and_what_it_misses_is_counted() {
     drop(stalled);
     let has_counted = (0..10_000).any(|_| dropped(&get(&address, "/metrics")) > 0);
     assert!(has_counted, "what the reader missed is not counted");
-    service.stop(PATIENCE).unwrap();
+    service.stop(TIMEOUT).unwrap();
 }
 
 #[test]

@@ -28,7 +28,7 @@ use self::{
 const TARGET: &str = "network_latency";
 
 /// How long the load may be held up by the probes before it.
-const PATIENCE: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The service.
 ///
@@ -53,11 +53,11 @@ impl Service for NetworkLatency {
         let prober = Prober::new(self.host, &self.options)?;
         let worker = Worker::start("network latency", move |commands| prober.run(commands))?;
         let (done, is_done) = mpsc::sync_channel(1);
-        let patience_ns = u64::try_from(PATIENCE.as_nanos()).unwrap_or(u64::MAX);
-        let deadline_ns = self.host.now_ns().saturating_add(patience_ns);
+        let timeout_ns = u64::try_from(TIMEOUT.as_nanos()).unwrap_or(u64::MAX);
+        let deadline_ns = self.host.now_ns().saturating_add(timeout_ns);
         worker.tell(Command::Begin { deadline_ns, done });
         self.worker = Some(worker);
-        let _ = is_done.recv_timeout(PATIENCE);
+        let _ = is_done.recv_timeout(TIMEOUT);
         Ok(())
     }
 

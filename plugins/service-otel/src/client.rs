@@ -43,7 +43,7 @@ pub(crate) enum Fate {
     Refused,
     /// The collector may take it later.
     Busy,
-    /// Nobody answered, or not in time. It may be sent later; now nothing else would arrive, either.
+    /// The collector did not answer, or not in time. It may be sent later; now nothing else would arrive, either.
     Unreached,
 }
 

@@ -117,12 +117,12 @@ impl Service for Otel {
     /// Sends what is left, as far as the time allows, and says what became of all of it.
     fn stop(&mut self, deadline: Duration) -> Result<()> {
         // A little earlier than asked for, so that the host gets its answer within the deadline.
-        let patience = deadline.mul_f64(0.9);
+        let timeout = deadline.mul_f64(0.9);
         let left_ns = u64::try_from(deadline.mul_f64(0.8).as_nanos()).unwrap_or(u64::MAX);
         let Some(worker) = self.worker.take() else { return Ok(()) };
         let deadline_ns = self.host.now_ns().saturating_add(left_ns);
         worker.tell(Command::Stop { deadline_ns, left: deadline.mul_f64(0.8) });
-        if worker.end(patience)? == Ended::Late {
+        if worker.end(timeout)? == Ended::Late {
             self.host.log(LogLevel::Warn, TARGET, || {
                 "the collector did not answer before the run was over".to_owned()
             });

@@ -34,7 +34,7 @@ use self::{
 const TARGET: &str = "server_metrics";
 
 /// How long the load may be held up by the scrape before it.
-const BASELINE_PATIENCE: Duration = Duration::from_millis(200);
+const BASELINE_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// The service.
 ///
@@ -104,7 +104,7 @@ impl ServerMetrics {
         let (done, scraped) = mpsc::sync_channel(1);
         self.tell(Command::PhaseStarted(done));
         // A page slower than that is scraped beside the load.
-        let _ = scraped.recv_timeout(BASELINE_PATIENCE);
+        let _ = scraped.recv_timeout(BASELINE_TIMEOUT);
     }
 
     fn tell(&self, command: Command) {

@@ -6,6 +6,7 @@ mod identifiers;
 mod known_cycles;
 mod modules;
 mod names;
+mod paths;
 mod pictures;
 mod unsafety;
 mod waiting;

@@ -29,7 +29,7 @@ use tables::{
 };
 
 /// How long a block of commands may take. Most take a second, on a machine that does nothing else.
-const PATIENCE: Duration = Duration::from_secs(150);
+const TIMEOUT: Duration = Duration::from_secs(150);
 
 /// How the names of API formats begin that the reader has just built.
 const OF_THE_READER: &[&str] = &["acme_chat", "example_vendor"];
@@ -181,7 +181,7 @@ impl Folder {
         shell.env("GITHUB_STEP_SUMMARY", "summary.md").env("TERM", "dumb");
         // Chance could leave a second of an open load without any request.
         shell.env("PRONY_RANDOM_SEED", "42");
-        let output = finished_within(PATIENCE, &mut shell, b"")?;
+        let output = finished_within(TIMEOUT, &mut shell, b"")?;
         let ends: Vec<(i32, String)> = fs::read_to_string(ends).unwrap().lines().filter_map(end).collect();
         let mut wrong = String::new();
         for (code, command) in ends.iter().filter(|(code, command)| !may_end(*code, command)) {

@@ -47,7 +47,7 @@ pub(in crate::cli) struct CompareArgs {
     pub(super) confidence_level: f64,
 
     /// End with exit code 5 if this number is worse by more than this share, as in `time_to_first_token.p99 +5%`; with 6 if the
-    /// runs do not tell. May be repeated.
+    /// runs do not decide. May be repeated.
     #[arg(long = "gate", value_name = "TAG[.STATISTIC] +SHARE", allow_hyphen_values = true)]
     pub(super) gates: Vec<String>,
 
@@ -69,6 +69,6 @@ pub(super) enum Format {
     /// An object with the array `comparisons`.
     Json,
     /// `JUnit` XML: a test case for each number and gate. A number that is worse is a failure, and so is a gate that is not kept: that is
-    /// broken, or of which the runs do not tell.
+    /// broken, or of which the runs do not decide.
     Junit,
 }

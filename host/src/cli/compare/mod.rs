@@ -56,7 +56,7 @@ pub(super) fn run(args: &CompareArgs, log: &LogFlags, read: Read) -> Result<Exit
             (sides, false, Exit::Success)
         }
     };
-    wanted.iter().try_for_each(|key| sides.iter().try_for_each(|side| expect(side, key)))?;
+    wanted.iter().try_for_each(|key| sides.iter().try_for_each(|side| require_number(side, key)))?;
     for unread in compare::read_requests(&mut sides, &question.keys) {
         terminal::explain(&unread.into());
     }
@@ -97,7 +97,7 @@ fn level(level: f64) -> Result<f64, Failure> {
 }
 
 /// A number that was asked for by name must be there.
-fn expect(side: &Side, key: &Key) -> Result<(), Failure> {
+fn require_number(side: &Side, key: &Key) -> Result<(), Failure> {
     if side.has(key) {
         return Ok(());
     }

@@ -16,7 +16,7 @@ use crate::{
 /// Which file.
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
-    /// The file.
+    /// The file of settings to check.
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }

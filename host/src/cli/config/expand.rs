@@ -20,7 +20,7 @@ use crate::{
 /// Which file, and what of it.
 #[derive(Debug, Args)]
 pub(super) struct ExpandArgs {
-    /// The file.
+    /// The file of settings to expand.
     #[arg(value_name = "FILE")]
     file: PathBuf,
 

@@ -25,7 +25,7 @@ pub(in crate::cli) struct ConfigArgs {
 enum Action {
     /// Print a configuration file to begin with.
     Init(init::InitArgs),
-    /// Check a configuration file: everything that is wrong with it is told, and nothing is sent.
+    /// Check a configuration file: everything that is wrong with it is reported, and nothing is sent.
     #[command(visible_alias = "validate")]
     Check(check::CheckArgs),
     /// List the runs of a file that has several values of a setting: what each of them is.

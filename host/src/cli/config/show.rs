@@ -40,7 +40,7 @@ struct Shown<'a> {
     from: String,
 }
 
-/// Prints the settings that hold. What is wrong with them is told as a run would.
+/// Prints the settings that hold. What is wrong with them is reported as a run would.
 pub(super) fn run(args: &ShowArgs, matches: &ArgMatches) -> Result<Exit, Failure> {
     let below = |name| move |matches: &'_ ArgMatches| matches.subcommand_matches(name).cloned();
     let own = below("config")(matches).as_ref().and_then(below("show"));

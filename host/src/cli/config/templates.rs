@@ -9,7 +9,6 @@ pub(super) struct Template {
 
 macro_rules! templates {
     ($($name:literal),* $(,)?) => {
-        /// All of them.
         pub(super) const TEMPLATES: &[Template] =
             &[$(Template { name: $name, text: include_str!(concat!("templates/", $name, ".yaml")) }),*];
     };

@@ -25,7 +25,6 @@ const LEFT: u16 = 26;
 const MIDDLE: u16 = 6;
 const LEAST_CURVES: u16 = 5;
 
-/// Draws the model.
 pub(super) fn draw(frame: &mut Frame<'_>, model: &Model) {
     let area = frame.area();
     if area.width < LEAST.0 || area.height < LEAST.1 {

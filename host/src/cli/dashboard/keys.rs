@@ -1,6 +1,6 @@
-//! What keys mean.
+//! The keys of the dashboard.
 
-/// What somebody wants who presses a key.
+/// What a key asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Key {
     /// That the run ends, as Ctrl-C does it.

@@ -115,7 +115,7 @@ impl Model {
     }
 }
 
-/// The model, whoever panicked with it.
+/// The model, no matter which thread panicked with it.
 pub(super) fn lock(model: &Mutex<Model>) -> MutexGuard<'_, Model> {
     model.lock().unwrap_or_else(PoisonError::into_inner)
 }

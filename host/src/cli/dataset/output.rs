@@ -22,7 +22,6 @@ pub(super) struct OutputArgs {
 }
 
 impl OutputArgs {
-    /// Writes the sessions.
     pub(super) fn write(&self, sessions: &Sessions) -> Result<Exit, Failure> {
         let written = match &self.output {
             None => write(io::stdout().lock(), sessions),

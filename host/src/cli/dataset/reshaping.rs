@@ -23,7 +23,7 @@ pub(super) struct ReshapingArgs {
 }
 
 impl ReshapingArgs {
-    /// Reads a file, and makes of it what was asked for. What changes nothing of it is told.
+    /// Reads a file, and makes of it what was asked for. What changes nothing of it is reported.
     pub(super) fn read(&self, file: &FileArgs) -> Result<ReadFile, Failure> {
         let wanted = reshaping::of_flags(&self.flags)?;
         let seed = Seed::new(self.random_seed.unwrap_or(0));

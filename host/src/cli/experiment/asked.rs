@@ -19,7 +19,6 @@ use crate::{
 const FREE: [&str; 8] =
     ["ui", "quiet", "artifact-dir", "auto-plot", "no-auto-plot", "plot-required", "no-sweep-table", "resume"];
 
-/// What is asked for.
 pub(super) struct Asked {
     /// Settings of runs; some may be lists.
     pub(super) base: Words,

@@ -20,7 +20,7 @@ use crate::{
         redact,
         words::Words,
     },
-    experiment::{Bench, Measured, RunEnd, Upcoming},
+    experiment::{Measured, RunEnd, RunExecutor, Upcoming},
     plan::Phase,
     run::{Observer, Snapshot, ending::Ending},
     stderr,
@@ -93,7 +93,7 @@ impl Runner {
     }
 }
 
-impl Bench for Runner {
+impl RunExecutor for Runner {
     fn measure(&mut self, upcoming: &Upcoming, settings: &Words) -> RunEnd {
         let ended = self.carry_out(upcoming, settings);
         self.signals.set_measuring(false);

@@ -49,7 +49,6 @@ impl Listing {
         self.text.push('\n');
     }
 
-    /// All of it.
     pub(super) fn into_text(self) -> String {
         self.text
     }

@@ -44,9 +44,9 @@ pub(super) fn run(_args: &ProbeArgs) -> Result<Exit, Failure> {
 
 /// The parent's side: what is wrong with a library when it is opened, if something is.
 pub(super) fn finding(target: &Target) -> Option<Finding> {
-    let complaint = match ask(target) {
+    let failure = match ask(target) {
         Ok(Ok(())) => return None,
-        Ok(Err(complaint)) => complaint,
+        Ok(Err(failure)) => failure,
         Err(error) => LoadFailure {
             text: format!("the library `{}` cannot be tried: {error}", target.library.display()),
             hint: "try again; if it stays so, raise the limits on processes and files".to_owned(),
@@ -56,8 +56,8 @@ pub(super) fn finding(target: &Target) -> Option<Finding> {
         file: target.manifest.clone(),
         line: target.line,
         severity: Severity::Error,
-        text: complaint.text,
-        hint: complaint.hint,
+        text: failure.text,
+        hint: failure.hint,
     })
 }
 
@@ -74,7 +74,7 @@ fn ask(target: &Target) -> io::Result<Result<(), LoadFailure>> {
                 hint: "ask its author: opening a library and making an instance must not wait".to_owned(),
             }))
         }
-        // It is gone, between two words or within one, or says what nobody understands.
+        // It has ended, or what it sends cannot be read.
         Ok(None) | Err(_) => {
             let death = child.end()?;
             Ok(Err(LoadFailure {

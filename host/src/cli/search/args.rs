@@ -7,7 +7,7 @@ use clap::Args;
 use super::{
     super::exit::{Exit, Failure},
     mistakes::Mistakes,
-    over::Over,
+    searched_load::SearchedLoad,
     words::WordsOfAiperf,
 };
 use crate::config::{
@@ -30,8 +30,8 @@ pub(in crate::cli) struct SearchArgs {
 pub(in crate::cli) struct SearchFlags {
     /// What is raised: `rate` (--request-rate), `concurrency` (--concurrency; sessions at once in conversations) or `users`
     /// (--num-users; --user-centric-rate is then that of one user) [default: concurrency].
-    #[arg(long, value_name = "LOAD", value_parser = ChoiceParser::<Over>::new(), help_heading = "Search")]
-    pub(super) over: Option<Over>,
+    #[arg(long, value_name = "LOAD", value_parser = ChoiceParser::<SearchedLoad>::new(), help_heading = "Search")]
+    pub(super) over: Option<SearchedLoad>,
 
     /// Lowest and highest load to try, as `1..2000` [default: 1..1000].
     #[arg(long, value_name = "LOW..HIGH", help_heading = "Search")]

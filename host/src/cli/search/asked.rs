@@ -10,7 +10,7 @@ use super::{
     },
     args::SearchFlags,
     mistakes::Mistakes,
-    over::Over,
+    searched_load::SearchedLoad,
     words::Meaning,
 };
 use crate::{
@@ -47,7 +47,7 @@ pub(super) const USUAL_RANGE: (f64, f64) = (1.0, 1000.0);
 ///
 /// # Errors
 /// Two flags say two things.
-pub(super) fn over(own: &SearchFlags, meaning: &Meaning) -> Result<Over, Failure> {
+pub(super) fn over(own: &SearchFlags, meaning: &Meaning) -> Result<SearchedLoad, Failure> {
     match (own.over, meaning.over) {
         (Some(typed), Some(meant)) if typed != meant => {
             let message = format!(
@@ -57,7 +57,7 @@ pub(super) fn over(own: &SearchFlags, meaning: &Meaning) -> Result<Over, Failure
             );
             Err(Failure::new(Exit::Usage, message).with_hint("leave out one of the two"))
         }
-        (typed, meant) => Ok(typed.or(meant).unwrap_or(Over::Concurrency)),
+        (typed, meant) => Ok(typed.or(meant).unwrap_or(SearchedLoad::Concurrency)),
     }
 }
 
@@ -67,7 +67,7 @@ pub(super) fn plan(
     own: &SearchFlags,
     meaning: Option<&Meaning>,
     asked: &settings::Asked,
-    over: Over,
+    over: SearchedLoad,
     mistakes: &mut Mistakes,
 ) -> SearchPlan {
     let slos = slos(asked, meaning, mistakes);
@@ -81,7 +81,7 @@ pub(super) fn plan(
     SearchPlan {
         slos,
         over: over.setting().to_owned(),
-        rate_of_user: flags.users.user_centric_rate.filter(|_| over == Over::Users),
+        rate_of_user: flags.users.user_centric_rate.filter(|_| over == SearchedLoad::Users),
         pause_s: flags.experiment.parameter_sweep_cooldown_seconds.unwrap_or(0.0),
         between: flags.experiment.between.clone(),
         range: Range { low: range.0, high: range.1, is_whole: over.is_whole(), precision },
@@ -107,7 +107,7 @@ fn slos(asked: &settings::Asked, meaning: Option<&Meaning>, mistakes: &mut Mista
 
 /// # Errors
 /// An end of the range is no such load.
-pub(super) fn check_range((low, high): (f64, f64), over: Over) -> Result<(), Failure> {
+pub(super) fn check_range((low, high): (f64, f64), over: SearchedLoad) -> Result<(), Failure> {
     if over.is_whole() && (low.fract() != 0.0 || high.fract() != 0.0) {
         let message = format!("use `--range {low}..{high}`: {} is a whole number", over.setting());
         return Err(Failure::new(Exit::Usage, message).with_hint("give two whole numbers"));
@@ -134,7 +134,11 @@ pub(in crate::cli) const OF_ONE_RUN: [&str; 5] =
     ["dry-run", "dry-run-output", "overwrite", "format", "phases"];
 
 /// What the search decides itself is not said beside it. The load of a file or of a variable gives way.
-pub(super) fn check_alone(asked: &settings::Asked, meaning: &Meaning, over: Over) -> Result<(), Failure> {
+pub(super) fn check_alone(
+    asked: &settings::Asked,
+    meaning: &Meaning,
+    over: SearchedLoad,
+) -> Result<(), Failure> {
     if !meaning.goodput.is_empty() && asked.values("goodput").is_some() {
         let message =
             "use `--goodput` together with `max-goodput-under-slo`, whose bounds are the objectives";
@@ -165,7 +169,7 @@ pub(super) fn check_alone(asked: &settings::Asked, meaning: &Meaning, over: Over
 }
 
 /// What all runs have in common. They end after some time, if nothing else ends them.
-pub(super) fn base(asked: &settings::Asked, meaning: &Meaning, over: Over) -> Words {
+pub(super) fn base(asked: &settings::Asked, meaning: &Meaning, over: SearchedLoad) -> Words {
     let mut base = asked.words.clone();
     for name in SHARED.into_iter().chain(["artifact-dir", "slo", over.setting()]) {
         base.remove(name);
@@ -186,6 +190,6 @@ pub(super) fn end_some_time(words: &mut Words) {
 }
 
 /// `artifacts/chat_search_rate`: the API format, and what is raised.
-pub(super) fn usual_name(flags: &ProfileFlags, over: Over) -> PathBuf {
+pub(super) fn usual_name(flags: &ProfileFlags, over: SearchedLoad) -> PathBuf {
     named_folder(flags, &format!("search_{}", over.setting().replace('-', "_")))
 }

@@ -5,11 +5,11 @@ mod asked;
 mod axis;
 mod measurable;
 mod mistakes;
-mod over;
 mod prepared;
 mod question;
 mod recipe;
 mod resume;
+mod searched_load;
 mod steps;
 mod sweeps;
 mod words;
@@ -26,8 +26,8 @@ pub(super) use self::{
 };
 use self::{
     mistakes::Mistakes,
-    over::Over,
     prepared::{Prepared, checked},
+    searched_load::SearchedLoad,
 };
 use super::{
     charts,
@@ -42,7 +42,7 @@ use crate::{
     config::{agents_word::are_all_by_ssh, flags::ProfileFlags, keys::Keys, words::Words},
     experiment::{
         ExperimentFolder, FolderError,
-        search::{self, Bracket, KeptError, Probe, SearchEnded, SearchPlan, SloError, Wanted},
+        search::{self, Bracket, KeptError, Probe, SearchEnded, SearchInputs, SearchPlan, SloError},
     },
     run::until,
 };
@@ -92,7 +92,7 @@ fn begun(own: &SearchFlags, asked: settings::Asked) -> Result<Prepared, Failure>
     mistakes.extend(Question::Highest.without_effect(own));
     let meant = mistakes.note(own.aiperf.meaning(asked::USUAL_RANGE));
     let meaning = meant.clone().unwrap_or_default();
-    let over = mistakes.note(asked::over(own, &meaning)).unwrap_or(Over::Concurrency);
+    let over = mistakes.note(asked::over(own, &meaning)).unwrap_or(SearchedLoad::Concurrency);
     mistakes.note(asked::check_alone(&asked, &meaning, over));
     let plan = asked::plan(own, meant.as_ref(), &asked, over, &mut mistakes);
     mistakes.finish()?;
@@ -122,7 +122,7 @@ fn carry_out(prepared: Prepared, log: &LogFlags) -> Result<Exit, Failure> {
     let mut runner = Runner::new(asked.clone(), &asked.flags, common, true, Arc::clone(&signals));
     let (dir, plots) = (folder.dir().to_owned(), asked.flags.plots);
     let work = move || {
-        let found = search::search(Wanted { plan: &plan, base: &base }, probes, &folder, &mut runner);
+        let found = search::search(SearchInputs { plan: &plan, base: &base }, probes, &folder, &mut runner);
         let (ended, probes) = found.map_err(|error| unkept(error, &folder))?;
         let exit = tell(&plan, &ended, &probes, &folder)?;
         charts::automatic(plots, folder.dir(), || Ok(search::charts(&plan, &probes, ended.answer())))?;
@@ -151,7 +151,7 @@ fn tell(
     let dir = folder.dir().display();
     let shown =
         if terminal::is_quiet() { format!("{dir}\n") } else { format!("{text}\nthe runs are in {dir}\n") };
-    terminal::print(&shown).map_err(untold)?;
+    terminal::print(&shown).map_err(as_incomplete)?;
     match ended {
         SearchEnded::Answered(answer) => Ok(match answer.bracket {
             Bracket::Between { .. } | Bracket::AllKept { .. } => Exit::Success,
@@ -182,11 +182,11 @@ fn unkept(error: FolderError, folder: &ExperimentFolder) -> Failure {
         "look at the space on that disk and at its permissions; `prony search --resume {}` goes on then",
         folder.dir().display()
     );
-    untold(Failure::from(error).with_hint(hint))
+    as_incomplete(Failure::from(error).with_hint(hint))
 }
 
 /// What was found does not reach the user. The exit code is none that answers the question.
-fn untold(failure: Failure) -> Failure {
+fn as_incomplete(failure: Failure) -> Failure {
     Failure { exit: Exit::Incomplete, ..failure }
 }
 

@@ -14,8 +14,8 @@ use super::{
     asked::{self, USUAL_RANGE, check_range},
     axis::{Axis, swept},
     mistakes::Mistakes,
-    over::Over,
     question::Question,
+    searched_load::SearchedLoad,
     steps::{MOST, steps},
     words::{Meaning, WordsOfAiperf},
 };
@@ -31,7 +31,7 @@ use crate::{
 /// Loads that are measured for the best one, where the user does not say how many.
 const USUAL_LOADS: u32 = 8;
 
-/// Carries out the sweep that answers a question. What is wrong with the question, with settings and with the runs is told at once.
+/// Carries out the sweep that answers a question. What is wrong with the question, with settings and with the runs is reported at once.
 pub(super) fn run(
     question: Question,
     own: &SearchFlags,
@@ -202,7 +202,7 @@ fn decided(flag: &str, name: &str, question: Question) -> Failure {
 fn best(own: &SearchFlags, mut typed: Words, known: &settings::Asked, mistakes: &mut Mistakes) -> Words {
     let words = &own.aiperf;
     let meaning: Meaning = mistakes.note(words.meaning(USUAL_RANGE)).unwrap_or_default();
-    let over = mistakes.note(asked::over(own, &meaning)).unwrap_or(Over::Concurrency);
+    let over = mistakes.note(asked::over(own, &meaning)).unwrap_or(SearchedLoad::Concurrency);
     take_out(&[over.setting()], Question::Best, &mut typed, known, mistakes);
     let numbers = own.numbers(mistakes);
     let range = numbers.range.or(meaning.range).unwrap_or(USUAL_RANGE);
@@ -214,8 +214,8 @@ fn best(own: &SearchFlags, mut typed: Words, known: &settings::Asked, mistakes: 
     }
     let loads = steps(range.0, range.1, count, over.is_whole());
     let sweep = match over {
-        Over::Rate | Over::Concurrency => Some(swept(over.setting(), &loads)),
-        Over::Users => {
+        SearchedLoad::Rate | SearchedLoad::Concurrency => Some(swept(over.setting(), &loads)),
+        SearchedLoad::Users => {
             typed.remove("user-centric-rate");
             mistakes.note(of_users(&loads, known.flags.users.user_centric_rate))
         }

@@ -6,8 +6,8 @@ use clap::{Args, Command};
 
 use super::{
     super::exit::{Exit, Failure},
-    over::Over,
     recipe::Recipe,
+    searched_load::SearchedLoad,
 };
 use crate::config::{
     flags::ChoiceParser,
@@ -158,7 +158,7 @@ fn pairs(text: &str) -> Result<String, PairsError> {
 /// What is raised, and the loads that may be tried.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Space {
-    over: Over,
+    over: SearchedLoad,
     low: f64,
     high: f64,
 }
@@ -194,14 +194,14 @@ fn space(text: &str) -> Result<Space, SpaceError> {
         return Err(SpaceError::Form);
     }
     let over = match path.strip_prefix(MEASURED_PHASE).unwrap_or(path) {
-        "concurrency" => Over::Concurrency,
-        "request_rate" | "request-rate" | "rate" => Over::Rate,
-        "num_users" | "num-users" | "users" => Over::Users,
+        "concurrency" => SearchedLoad::Concurrency,
+        "request_rate" | "request-rate" | "rate" => SearchedLoad::Rate,
+        "num_users" | "num-users" | "users" => SearchedLoad::Users,
         _ => return Err(SpaceError::Path(path.to_owned())),
     };
     match over {
-        Over::Rate if is_int => Err(SpaceError::NotWhole),
-        Over::Concurrency | Over::Users if low.fract() != 0.0 || high.fract() != 0.0 => {
+        SearchedLoad::Rate if is_int => Err(SpaceError::NotWhole),
+        SearchedLoad::Concurrency | SearchedLoad::Users if low.fract() != 0.0 || high.fract() != 0.0 => {
             Err(SpaceError::Whole(over.name()))
         }
         _ => Ok(Space { over, low, high }),
@@ -249,7 +249,7 @@ impl Choice for Direction {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Meaning {
     pub(super) slos: Vec<String>,
-    pub(super) over: Option<Over>,
+    pub(super) over: Option<SearchedLoad>,
     pub(super) range: Option<(f64, f64)>,
     /// Values of `--goodput`.
     pub(super) goodput: Vec<String>,
@@ -296,7 +296,7 @@ impl WordsOfAiperf {
         meaning.slos.extend(errors);
         let is_concurrency = self.concurrency_min.is_some() || self.concurrency_max.is_some();
         if self.search_recipe.is_some() || is_concurrency {
-            meaning.over = Some(Over::Concurrency);
+            meaning.over = Some(SearchedLoad::Concurrency);
         }
         if is_concurrency {
             let low = self.concurrency_min.map_or(usual.0, |low| low.get().into());
@@ -371,7 +371,7 @@ mod tests {
     )]
     fn a_recipe_is_bounds_on_a_concurrency(#[case] line: &str, #[case] slos: &[&str]) {
         let meaning = meaning(line);
-        assert_eq!((meaning.over, meaning.range), (Some(Over::Concurrency), None));
+        assert_eq!((meaning.over, meaning.range), (Some(SearchedLoad::Concurrency), None));
         assert_eq!(meaning.slos, slos);
         assert!(meaning.goodput.is_empty());
     }
@@ -385,10 +385,14 @@ mod tests {
     }
 
     #[rstest]
-    #[case("--search-space concurrency:1,8:int", Over::Concurrency, (1.0, 8.0))]
-    #[case("--search-space phases.profiling.request_rate:0.5,20", Over::Rate, (0.5, 20.0))]
-    #[case("--concurrency-max 64", Over::Concurrency, (1.0, 64.0))]
-    fn a_space_is_a_load_and_its_range(#[case] line: &str, #[case] over: Over, #[case] range: (f64, f64)) {
+    #[case("--search-space concurrency:1,8:int", SearchedLoad::Concurrency, (1.0, 8.0))]
+    #[case("--search-space phases.profiling.request_rate:0.5,20", SearchedLoad::Rate, (0.5, 20.0))]
+    #[case("--concurrency-max 64", SearchedLoad::Concurrency, (1.0, 64.0))]
+    fn a_space_is_a_load_and_its_range(
+        #[case] line: &str,
+        #[case] over: SearchedLoad,
+        #[case] range: (f64, f64),
+    ) {
         assert_eq!((meaning(line).over, meaning(line).range), (Some(over), Some(range)));
     }
 

@@ -135,7 +135,7 @@ fn measure(trial: Trial<'_>, attempt: u32) -> Result<Distance, Fault> {
 const ROOM: &str =
     "see that the folder for temporary files (`TMPDIR`) has room, and that processes may be started";
 
-/// Compares what the run reports with what the server did. Counts have to be the same, and times are told.
+/// Compares what the run reports with what the server did. Counts have to be the same, and times are shown.
 fn judge(summary: &Value, records: &[Value], truth: &Value) -> Result<Distance, String> {
     let counts = [
         ("requests of the report", summary["request_count"]["avg"].as_f64()),

@@ -27,7 +27,6 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
-    /// The word for it.
     pub(super) fn word(&self) -> &'static str {
         match self {
             Self::Passed(_) => "ok",

@@ -15,7 +15,7 @@ use super::outcome::Fault;
 use crate::clock::{Clock, as_ns};
 
 /// How long it may take to its end.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Time between two looks whether it has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -33,7 +33,7 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Ends all that run, and starts no more: whoever waits for one hears that it was ended.
+/// Ends all that run, and starts no more: a caller that waits for one hears that it was ended.
 pub(super) fn end_all() {
     let all = held(&STARTED).take();
     all.into_iter().flatten().for_each(|child| end(&child));
@@ -98,8 +98,8 @@ impl Running {
             match looked {
                 Ok(Some(status)) if status.success() => return Ok(()),
                 Ok(Some(status)) => return Err(self.fault(&ended(status))),
-                Ok(None) if clock.now() > as_ns(PATIENCE) => {
-                    return Err(self.fault(&format!("did not end within {} s", PATIENCE.as_secs())));
+                Ok(None) if clock.now() > as_ns(TIMEOUT) => {
+                    return Err(self.fault(&format!("did not end within {} s", TIMEOUT.as_secs())));
                 }
                 Ok(None) => thread::sleep(LOOK_EVERY),
                 Err(error) => return Err(self.fault(&format!("was lost sight of: {error}"))),

@@ -19,7 +19,7 @@ pub(crate) struct LiveFlags {
 
     /// Address of this machine at which it answers [default: 127.0.0.1].
     ///
-    /// Nobody is asked who he is: whoever can reach the address can read.
+    /// There is no authentication: anyone who can reach the address can read.
     #[arg(long, value_name = "ADDRESS", value_parser = units::own_address, help_heading = SERVICES)]
     pub(crate) api_host: Option<IpAddr>,
 }

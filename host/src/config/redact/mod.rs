@@ -362,7 +362,7 @@ mod tests {
     fn logins_of_nats_are_kept_nowhere() {
         use crate::{
             metrics::sample,
-            plan::{AgentsPlan, NatsPlan, OnLoss, Secret, SshHost, SshPlan, Wanted},
+            plan::{AgentsPlan, NatsPlan, OnLoss, Secret, SshHost, SshPlan, WantedAgents},
         };
         let mut config = sample::config();
         let hosts = vec![SshHost::new("h".to_owned())];
@@ -372,7 +372,7 @@ mod tests {
             token: Some(Secret::new("a-secret-2".to_owned())),
             ..NatsPlan::default()
         };
-        let wanted = vec![Wanted { label: None, count: std::num::NonZeroU32::MIN }];
+        let wanted = vec![WantedAgents { label: None, count: std::num::NonZeroU32::MIN }];
         config.agents = Some(AgentsPlan { wanted, ssh, timeout_s: 60.0, on_loss: OnLoss::Abort, nats });
         let secrets = of_config(&config);
         assert!(["a-secret-1", "a-secret-2"].iter().all(|secret| secrets.iter().any(|it| it == secret)));

@@ -1,7 +1,7 @@
 //! From what is asked for to a plan: every default, and every rule about settings that do or do not go together.
 //!
 //! [`resolve`] is pure. What the machine has to say (cores, randomness) comes in as [`Environment`], what the API format can
-//! do as its manifest entry's metadata; files and servers are somebody else's business.
+//! do as its manifest entry's metadata; files and servers are not checked here.
 
 use std::path::Path;
 

@@ -142,7 +142,7 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// So many objects are looked at, and bytes.
+    /// Most objects that are looked at, and most bytes.
     const OBJECTS: usize = 40;
     const BYTES: usize = 1 << 20;
     /// A first line is as long as this at most, where it is shown or is the head of a table.

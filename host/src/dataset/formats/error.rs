@@ -46,7 +46,7 @@ pub(crate) enum FileError {
     /// Nothing comes through standard input.
     #[error("read the input file from standard input: it is empty or closed")]
     NothingPiped,
-    /// Nobody has put anything into standard input.
+    /// Standard input is empty.
     #[error("read the input file from standard input: it is a terminal")]
     Terminal,
     /// Somebody has written into it.

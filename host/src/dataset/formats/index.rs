@@ -1,6 +1,6 @@
 //! Indexes of large files: where each session stands, so that it is read when it is due and not kept.
 //!
-//! One pass over the file, on all cores, reads every session once: what is wrong is told before the load, and whoever builds the
+//! One pass over the file, on all cores, reads every session once: what is wrong is reported before the load, and the code that builds the
 //! index looks at each session before it is forgotten. A session is read by the reader of its format, as if its rows were a
 //! file. Rows of one session may be anywhere in the file if they name it; formats whose sessions are known only by all rows have
 //! no index.
@@ -29,7 +29,7 @@ use crate::dataset::Script;
 /// So much of a file is looked at together, at least.
 const BLOCK_BYTES: usize = 2 << 20;
 
-/// So many sessions whose rows stand apart are looked at together.
+/// Sessions whose rows stand apart that are looked at together.
 const BATCH: u32 = 2048;
 
 /// What some editors write before UTF-8 text.
@@ -81,7 +81,7 @@ impl<E: From<FileError>> From<FileError> for NoIndex<E> {
 pub(super) type Reader = fn(&Input<'_>) -> Result<Vec<Script>, FileError>;
 
 /// A place of the index: a session, or rows that say nothing.
-type Place = u32;
+type IndexPlace = u32;
 
 impl Index {
     /// Reads a file once. Each session is given to `look` (on any thread, with the number of its place), and what that makes of
@@ -92,8 +92,8 @@ impl Index {
         read: Reader,
         layout: Layout,
         most: Option<usize>,
-        look: &(impl Fn(Place, Script) -> Result<D, E> + Sync),
-        take: &mut impl FnMut(Place, D) -> Result<(), E>,
+        look: &(impl Fn(IndexPlace, Script) -> Result<D, E> + Sync),
+        take: &mut impl FnMut(IndexPlace, D) -> Result<(), E>,
     ) -> Result<Self, NoIndex<E>> {
         let (head, rows) = (Vec::new(), Offsets::default());
         let mut index = Self { path, text, read, head, begins: 0, first_line: 1, rows, sessions: None };
@@ -121,7 +121,7 @@ impl Index {
     ///
     /// # Errors
     /// The file is not what it was when the index was built.
-    pub(in crate::dataset) fn script(&self, place: Place, number: u64) -> Result<Script, FileError> {
+    pub(in crate::dataset) fn script(&self, place: IndexPlace, number: u64) -> Result<Script, FileError> {
         let mut text = self.head.clone();
         self.gather(place, &mut text)?;
         // It could be read before.
@@ -181,7 +181,7 @@ impl Index {
     }
 
     /// Puts the rows of a place behind a text.
-    fn gather(&self, place: Place, text: &mut Vec<u8>) -> Result<(), FileError> {
+    fn gather(&self, place: IndexPlace, text: &mut Vec<u8>) -> Result<(), FileError> {
         let alone = [place];
         let rows = self.sessions.as_ref().map_or(&alone[..], |sessions| sessions.rows_of(place));
         let mut row = Vec::new();
@@ -230,8 +230,8 @@ impl Index {
     /// Looks at rows of which each is a session.
     fn look_at_rows<D: Send, E: From<FileError> + Send>(
         &mut self,
-        look: &(impl Fn(Place, Script) -> Result<D, E> + Sync),
-        take: &mut impl FnMut(Place, Looked<D>) -> Result<bool, NoIndex<E>>,
+        look: &(impl Fn(IndexPlace, Script) -> Result<D, E> + Sync),
+        take: &mut impl FnMut(IndexPlace, Looked<D>) -> Result<bool, NoIndex<E>>,
     ) -> Result<(), NoIndex<E>> {
         let mut offsets = Offsets::default();
         let is_table = !self.head.is_empty();
@@ -267,8 +267,8 @@ impl Index {
     /// Looks at sessions whose rows stand apart.
     fn look_at_sessions<D: Send, E: From<FileError> + Send>(
         &self,
-        look: &(impl Fn(Place, Script) -> Result<D, E> + Sync),
-        take: &mut impl FnMut(Place, Looked<D>) -> Result<bool, NoIndex<E>>,
+        look: &(impl Fn(IndexPlace, Script) -> Result<D, E> + Sync),
+        take: &mut impl FnMut(IndexPlace, Looked<D>) -> Result<bool, NoIndex<E>>,
     ) -> Result<(), NoIndex<E>> {
         let count = self.sessions.as_ref().map_or(0, Sessions::len);
         for first in (0..count).step_by(BATCH as usize) {
@@ -293,10 +293,10 @@ impl Index {
 
     fn look<D, E: From<FileError>>(
         &self,
-        place: Place,
+        place: IndexPlace,
         text: &[u8],
         wrong: impl Fn(FileError) -> FileError,
-        look: &impl Fn(Place, Script) -> Result<D, E>,
+        look: &impl Fn(IndexPlace, Script) -> Result<D, E>,
     ) -> Result<Looked<D>, NoIndex<E>> {
         let mut scripts = match self.scripts(text, place.into()) {
             Ok(scripts) => scripts,
@@ -311,7 +311,7 @@ impl Index {
     }
 
     /// The number in the file of a line of a session's rows.
-    fn line(&self, place: Place, line: usize) -> usize {
+    fn line(&self, place: IndexPlace, line: usize) -> usize {
         let rows = self.sessions.as_ref().map_or(&[][..], |sessions| sessions.rows_of(place));
         let behind_head = line - usize::from(!self.head.is_empty()).min(line);
         let Some(end) = rows.get(behind_head.saturating_sub(1)).and_then(|row| self.rows.get(*row)) else {

@@ -135,7 +135,7 @@ impl<'a> Input<'a> {
         Self { most, ..*self }
     }
 
-    /// The beginning of the same file. Nobody is told what is wrong with it.
+    /// The beginning of the same file. What is wrong with it is not reported.
     pub(super) fn beginning(&self, rows: usize) -> Self {
         Self { most: Some(rows), errors: None, ..*self }
     }

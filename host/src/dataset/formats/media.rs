@@ -157,7 +157,7 @@ fn is_address(entry: &str) -> bool {
     ADDRESSES.into_iter().any(begins_with)
 }
 
-/// The data URL of a file that is read once, whoever names it.
+/// The data URL of a file that is read once, no matter who names it.
 fn kept(
     files: &MediaFiles,
     kind: PartKind,

@@ -15,7 +15,7 @@ mod codex;
 mod contents;
 pub(super) mod conversations;
 mod dag;
-mod door;
+mod detect;
 mod error;
 mod folder;
 mod index;
@@ -49,14 +49,14 @@ mod weka;
 
 pub(crate) use self::{
     bodies::{Asked, BodyFormat, Replied, asked, replied},
-    door::ReadFile,
+    detect::ReadFile,
     error::FileError,
     media::NamedFile,
     raw_payload::prompt_texts,
     row::RowError,
 };
 pub(super) use self::{
-    door::{Indexed, count_from, first_instant, index, read},
+    detect::{Indexed, count_from, first_instant, index, read},
     input::Input,
     stored::StoredFile,
 };

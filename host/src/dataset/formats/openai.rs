@@ -21,7 +21,6 @@ const LIMITS: [&str; 3] = ["max_completion_tokens", "max_tokens", "max_output_to
 /// Members of a body that the run decides.
 const OF_THE_RUN: [&str; 3] = ["model", "stream", "stream_options"];
 
-/// A list of messages.
 pub(super) fn messages(list: Value) -> Result<Vec<Message>, RowError> {
     let list = match list {
         Value::Array(list) => list,
@@ -34,7 +33,6 @@ pub(super) fn messages(list: Value) -> Result<Vec<Message>, RowError> {
     list.into_iter().enumerate().map(in_place).collect()
 }
 
-/// A message.
 pub(super) fn message(value: Value) -> Result<Message, RowError> {
     let mut fields = match value {
         Value::Object(fields) => fields,
@@ -103,7 +101,7 @@ fn part(value: Value) -> Result<Part, RowError> {
     })
 }
 
-/// A part of JSON.
+/// A part whose data is the text of this JSON.
 pub(super) fn json_part(name: &str, value: &Value) -> Part {
     Part { kind: PartKind::RAW, name: name.to_owned(), data: value.to_string().into() }
 }

@@ -50,7 +50,7 @@ pub(crate) enum RowError {
         expected: &'static str,
         found: &'static str,
     },
-    /// A key that nobody knows.
+    /// An unknown key.
     #[error("the key `{key}` is not known")]
     UnknownKey {
         /// As it stands there.
@@ -112,7 +112,7 @@ pub(crate) enum RowError {
     #[error("`{key}` asks for {what}, which this version does not do yet")]
     NotBuilt {
         key: &'static str,
-        /// What it is for.
+        /// The feature that the key is for, as a noun.
         what: &'static str,
         /// What to do in its place.
         instead: &'static str,
@@ -355,7 +355,7 @@ impl Row {
         }
     }
 
-    /// An object.
+    /// The value of this key, which must be an object; `None` where the key is missing.
     pub(super) fn object(&mut self, key: &'static str) -> Result<Option<Map<String, Value>>, RowError> {
         let object = |value| match value {
             Value::Object(object) => Ok(object),

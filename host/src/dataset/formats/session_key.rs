@@ -27,7 +27,7 @@ pub(super) fn of(layout: Layout, head: &[u8]) -> Option<SessionKey> {
 }
 
 impl SessionKey {
-    /// The name in a row. One that cannot be read has none: whoever reads the row says why.
+    /// The name in a row. One that cannot be read has none: the reader of the row says why.
     pub(super) fn of(&self, row: &[u8]) -> Option<String> {
         match self {
             Self::Member(key) => {

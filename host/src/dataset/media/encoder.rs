@@ -34,7 +34,7 @@ pub(super) struct Encoder {
     errors: Option<ChildStderr>,
     said: Vec<u8>,
     /// It may do nothing for so long.
-    patience: Duration,
+    timeout: Duration,
     clock: Clock,
 }
 
@@ -43,11 +43,11 @@ impl Encoder {
     ///
     /// # Errors
     /// It cannot be started.
-    pub(super) fn start(command: &mut Command, patience: Duration) -> io::Result<Self> {
+    pub(super) fn start(command: &mut Command, timeout: Duration) -> io::Result<Self> {
         let pipes = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = pipes.spawn()?;
         let (pipe, errors) = (child.stdin.take(), child.stderr.take());
-        let encoder = Self { child, pipe, errors, said: Vec::new(), patience, clock: Clock::start() };
+        let encoder = Self { child, pipe, errors, said: Vec::new(), timeout, clock: Clock::start() };
         encoder.pipe.as_ref().map_or(Ok(()), do_not_wait)?;
         encoder.errors.as_ref().map_or(Ok(()), do_not_wait)?;
         Ok(encoder)
@@ -75,7 +75,7 @@ impl Encoder {
     /// Gives it no more, and waits until it has ended.
     ///
     /// # Errors
-    /// It hangs, or nobody knows how it ended.
+    /// It hangs, or its end cannot be known.
     pub(super) fn end(&mut self) -> Result<ExitStatus, Stop> {
         self.pipe = None;
         let last_given = self.clock.now();
@@ -96,8 +96,8 @@ impl Encoder {
     /// What waits for it to be heard would take no more bytes.
     fn pause(&mut self, since: RunNs) -> Result<(), Stop> {
         self.hear();
-        if self.clock.now().saturating_sub(since) > as_ns(self.patience) {
-            return Err(Stop::Hangs(self.patience));
+        if self.clock.now().saturating_sub(since) > as_ns(self.timeout) {
+            return Err(Stop::Hangs(self.timeout));
         }
         thread::sleep(PAUSE);
         Ok(())
@@ -135,8 +135,8 @@ mod tests {
 
     const PATIENT: Duration = Duration::from_secs(60);
 
-    fn shell(line: &str, patience: Duration) -> Encoder {
-        Encoder::start(Command::new("sh").args(["-c", line]), patience).unwrap()
+    fn shell(line: &str, timeout: Duration) -> Encoder {
+        Encoder::start(Command::new("sh").args(["-c", line]), timeout).unwrap()
     }
 
     #[test]

@@ -18,7 +18,7 @@ const PROGRAM: &str = "ffmpeg";
 const MOST_SAID: usize = 300;
 
 /// It may take so long for a part of what it is given, and for the end: the slowest encoders look ahead at many frames.
-const PATIENCE: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// What it is asked for before anything else: it says nothing but errors, and asks nobody.
 pub(super) const QUIETLY: &str = "-hide_banner -loglevel error -nostdin -y";
@@ -40,7 +40,7 @@ pub(super) fn made(
     let file = Scratch::new().map_err(|source| MediaError::Files { what: what(), source })?;
     let mut command = Command::new(PROGRAM);
     command.args(arguments(file.path()));
-    let mut encoder = Encoder::start(&mut command, PATIENCE).map_err(|error| match error.kind() {
+    let mut encoder = Encoder::start(&mut command, TIMEOUT).map_err(|error| match error.kind() {
         ErrorKind::NotFound => MediaError::NoFfmpeg { what: what(), product },
         _ => refused(error.to_string()),
     })?;

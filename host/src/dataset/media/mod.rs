@@ -42,7 +42,7 @@ const MOST: u64 = 10_000;
 /// More of what ffmpeg makes are not made: it takes much longer for one than an image takes.
 const MOST_OF_FFMPEG: u64 = 100;
 
-/// More of that take so long that it is told.
+/// More of that take so long that it is reported.
 const FEW_OF_FFMPEG: usize = 10;
 
 /// A run that may have any number of requests has the media of so many.

@@ -17,7 +17,7 @@ pub(super) fn force(scripts: &mut [Script]) {
 }
 
 fn put(step: &mut Step, tokens: u64) {
-    // What is no object is told where it is sent.
+    // What is no object is reported where it is sent.
     let parsed =
         if step.extra_json.is_empty() { Ok(Map::new()) } else { serde_json::from_str(&step.extra_json) };
     let Ok::<Map<String, Value>, _>(mut extra) = parsed else { return };

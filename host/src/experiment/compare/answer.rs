@@ -18,7 +18,7 @@ pub(crate) enum Answer {
     CannotTell,
 }
 
-/// Why the runs do not tell.
+/// Why the runs do not decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "reason")]
 pub(crate) enum Why {
@@ -63,7 +63,6 @@ impl Margin {
         if other.share > self.share { other } else { self }
     }
 
-    /// As a share.
     pub(crate) fn share(self) -> f64 {
         self.share
     }

@@ -37,7 +37,6 @@ impl Answer {
     }
 }
 
-/// How a search ended.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum SearchEnded {
     /// Everything that the runs can tell is known.

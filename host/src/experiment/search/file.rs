@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{
     answer::{Answer, SearchEnded},
     next::Range,
-    plan::{Probe, SearchPlan, Wanted},
+    plan::{Probe, SearchInputs, SearchPlan},
     slo::{Slo, SloError},
 };
 use crate::{
@@ -66,7 +66,7 @@ struct Objective {
 
 /// The file of a search that is this far.
 pub(super) fn text(
-    Wanted { plan, base }: Wanted<'_>,
+    SearchInputs { plan, base }: SearchInputs<'_>,
     probes: &[Probe],
     ended: Option<&SearchEnded>,
 ) -> String {
@@ -210,14 +210,14 @@ mod tests {
         let plan = plan("request_latency p99 < 40ms");
         let base = Words::of([said("model", "m"), said("isl", "5")]);
         let probes = [Probe { load: 2.5, verdict: Verdict::Kept, runs: Vec::new() }];
-        let text = text(Wanted { plan: &plan, base: &base }, &probes, None);
+        let text = text(SearchInputs { plan: &plan, base: &base }, &probes, None);
         std::fs::write(dir.path().join(FILE), &text).unwrap();
         let kept = Kept::read(dir.path()).unwrap();
         assert_eq!((&kept.plan.slos, &kept.probes[..]), (&plan.slos, &probes[..]));
         assert_eq!(kept.fit(&Words::default(), &|_| None), Fit::Same(base.clone()));
         let other = Words::of([said("isl", "6")]);
         assert_eq!(kept.fit(&other, &|_| None), Fit::Different(vec!["isl".to_owned()]));
-        let again = self::text(Wanted { plan: &kept.plan, base: &base }, &kept.probes, None);
+        let again = self::text(SearchInputs { plan: &kept.plan, base: &base }, &kept.probes, None);
         assert_eq!(again, text);
     }
 
@@ -232,13 +232,13 @@ mod tests {
         };
         for answer in [answer, Answer::unknown()] {
             let ended = SearchEnded::Answered(answer.clone());
-            let text = text(Wanted { plan: &plan, base: &base }, &[], Some(&ended));
+            let text = text(SearchInputs { plan: &plan, base: &base }, &[], Some(&ended));
             std::fs::write(dir.path().join(FILE), text).unwrap();
             assert_eq!(Kept::read(dir.path()).unwrap().answer, Some(answer));
         }
         let interrupted = SearchEnded::Interrupted { exit_code: 130 };
         for ended in [None, Some(&interrupted)] {
-            let text = text(Wanted { plan: &plan, base: &base }, &[], ended);
+            let text = text(SearchInputs { plan: &plan, base: &base }, &[], ended);
             std::fs::write(dir.path().join(FILE), text).unwrap();
             assert_eq!(Kept::read(dir.path()).unwrap().answer, None);
         }

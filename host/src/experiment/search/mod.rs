@@ -25,14 +25,13 @@ pub(crate) use self::{
     file::{FILE, Kept, KeptError},
     next::{Bracket, Range},
     page::charts,
-    plan::{Probe, ProbeRun, SearchPlan, Wanted},
+    plan::{Probe, ProbeRun, SearchInputs, SearchPlan},
     slo::{Slo, SloError},
     text::text,
     verdict::Verdict,
 };
 use self::{edge::Edge, next::Next};
 use super::{
-    bench::{Bench, Upcoming},
     best::Key,
     between,
     folder::{ExperimentFolder, FolderError},
@@ -40,6 +39,7 @@ use super::{
     measured::Measured,
     order::PlannedRun,
     outcome::RunEnd,
+    run_executor::{RunExecutor, Upcoming},
 };
 use crate::{config::words::Said, report::file_names, run::ending::Ending};
 
@@ -54,13 +54,13 @@ const RUNS: &str = "runs";
 /// # Errors
 /// What was found could not be written.
 pub(crate) fn search(
-    wanted: Wanted<'_>,
+    wanted: SearchInputs<'_>,
     probes: Vec<Probe>,
     folder: &ExperimentFolder,
-    bench: &mut dyn Bench,
+    executor: &mut dyn RunExecutor,
 ) -> Result<(SearchEnded, Vec<Probe>), FolderError> {
     let edge = wanted.plan.edge(&probes);
-    let mut search = Search { wanted, folder, bench, probes, edge };
+    let mut search = Search { wanted, folder, executor, probes, edge };
     manifest::withdraw(folder)?;
     search.save(None)?;
     let ended = loop {
@@ -77,7 +77,7 @@ pub(crate) fn search(
     Ok((ended, search.probes))
 }
 
-/// So many runs in a row that say nothing end the search.
+/// Runs in a row without a result that end the search.
 const RUNS_THAT_SAY_NOTHING: usize = 3;
 
 /// The exit code of a command line that cannot be used.
@@ -126,9 +126,9 @@ pub(crate) fn keep(
 }
 
 struct Search<'a> {
-    wanted: Wanted<'a>,
+    wanted: SearchInputs<'a>,
     folder: &'a ExperimentFolder,
-    bench: &'a mut dyn Bench,
+    executor: &'a mut dyn RunExecutor,
     /// In the order of their first runs.
     probes: Vec<Probe>,
     /// What they say.
@@ -166,7 +166,7 @@ impl Search<'_> {
 
     /// Runs a load once.
     fn probe(&mut self, load: f64) -> Result<Option<SearchEnded>, FolderError> {
-        if let Some(exit_code) = self.bench.interrupted() {
+        if let Some(exit_code) = self.executor.interrupted() {
             return Ok(Some(SearchEnded::Interrupted { exit_code }));
         }
         if let Some(stopped) = self.pass_over()? {
@@ -194,16 +194,16 @@ impl Search<'_> {
             return Ok(None);
         }
         if plan.pause_s > 0.0 {
-            self.bench.pause(plan.pause_s);
+            self.executor.pause(plan.pause_s);
         }
         let Some(command) = &plan.between else { return Ok(None) };
-        let failed = between::carry_out(command, runs as usize + 1, self.folder, self.bench)?;
+        let failed = between::carry_out(command, runs as usize + 1, self.folder, self.executor)?;
         Ok(failed.map(|reason| SearchEnded::Stopped { reason, exit_code: 1 }))
     }
 
     /// Runs a load, which has these runs already.
     fn run(&mut self, load: f64, known: Option<usize>) -> Result<Result<ProbeRun, SearchEnded>, FolderError> {
-        let Wanted { plan, base } = self.wanted;
+        let SearchInputs { plan, base } = self.wanted;
         let before = known.map_or(&[][..], |at| self.probes[at].runs.as_slice());
         // Where a run was ended early and says nothing, another one that is ended early would say nothing, either.
         let goes_on_to_its_end = before.iter().any(|run| run.is_saturated && !run.says_something(&plan.slos));
@@ -226,9 +226,9 @@ impl Search<'_> {
             name: "random-seed".to_owned(),
             values: vec![OsString::from(random_seed.to_string())],
         });
-        let end = self.bench.measure(&upcoming, &settings);
+        let end = self.executor.measure(&upcoming, &settings);
         let measured = Measured::read(&upcoming.dir).ok();
-        self.bench.has_ended(&upcoming, &end, measured.as_ref());
+        self.executor.has_ended(&upcoming, &end, measured.as_ref());
         Ok(self.judged(&upcoming, end, measured).map(|run| ProbeRun { folder, random_seed, ..run }))
     }
 
@@ -323,7 +323,7 @@ pub(super) mod tests {
         runs: Vec<(f64, bool)>,
     }
 
-    impl Bench for Simulated {
+    impl RunExecutor for Simulated {
         fn measure(&mut self, upcoming: &Upcoming, settings: &Words) -> RunEnd {
             let rate: f64 = settings.get("request-rate").unwrap()[0].to_str().unwrap().parse().unwrap();
             self.runs.push((rate, upcoming.ends_saturated));
@@ -352,7 +352,7 @@ pub(super) mod tests {
 
     fn wanted_in(dir: &Path, plan: &SearchPlan, server: &mut Simulated) -> (SearchEnded, Vec<Probe>) {
         let folder = ExperimentFolder::named(&dir.join("s")).unwrap();
-        let wanted = Wanted { plan, base: &Words::default() };
+        let wanted = SearchInputs { plan, base: &Words::default() };
         search(wanted, Vec::new(), &folder, server).unwrap()
     }
 
@@ -401,7 +401,7 @@ pub(super) mod tests {
         let first_five: Vec<Probe> = probes[..5].iter().map(first).collect();
         let folder = ExperimentFolder::named(&dir.path().join("again")).unwrap();
         let mut rest = Simulated::default();
-        let wanted = Wanted { plan: &plan, base: &Words::default() };
+        let wanted = SearchInputs { plan: &plan, base: &Words::default() };
         let (_, again) = search(wanted, first_five, &folder, &mut rest).unwrap();
         assert_eq!(again, probes);
         assert_eq!(rest.runs, whole.runs[5..]);

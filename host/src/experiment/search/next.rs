@@ -49,7 +49,7 @@ pub(crate) enum Bracket {
     Unknown { kept: Option<f64> },
 }
 
-/// So many runs in the interval, and it is looked at from both sides.
+/// Runs in the interval from which on it is looked at from both sides.
 const ENOUGH_IN_THE_MIDDLE: usize = 3;
 
 /// Then the next load is one that the edge is below with this probability, and above with the same one, in turn.
@@ -101,7 +101,7 @@ impl Range {
         }
     }
 
-    /// Whether nobody needs to know it any closer.
+    /// Whether it is known closely enough.
     pub(super) fn is_near_enough(self, (low, high): (f64, f64)) -> bool {
         match self.bracket((low, high)) {
             Bracket::AllKept { .. } | Bracket::NoneKept { .. } => true,

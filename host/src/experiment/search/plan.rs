@@ -22,7 +22,7 @@ pub(crate) struct SearchPlan {
     /// Requests a second of one user, where users are raised.
     pub(crate) rate_of_user: Option<f64>,
     pub(crate) range: Range,
-    /// Runs at most.
+    /// Runs of all loads together, at most.
     pub(crate) most_runs: u32,
     /// Of the interval: a part of 1.
     pub(crate) confidence: f64,
@@ -36,9 +36,9 @@ pub(crate) struct SearchPlan {
     pub(crate) seed: u64,
 }
 
-/// What is looked for, and what all runs have in common.
+/// The search, and the settings that all of its runs have in common.
 #[derive(Clone, Copy)]
-pub(crate) struct Wanted<'a> {
+pub(crate) struct SearchInputs<'a> {
     pub(crate) plan: &'a SearchPlan,
     /// Settings of all runs.
     pub(crate) base: &'a Words,

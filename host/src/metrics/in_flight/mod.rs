@@ -94,7 +94,6 @@ impl Flights {
         }
     }
 
-    /// All of them.
     pub(super) fn iter(&self) -> impl Iterator<Item = Flight> {
         (0..).map_while(|at| self.get(at))
     }

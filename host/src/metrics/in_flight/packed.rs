@@ -3,7 +3,7 @@
 use super::flight::{End, Flight};
 use crate::{clock::RunNs, metrics::request::LatencyOrigin};
 
-/// Instants are told by the time between them: 18 minutes have room, in a run of 78 hours.
+/// Instants are stored as the time between them: 18 minutes have room, in a run of 78 hours.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Packed {
     sent: Short<6>,

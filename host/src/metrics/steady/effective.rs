@@ -2,7 +2,7 @@
 
 use super::{mean, variance};
 
-/// So many independent values would say as much about the mean as these do. Batches of independent values have means that vary by the
+/// The number of independent values that would say as much about the mean as these do. Batches of independent values have means that vary by the
 /// variance of the values over their number; where neighbours are alike, the means vary by more.
 ///
 /// Source: the method of batch means, as in Law, Simulation Modeling and Analysis, chapter 9.5.3. With 30 batches the result is good to a

@@ -5,7 +5,7 @@ use super::{LEAST_MS, mean, trend::likeness, variance};
 /// A longer beginning is no start-up, in parts of all batches.
 const LONGEST: usize = 4;
 
-/// So many batches at least: one that is the slowest of all is the first one by chance in one of thirty runs.
+/// Fewest batches: one that is the slowest of all is the first one by chance in one of thirty runs.
 const LEAST_BATCHES: usize = 2;
 
 /// Standard deviations by which the beginning differs.
@@ -21,7 +21,7 @@ pub(crate) struct StartUp {
     pub(crate) share: f64,
     /// Its mean, in milliseconds.
     pub(crate) first_ms: f64,
-    /// That of the rest.
+    /// The mean of all later requests, in milliseconds.
     pub(crate) rest_ms: f64,
 }
 

@@ -26,7 +26,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Attempt {
     /// How long the acknowledgement is waited for.
-    patience: Duration,
+    timeout: Duration,
     /// Time between the start of this attempt and the next one, if this one fails.
     rest: Duration,
     /// Bytes of a batch.
@@ -35,16 +35,16 @@ struct Attempt {
 
 impl Attempt {
     const FIRST: Self =
-        Self { patience: Duration::from_secs(2), rest: Duration::from_millis(200), most: MOST_BYTES };
+        Self { timeout: Duration::from_secs(2), rest: Duration::from_millis(200), most: MOST_BYTES };
 
     /// The longest waits, and the size of a batch that only asks whether somebody is there.
     const LAST: Self =
-        Self { patience: Duration::from_secs(8), rest: Duration::from_secs(2), most: 16 * 1024 };
+        Self { timeout: Duration::from_secs(8), rest: Duration::from_secs(2), most: 16 * 1024 };
 
     /// The next one, after this one has failed.
     fn next(self) -> Self {
         Self {
-            patience: (2 * self.patience).min(Self::LAST.patience),
+            timeout: (2 * self.timeout).min(Self::LAST.timeout),
             rest: (2 * self.rest).min(Self::LAST.rest),
             most: Self::LAST.most,
         }
@@ -227,7 +227,7 @@ async fn deliver(client: Client, subject: String, shared: Arc<Shared>, pace: Dur
         connected(&client).await;
         let Some(batch) = shared.batch(attempt.most) else { continue };
         let began = shared.clock.now();
-        let answer = ask(&client, &subject, batch.into(), attempt.patience).await;
+        let answer = ask(&client, &subject, batch.into(), attempt.timeout).await;
         if answer.is_ok_and(|answer| shared.acknowledge(&answer)) {
             attempt = Attempt::FIRST;
             continue;

@@ -22,12 +22,12 @@ use super::{
     lendings::Lendings,
     link::{AgentNode, SILENCE},
     messages::{AgentCommand, AgentEvent, Beginning, Equipment, Presence},
-    offset::Standing,
+    offset::ClockReading,
+    permits::Permits,
     shared::{Numbers, Shared},
     ssh::{SshAgents, Way},
     state::AgentState,
     subjects,
-    turns::Turns,
 };
 use crate::{
     clock::Clock,
@@ -84,7 +84,6 @@ impl Drop for Taken {
     }
 }
 
-/// One of them.
 #[derive(Debug)]
 struct Agent {
     presence: Presence,
@@ -92,7 +91,7 @@ struct Agent {
     down: Arc<Outgoing>,
     /// Once there is a clock to say when it was heard.
     state: Option<Arc<AgentState>>,
-    standing: Option<Standing>,
+    reading: Option<ClockReading>,
     listening: Listening,
     up: Subscription,
 }
@@ -174,7 +173,7 @@ impl Agents {
         let looks = thread::scope(|scope| {
             let looks: Vec<_> =
                 self.members.iter_mut().map(|agent| scope.spawn(move || agent.follow(bus, clock))).collect();
-            // One that panics has no clock, and its panic is told.
+            // One that panics has no clock, and its panic is reported.
             looks.into_iter().map(|look| look.join().unwrap_or(Ok(()))).collect::<Result<Vec<()>, _>>()
         });
         looks?;
@@ -221,7 +220,7 @@ impl Agents {
         let clocks = Clocks::follow(&bus, followed, work.clock)?;
         let dir = work.dir.join(FOLDER);
         let run_id = work.header.run_id.clone();
-        let (fetching, server) = (Turns::of(FETCHED_AT_ONCE), Mutex::new(server));
+        let (fetching, server) = (Permits::of(FETCHED_AT_ONCE), Mutex::new(server));
         let shared = Arc::new(Shared {
             own,
             bus,
@@ -300,11 +299,11 @@ fn offered(registry: &Registry, endpoint: &str) -> Option<Offered> {
 /// The folder of a run in which what agents have kept is brought together.
 const FOLDER: &str = "agents";
 
-/// So many agents are asked for what they have kept at the same time: each piece that is on its way takes memory here, and more of them
+/// Agents that are asked for their files at the same time: each piece that is on its way takes memory here, and more of them
 /// at once come no sooner.
 const FETCHED_AT_ONCE: usize = 16;
 
-/// How often somebody looks whether all are there.
+/// How often it is checked whether all are there.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 impl Agent {
@@ -328,7 +327,7 @@ impl Agent {
             }
         })?;
         let down = Arc::new(Outgoing::start(bus, subjects::down(run, node), PACE));
-        Ok(Self { presence, division, down, state: None, standing: None, listening, up })
+        Ok(Self { presence, division, down, state: None, reading: None, listening, up })
     }
 
     /// Looks where its clock stands, and notes from here on when it is heard.
@@ -336,8 +335,8 @@ impl Agent {
         let state = Arc::new(AgentState::new(clock));
         *self.listening.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&state));
         self.state = Some(state);
-        self.standing = first_look(bus, &self.presence.id, clock);
-        if self.standing.is_none() {
+        self.reading = first_look(bus, &self.presence.id, clock);
+        if self.reading.is_none() {
             let (name, what) = (self.presence.name.clone(), "it does not answer".to_owned());
             return Err(AgentError::Silent { name, what });
         }
@@ -350,7 +349,7 @@ impl Agent {
 
     /// What its clock said at the beginning of the run.
     fn zero(&self) -> Result<u64, AgentError> {
-        self.standing.and_then(|standing| standing.zero()).ok_or_else(|| AgentError::Silent {
+        self.reading.and_then(|reading| reading.zero()).ok_or_else(|| AgentError::Silent {
             name: self.presence.name.clone(),
             what: "its machine was started after this run: begin the run again".to_owned(),
         })
@@ -358,12 +357,12 @@ impl Agent {
 
     fn followed(&self) -> Option<Followed> {
         let (id, down) = (self.presence.id.clone(), Arc::clone(&self.down));
-        Some(Followed { id, first: self.standing?, down })
+        Some(Followed { id, first: self.reading?, down })
     }
 
     /// What it is to keep beside its journal, as far as it is known before the load.
     fn kept(&self, header: &RunHeader) -> KeptRun {
-        let clock_bound_ns = self.standing.map_or(0, |standing| standing.bound);
+        let clock_bound_ns = self.reading.map_or(0, |reading| reading.bound);
         let facts = NodeFacts { clock_bound_ns, ..self.presence.facts(self.division) };
         let (run_id, nodes) = (header.run_id.clone(), self.division.nodes);
         KeptRun { run_id, nodes, facts, clock: ClockShift::default() }
@@ -388,7 +387,7 @@ struct Listener<O> {
     collector: Arc<Collector>,
 }
 
-/// Hears all agents of a run, until nobody is left who could say something.
+/// Hears all agents of a run, until none of them can send any more.
 fn listen<O: Observer>(listeners: Vec<Listener<O>>, events: Receiver<Heard>) -> Result<(), AgentError> {
     let spawned = thread::Builder::new().name("agents".into()).spawn(move || {
         for (node, event) in events {
@@ -432,7 +431,7 @@ impl<O: Observer> Listener<O> {
                 let usage = WorkerUsage { worker, ..usage };
                 observer.phase_done(phase, counts, usage);
             }
-            AgentEvent::Hopeless(verdict) => observer.hopeless(verdict),
+            AgentEvent::EndsEarly(early_end) => observer.ends_early(early_end),
             AgentEvent::Poisoned => observer.poisoned(),
             AgentEvent::Lost(what) => observer.lost(format!("of the agent `{name}`: {what}")),
             AgentEvent::Hangs(what) => observer.hangs(format!("{what}, on the agent `{name}`")),

@@ -15,7 +15,7 @@ use crate::{
     clock::{Clock, as_ns},
     config::units::is_agent_word,
     nats::{Bus, Outgoing},
-    plan::{AgentsPlan, Wanted},
+    plan::{AgentsPlan, WantedAgents},
 };
 
 /// How long answers are waited for at first; each time that there are too few, twice as long, up to the second.
@@ -43,9 +43,9 @@ pub(super) fn call(
 ) -> Result<(String, Vec<Presence>), AgentError> {
     let clock = Clock::start();
     let timeout = as_ns(Duration::try_from_secs_f64(plan.timeout_s).unwrap_or(Duration::MAX));
-    let mut patience = ANSWERS;
+    let mut answer_timeout = ANSWERS;
     loop {
-        let there = who(bus, patience)?;
+        let there = who(bus, answer_timeout)?;
         own.check()?;
         if let Some(mut chosen) = choose(&plan.wanted, &own.ids(), &there) {
             check(&chosen)?;
@@ -56,7 +56,7 @@ pub(super) fn call(
                 return Ok((run, chosen));
             }
         }
-        patience = (2 * patience).min(MOST_ANSWERS);
+        answer_timeout = (2 * answer_timeout).min(MOST_ANSWERS);
         if clock.now() >= timeout {
             return Err(AgentError::TooFew {
                 wanted: in_words(&plan.wanted, &own.hosts()),
@@ -68,8 +68,8 @@ pub(super) fn call(
 }
 
 /// Who is there.
-fn who(bus: &Bus, patience: Duration) -> Result<Vec<Presence>, AgentError> {
-    let answers = bus.gather(subjects::WHO, Vec::new(), patience)?;
+fn who(bus: &Bus, timeout: Duration) -> Result<Vec<Presence>, AgentError> {
+    let answers = bus.gather(subjects::WHO, Vec::new(), timeout)?;
     // One that cannot be read is no agent of this program; nor is one whose name is that of no folder.
     let agents = answers.iter().filter_map(|answer| rmp_serde::from_slice::<Presence>(answer).ok());
     Ok(agents.filter(|agent| is_id(&agent.id) && is_agent_word(&agent.name)).collect())
@@ -90,9 +90,9 @@ fn take(bus: &Bus, chosen: &[Presence], run: &str) -> Result<bool, AgentError> {
     Ok(true)
 }
 
-/// Those that are asked for, if enough are free: first those with the addresses of `own`, then by their labels, then whoever is left,
-/// each time in the order of their names. Who was started by another controller is nobody else's.
-fn choose(wanted: &[Wanted], own: &[&str], there: &[Presence]) -> Option<Vec<Presence>> {
+/// Those that are asked for, if enough are free: first those with the addresses of `own`, then by their labels, then any other that is free,
+/// each time in the order of their names. An agent that another controller has started is taken by that one only.
+fn choose(wanted: &[WantedAgents], own: &[&str], there: &[Presence]) -> Option<Vec<Presence>> {
     let free = there.iter().filter(|agent| !agent.is_busy);
     let (started, mut free): (Vec<&Presence>, Vec<&Presence>) =
         free.partition(|agent| own.contains(&agent.id.as_str()));
@@ -102,7 +102,7 @@ fn choose(wanted: &[Wanted], own: &[&str], there: &[Presence]) -> Option<Vec<Pre
     free.retain(|agent| !agent.labels.iter().any(|label| label == BY_SSH));
     free.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
     let mut chosen: Vec<Presence> = started.into_iter().cloned().collect();
-    let (labelled, any): (Vec<&Wanted>, Vec<&Wanted>) =
+    let (labelled, any): (Vec<&WantedAgents>, Vec<&WantedAgents>) =
         wanted.iter().partition(|wanted| wanted.label.is_some());
     for wanted in labelled.into_iter().chain(any) {
         for _ in 0..wanted.count.get() {
@@ -129,7 +129,7 @@ fn check(chosen: &[Presence]) -> Result<(), AgentError> {
     }
 }
 
-fn in_words(wanted: &[Wanted], hosts: &[&str]) -> String {
+fn in_words(wanted: &[WantedAgents], hosts: &[&str]) -> String {
     let by_ssh = (!hosts.is_empty()).then(|| {
         let agents = if hosts.len() == 1 { "the agent" } else { "the agents" };
         format!("{agents} on `{}`", hosts.join("`, `"))
@@ -172,8 +172,8 @@ mod tests {
         }
     }
 
-    fn wanted(count: u32, label: Option<&str>) -> Wanted {
-        Wanted { label: label.map(str::to_owned), count: NonZeroU32::new(count).unwrap() }
+    fn wanted(count: u32, label: Option<&str>) -> WantedAgents {
+        WantedAgents { label: label.map(str::to_owned), count: NonZeroU32::new(count).unwrap() }
     }
 
     fn names(chosen: Option<Vec<Presence>>) -> Option<Vec<String>> {

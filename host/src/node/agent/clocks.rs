@@ -13,7 +13,7 @@ use super::{
     command::say,
     error::AgentError,
     messages::AgentCommand,
-    offset::{Ping, Standing},
+    offset::{ClockReading, Ping},
     subjects,
 };
 use crate::{
@@ -38,11 +38,11 @@ const AT_ONCE: usize = 16;
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Asks the agent with this id where its clock stands, before a run. Nothing if it does not answer.
-pub(super) fn first_look(bus: &Bus, id: &str, clock: Clock) -> Option<Standing> {
+pub(super) fn first_look(bus: &Bus, id: &str, clock: Clock) -> Option<ClockReading> {
     look(bus, id, clock, FIRST)
 }
 
-fn look(bus: &Bus, id: &str, clock: Clock, times: u32) -> Option<Standing> {
+fn look(bus: &Bus, id: &str, clock: Clock, times: u32) -> Option<ClockReading> {
     let subject = subjects::ping(id);
     let ask = || {
         let asked = clock.now();
@@ -53,7 +53,7 @@ fn look(bus: &Bus, id: &str, clock: Clock, times: u32) -> Option<Standing> {
     };
     // One that does not answer once is not asked again and again.
     let pings: Vec<Ping> = (0..times).map_while(|_| ask()).collect();
-    Standing::best(&pings)
+    ClockReading::best(&pings)
 }
 
 /// An agent whose clock is followed.
@@ -61,7 +61,7 @@ fn look(bus: &Bus, id: &str, clock: Clock, times: u32) -> Option<Standing> {
 pub(super) struct Followed {
     pub(super) id: String,
     /// Where its clock stood before the run.
-    pub(super) first: Standing,
+    pub(super) first: ClockReading,
     /// The way to it.
     pub(super) down: Arc<Outgoing>,
 }
@@ -81,7 +81,7 @@ pub(super) struct ClockFacts {
 
 #[derive(Debug)]
 struct Seen {
-    latest: Standing,
+    latest: ClockReading,
     facts: ClockFacts,
 }
 
@@ -121,8 +121,8 @@ fn look_again(bus: &Bus, agents: &[(&Followed, &Mutex<Seen>)], clock: Clock) {
     thread::scope(|scope| {
         for &(agent, seen) in agents {
             let ask = move || {
-                if let Some(standing) = look(bus, &agent.id, clock, AGAIN) {
-                    agent.note(standing, &mut seen.lock().unwrap_or_else(PoisonError::into_inner));
+                if let Some(reading) = look(bus, &agent.id, clock, AGAIN) {
+                    agent.note(reading, &mut seen.lock().unwrap_or_else(PoisonError::into_inner));
                 }
             };
             if let Err(error) = thread::Builder::new().name("clock".into()).spawn_scoped(scope, ask) {
@@ -134,9 +134,9 @@ fn look_again(bus: &Bus, agents: &[(&Followed, &Mutex<Seen>)], clock: Clock) {
 
 impl Followed {
     /// Takes note of where it stands, and has the agent note it as well: a journal that nobody fetches needs it.
-    fn note(&self, standing: Standing, seen: &mut Seen) {
-        let Some(zero) = self.first.zero().filter(|_| standing.tells_more_than(&seen.latest)) else { return };
-        seen.note(standing, zero);
+    fn note(&self, reading: ClockReading, seen: &mut Seen) {
+        let Some(zero) = self.first.zero().filter(|_| reading.tells_more_than(&seen.latest)) else { return };
+        seen.note(reading, zero);
         let ClockFacts { shift, bound_ns, drift_ns, .. } = seen.facts.clone();
         if let Err(error) = say(&self.down, &AgentCommand::Clock { shift, bound_ns, drift_ns }) {
             tracing::warn!(%error, "an agent does not hear where its clock stands");
@@ -145,23 +145,23 @@ impl Followed {
 }
 
 impl Seen {
-    fn first(standing: Standing) -> Self {
+    fn first(reading: ClockReading) -> Self {
         let facts = ClockFacts {
-            shift: ClockShift(vec![(standing.at, 0)]),
-            bound_ns: standing.bound,
+            shift: ClockShift(vec![(reading.at, 0)]),
+            bound_ns: reading.bound,
             drift_ns: 0,
-            latest_bound_ns: standing.bound,
+            latest_bound_ns: reading.bound,
         };
-        Self { latest: standing, facts }
+        Self { latest: reading, facts }
     }
 
-    fn note(&mut self, standing: Standing, zero: u64) {
-        let correction = standing.correction(zero);
-        self.facts.shift.0.push((standing.at, correction));
-        self.facts.bound_ns = self.facts.bound_ns.max(standing.bound);
+    fn note(&mut self, reading: ClockReading, zero: u64) {
+        let correction = reading.correction(zero);
+        self.facts.shift.0.push((reading.at, correction));
+        self.facts.bound_ns = self.facts.bound_ns.max(reading.bound);
         self.facts.drift_ns = self.facts.drift_ns.max(correction.unsigned_abs());
-        self.facts.latest_bound_ns = standing.bound;
-        self.latest = standing;
+        self.facts.latest_bound_ns = reading.bound;
+        self.latest = reading;
     }
 }
 
@@ -171,8 +171,8 @@ mod tests {
 
     #[test]
     fn a_clock_that_drifts_is_put_right_and_the_drift_is_known() {
-        let mut seen = Seen::first(Standing { at: 1_000, theirs: 5_001_000, bound: 10 });
-        seen.note(Standing { at: 10_000_001_000, theirs: 10_005_051_000, bound: 40 }, 5_000_000);
+        let mut seen = Seen::first(ClockReading { at: 1_000, theirs: 5_001_000, bound: 10 });
+        seen.note(ClockReading { at: 10_000_001_000, theirs: 10_005_051_000, bound: 40 }, 5_000_000);
         assert_eq!(seen.facts.shift, ClockShift(vec![(1_000, 0), (10_000_001_000, -50_000)]));
         assert_eq!((seen.facts.bound_ns, seen.facts.drift_ns, seen.facts.latest_bound_ns), (40, 50_000, 40));
     }

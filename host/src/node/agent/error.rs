@@ -132,7 +132,7 @@ impl Explain for AgentError {
             Self::Indivisible { .. } => "ask for fewer agents, or for a larger limit".to_owned(),
             Self::Read { .. } => "name a file that exists and may be read".to_owned(),
             Self::Receive(_) => "look at the space on the agent's disk and at its permissions".to_owned(),
-            Self::Refused { source, .. } => source.hint().to_owned(),
+            Self::Refused { source, .. } => source.hint(),
             Self::Silent { .. } => "look at what the agent says on its own machine".to_owned(),
             Self::Message(_) => "report this as a fault of prony".to_owned(),
             Self::Thread(_) => {

@@ -72,7 +72,6 @@ pub(super) struct Origin<'a> {
     pub(super) bus: &'a Bus,
     /// Where the agent is asked.
     pub(super) subject: String,
-    /// Its name.
     pub(super) name: &'a str,
     /// What it has the files of: see [`PieceOf`].
     pub(super) run: &'a str,

@@ -19,7 +19,7 @@ use crate::{
 /// Files of a tokenizer's folder that are looked at: the rest may be the model itself.
 const OF_TOKENIZER: [&str; 2] = ["json", "jinja"];
 
-/// So many files are named in a message; a list of more is a file itself.
+/// Most files that a message names; a list of more is a file itself.
 const MOST_NAMED: usize = 500;
 
 /// The largest such list, in megabytes: more than a million files.

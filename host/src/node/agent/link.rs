@@ -21,7 +21,7 @@ const AGREED_AHEAD: Duration = Duration::from_millis(100);
 /// And at most: a network on which a word takes longer is not waited for.
 const MOST_AHEAD: Duration = Duration::from_secs(2);
 
-/// An agent.
+/// An agent, as the controller commands it.
 #[derive(Debug)]
 pub(super) struct AgentNode {
     pub(super) collector: Arc<Collector>,
@@ -55,7 +55,7 @@ impl Link for AgentNode {
         ahead.clamp(AGREED_AHEAD, MOST_AHEAD)
     }
 
-    fn patience(&self) -> Duration {
+    fn extra_timeout(&self) -> Duration {
         SILENCE
     }
 

@@ -13,7 +13,7 @@ use crate::{
     lockfile::Lockfile,
     metrics::Sketch,
     node::{
-        hopeless::Verdict,
+        early_end::EarlyEnd,
         messages::{Exposed, PhaseStart},
         progress::Progress,
         remote_error::RemoteError,
@@ -164,8 +164,8 @@ pub(crate) enum AgentEvent {
     AllStarted(u32, AllStarted),
     /// A worker has finished its part of the phase with this number.
     Done(u32, ScheduleCounts, WorkerUsage),
-    /// It is of no use to go on.
-    Hopeless(Verdict),
+    /// The run should end early: too many requests in a row failed.
+    EndsEarly(EarlyEnd),
     /// The endpoint panicked too often.
     Poisoned,
     /// A worker panicked.

@@ -19,11 +19,11 @@ mod lendings;
 mod link;
 pub(crate) mod messages;
 pub(crate) mod offset;
+mod permits;
 mod shared;
 mod ssh;
 mod state;
 pub(crate) mod subjects;
-mod turns;
 mod uncollected;
 
 pub(crate) use agents::Agents;

@@ -15,9 +15,9 @@ pub(crate) struct Ping {
     pub(crate) theirs: u64,
 }
 
-/// Where another clock stands, in nanoseconds.
+/// One reading of the clock of another machine, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub(crate) struct ClockReading {
     /// When it was read, on the run's clock.
     pub(crate) at: RunNs,
     /// What it said then.
@@ -32,7 +32,7 @@ impl Ping {
     }
 }
 
-impl Standing {
+impl ClockReading {
     /// The best that these say; nothing where there are none.
     pub(crate) fn best(pings: &[Ping]) -> Option<Self> {
         let best = pings.iter().min_by_key(|ping| ping.took())?;
@@ -83,34 +83,34 @@ mod tests {
                 now = read + back;
                 Ping { asked, answered: now, theirs: read + offset }
             }).collect();
-            let standing = Standing::best(&pings).unwrap();
-            prop_assert!(standing.zero().unwrap().abs_diff(offset) <= standing.bound, "{standing:?}");
-            prop_assert!(standing.correction(offset).unsigned_abs() <= standing.bound);
+            let reading = ClockReading::best(&pings).unwrap();
+            prop_assert!(reading.zero().unwrap().abs_diff(offset) <= reading.bound, "{reading:?}");
+            prop_assert!(reading.correction(offset).unsigned_abs() <= reading.bound);
         }
     }
 
     #[test]
     fn a_clock_that_runs_fast_is_put_back() {
         // It has gained a millisecond since its beginning was taken for 500.
-        let standing = Standing { at: 10_000_000_000, theirs: 10_001_000_500, bound: 10 };
-        assert_eq!(standing.correction(500), -1_000_000);
+        let reading = ClockReading { at: 10_000_000_000, theirs: 10_001_000_500, bound: 10 };
+        assert_eq!(reading.correction(500), -1_000_000);
     }
 
     #[test]
     fn a_machine_that_started_after_the_run_has_no_zero() {
-        assert_eq!(Standing { at: 400, theirs: 60, bound: 1 }.zero(), None);
+        assert_eq!(ClockReading { at: 400, theirs: 60, bound: 1 }.zero(), None);
     }
 
     #[test]
     fn a_look_on_a_busy_network_does_not_replace_a_good_one() {
-        let first = Standing { at: 0, theirs: 0, bound: 1_000_000 };
-        let later = |bound| Standing { at: 10_000_000_000, theirs: 0, bound };
+        let first = ClockReading { at: 0, theirs: 0, bound: 1_000_000 };
+        let later = |bound| ClockReading { at: 10_000_000_000, theirs: 0, bound };
         assert!(later(1_900_000).tells_more_than(&first));
         assert!(!later(40_000_000).tells_more_than(&first));
     }
 
     #[test]
     fn nobody_who_answered_says_nothing() {
-        assert_eq!(Standing::best(&[]), None);
+        assert_eq!(ClockReading::best(&[]), None);
     }
 }

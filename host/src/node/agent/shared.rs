@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{clocks::Clocks, lendings::Lendings, ssh::SshAgents, turns::Turns};
+use super::{clocks::Clocks, lendings::Lendings, permits::Permits, ssh::SshAgents};
 use crate::{
     nats::{Bus, Server},
     plan::Phase,
@@ -65,10 +65,10 @@ pub(super) struct Shared {
     pub(super) numbers: Arc<Numbers>,
     pub(super) lendings: Lendings,
     pub(super) clocks: Clocks,
-    /// Where what the agents have kept is brought.
+    /// The folder into which the files of the agents are fetched.
     pub(super) dir: PathBuf,
-    /// Of those who bring it.
-    pub(super) fetching: Turns,
+    /// Limits how many threads fetch it at the same time.
+    pub(super) fetching: Permits,
     /// A NATS server of ours, if it is one: it ends with the last agent.
     pub(super) _server: Mutex<Option<Server>>,
 }

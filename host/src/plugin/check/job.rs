@@ -20,7 +20,7 @@ pub(super) struct Job {
     pub(super) type_name: String,
     /// The text of its schema of options.
     pub(super) schema: String,
-    /// Its options.
+    /// The text of a JSON object.
     pub(super) options: String,
     /// Recorded answers: file names and contents.
     pub(super) recordings: Vec<(String, Vec<u8>)>,
@@ -52,7 +52,6 @@ pub(super) enum CheckMessage {
     Gets(Vec<Piece>),
     /// A check is over.
     Checked(Check),
-    /// It measured.
     Measured(Speed),
     /// Everything is done.
     Done,

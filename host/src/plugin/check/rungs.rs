@@ -1,4 +1,4 @@
-//! The loading ladder, rung by rung, as it is told.
+//! The loading ladder, rung by rung, as it is shown.
 
 use prony_plugin_api::conformance::Verdict;
 use serde::{Deserialize, Serialize};

@@ -16,13 +16,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
 
-/// Batches whose median is told.
+/// Batches whose median is reported.
 const BATCHES: usize = 11;
 
 /// How long a batch takes at least, in nanoseconds.
 const BATCH_NS: u64 = 20_000_000;
 
-/// So many events are read to see whether the process grows, or fewer in this time.
+/// Events that are read to see whether the process grows, or fewer in this time.
 const GROWTH_EVENTS: u64 = 1_000_000;
 const GROWTH_NS: u64 = 3_000_000_000;
 

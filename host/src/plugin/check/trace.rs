@@ -19,7 +19,6 @@ pub(crate) struct Trace {
     failed: Option<io::Error>,
 }
 
-/// One line.
 #[derive(Debug, Serialize)]
 struct Line<'a> {
     library: Cow<'a, str>,
@@ -77,7 +76,7 @@ impl Trace {
         let line = Line { library, type_name, case, call: *number, step, given, got, lost };
         let written = serde_json::to_writer(&mut self.to, &line).map_err(io::Error::from);
         let written = written.and_then(|()| self.to.write_all(b"\n"));
-        // Whoever interrupts a check that hangs wants the lines up to there.
+        // Anyone who interrupts a check that hangs wants the lines up to there.
         self.failed = written.and_then(|()| self.to.flush()).err();
     }
 }

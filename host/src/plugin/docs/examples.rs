@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{
     job::{FormPart, Refusal, Shown, Work, Written},
     markdown::{block, code, prose, table},
-    requests::{LIMIT, MODEL, Wanted},
+    requests::{ExampleRequest, LIMIT, MODEL},
 };
 
 /// What stands in the place of the key.
@@ -72,11 +72,15 @@ fn requests(work: &Work, declared: Option<&EndpointMetadata>) -> Vec<String> {
 }
 
 /// The same request for a response in one piece.
-fn whole(wanted: Wanted) -> Wanted {
-    Wanted { streams: false, ..wanted }
+fn whole(wanted: ExampleRequest) -> ExampleRequest {
+    ExampleRequest { streams: false, ..wanted }
 }
 
-fn one(request: &Result<Written, Refusal>, wanted: Wanted, declared: Option<&EndpointMetadata>) -> String {
+fn one(
+    request: &Result<Written, Refusal>,
+    wanted: ExampleRequest,
+    declared: Option<&EndpointMetadata>,
+) -> String {
     match request {
         Err(refusal) => format!("It refuses: {}\n", why(refusal)),
         Ok(written) => {
@@ -102,7 +106,7 @@ fn why(refusal: &Refusal) -> String {
 /// The path of a request: its own, or else that of the manifest.
 fn path(
     request: &Result<Written, Refusal>,
-    wanted: Wanted,
+    wanted: ExampleRequest,
     declared: Option<&EndpointMetadata>,
 ) -> Option<String> {
     let own = request.as_ref().ok().and_then(|written| written.path.clone());
@@ -167,14 +171,15 @@ mod tests {
     use super::*;
     use crate::plugin::docs::{job::Reading, requests::Content};
 
-    const TEXT: Wanted = Wanted { content: Content::Text, has_text: true, streams: false, has_limit: true };
+    const TEXT: ExampleRequest =
+        ExampleRequest { content: Content::Text, has_text: true, streams: false, has_limit: true };
 
     fn written(body: &str) -> Written {
         let body = body.as_bytes().to_vec();
         Written { body, content_type: "application/json".to_owned(), ..Written::default() }
     }
 
-    fn shown(requests: Vec<(Wanted, Result<Written, Refusal>)>) -> String {
+    fn shown(requests: Vec<(ExampleRequest, Result<Written, Refusal>)>) -> String {
         sections(&Shown::Work(Work { requests, readings: Vec::new() }), "{}", None).join("\n")
     }
 
@@ -192,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_stream_is_shown_only_where_its_request_differs() {
-        let streamed = Wanted { streams: true, ..TEXT };
+        let streamed = ExampleRequest { streams: true, ..TEXT };
         let same = shown(vec![(TEXT, Ok(written("{}"))), (streamed, Ok(written("{}")))]);
         assert!(same.contains("With `--streaming` it is the same."), "{same}");
         let other = shown(vec![(TEXT, Ok(written("{}"))), (streamed, Ok(written("{\"stream\":true}")))]);

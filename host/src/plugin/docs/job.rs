@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use prony_plugin_api::{PluginError, testing::Request};
 use serde::{Deserialize, Serialize};
 
-use super::requests::Wanted;
+use super::requests::ExampleRequest;
 
 /// What the child has to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub(super) struct Job {
     /// Its options, the text of a JSON object.
     pub(super) options: String,
     /// The requests that it is to write.
-    pub(super) wanted: Vec<Wanted>,
+    pub(super) wanted: Vec<ExampleRequest>,
 }
 
 /// What became of an endpoint.
@@ -37,7 +37,7 @@ pub(crate) enum Shown {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Work {
     /// The requests, each with what was wanted.
-    pub(super) requests: Vec<(Wanted, Result<Written, Refusal>)>,
+    pub(super) requests: Vec<(ExampleRequest, Result<Written, Refusal>)>,
     /// The recorded responses that it can read.
     pub(super) readings: Vec<Reading>,
 }
@@ -68,7 +68,6 @@ pub(super) struct Written {
     pub(super) key_header: Option<(String, String)>,
     /// What the host sends as its content type.
     pub(super) content_type: String,
-    /// Its body.
     pub(super) body: Vec<u8>,
     /// Its parts: with any, there is no body.
     pub(super) parts: Vec<FormPart>,
@@ -83,7 +82,6 @@ pub(super) struct FormPart {
     pub(super) file_name: String,
     /// Content type, or empty.
     pub(super) content_type: String,
-    /// What is in it.
     pub(super) bytes: Vec<u8>,
 }
 
@@ -110,7 +108,7 @@ impl From<Request> for Written {
 /// A recorded response that the endpoint can read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Reading {
-    /// What it is.
+    /// The kind of response, in words, such as `a stream`.
     pub(super) response: String,
     /// What the endpoint tells of it, in words.
     pub(super) reported: Vec<String>,

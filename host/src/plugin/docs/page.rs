@@ -13,7 +13,7 @@ use super::{
     subject::Subject,
 };
 
-/// What stands at the top of a page: whoever changes it by hand loses that.
+/// What stands at the top of a page: anyone who changes it by hand loses that.
 const MADE: &str = "<!-- Made by `prony plugins docs`: changes by hand are lost. -->\n";
 
 /// The page of a subject, with what it has shown when it was made with these options, the text of a JSON object.

@@ -18,7 +18,7 @@ const VIDEO: &str = "data:video/mp4;base64,AAAA";
 
 /// One request that an endpoint is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Wanted {
+pub(super) struct ExampleRequest {
     pub(super) content: Content,
     /// A medium has a text beside it.
     pub(super) has_text: bool,
@@ -41,7 +41,6 @@ pub(super) enum Content {
 }
 
 impl Content {
-    /// A title.
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::Text => "A text",
@@ -56,20 +55,20 @@ impl Content {
 }
 
 /// The requests that show what an endpoint does: the simplest one first, also as a stream where it has any.
-pub(super) fn wanted(declared: Option<&EndpointMetadata>) -> Vec<Wanted> {
+pub(super) fn wanted(declared: Option<&EndpointMetadata>) -> Vec<ExampleRequest> {
     let Some(declared) = declared else {
-        let text = Wanted { content: Content::Text, has_text: true, streams: false, has_limit: true };
-        return vec![text, Wanted { streams: true, ..text }];
+        let text = ExampleRequest { content: Content::Text, has_text: true, streams: false, has_limit: true };
+        return vec![text, ExampleRequest { streams: true, ..text }];
     };
-    let simplest = Wanted {
+    let simplest = ExampleRequest {
         content: simplest(declared),
         has_text: declared.tokenizes_input,
         streams: false,
         has_limit: declared.produces_tokens,
     };
-    let streamed = declared.supports_streaming.then_some(Wanted { streams: true, ..simplest });
+    let streamed = declared.supports_streaming.then_some(ExampleRequest { streams: true, ..simplest });
     let others = others(declared).into_iter().filter(|content| *content != simplest.content);
-    let others = others.map(|content| Wanted { content, ..simplest });
+    let others = others.map(|content| ExampleRequest { content, ..simplest });
     [simplest].into_iter().chain(streamed).chain(others).collect()
 }
 
@@ -96,7 +95,7 @@ fn others(declared: &EndpointMetadata) -> Vec<Content> {
 }
 
 /// The turn of a request.
-pub(super) fn turn(wanted: Wanted) -> Turn {
+pub(super) fn turn(wanted: ExampleRequest) -> Turn {
     let medium = |kind, data| {
         let before = if wanted.has_text { Turn::user(QUESTION) } else { Turn::empty() };
         before.part(kind, "", data)

@@ -106,10 +106,11 @@ mod tests {
     use crate::plugin::docs::{
         examples::sections,
         job::{FormPart, Reading},
-        requests::{Content, Wanted},
+        requests::{Content, ExampleRequest},
     };
 
-    const TEXT: Wanted = Wanted { content: Content::Text, has_text: true, streams: false, has_limit: true };
+    const TEXT: ExampleRequest =
+        ExampleRequest { content: Content::Text, has_text: true, streams: false, has_limit: true };
 
     /// What an endpoint shows that writes an option everywhere, as a page has it.
     fn page(option: &str) -> String {

@@ -78,7 +78,7 @@ impl LibraryError {
     /// Whether the library is at fault, and not what the user typed.
     pub(crate) fn is_of_plugin(&self) -> bool {
         match self {
-            // Whoever names a file that is not there has mistyped it.
+            // Anyone who names a file that is not there has mistyped it.
             Self::Unusable { library, .. } => library.exists(),
             Self::Empty(_) => true,
             Self::Manifest(_) | Self::NotNamed { .. } => false,

@@ -17,7 +17,7 @@ use crate::{
     plugin::{fault::Fault, manifest::FILE_NAME},
 };
 
-/// So many files an archive or an image may have, and so many bytes.
+/// Most files of an archive or an image, and most bytes.
 const MOST_FILES: usize = 10_000;
 const MOST_BYTES: u64 = 4 << 30;
 

@@ -44,11 +44,7 @@ pub(crate) enum InstallError {
     Untrusted(Box<Fault>),
     /// A pack of this name is installed.
     #[error("add the plugin package `{name}`: there is one in `{}`", .folder.display())]
-    Exists {
-        name: String,
-        /// Its folder.
-        folder: PathBuf,
-    },
+    Exists { name: String, folder: PathBuf },
     /// An installed pack has equal right to a name of this one.
     #[error(
         "add the plugin package of `{}`: its {category} `{name}` has priority {priority}, as has that of `{}`, and neither could be used",

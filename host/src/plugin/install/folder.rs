@@ -59,7 +59,7 @@ impl PackFolder {
     fn sweep(&self) {
         let entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
         for entry in entries.filter(|entry| is_left_over(&entry.file_name().to_string_lossy())) {
-            // What cannot be deleted is in nobody's way.
+            // What cannot be deleted does no harm.
             let _ = fs::remove_dir_all(entry.path());
         }
     }

@@ -46,9 +46,7 @@ pub(crate) struct Installed {
     pub(crate) name: String,
     /// Its manifest, in the user's plugin folder.
     pub(crate) manifest: PathBuf,
-    /// Its libraries.
     pub(crate) libraries: Vec<InstalledLibrary>,
-    /// Its entries.
     pub(crate) entries: Vec<(Category, String)>,
     /// It took the place of another one.
     pub(crate) replaced: bool,
@@ -59,7 +57,6 @@ pub(crate) struct Installed {
 /// A library that was installed.
 #[derive(Debug)]
 pub(crate) struct InstalledLibrary {
-    /// Name of its file.
     pub(crate) file_name: String,
     /// Where it was copied from.
     pub(crate) source: PathBuf,

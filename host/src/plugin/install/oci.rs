@@ -34,7 +34,6 @@ struct Index {
     manifests: Vec<Described>,
 }
 
-/// One image.
 #[derive(Deserialize)]
 struct Image {
     layers: Vec<Described>,

@@ -35,7 +35,6 @@ pub(super) struct Source {
 /// A library that may be installed.
 #[derive(Debug)]
 pub(super) struct SourceLibrary {
-    /// Name of its file.
     pub(super) file_name: String,
     /// Where it is: its file, or the archive with it.
     pub(super) place: PathBuf,

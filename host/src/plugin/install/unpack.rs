@@ -69,7 +69,7 @@ fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Whoever can change it decides whose code is installed.
+/// Anyone who can change it decides whose code is installed.
 fn check_trust(file: &Path) -> Result<(), UnpackProblem> {
     Trust::of_this_process().check_rules(file).map_err(|fault| UnpackProblem::Untrusted(Box::new(fault)))
 }

@@ -55,7 +55,7 @@ use super::{
     sealed::SealedCopy,
 };
 
-/// `RTLD_NODELETE` of `dlfcn.h`: closing does not unmap, whoever closes.
+/// `RTLD_NODELETE` of `dlfcn.h`: closing does not unmap, no matter who closes.
 const RTLD_NODELETE: c_int = if cfg!(target_vendor = "apple") {
     0x80
 } else if cfg!(target_os = "linux") {
@@ -233,7 +233,7 @@ fn check_layout(header: &LibHeader, facts: &LibraryFacts) -> Result<(), Fault> {
 /// are prefixes of ours, which the same check proves with the roles swapped, and the accessors of what it lacks return
 /// `None`. The state is fresh each time; the checker's own would let earlier libraries decide about later ones.
 ///
-/// `age` is how the plugin's minor compares with ours; it only decides which of two reports is told.
+/// `age` is how the plugin's minor compares with ours; it only decides which of two reports is shown.
 fn compare(ours: &'static TypeLayout, theirs: &'static TypeLayout, age: Ordering) -> Result<(), String> {
     let check = |interface, implementation| {
         check_layout_compatibility_with_globals(interface, implementation, &CheckingGlobals::new())

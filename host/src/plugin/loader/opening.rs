@@ -2,7 +2,7 @@
 //!
 //! While its initialisers run, the linker's lock is held. Any other thread waits for that lock when it begins, or when it uses
 //! a thread-local value with a destructor for the first time: to wait on a channel is such a use. So an initialiser that
-//! does not return stops the whole process sooner or later, whoever waits with whatever deadline. The thread that watches has
+//! does not return stops the whole process sooner or later, no matter who waits with which deadline. The thread that watches has
 //! begun before the library is opened, and waits on nothing but a condition.
 
 use std::{
@@ -21,7 +21,7 @@ type Say = fn(library: &Path, longest: Duration) -> u8;
 
 static SAY: OnceLock<Say> = OnceLock::new();
 
-/// The process ends when a library does not finish to open, after `say`. Without this, whoever has started the process has to
+/// The process ends when a library does not finish to open, after `say`. Without this, the user who has started the process has to
 /// watch it.
 pub(crate) fn when_an_opening_hangs(say: Say) {
     SAY.get_or_init(|| say);

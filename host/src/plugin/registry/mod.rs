@@ -191,7 +191,7 @@ impl Registry {
         self.used.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Notes what was used in the place of what, and tells whoever is there now: the report comes late.
+    /// Notes what was used in the place of what, and shows it to the user now: the report comes late.
     fn note(&self, note: Option<String>) {
         if let Some(note) = note.filter(|note| !self.notes().contains(note)) {
             tracing::warn!("{note}");

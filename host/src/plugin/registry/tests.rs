@@ -1,4 +1,4 @@
-//! Which entry is used, and what is told when one cannot be.
+//! Which entry is used, and what is reported when one cannot be.
 
 use std::fs;
 

@@ -1,6 +1,6 @@
 //! What a manifest says, with every mistake in it.
 //!
-//! The parser stops at the first mistake. So that it finds the next one, what it complained about is mended in a copy
+//! The parser stops at the first mistake. So that it finds the next one, the mistake that it found is mended in a copy
 //! of the text, line for line, and parsed again: a misspelt key is spelled right, a key that may be left out is, and
 //! everything else takes its whole entry out. The mending goes by the parser's words, because it says no more than
 //! words; where they are not understood, the entry is taken out, so that a change of words can hide a second mistake in
@@ -49,7 +49,7 @@ pub(super) fn check(one: &mut Examined, text: &str) {
                 let mended = draft.mend(line, &problem);
                 let near = if let Mended::Renamed(near) = &mended { Some(near.clone()) } else { None };
                 if !known {
-                    complain(one, line, problem, near);
+                    report(one, line, problem, near);
                 }
                 if mended == Mended::Not {
                     break;
@@ -63,7 +63,7 @@ pub(super) fn check(one: &mut Examined, text: &str) {
     one.subjects.retain(known);
 }
 
-fn complain(one: &mut Examined, line: Option<usize>, problem: ManifestProblem, near: Option<String>) {
+fn report(one: &mut Examined, line: Option<usize>, problem: ManifestProblem, near: Option<String>) {
     let error = ManifestError { file: one.origin.manifest.clone(), line, problem };
     let hint = near.map_or_else(|| error.hint(), |near| format!("did you mean `{near}`?"));
     one.find(Severity::Error, line, error.problem.to_string(), hint);
@@ -118,7 +118,7 @@ enum Mended {
 struct Draft {
     lines: Vec<String>,
     taken_out: Vec<(Category, Block)>,
-    /// Anchors that were taken out: whoever refers to one is not to blame.
+    /// Anchors that were taken out: an alias of one is no mistake.
     lost_anchors: HashSet<String>,
     /// Keys that were spelled right: one that stands there twice then was misspelt once.
     renamed: HashSet<String>,
@@ -192,8 +192,8 @@ impl Draft {
 
     /// Spells an unknown key right, if it is clear which one was meant.
     fn rename(&mut self, line: usize, text: &str) -> Option<String> {
-        let (_, complaint) = text.split_once("unknown field `")?;
-        let (typo, known) = complaint.split_once('`')?;
+        let (_, rest) = text.split_once("unknown field `")?;
+        let (typo, known) = rest.split_once('`')?;
         let known: Vec<String> = known.split('`').skip(1).step_by(2).map(str::to_owned).collect();
         let near = nearest(typo, &known)?;
         let line = self.lines.get_mut(line - 1)?;
@@ -266,7 +266,7 @@ impl Draft {
     }
 }
 
-/// Whether the parser complains about the value of this key: it puts the path in front.
+/// Whether the parser refuses the value of this key: it puts the path in front.
 fn is_about(text: &str, key: &str) -> bool {
     text.split(": ").next().is_some_and(|path| path.rsplit('.').next() == Some(key))
 }

@@ -174,7 +174,7 @@ impl Target {
     }
 }
 
-/// Whether two findings would say the same: a folder that is open to everyone is told once.
+/// Whether two findings would say the same: a folder that is open to everyone is reported once.
 fn path_of(fault: &Fault) -> Option<&Path> {
     match fault {
         Fault::Writable { path, .. } | Fault::Owner { path, .. } => Some(path),

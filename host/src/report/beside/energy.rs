@@ -26,7 +26,7 @@ pub(super) fn of_power(points: &[Point], parts: &[(RunNs, RunNs)]) -> Option<f64
     })
 }
 
-/// The sum over all stretches of what is told of the readings inside of each, ends included.
+/// The sum over all stretches of what is reported of the readings inside of each, ends included.
 fn over(points: &[Point], parts: &[(RunNs, RunNs)], of: impl Fn(&[Point]) -> Option<f64>) -> Option<f64> {
     let (first, last) = (points.first()?.0, points.last()?.0);
     let (mut sum, mut covered_ns, mut all_ns) = (0.0, 0, 0);

@@ -24,7 +24,7 @@ const MOST_POINTS: usize = 150;
 /// Fields that have a picture.
 const IN_PICTURES: [&str; 3] = [GPU_POWER, "nvidia_gpu_utilization", "nvidia_memory_used"];
 
-/// Energy is told to be inexact from this part of the time on between two values that differ.
+/// Energy is reported as inexact from this part of the time on between two values that differ.
 const COARSE: f64 = 0.05;
 
 /// Everything that was read of GPUs.

@@ -25,7 +25,7 @@ pub(in crate::report) struct Way {
     error: Option<String>,
 }
 
-/// Probes that are told together.
+/// Probes that are reported together.
 #[derive(Clone, Debug)]
 pub(in crate::report) struct Group {
     pub(in crate::report) probes: usize,
@@ -112,7 +112,6 @@ impl Network {
         })
     }
 
-    /// For the summary.
     pub(super) fn summary(&self) -> Option<Value> {
         let way = |way: &Way| {
             let groups: Map<String, Value> =

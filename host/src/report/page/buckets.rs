@@ -97,7 +97,6 @@ pub(super) struct Moment<'a> {
 }
 
 impl Moment<'_> {
-    /// Its middle.
     pub(super) fn middle_s(&self) -> f64 {
         f64::midpoint(self.from_s, self.to_s)
     }

@@ -39,9 +39,9 @@ const MOST_HELP: usize = 200;
 /// One of the histograms of a bucket.
 type OfBucket = fn(&Bucket) -> &Histogram;
 
-/// Where a chart stands.
+/// The section of the page that a chart is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum ChartSection {
     OverTime,
     Distributions,
     Inputs,
@@ -54,7 +54,7 @@ pub(super) enum Place {
 pub(in crate::report) struct Figure {
     /// Name of its file, without an ending.
     pub(in crate::report) name: String,
-    pub(super) place: Place,
+    pub(super) section: ChartSection,
     pub(super) title: String,
     pub(in crate::report) svg: String,
     pub(super) note: String,
@@ -62,10 +62,10 @@ pub(in crate::report) struct Figure {
 }
 
 impl Figure {
-    fn of(name: &str, place: Place, plot: &Plot, note: impl Into<String>) -> Option<Self> {
+    fn of(name: &str, section: ChartSection, plot: &Plot, note: impl Into<String>) -> Option<Self> {
         (!plot.is_empty()).then(|| Self {
             name: name.to_owned(),
-            place,
+            section,
             title: plot.title.clone(),
             svg: plot.svg(),
             note: note.into(),
@@ -148,7 +148,7 @@ pub(super) fn figures(shown: &Shown<'_>) -> Vec<Figure> {
     figures.extend(by_input(shown));
     figures.extend(timeline::lanes(shown.kept, &time).map(|lanes| Figure {
         name: "sessions".to_owned(),
-        place: Place::Sessions,
+        section: ChartSection::Sessions,
         title: lanes.title.clone(),
         svg: lanes.svg(),
         note: lanes.about.clone(),
@@ -189,7 +189,12 @@ fn rates(shown: &Shown<'_>, buckets: &Buckets, time: &Axis) -> Option<Figure> {
         "{} Parts at the ends of which less than half was measured are left out. {asked}",
         each_point(&buckets)
     );
-    Figure::of("requests", Place::OverTime, &plot("Requests", "requests/s", about, time, requests), note)
+    Figure::of(
+        "requests",
+        ChartSection::OverTime,
+        &plot("Requests", "requests/s", about, time, requests),
+        note,
+    )
 }
 
 fn each_point(buckets: &Buckets) -> String {
@@ -206,9 +211,9 @@ fn over_time(buckets: &Buckets, moments: &[Moment<'_>], time: &Axis) -> Vec<Figu
         ("request_latency", "Request latency", |bucket| &bucket.latency),
     ];
     let levels = levels(moments, time);
-    let levels = levels.iter().map(|(name, plot)| Figure::of(name, Place::OverTime, plot, &*note));
+    let levels = levels.iter().map(|(name, plot)| Figure::of(name, ChartSection::OverTime, plot, &*note));
     let latencies = latencies.into_iter().map(|(name, title, histogram)| {
-        Figure::of(name, Place::OverTime, &latency(title, moments, time, histogram), &*late)
+        Figure::of(name, ChartSection::OverTime, &latency(title, moments, time, histogram), &*late)
     });
     levels.chain(latencies).flatten().collect()
 }
@@ -285,7 +290,12 @@ fn distributions<'a>(shown: &Shown<'a>) -> impl Iterator<Item = Figure> + use<'a
             _ => None,
         };
         let median = median.map(|median| format!(", median {} ms", number(median))).unwrap_or_default();
-        Figure::of(name, Place::Distributions, &plot, format!("{} requests{median}.", histogram.count()))
+        Figure::of(
+            name,
+            ChartSection::Distributions,
+            &plot,
+            format!("{} requests{median}.", histogram.count()),
+        )
     })
 }
 
@@ -327,7 +337,7 @@ fn by_input(shown: &Shown<'_>) -> Option<Figure> {
     };
     let note =
         format!("Median and the middle 80 % of all requests that succeeded, by lengths within 25 %. {drawn}");
-    Figure::of("first_token_by_input", Place::Inputs, &plot, note)
+    Figure::of("first_token_by_input", ChartSection::Inputs, &plot, note)
 }
 
 /// What is not drawn of a server's metrics. The first chart tells it of all of them.
@@ -372,7 +382,12 @@ fn servers<'a>(curves: &'a [Curve], time: &'a Axis) -> impl Iterator<Item = Figu
                 })
                 .collect(),
         };
-        Figure::of(&format!("server_{number}"), Place::Servers, &plot, help + &left_out(curve, number == 1))
+        Figure::of(
+            &format!("server_{number}"),
+            ChartSection::Servers,
+            &plot,
+            help + &left_out(curve, number == 1),
+        )
     })
 }
 

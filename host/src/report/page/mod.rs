@@ -27,7 +27,7 @@ pub(super) use self::{
     row::{Judged, Needs, Row},
 };
 use self::{
-    charts::{Place, Shown},
+    charts::{ChartSection, Shown},
     sections::LINKS,
 };
 use prony_plugin_api::message::PhaseKind;
@@ -75,12 +75,12 @@ pub(super) fn write(
     let parts = [
         sections::numbers(report),
         sections::load(report),
-        charts(Place::OverTime, "over-time", "Over time"),
-        charts(Place::Distributions, "distributions", "Distributions"),
-        charts(Place::Inputs, "inputs", "Input length"),
-        charts(Place::Sessions, "sessions", "Sessions"),
+        charts(ChartSection::OverTime, "over-time", "Over time"),
+        charts(ChartSection::Distributions, "distributions", "Distributions"),
+        charts(ChartSection::Inputs, "inputs", "Input length"),
+        charts(ChartSection::Sessions, "sessions", "Sessions"),
         sections::errors(report),
-        charts(Place::Servers, "servers", "What servers said of themselves"),
+        charts(ChartSection::Servers, "servers", "What servers said of themselves"),
         sections::explorer(report, *seen, kept.rows.len()),
         sections::again(report),
     ];

@@ -204,7 +204,7 @@ impl Sample {
         self.leaves(gone.as_ref());
     }
 
-    /// Whether it would leave at once, as nearly all do in a long run. That is told before it is moved about.
+    /// Whether it would leave at once, as nearly all do in a long run. That is decided before it is moved about.
     fn has_no_place_for(&self, row: &Row) -> bool {
         let lot = lot(row);
         let is_slow = || has_place(&self.slow, self.bounds.slow, &Reverse((row.latency_us(), lot)));

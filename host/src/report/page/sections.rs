@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{
-    charts::{Figure, Place},
+    charts::{ChartSection, Figure},
     sample,
 };
 use crate::{
@@ -223,9 +223,9 @@ fn beside(report: &Report) -> String {
 }
 
 /// A section of charts; nothing where there are none.
-pub(super) fn charts(figures: &[Figure], place: Place, id: &str, heading: &str) -> String {
+pub(super) fn charts(figures: &[Figure], section: ChartSection, id: &str, heading: &str) -> String {
     let mut html = "<div class=\"grid\">".to_owned();
-    let mut all = figures.iter().filter(|figure| figure.place == place).peekable();
+    let mut all = figures.iter().filter(|figure| figure.section == section).peekable();
     if all.peek().is_none() {
         return String::new();
     }

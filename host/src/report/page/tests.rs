@@ -119,7 +119,7 @@ fn what_is_left_out_of_a_server_is_told() {
     let report = report();
     let requests = Prepared::of(Gathered::default(), &report.header.settings, false);
     let figures = figures(&report, &Ingredients { requests, curves: vec![curve] });
-    let figure = figures.iter().find(|figure| figure.place == Place::Servers).unwrap();
+    let figure = figures.iter().find(|figure| figure.section == ChartSection::Servers).unwrap();
     assert!(figure.note.contains("not drawn: 7") && figure.note.contains("without a chart here: 3"));
     assert!(!figure.svg.contains(&"x".repeat(81)), "{}", figure.svg);
 }

@@ -40,7 +40,6 @@ const OTHERS: [&str; 5] = ["process_", "python_", "go_", "_created", "http_"];
 /// One metric over time.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Curve {
-    /// Its name.
     pub(crate) name: String,
     /// What the server says that it is.
     pub(crate) help: String,

@@ -23,11 +23,11 @@ use crate::{
 /// A gauge may be as old as a step of the server's engine.
 const STEP_NS: u64 = 250_000_000;
 
-/// So many requests more than prony's are no difference yet, or such a share of them, whichever is more.
+/// Requests more than prony's that are no difference yet, or such a share of them, whichever is more.
 const MARGIN: f64 = 1.0;
 const MARGIN_SHARE: f64 = 0.1;
 
-/// So many scrapes must show a difference.
+/// Fewest scrapes that must show a difference.
 const LEAST_SCRAPES: usize = 3;
 
 /// When requests were under way: eight bytes of each.
@@ -275,7 +275,7 @@ mod tests {
         timeline
     }
 
-    /// So many requests in a row in each of so many slots, each of which takes a third of a second.
+    /// Sixty requests in a row in each of `slots` slots, each of which takes a third of a second.
     fn flights(slots: u64, places: usize) -> Flights {
         let mut flights = Flights::default();
         for turn in 0..60 {

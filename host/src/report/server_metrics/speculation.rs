@@ -42,7 +42,6 @@ impl ServerMetricsReport {
 }
 
 impl Speculation {
-    /// For the summary.
     pub(crate) fn summary(self) -> Value {
         json!({ "server_acceptance_length": self.length, "server_acceptance_rate": self.rate })
     }

@@ -37,7 +37,6 @@ impl Timeline {
     }
 }
 
-/// One page.
 #[derive(Debug, Default)]
 pub(super) struct Page {
     pub(super) url: String,
@@ -106,7 +105,7 @@ pub(super) enum Column {
     Value,
     /// Observations of a histogram or summary.
     Count,
-    /// Their sum.
+    /// The sum of a histogram's or summary's observations.
     Sum,
     /// Observations up to a bound.
     Bucket(Bound),

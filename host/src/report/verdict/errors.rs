@@ -16,7 +16,7 @@ const MOST_PCT: f64 = 50.0;
 /// Less would be shown as nothing, in percent.
 const LEAST_SHOWN_PCT: f64 = 0.1;
 
-/// So many kinds of failures are named.
+/// Most kinds of failures that are named.
 const NAMED: usize = 2;
 
 pub(super) fn findings(report: &Report) -> impl Iterator<Item = Finding> {

@@ -64,7 +64,6 @@ impl Verdict {
         }
     }
 
-    /// For the summary.
     pub(crate) fn summary(&self, report: &Report) -> Value {
         json!({
             "verdict": self.word(),

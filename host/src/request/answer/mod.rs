@@ -148,9 +148,9 @@ impl Answer {
         self.response_id.as_deref()
     }
 
-    /// So many tokens are asked for, and stream. Gaps between them get their room at once, since steps by which it grows leave holes as large
+    /// Reserves memory for the gaps between so many streamed tokens, since steps by which it grows leave holes as large
     /// as what has grown, in each of thousands of streams.
-    pub(super) fn expect_tokens(&mut self, tokens: u64) {
+    pub(super) fn reserve_gaps(&mut self, tokens: u64) {
         let gaps = usize::try_from(tokens.saturating_sub(1)).unwrap_or(usize::MAX);
         self.chunk_gaps_ns.reserve_exact(gaps.min(MOST_EXPECTED_GAPS));
     }

@@ -40,7 +40,7 @@ fn events_that_share_a_read_have_no_gap_between_them() {
 fn gaps_of_the_tokens_that_are_asked_for_have_room_beforehand() {
     for (tokens, room) in [(0, 0), (1, 0), (500, 499), (u64::MAX, MOST_EXPECTED_GAPS)] {
         let mut answer = Answer::default();
-        answer.expect_tokens(tokens);
+        answer.reserve_gaps(tokens);
         assert_eq!(answer.chunk_gaps_ns.capacity(), room, "{tokens}");
     }
 }

@@ -38,7 +38,7 @@ pub(crate) struct Dialer {
     place: Arc<Address>,
     tls: Option<TlsConnector>,
     timeout: Duration,
-    /// Where no connection may lead: to whoever asks for it.
+    /// Where no connection may lead: to any request that asks for it.
     own: SocketAddr,
 }
 

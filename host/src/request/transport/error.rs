@@ -66,7 +66,7 @@ impl TransportError {
         if self.failure == Failure::Http { Self { hint: SUSPECT_TLS, ..self } } else { self }
     }
 
-    /// What TLS says is told in words that name its cause, last, as the root of all.
+    /// What TLS says is written in words that name its cause, last, as the root of all.
     fn of(failure: Failure, error: Option<&(dyn Error + 'static)>) -> Self {
         let (mut causes, mut hint) = (causes(error), "");
         if let Some(explained) = sources(error).find_map(|source| tls_failure::explain(source, failure)) {

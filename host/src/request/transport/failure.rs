@@ -11,7 +11,7 @@ pub(crate) enum Failure {
     Proxy(StatusCode),
     /// The server closed the connection in order.
     Closed,
-    /// The connection was reset: whoever closed it had not read all that was sent, or did not care.
+    /// The connection was reset: the side that closed it had not read all that was sent, or did not care.
     Reset,
     /// The body is encoded, and cannot be decoded.
     Encoding,

@@ -12,7 +12,6 @@ pub(super) struct Opening {
 }
 
 impl Opening {
-    /// All of it.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
     }

@@ -188,7 +188,7 @@ impl Response {
     }
 }
 
-/// The library's own text names the URL, which may hold a secret: only what lies behind it is told.
+/// The library's own text names the URL, which may hold a secret: only what stands behind it is shown.
 fn failed(error: &reqwest::Error) -> TransportError {
     match error.source() {
         Some(source) if error.is_connect() => TransportError::connect(source),

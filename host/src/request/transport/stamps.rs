@@ -215,7 +215,7 @@ impl SocketStamps {
         self.by_kernel.store(source == StampSource::Kernel, Relaxed);
     }
 
-    /// When the last byte of the request was handed over. Whoever is held up after the write notes it late: then the
+    /// When the last byte of the request was handed over. A thread that is held up after the write notes it late: then the
     /// first byte of the answer arrived before, and the request had gone by that moment.
     fn sent(&self) -> Option<RunNs> {
         let written = self.written.get()?;

@@ -227,7 +227,7 @@ impl<S: Sink> Dispatcher<S> {
         Started { counts, in_flight, _watches: watches, by_time: phase.credits.are_over_by_time() }
     }
 
-    /// In a closed loop the slot comes first: whoever has one takes the next number, and waits for one where the node has to be
+    /// In a closed loop the slot comes first: a worker that has one takes the next number, and waits for one where the node has to be
     /// given more. In an open loop the number comes first, its request is formatted ahead, and then waits for its time and a slot.
     async fn next_session(
         &self,

@@ -70,7 +70,6 @@ impl Assignment {
 /// What every worker of a run needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Equipment<S> {
-    /// The run's clock.
     pub(crate) clock: Clock,
     pub(crate) endpoint: Endpoint,
     /// What all requests have in common.

@@ -121,7 +121,7 @@ impl Worker {
     /// Ends it, and waits until it has ended.
     pub(crate) fn join(self) {
         drop(self.assignments);
-        // A panic was told by the alarm.
+        // A panic was reported by the alarm.
         let _ = self.thread.join();
     }
 }

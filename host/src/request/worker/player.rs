@@ -83,7 +83,7 @@ pub(super) struct ReadySession {
     pub(super) first: First,
     /// The session's, until it is over.
     pub(super) slot: Slot,
-    /// How long the slot rests when nobody answers.
+    /// How long the slot rests when the server does not answer.
     pub(super) rest: Option<Duration>,
 }
 
@@ -109,7 +109,7 @@ pub(super) struct ReadyRequest {
 struct Playing<'a> {
     context: &'a PhaseContext,
     pace: Pace,
-    /// How long a slot rests when nobody answers.
+    /// How long a slot rests when the server does not answer.
     rest: Option<Duration>,
     affinity: Option<Arc<Affinity>>,
 }
@@ -136,7 +136,7 @@ const AHEAD_NS: RunNs = 5_000_000;
 /// Prompts of fewer tokens are written on the worker's own thread, which takes less time than to ask another one.
 const MOST_TOKENS_HERE: u64 = 8192;
 
-/// So many of the longer ones are written or formatted at a time.
+/// Long prompts that are written or formatted at a time.
 pub(super) const LONG_PROMPTS: usize = 2;
 
 impl<S: Sink> Player<S> {
@@ -258,7 +258,8 @@ impl<S: Sink> Player<S> {
             begins_at_ns: session.begins_at_ns(),
             turn_gap_ns: context.turn_gap_ns,
         };
-        let mut course = context.filling.as_ref().map(|filling| filling.course(turn.session, turn.position));
+        let mut progress =
+            context.filling.as_ref().map(|filling| filling.progress(turn.session, turn.position));
         let playing = Playing { context, pace, rest, affinity };
         let (mut slot, mut requests, mut is_cut) = (Some(slot), 0, false);
         let mut running = FuturesUnordered::new();
@@ -277,17 +278,17 @@ impl<S: Sink> Player<S> {
             requests += u64::from(!matches!(end, StepEnd::NeverDue));
             let StepEnd::Answered { turn, reply, at_ns } = end else {
                 is_cut = true;
-                if let Some(course) = &mut course {
-                    course.failed();
+                if let Some(progress) = &mut progress {
+                    progress.failed();
                 }
                 continue;
             };
-            if let Some(course) = &mut course {
-                course.answered(turn.position);
-                is_cut |= course.is_enough();
+            if let Some(progress) = &mut progress {
+                progress.answered(turn.position);
+                is_cut |= progress.is_enough();
             }
             // What fills a cache repeats what is recorded, since that is what is repeated when the session goes on.
-            let reply = reply.filter(|_| course.is_none()).map(|reply| *reply);
+            let reply = reply.filter(|_| progress.is_none()).map(|reply| *reply);
             for next in session.answered(turn, reply) {
                 is_cut = is_cut || *context.control.borrow() != Control::Run || !context.budget.take();
                 if is_cut {
@@ -298,8 +299,8 @@ impl<S: Sink> Player<S> {
                 running.push(Either::Right(self.step(next, at_ns, &playing, last)));
             }
         }
-        if let Some(course) = course.filter(|_| !session.is_over()) {
-            course.leave(*context.control.borrow() != Control::Run);
+        if let Some(progress) = progress.filter(|_| !session.is_over()) {
+            progress.leave(*context.control.borrow() != Control::Run);
         }
         drop(slot);
         requests

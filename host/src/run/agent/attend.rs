@@ -15,10 +15,10 @@ use tokio::{
 };
 
 use super::{
-    here::Here,
+    controller_link::ControllerLink,
     library::Asking,
+    machine::AgentMachine,
     prepare::{Prepared, prepare},
-    voice::Voice,
     working::Working,
 };
 use crate::{
@@ -40,14 +40,14 @@ use crate::{
 /// A controller that has acknowledged nothing for so long is gone: a network may be away for five seconds.
 const ORPHANED: Duration = Duration::from_secs(15);
 
-/// How long what was measured waits for somebody who fetches it, when nobody is heard; and when this process is to end.
+/// How long what was measured waits to be fetched, when the controller is not heard; and when this process is to end.
 const UNCLAIMED: Duration = Duration::from_secs(20);
 const UNCLAIMED_AT_THE_END: Duration = Duration::from_secs(10);
 
 /// How long requests in flight may take when this process is to end.
 const LEAVING: Duration = Duration::from_secs(5);
 
-/// And how long it may take then until all that was cancelled is told.
+/// And how long it may take then until all that was cancelled is reported.
 const CANCELLING: Duration = Duration::from_secs(1);
 
 /// Looks from one word to the controller to the next.
@@ -62,18 +62,18 @@ pub(super) enum Attended {
     Nothing,
     /// It is in this folder.
     Kept(PathBuf),
-    /// Somebody wants this process to end at once. What was measured so far is in this folder.
+    /// A second signal asks this process to end at once. What was measured so far is in this folder.
     Hurried(PathBuf),
 }
 
 /// Who takes a run.
 pub(super) struct Attendant<'a> {
-    pub(super) here: Here,
+    pub(super) machine: AgentMachine,
     /// Address of this agent.
     pub(super) id: &'a str,
     pub(super) take: Take,
     pub(super) interrupts: &'a mut Interrupts,
-    /// Somebody wants this process to end after the run.
+    /// A signal asks this process to end after the run.
     pub(super) leaves: &'a mut bool,
 }
 
@@ -99,10 +99,10 @@ enum Done {
 
 /// A run that is being attended.
 struct Run {
-    here: Here,
-    voice: Voice,
+    machine: AgentMachine,
+    controller: ControllerLink,
     stage: Stage,
-    aside: UnboundedSender<Done>,
+    background: UnboundedSender<Done>,
     /// Who prepares the run waits here for the library that was asked for.
     library: Option<mpsc::Sender<()>>,
     looks: u32,
@@ -113,24 +113,24 @@ struct Run {
     /// Looks since everything is written down.
     ended: u32,
     is_released: bool,
-    /// Times that a look has passed since somebody wanted this process to end.
+    /// Times that a look has passed since a signal asked this process to end.
     leaving: Option<u32>,
 }
 
 impl Attendant<'_> {
     /// Does this agent's part of the run.
     pub(super) async fn attend(self) -> Result<Attended, BusError> {
-        let Self { here, id, take, interrupts, leaves } = self;
-        let (commands, mut heard) = commands(&here.bus, &take)?;
-        let _pieces = serve_pieces(&here, id, &take)?;
-        let (aside, mut done) = unbounded_channel();
-        let dir = here.dir.clone();
-        let voice = Voice::to(&here.bus, &take);
+        let Self { machine, id, take, interrupts, leaves } = self;
+        let (commands, mut heard) = commands(&machine.bus, &take)?;
+        let _pieces = serve_pieces(&machine, id, &take)?;
+        let (background, mut done) = unbounded_channel();
+        let dir = machine.dir.clone();
+        let controller = ControllerLink::to(&machine.bus, &take);
         let mut run = Run {
-            here,
-            voice,
+            machine,
+            controller,
             stage: Stage::Waiting,
-            aside,
+            background,
             library: None,
             looks: 0,
             reason: None,
@@ -196,15 +196,15 @@ impl Run {
             || matches!(self.stage, Stage::Waiting | Stage::Prepared(_)) && self.is_left_alone()
     }
 
-    /// Nobody fetches what was measured.
+    /// The controller does not fetch what was measured.
     fn is_unclaimed(&self) -> bool {
         let is_late = self.leaving.is_some() && LOOK_EVERY * self.ended > UNCLAIMED_AT_THE_END;
-        !self.has_measured || is_late || self.voice.unheard_for() > UNCLAIMED
+        !self.has_measured || is_late || self.controller.unacknowledged_for() > UNCLAIMED
     }
 
-    /// Nobody is there any more who could say what comes next, or nobody here to do it.
+    /// The controller is not heard any more, or this process is to end.
     fn is_left_alone(&self) -> bool {
-        self.leaving.is_some() || self.voice.unheard_for() > ORPHANED
+        self.leaving.is_some() || self.controller.unacknowledged_for() > ORPHANED
     }
 
     fn obey(&mut self, command: AgentCommand) {
@@ -217,14 +217,17 @@ impl Run {
                 working.announce(start);
             }
             (AgentCommand::Control(phase, control), Stage::Working(working, _)) => {
-                working.control(phase, control).iter().for_each(|event| self.voice.say(event));
+                working.control(phase, control).iter().for_each(|event| self.controller.send_now(event));
             }
             (AgentCommand::Clock { shift, bound_ns, drift_ns }, Stage::Working(working, _)) => {
-                working.note_clock(shift, bound_ns, drift_ns, &self.here.dir);
+                working.note_clock(shift, bound_ns, drift_ns, &self.machine.dir);
             }
             (AgentCommand::Lease(phase, lease), Stage::Working(working, _)) => working.lease(phase, lease),
             (AgentCommand::Places(phase, limited, change), Stage::Working(working, _)) => {
-                working.change_places(phase, limited, change).iter().for_each(|event| self.voice.say(event));
+                working
+                    .change_places(phase, limited, change)
+                    .iter()
+                    .for_each(|event| self.controller.send_now(event));
             }
             (AgentCommand::End, _) => self.end(),
             (AgentCommand::Release, _) => self.is_released = true,
@@ -234,12 +237,12 @@ impl Run {
     }
 
     fn equip(&mut self, equipment: Equipment) {
-        let here = self.here.clone();
+        let machine = self.machine.clone();
         let (given, wanted) = mpsc::channel();
         self.library = Some(given);
-        let asking = Asking { voice: self.voice.clone(), given: wanted };
-        self.do_aside("its preparation", move || {
-            Done::Prepared(prepare(equipment, &here, &asking).map(Box::new))
+        let asking = Asking { controller: self.controller.clone(), given: wanted };
+        self.do_in_background("its preparation", move || {
+            Done::Prepared(prepare(equipment, &machine, &asking).map(Box::new))
         });
     }
 
@@ -254,18 +257,18 @@ impl Run {
 
     fn start(&mut self, beginning: &Beginning) {
         let Stage::Prepared(prepared) = std::mem::replace(&mut self.stage, Stage::Waiting) else { return };
-        match Working::start(*prepared, beginning, &self.here.dir, &self.voice) {
+        match Working::start(*prepared, beginning, &self.machine.dir, &self.controller) {
             Ok((working, signals)) => {
                 self.stage = Stage::Working(Box::new(working), signals);
-                self.voice.say(&AgentEvent::Started(Ok(())));
+                self.controller.send_now(&AgentEvent::Started(Ok(())));
             }
-            Err(error) => self.voice.say(&AgentEvent::Started(Err(error))),
+            Err(error) => self.controller.send_now(&AgentEvent::Started(Err(error))),
         }
     }
 
     fn act(&mut self) {
         if let Stage::Working(working, _) = &mut self.stage {
-            working.act(&self.voice);
+            working.act(&self.controller);
             self.has_measured |= working.has_begun();
         }
     }
@@ -277,9 +280,9 @@ impl Run {
         let Some(event) = working.translate(signal) else { return };
         if is_done {
             // What is counted goes before the word that all is counted.
-            working.progress().iter().for_each(|progress| self.voice.mention(progress));
+            working.progress().iter().for_each(|progress| self.controller.send_later(progress));
         }
-        self.voice.say(&event);
+        self.controller.send_now(&event);
         if is_last {
             // A load of which nothing is kept must not go on.
             working.cancel();
@@ -291,12 +294,12 @@ impl Run {
     fn end(&mut self) {
         match std::mem::replace(&mut self.stage, Stage::Ending) {
             Stage::Working(working, _) => {
-                let (dir, reason) = (self.here.dir.clone(), self.reason.clone());
-                self.do_aside("its end", move || Done::Ended(working.end(&dir, reason)));
+                let (dir, reason) = (self.machine.dir.clone(), self.reason.clone());
+                self.do_in_background("its end", move || Done::Ended(working.end(&dir, reason)));
             }
             Stage::Waiting | Stage::Prepared(_) => {
                 self.stage = Stage::Ended;
-                self.voice.say(&AgentEvent::Ended(Vec::new()));
+                self.controller.send_now(&AgentEvent::Ended(Vec::new()));
             }
             other @ (Stage::Ending | Stage::Ended) => self.stage = other,
         }
@@ -305,30 +308,30 @@ impl Run {
     fn done(&mut self, done: Done) {
         match done {
             Done::Prepared(Ok(prepared)) => {
-                self.voice.say(&AgentEvent::Equipped(Ok(prepared.registry.provenance())));
+                self.controller.send_now(&AgentEvent::Equipped(Ok(prepared.registry.provenance())));
                 self.stage = Stage::Prepared(prepared);
             }
             Done::Prepared(Err(error)) => {
-                self.voice.say(&AgentEvent::Equipped(Err(error.remote())));
+                self.controller.send_now(&AgentEvent::Equipped(Err(error.remote())));
             }
             Done::Failed(what) => {
                 self.stage = Stage::Ended;
-                self.voice.say(&AgentEvent::Leaves(format!("{what} panicked")));
+                self.controller.send_now(&AgentEvent::Leaves(format!("{what} panicked")));
             }
             Done::Ended(kept) => {
                 self.stage = Stage::Ended;
                 match kept {
-                    Ok(kept) => self.voice.say(&AgentEvent::Ended(kept)),
+                    Ok(kept) => self.controller.send_now(&AgentEvent::Ended(kept)),
                     Err(error) => {
-                        self.voice
-                            .say(&AgentEvent::Leaves(format!("it cannot read its own folder: {error}")));
+                        self.controller
+                            .send_now(&AgentEvent::Leaves(format!("it cannot read its own folder: {error}")));
                     }
                 }
             }
         }
     }
 
-    /// Somebody wants this process to end: what is in flight has a while, and then everything is written down.
+    /// A signal asks this process to end: what is in flight has a while, and then everything is written down.
     fn leave(&mut self, why: String) {
         let event = match &mut self.stage {
             Stage::Working(working, _) => {
@@ -338,7 +341,7 @@ impl Run {
             Stage::Ending => AgentEvent::Ends(why.clone()),
             Stage::Waiting | Stage::Prepared(_) | Stage::Ended => AgentEvent::Leaves(why.clone()),
         };
-        self.voice.say(&event);
+        self.controller.send_now(&event);
         self.reason.get_or_insert(why);
         self.leaving.get_or_insert(0);
     }
@@ -349,24 +352,24 @@ impl Run {
         let says = self.looks.is_multiple_of(LOOKS_A_WORD);
         if let Stage::Working(working, _) = &mut self.stage {
             if let Some(what) = working.look() {
-                self.voice.say(&AgentEvent::Hangs(what));
+                self.controller.send_now(&AgentEvent::Hangs(what));
             }
-            working.look_at_places().iter().for_each(|event| self.voice.say(event));
+            working.look_at_places().iter().for_each(|event| self.controller.send_now(event));
             if says {
-                working.progress().iter().for_each(|progress| self.voice.mention(progress));
+                working.progress().iter().for_each(|progress| self.controller.send_later(progress));
             }
         }
         if says {
-            self.voice.mention(&AgentEvent::Alive);
+            self.controller.send_later(&AgentEvent::Alive);
         }
         self.leaving = self.leaving.map(|looks| looks.saturating_add(1));
         self.look_at_the_end();
     }
 
-    /// Whether the load is to end that nobody hears any more, or whose process is to end.
+    /// Whether the load is to end, since the controller does not hear it any more, or since this process is to end.
     fn look_at_the_end(&mut self) {
         let Stage::Working(working, _) = &mut self.stage else { return };
-        if self.voice.unheard_for() > ORPHANED {
+        if self.controller.unacknowledged_for() > ORPHANED {
             self.reason.get_or_insert("the controller was not heard any more".to_owned());
             working.cancel();
             return self.end();
@@ -382,14 +385,14 @@ impl Run {
         }
     }
 
-    fn do_aside(&mut self, what: &'static str, work: impl FnOnce() -> Done + Send + 'static) {
-        let aside = self.aside.clone();
-        let spawned = thread::Builder::new().name("aside".into()).spawn(move || {
+    fn do_in_background(&mut self, what: &'static str, work: impl FnOnce() -> Done + Send + 'static) {
+        let background = self.background.clone();
+        let spawned = thread::Builder::new().name("background".into()).spawn(move || {
             let done = panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or(Done::Failed(what));
-            drop(aside.send(done));
+            drop(background.send(done));
         });
         if let Err(error) = spawned {
-            self.voice.say(&AgentEvent::Leaves(format!("it has no thread left: {error}")));
+            self.controller.send_now(&AgentEvent::Leaves(format!("it has no thread left: {error}")));
         }
     }
 }
@@ -409,9 +412,9 @@ fn commands(bus: &Bus, take: &Take) -> Result<Commands, BusError> {
 }
 
 /// Answers for the pieces of what is kept of this run.
-fn serve_pieces(here: &Here, id: &str, take: &Take) -> Result<Subscription, BusError> {
-    let (dir, run) = (here.dir.clone(), take.run.clone());
-    here.bus.serve(&subjects::piece(id), move |question| {
+fn serve_pieces(machine: &AgentMachine, id: &str, take: &Take) -> Result<Subscription, BusError> {
+    let (dir, run) = (machine.dir.clone(), take.run.clone());
+    machine.bus.serve(&subjects::piece(id), move |question| {
         let piece: PieceOf = rmp_serde::from_slice(question).ok()?;
         let name = plain(&piece.name).ok().filter(|_| piece.run == run)?;
         let chunk = chunk_of(&dir.join(name), piece.offset).ok()?;

@@ -4,14 +4,14 @@
 use crate::{
     node::agent::messages::AgentEvent,
     schedule::{
-        gate::Places,
+        gate::LendableSlots,
         lending::{Change, Limited, PlacesSaid},
     },
 };
 
-/// Looks at which somebody waits before that is said: half of a second, in which most places come back by themselves. An agent that has lent
+/// Looks in a row at which a request waits before that is said: half of a second, in which most places come back by themselves. An agent that has lent
 /// some says it at once.
-const PATIENCE: u32 = 5;
+const LOOKS_BEFORE_ASKING: u32 = 5;
 
 /// Looks from one time that it is said to the next.
 const AGAIN: u32 = 5;
@@ -27,20 +27,20 @@ pub(super) struct Lender {
 #[derive(Debug)]
 struct Limit {
     limited: Limited,
-    places: Places,
+    places: LendableSlots,
     /// How many there are beyond the agent's part; below zero where others have some of it.
     balance: i64,
     /// Those that are to be given back, of which that was not said.
     owing: u32,
-    /// Looks at which somebody waited, one after the other.
+    /// Looks in a row at which a request waited.
     waited: u32,
-    /// It was said that somebody waits.
+    /// It was said that a request waits.
     has_said: bool,
 }
 
 impl Lender {
     /// A phase begins, with these places.
-    pub(super) fn begin(&mut self, phase: u32, places: Vec<(Limited, Places)>) {
+    pub(super) fn begin(&mut self, phase: u32, places: Vec<(Limited, LendableSlots)>) {
         self.phase = phase;
         self.limits = places.into_iter().map(|(limited, places)| Limit::of(limited, places)).collect();
     }
@@ -67,7 +67,7 @@ impl Lender {
 }
 
 impl Limit {
-    fn of(limited: Limited, places: Places) -> Self {
+    fn of(limited: Limited, places: LendableSlots) -> Self {
         Self { limited, places, balance: 0, owing: 0, waited: 0, has_said: false }
     }
 
@@ -90,7 +90,7 @@ impl Limit {
         }
     }
 
-    /// Places that have become free since they were to be given back. Nobody uses them any more.
+    /// Slots that have become free since they were to be given back. Nobody uses them any more.
     fn given_back(&mut self) -> Option<PlacesSaid> {
         let given = self.owing.saturating_sub(self.places.owed());
         self.owing -= given;
@@ -105,8 +105,8 @@ impl Limit {
             return std::mem::take(&mut self.has_said).then_some(PlacesSaid::Wait(false));
         }
         self.waited = self.waited.saturating_add(1);
-        let patience = if self.balance < 0 { 1 } else { PATIENCE };
-        let is_due = self.waited >= patience && (self.waited - patience).is_multiple_of(AGAIN);
+        let least = if self.balance < 0 { 1 } else { LOOKS_BEFORE_ASKING };
+        let is_due = self.waited >= least && (self.waited - least).is_multiple_of(AGAIN);
         self.has_said |= is_due;
         is_due.then_some(PlacesSaid::Wait(true))
     }

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{here::Here, voice::Voice};
+use super::{controller_link::ControllerLink, machine::AgentMachine};
 use crate::{
     lockfile::Lockfile,
     node::{
@@ -24,7 +24,7 @@ const LIBRARY_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The way to ask a controller for the library that it has offered.
 pub(super) struct Asking {
-    pub(super) voice: Voice,
+    pub(super) controller: ControllerLink,
     /// Says that it is in the object store.
     pub(super) given: Receiver<()>,
 }
@@ -32,7 +32,7 @@ pub(super) struct Asking {
 impl Asking {
     /// Returns once the library is in the object store.
     fn ask(&self) -> Result<(), AgentError> {
-        self.voice.say(&AgentEvent::WantsLibrary);
+        self.controller.send_now(&AgentEvent::WantsLibrary);
         self.given.recv_timeout(LIBRARY_TIMEOUT).map_err(|error| match error {
             RecvTimeoutError::Timeout => AgentError::LateLibrary { within_s: LIBRARY_TIMEOUT.as_secs() },
             RecvTimeoutError::Disconnected => AgentError::Unanswered,
@@ -48,32 +48,32 @@ impl Asking {
 pub(super) fn registry(
     offer: Option<&Offer>,
     lock: Option<Lockfile>,
-    here: &Here,
+    machine: &AgentMachine,
     asking: &Asking,
 ) -> Result<Registry, NodeError> {
-    let discovery = DiscoveryOptions { lock_of_controller: lock.map(Arc::new), ..here.discovery.clone() };
+    let discovery = DiscoveryOptions { lock_of_controller: lock.map(Arc::new), ..machine.discovery.clone() };
     let own = Registry::discover(&discovery)?;
     let Some(offer) = offer else { return Ok(own) };
-    match own.choose(offer, here.accepts_plugins).map_err(AgentError::from)? {
+    match own.choose(offer, machine.accepts_plugins).map_err(AgentError::from)? {
         Choice::Own(remark) => {
             if let Some(remark) = remark {
-                own.remark(format!("the agent `{}` {remark}", here.name));
+                own.remark(format!("the agent `{}` {remark}", machine.name));
             }
             Ok(own)
         }
         Choice::Controllers => {
-            let received = Some(receive(offer, here, asking)?);
+            let received = Some(receive(offer, machine, asking)?);
             Ok(Registry::discover(&DiscoveryOptions { received, ..discovery })?)
         }
     }
 }
 
 /// Takes the library in, unless it came before. Gives its manifest.
-fn receive(offer: &Offer, here: &Here, asking: &Asking) -> Result<PathBuf, AgentError> {
-    let place = Received::place(offer, &here.libraries)?;
+fn receive(offer: &Offer, machine: &AgentMachine, asking: &Asking) -> Result<PathBuf, AgentError> {
+    let place = Received::place(offer, &machine.libraries)?;
     if !place.is_there() {
         asking.ask()?;
-        here.bus.blobs().get(&place.sha256(), place.library()).map_err(AgentError::Fetch)?;
+        machine.bus.blobs().get(&place.sha256(), place.library()).map_err(AgentError::Fetch)?;
     }
     Ok(place.write_manifest()?)
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    here::Here,
     library::{self, Asking},
+    machine::AgentMachine,
 };
 use crate::{
     clock::Clock,
@@ -45,20 +45,24 @@ pub(super) struct Prepared {
 ///
 /// # Errors
 /// The endpoint, the dataset, the tokenizer or the target cannot be used here.
-pub(super) fn prepare(equipment: Equipment, here: &Here, asking: &Asking) -> Result<Prepared, NodeError> {
+pub(super) fn prepare(
+    equipment: Equipment,
+    machine: &AgentMachine,
+    asking: &Asking,
+) -> Result<Prepared, NodeError> {
     let Equipment { plan, clock, division, files: sent, identity, library, lock } = equipment;
     let clock = Clock::at(clock);
     let mut plan = plan.plan().map_err(NodeError::Plan)?;
-    plan.workers = here.workers;
+    plan.workers = machine.workers;
     redact::learn(redact::of_config(&plan));
     redact::learn(redact::of_environment());
-    take_files(&sent, &mut plan, here)?;
-    let identity = identity::place(identity, &mut plan, &here.dir)?;
-    let registry = Arc::new(library::registry(library.as_ref(), lock, here, asking)?);
+    take_files(&sent, &mut plan, machine)?;
+    let identity = identity::place(identity, &mut plan, &machine.dir)?;
+    let registry = Arc::new(library::registry(library.as_ref(), lock, machine, asking)?);
     let metadata = registry.endpoint(&plan.target.endpoint_type)?.metadata.clone();
     let tokenizer = load_tokenizer(&plan, &metadata, &registry)?;
     price_markers(&mut plan, tokenizer.as_deref());
-    let loading = Loading { registry: &registry, log_words: here.log_words.clone() };
+    let loading = Loading { registry: &registry, log_words: machine.log_words.clone() };
     let mut endpoint = LoadedEndpoint::load(&loading, &plan)?;
     let (source, warnings) = open_dataset(&mut plan, &metadata, tokenizer.as_ref(), &registry)?;
     for warning in &warnings {
@@ -72,6 +76,6 @@ pub(super) fn prepare(equipment: Equipment, here: &Here, asking: &Asking) -> Res
     Ok(Prepared { plan, clock, division, registry, endpoint, source, target, tokenizer, redactor, identity })
 }
 
-fn take_files(sent: &[files::SentFile], plan: &mut Plan, here: &Here) -> Result<(), AgentError> {
-    files::receive(sent, plan, &here.bus.blobs(), &here.store, &here.files())
+fn take_files(sent: &[files::SentFile], plan: &mut Plan, machine: &AgentMachine) -> Result<(), AgentError> {
+    files::receive(sent, plan, &machine.bus.blobs(), &machine.store, &machine.files())
 }

@@ -17,9 +17,9 @@ use uuid::Uuid;
 use super::{
     AgentConfig, ServeError,
     attend::{Attendant, Attended, forget},
-    here::Here,
     input_end::end_with_input,
-    keeping::{Current, Keeper, serve_kept},
+    kept_runs::{Current, Keeper, serve_kept},
+    machine::AgentMachine,
 };
 use crate::{
     clock::monotonic_ns,
@@ -39,11 +39,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) enum Served {
     /// It has done its part of as many runs as it was to.
     AllRuns,
-    /// Somebody wanted it to end.
+    /// A signal asked it to end.
     Interrupted(Interrupt),
 }
 
-/// Serves runs until there have been as many as there are to be, or somebody wants it to end. `say` hears what the user should know:
+/// Serves runs until there have been as many as there are to be, or a signal asks it to end. `say` hears what the user should know:
 /// sentences without a final stop.
 ///
 /// # Errors
@@ -83,7 +83,7 @@ async fn serve_in_loop(config: &AgentConfig, say: &mut dyn FnMut(&str)) -> Resul
         let lock = locked(&dir);
         let mut leaves = false;
         let attendant = Attendant {
-            here: station.here(config, &kept, dir.clone()),
+            machine: station.machine(config, &kept, dir.clone()),
             id: &station.id,
             take,
             interrupts: &mut interrupts,
@@ -176,8 +176,8 @@ impl Station {
         Ok(Self { id, bus: bus.clone(), is_busy, takes, current, _answers: answers, _keeps: keeps })
     }
 
-    fn here(&self, config: &AgentConfig, kept: &Path, dir: PathBuf) -> Here {
-        Here {
+    fn machine(&self, config: &AgentConfig, kept: &Path, dir: PathBuf) -> AgentMachine {
+        AgentMachine {
             bus: self.bus.clone(),
             name: config.name.clone(),
             discovery: config.discovery.clone(),

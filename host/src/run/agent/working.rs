@@ -4,7 +4,7 @@ use std::{collections::VecDeque, fs, io, path::Path, sync::Arc, thread};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{lender::Lender, prepare::Prepared, sketcher::Sketcher, voice::Voice};
+use super::{controller_link::ControllerLink, lender::Lender, prepare::Prepared, sketcher::Sketcher};
 use crate::{
     clock::{Clock, RunNs, as_ns},
     node::{
@@ -77,24 +77,23 @@ impl Working {
         prepared: Prepared,
         beginning: &Beginning,
         dir: &Path,
-        voice: &Voice,
+        controller: &ControllerLink,
     ) -> Result<(Self, UnboundedReceiver<Signal>), RemoteError> {
         let (signals, heard) = unbounded_channel();
         let started = start(prepared, beginning, dir, signals).map_err(|error| error.remote())?;
-        let (mut working, to_say) = (started, voice.clone());
+        let (mut working, to_send) = (started, controller.clone());
         let wait = working.fleet.readiness();
         let ready = move || {
             wait();
-            to_say.say(&AgentEvent::Ready);
+            to_send.send_now(&AgentEvent::Ready);
         };
         if let Err(error) = thread::Builder::new().name("ready".into()).spawn(ready) {
             tracing::warn!(%error, "the load begins although not all connections may be open");
-            voice.say(&AgentEvent::Ready);
+            controller.send_now(&AgentEvent::Ready);
         }
         Ok((working, heard))
     }
 
-    /// Announces a phase.
     pub(super) fn announce(&mut self, start: PhaseStart) {
         self.announced.push_back(start);
     }
@@ -113,7 +112,7 @@ impl Working {
     }
 
     /// Does what is to be done by now.
-    pub(super) fn act(&mut self, voice: &Voice) {
+    pub(super) fn act(&mut self, controller: &ControllerLink) {
         let now = self.clock.now();
         let (over, ends): (Vec<_>, Vec<_>) = self.ends.iter().copied().partition(|(at, _)| *at <= now);
         self.ends = ends;
@@ -121,11 +120,11 @@ impl Working {
             self.fleet.control(phase, Control::Drain);
         }
         if self.next_begin().is_some_and(|at| at <= now) {
-            self.begin_next(voice);
+            self.begin_next(controller);
         }
     }
 
-    fn begin_next(&mut self, voice: &Voice) {
+    fn begin_next(&mut self, controller: &ControllerLink) {
         let Some(start) = self.announced.pop_front() else { return };
         let Some(phase) = self.plan.phases.iter().find(|phase| phase.id == start.phase) else { return };
         self.live.reset(phase.id);
@@ -133,7 +132,7 @@ impl Working {
         self.channels.refusals.reset(phase.load.most_in_flight());
         let late_ns = self.clock.now().saturating_sub(start.start_ns);
         if late_ns > LATE_NS {
-            voice.say(&AgentEvent::Late(phase.id, late_ns));
+            controller.send_now(&AgentEvent::Late(phase.id, late_ns));
         }
         self.begun.push(phase.id);
         let workers = self.fleet.active_workers(phase);
@@ -176,7 +175,7 @@ impl Working {
         self.kept.facts.clock_drift_ns = drift_ns;
         let (kept, dir) = (self.kept.clone(), dir.to_owned());
         // The disk may take long, and the workers' events do not wait for it.
-        let writing = thread::Builder::new().name("aside".into()).spawn(move || {
+        let writing = thread::Builder::new().name("background".into()).spawn(move || {
             if let Err(error) = kept.write(&dir) {
                 tracing::warn!(%error, "where the clock stands is not kept");
             }
@@ -260,7 +259,7 @@ impl Working {
                 AgentEvent::Done(phase, counts, *usage)
             }
             Signal::WantsNumbers(phase, wanted) => AgentEvent::Wants(phase, wanted),
-            Signal::Hopeless(verdict) => AgentEvent::Hopeless(verdict),
+            Signal::EndsEarly(early_end) => AgentEvent::EndsEarly(early_end),
             Signal::Poisoned => AgentEvent::Poisoned,
             Signal::WorkerLost(what) => AgentEvent::Lost(what),
             Signal::NodeHangs(what) => AgentEvent::Hangs(what),

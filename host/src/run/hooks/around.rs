@@ -14,21 +14,20 @@ use crate::{
     run::{
         channels::{Channels, Signal},
         ending::Ending,
-        event_source::{EventSource, aside},
+        event_source::{EventSource, in_background},
         lifecycle::Event,
         observer::Observer,
         stop_reason::StopReason,
     },
 };
 
-/// Where the run is.
+/// Where the run is, as seen from the nearest phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum PhaseMoment {
     /// Before a phase: a step that fails ends all of them.
     Before,
     /// In a phase.
     Within,
-    /// After it.
     After,
 }
 
@@ -42,7 +41,7 @@ pub(crate) struct Around<'a> {
     running: Option<Stop>,
     /// When the one that goes on is ended, because the deadline of the run was over when it went on already.
     ends_at: Option<RunNs>,
-    place: Place,
+    moment: PhaseMoment,
     /// The servers make a profile, or may do so.
     is_profiled: bool,
     /// The end of the run is wanted now.
@@ -61,7 +60,7 @@ impl<'a> Around<'a> {
             waiting: VecDeque::new(),
             running: None,
             ends_at: None,
-            place: Place::Before,
+            moment: PhaseMoment::Before,
             is_profiled: false,
             is_hurried: false,
             notes: Vec::new(),
@@ -71,22 +70,21 @@ impl<'a> Around<'a> {
     /// Begins what comes before the first of these phases, and those that it hands over to; what that means, where there is
     /// nothing.
     pub(crate) fn before(&mut self, phases: &[Phase]) -> Option<Event> {
-        (self.place, self.is_profiled) = (Place::Before, false);
+        (self.moment, self.is_profiled) = (PhaseMoment::Before, false);
         let last = phases.iter().position(|phase| !phase.hands_over);
         let without_gap = last.map_or(phases, |last| &phases[..=last]);
         self.waiting = self.hooks.before_phases(without_gap).into();
         self.go_on()
     }
 
-    /// The phase begins.
     pub(crate) fn phase_begins(&mut self) {
-        self.place = Place::Within;
+        self.moment = PhaseMoment::Within;
     }
 
     /// Begins what comes after a phase, whether it has begun or not; what that means, where there is nothing.
     pub(crate) fn after(&mut self, phase: &Phase) -> Option<Event> {
-        let has_begun = self.place == Place::Within;
-        self.place = Place::After;
+        let has_begun = self.moment == PhaseMoment::Within;
+        self.moment = PhaseMoment::After;
         self.waiting = self.hooks.after_phase(phase, has_begun, self.is_profiled).into();
         self.go_on()
     }
@@ -96,7 +94,7 @@ impl<'a> Around<'a> {
         (self.running, self.ends_at) = (None, None);
         self.is_profiled |= done.mark.name == START_PROFILE && done.may_have_worked;
         if let Some(StepFailure { reason, hint, .. }) =
-            done.failure.clone().filter(|_| self.place == Place::Before)
+            done.failure.clone().filter(|_| self.moment == PhaseMoment::Before)
         {
             self.channels.recorder.frame(Frame::Mark(done.mark));
             self.waiting.clear();
@@ -108,7 +106,7 @@ impl<'a> Around<'a> {
 
     /// The one that goes on is to end now, and those that wait before a phase are left out.
     pub(crate) fn stop(&mut self, reason: StopReason) {
-        if self.place == Place::Before {
+        if self.moment == PhaseMoment::Before {
             self.waiting.clear();
         }
         self.running.iter().for_each(|step| step.stop(reason));
@@ -123,7 +121,7 @@ impl<'a> Around<'a> {
     /// before one is ended with the run.
     pub(crate) fn is_late(&mut self) {
         self.hurry();
-        if self.place == Place::After && self.running.is_some() {
+        if self.moment == PhaseMoment::After && self.running.is_some() {
             self.ends_at = Some(self.clock.now().saturating_add(as_ns(LAST_TIMEOUT)));
         }
     }
@@ -145,7 +143,7 @@ impl<'a> Around<'a> {
         self.running = Some(stop);
         let channels = self.channels.clone();
         // It tells its end itself.
-        drop(aside(move || channels.signal(Signal::StepOver(Box::new(wait())))));
+        drop(in_background(move || channels.signal(Signal::StepOver(Box::new(wait())))));
         None
     }
 

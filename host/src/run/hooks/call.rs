@@ -57,7 +57,7 @@ pub(super) enum CallEnd {
 }
 
 impl CallEnd {
-    /// Nobody is there who could respond.
+    /// The server cannot be reached.
     pub(super) fn is_unreachable(&self) -> bool {
         matches!(self, Self::Failed(error) if FailureKind::of(error).is_nobody_there())
     }
@@ -87,7 +87,6 @@ impl Calls {
         Ok(Self { plan: Arc::new(plan), urls: shown, missing })
     }
 
-    /// Each of them.
     pub(super) fn each(&self) -> impl Iterator<Item = Call> {
         (0..).zip(&self.urls).map(|(number, url)| Call {
             plan: Arc::clone(&self.plan),
@@ -176,7 +175,7 @@ impl Call {
     }
 }
 
-/// Waits until somebody ends the call.
+/// Waits until the call is to end.
 async fn reason(stopped: &mut watch::Receiver<Option<StopReason>>) -> StopReason {
     match stopped.wait_for(Option::is_some).await.map(|reason| *reason) {
         Ok(Some(reason)) => reason,

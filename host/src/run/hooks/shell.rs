@@ -34,7 +34,6 @@ const OUTPUT_TIMEOUT: Duration = Duration::from_millis(200);
 /// What the one who waits for a command hears.
 #[derive(Debug)]
 enum News {
-    /// It is over.
     Over(io::Result<ExitStatus>),
     /// It is to end now.
     Stop(StopReason),
@@ -68,7 +67,7 @@ impl StopHandle {
 pub(crate) enum CommandEnd {
     /// By itself, with this exit code.
     Exited(i32),
-    /// By a signal of somebody else.
+    /// By a signal of another process.
     Killed(i32),
     /// It took longer than it may.
     TimedOut(Duration),

@@ -94,7 +94,7 @@ pub(crate) struct StepFailure {
     pub(crate) reason: String,
     /// What to do next.
     pub(crate) hint: String,
-    /// Nobody is there who could answer the call.
+    /// The server of the call cannot be reached.
     pub(crate) is_unreachable: bool,
 }
 

@@ -23,8 +23,8 @@ use crate::{
     clock::Clock,
     plugin::{Provenance, Registry},
     service::{
-        callee::Callee,
         failure::{Outcome, ServiceFailure},
+        service_handle::ServiceHandle,
     },
 };
 
@@ -108,10 +108,12 @@ fn obey(mut service: ServiceInstance, orders: &Receiver<Order<'static>>, outbox:
 fn carry_out(service: &mut ServiceInstance, order: Order<'_>) -> Outcome {
     // Named as the trait, because the instance has methods of the same names.
     match order {
-        Order::Init => Callee::init(service),
-        Order::Start => Callee::start(service),
-        Order::Message { message_type, payload } => Callee::on_message(service, &message_type, &payload.0),
-        Order::Stop { deadline_ns } => Callee::stop(service, Duration::from_nanos(deadline_ns)),
+        Order::Init => ServiceHandle::init(service),
+        Order::Start => ServiceHandle::start(service),
+        Order::Message { message_type, payload } => {
+            ServiceHandle::on_message(service, &message_type, &payload.0)
+        }
+        Order::Stop { deadline_ns } => ServiceHandle::stop(service, Duration::from_nanos(deadline_ns)),
         Order::Create(_) => {
             Err(ServiceFailure::new("frame", "its process was told to make a second service", ""))
         }

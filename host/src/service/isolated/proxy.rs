@@ -23,10 +23,10 @@ use crate::{
     clock::as_ns,
     plugin::Registry,
     service::{
-        callee::Callee,
         failure::{Outcome, ServiceFailure},
         host::ServiceHost,
         mailbox::Line,
+        service_handle::ServiceHandle,
         wanted::Wanted,
     },
 };
@@ -128,7 +128,7 @@ fn finest(filter: LevelFilter) -> u8 {
         .unwrap_or(5)
 }
 
-impl Callee for Isolated {
+impl ServiceHandle for Isolated {
     fn subscriptions(&self) -> Vec<String> {
         self.subscriptions.clone()
     }

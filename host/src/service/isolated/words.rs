@@ -41,7 +41,6 @@ pub(super) struct Creation {
     pub(super) options: String,
     /// The run as the text of a JSON object.
     pub(super) facts: String,
-    /// The run's clock.
     pub(super) clock: Anchor,
     /// Where plugins are.
     pub(super) search: DiscoveryOptions,
@@ -63,7 +62,6 @@ pub(super) enum Word<'a> {
     },
     /// The answer to everything else.
     Done(Outcome),
-    /// It publishes.
     Publish {
         /// The message's type.
         message_type: Cow<'a, str>,

@@ -127,8 +127,8 @@ mod runtime {
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
             };
-            let patience = async { tokio::time::timeout(Duration::from_secs(2), ticked).await };
-            self.runtime.block_on(patience).map_err(PluginError::io)
+            let timeout = async { tokio::time::timeout(Duration::from_secs(2), ticked).await };
+            self.runtime.block_on(timeout).map_err(PluginError::io)
         }
     }
 }

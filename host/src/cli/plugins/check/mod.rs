@@ -84,7 +84,6 @@ pub(super) struct CheckArgs {
     as_child: bool,
 }
 
-/// Checks.
 pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     if args.as_child {
         let ended = run_as_child();

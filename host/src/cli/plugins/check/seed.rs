@@ -9,7 +9,7 @@ use crate::cli::exit::{Exit, Failure};
 /// What `--seed` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SeedChoice {
-    /// This one.
+    /// This seed: the same cases each time.
     Number(u64),
     /// Another one each time.
     Random,

@@ -10,7 +10,6 @@ use crate::plugin::check::{Examination, Plan, Rung, Speed};
 const NOT_COUNTED: &str = "note: a library allocates by itself, so its allocations cannot be counted from outside; \
     `CountingAllocator` of the contract crate counts them in its own tests";
 
-/// All of it.
 pub(super) fn text(examination: &Examination, plan: &Plan) -> String {
     let mut lines = vec![heading(examination)];
     lines.extend(examination.manifest.as_ref().map(|file| format!("  manifest {file}")));

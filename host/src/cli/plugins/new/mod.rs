@@ -130,7 +130,7 @@ fn next_steps(folder: &Path, name: &Name, kind: Kind, language: Language) -> Str
     )
 }
 
-/// What happens if something else has the name of the new plugin. What cannot be found out is told when it is added.
+/// What happens if something else has the name of the new plugin. What cannot be found out is reported when it is added.
 fn shared_name(kind: Kind, stem: &str) -> Option<String> {
     let category = match kind {
         Kind::Endpoint => Category::Endpoint,
@@ -186,7 +186,7 @@ fn write(folder: &Path, name: &Name, kind: Kind, language: Language) -> Result<(
     });
     let moved = written.and_then(|()| fs::rename(&beside, folder).map_err(failed(folder)));
     if moved.is_err() {
-        // What was written is of no use to anybody.
+        // What was written is incomplete: it is removed.
         let _ = fs::remove_dir_all(&beside);
     }
     moved

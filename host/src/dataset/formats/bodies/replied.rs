@@ -18,7 +18,6 @@ pub(crate) struct Replied {
     pub(crate) message: Option<Message>,
     /// Reasoning, which counts as output and is not repeated.
     pub(crate) reasoning: String,
-    /// Tools that it calls.
     pub(crate) tool_calls: u32,
     /// Tokens of the whole prompt, as the server counts them.
     pub(crate) input_tokens: Option<u64>,

@@ -27,7 +27,6 @@ const ENDS_WITH_INPUT: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(in crate::node::agent) struct SshAgents(Vec<SshAgent>);
 
-/// One of them.
 #[derive(Debug)]
 struct SshAgent {
     host: SshHost,

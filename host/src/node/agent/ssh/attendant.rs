@@ -125,13 +125,13 @@ fn attend(name: &str, mut session: Session, state: &State) {
 mod tests {
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const TIMEOUT: Duration = Duration::from_secs(60);
 
     #[test]
     fn it_is_known_how_a_session_ended() {
         let session = Session::open("sh -c 'echo why >&2; exit 4' --", "h", None, "command").unwrap();
         let attended = Attended::start("h".to_owned(), session).unwrap();
-        assert!(attended.wait(PATIENCE));
+        assert!(attended.wait(TIMEOUT));
         let ended = Ended { how: "ended with code 4".to_owned(), said: "why".to_owned() };
         assert_eq!(attended.ended(), Some(ended));
     }
@@ -142,7 +142,7 @@ mod tests {
         let attended = Attended::start("h".to_owned(), session).unwrap();
         assert_eq!(attended.ended(), None);
         attended.close();
-        assert!(attended.wait(PATIENCE));
+        assert!(attended.wait(TIMEOUT));
         assert_eq!(attended.ended().unwrap().how, "ended with code 0");
     }
 }

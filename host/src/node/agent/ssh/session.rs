@@ -67,7 +67,7 @@ pub(super) enum Heard {
     Over,
 }
 
-/// How it ended.
+/// How the process of ssh ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     /// There is no ssh program.

@@ -57,7 +57,7 @@ pub(super) fn lend(
 }
 
 impl Events {
-    /// Notes what is wrong. The first such thing is told.
+    /// Notes what is wrong. The first such thing is reported.
     fn refuse(&mut self, fault: &'static str) {
         self.fault = self.fault.or(Some(fault));
     }

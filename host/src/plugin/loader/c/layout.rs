@@ -176,9 +176,7 @@ pub(super) type Create = extern "C" fn(CText, *const CHost, *mut *mut c_void, *c
 pub(super) type Destroy = extern "C" fn(*mut c_void);
 /// Writes a request.
 pub(super) type Format = extern "C" fn(*mut c_void, *const CTurn, *const CRequest, *const CError) -> i32;
-/// Makes a parser.
 pub(super) type MakeParser = extern "C" fn(*mut c_void, *mut *mut c_void, *const CError) -> i32;
-/// Reads an event.
 pub(super) type ReadEvent = extern "C" fn(*mut c_void, CText, CText, *const CEvents, *const CError) -> i32;
 /// Reads a whole response.
 pub(super) type ReadBody = extern "C" fn(*mut c_void, u32, CText, *const CEvents, *const CError) -> i32;

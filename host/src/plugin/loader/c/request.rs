@@ -77,7 +77,7 @@ fn merged(body: &[u8], extra: &[u8]) -> Result<Vec<u8>, AbiError> {
 }
 
 impl Request {
-    /// Notes what is wrong. The first such thing is told.
+    /// Notes what is wrong. The first such thing is reported.
     fn refuse(&mut self, name: &'static str, what: CText) {
         self.fault = self.fault.or(Some((name, what.fault())));
     }

@@ -14,10 +14,10 @@ use super::layout::{
 };
 use crate::plugin::entry::is_name;
 
-/// So many types of one category all libraries in C of one process may export together.
+/// Most types of one category that all libraries in C of one process may export together.
 pub(super) const MOST_TYPES: usize = 64;
 
-/// So many message types a service may hear.
+/// Most message types that a service may hear.
 const MOST_SUBSCRIPTIONS: usize = 1024;
 
 /// A table of the header's, which consists of numbers, pointers and functions that may be missing.
@@ -275,7 +275,7 @@ mod tests {
         }
     }
 
-    fn complaint(table: *const CEndpoint) -> String {
+    fn error_text(table: *const CEndpoint) -> String {
         let array = [table];
         let plugin = CPlugin {
             size: size_of::<CPlugin>(),
@@ -296,24 +296,24 @@ mod tests {
     fn a_table_that_is_too_small_is_not_read() {
         let least = CEndpoint::LEAST;
         assert_eq!(
-            complaint(&raw const *Box::leak(Box::new(empty(least - 1)))),
+            error_text(&raw const *Box::leak(Box::new(empty(least - 1)))),
             format!("a `prony_endpoint` says that it has {} bytes, and {least} are the least", least - 1)
         );
-        assert_eq!(complaint(ptr::null()), "a `prony_endpoint` is NULL");
+        assert_eq!(error_text(ptr::null()), "a `prony_endpoint` is NULL");
     }
 
     #[test]
     fn a_function_that_is_missing_is_named() {
         let table = empty(size_of::<CEndpoint>());
-        assert_eq!(complaint(&raw const table), "the endpoint `Acme` has no function `format`");
+        assert_eq!(error_text(&raw const table), "the endpoint `Acme` has no function `format`");
     }
 
     #[test]
     fn a_name_is_a_name() {
         let table = CEndpoint { type_name: c"Ac me".as_ptr(), ..empty(size_of::<CEndpoint>()) };
-        assert!(complaint(&raw const table).contains("has the name `Ac me`"));
+        assert!(error_text(&raw const table).contains("has the name `Ac me`"));
         let table = CEndpoint { type_name: ptr::null(), ..empty(size_of::<CEndpoint>()) };
-        assert_eq!(complaint(&raw const table), "the name of a `prony_endpoint` is NULL");
+        assert_eq!(error_text(&raw const table), "the name of a `prony_endpoint` is NULL");
     }
 
     #[test]

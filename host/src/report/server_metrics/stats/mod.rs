@@ -19,11 +19,8 @@ use crate::metrics::quantile::quantile;
 pub(super) enum Stats {
     /// Of a gauge, or of a metric whose type the server does not say.
     Gauge(GaugeStats),
-    /// Of a counter.
     Counter(CounterStats),
-    /// Of a histogram.
     Histogram(HistogramStats),
-    /// Of a summary.
     Summary(SummaryStats),
 }
 

@@ -19,7 +19,7 @@ const MOST_BYTES: usize = 64 << 10;
 /// is large fills it again and again.
 const FULL_READS: u32 = 3;
 
-/// Bytes that wait for whoever reads.
+/// Bytes that were received and wait to be read.
 #[derive(Debug)]
 pub(super) struct Buffer {
     bytes: Vec<u8>,
@@ -34,7 +34,7 @@ impl Default for Buffer {
 }
 
 impl Buffer {
-    /// What waits.
+    /// The bytes that were read and not taken yet.
     #[inline]
     pub(super) fn waiting(&self) -> &[u8] {
         &self.bytes[self.waiting.clone()]

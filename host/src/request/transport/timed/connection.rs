@@ -1,4 +1,4 @@
-//! One HTTP/1.1 connection, driven by whoever uses it: no task of its own, so that a token wakes one task, and no channel
+//! One HTTP/1.1 connection, driven by the task that uses it: no task of its own, so that a token wakes one task, and no channel
 //! and no copy, so that it is read where the system put it.
 
 use std::{

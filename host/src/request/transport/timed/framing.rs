@@ -7,14 +7,14 @@ use super::head::Malformed;
 /// No line between two chunks is longer, nor are all lines behind the last one together.
 const MAX_LINE_BYTES: usize = 16 << 10;
 
-/// How the end of a body is told, and how far it is.
+/// How the end of a body is marked, and how far it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
-    /// So many bytes are to come.
+    /// This number of bytes is to come.
     Length(u64),
     /// A chunk's size is to come.
     Size,
-    /// So many bytes of a chunk are to come.
+    /// This number of bytes of a chunk is to come.
     Chunk(u64),
     /// The empty line behind a chunk is to come.
     ChunkEnd,
@@ -22,7 +22,6 @@ pub(super) enum Framing {
     Trailers(usize),
     /// Everything until the connection ends.
     Connection,
-    /// It is over.
     Over,
 }
 

@@ -19,7 +19,7 @@ const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(2);
 
 /// How long a datagram to oneself may take.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Whether what arrives here has a stamp of the kernel.
 ///
@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) fn has_kernel_stamps() -> io::Result<bool> {
     let socket = UdpSocket::bind(("127.0.0.1", 0))?;
     socket.connect(socket.local_addr()?)?;
-    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.set_read_timeout(Some(TIMEOUT))?;
     if stamp_arrivals(&socket).is_err() {
         return Ok(false);
     }

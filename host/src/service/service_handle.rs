@@ -7,7 +7,7 @@ use prony_plugin_api::abi::host::ServiceInstance;
 use super::failure::{Outcome, ServiceFailure};
 
 /// A service in its mailbox's hands: one thread at a time, and nothing after the first failure.
-pub(crate) trait Callee: Send {
+pub(crate) trait ServiceHandle: Send {
     /// The message types that it wants to hear.
     fn subscriptions(&self) -> Vec<String>;
     /// Prepares it.
@@ -18,12 +18,12 @@ pub(crate) trait Callee: Send {
     fn on_message(&mut self, message_type: &str, payload: &[u8]) -> Outcome;
     /// Flushes and ends its work.
     fn stop(&mut self, deadline: Duration) -> Outcome;
-    /// Destroys it.
+    /// Runs its destructor.
     fn destroy(self: Box<Self>) -> Outcome;
 }
 
 /// In this process.
-impl Callee for ServiceInstance {
+impl ServiceHandle for ServiceInstance {
     fn subscriptions(&self) -> Vec<String> {
         Self::subscriptions(self)
     }

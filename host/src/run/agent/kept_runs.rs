@@ -1,4 +1,4 @@
-//! What this agent keeps of runs that are over for it, for whoever collects it: [`serve_kept`].
+//! What this agent keeps of runs that are over for it, for a controller that collects it: [`serve_kept`].
 
 use std::{
     cmp::Reverse,

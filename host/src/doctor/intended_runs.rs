@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 /// The runs that the machine is to be good for.
 #[derive(Clone, Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct IntendedRuns {
     /// Requests, and so connections, at the same time.
     pub(crate) connections: u64,
     /// Folder below which results are written. It need not be there yet.

@@ -1,4 +1,4 @@
-//! Who carries out runs, and what is said of each.
+//! Carries out the runs of an experiment, and hears what becomes of each: [`RunExecutor`].
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ pub(crate) struct Upcoming {
     pub(crate) run: PlannedRun,
     /// Its place among all runs, from 1.
     pub(crate) place: usize,
-    /// All runs; 0 where nobody knows how many there will be.
+    /// All runs; 0 where their number is not known beforehand.
     pub(crate) runs: usize,
     pub(crate) cells: usize,
     pub(crate) repeats: u32,
@@ -23,8 +23,8 @@ pub(crate) struct Upcoming {
     pub(crate) ends_saturated: bool,
 }
 
-/// Who carries out runs, and what lies between two of them.
-pub(crate) trait Bench {
+/// Carries out runs, and what the user wants done between two of them.
+pub(crate) trait RunExecutor {
     /// Carries out a run with these settings, whose files go into its folder.
     fn measure(&mut self, upcoming: &Upcoming, settings: &Words) -> RunEnd;
 

@@ -1,4 +1,4 @@
-//! The door: which format a file has, and who reads it. The one list of all formats.
+//! Detects the format of a file, and calls its reader. The one list of all formats.
 
 use super::{
     FileError, atif, azure, bailian, burstgpt, claude_code, codex,

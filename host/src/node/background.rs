@@ -1,6 +1,6 @@
-//! Work of a plugin's that may never end, done aside, so that nobody waits for it for ever.
+//! Calls into a plugin that may never return, on a thread of their own, so that nobody waits for them without a limit.
 //!
-//! Whoever waits does so on a condition and not on a channel: a thread's first wait on a channel needs the linker's lock, and
+//! A thread that waits does so on a condition and not on a channel: a thread's first wait on a channel needs the linker's lock, and
 //! a library whose initialisers hang holds it.
 
 use std::{
@@ -46,18 +46,19 @@ pub(super) fn watched<T: Send + 'static>(
     }
 }
 
-fn start<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<Arc<Aside<T>>> {
-    let aside = Arc::new(Aside { progress: Mutex::new(Progress::UnderWay), changed: Condvar::new() });
-    let doing = Doing(Arc::clone(&aside));
-    thread::Builder::new().name("aside".into()).spawn(move || {
+fn start<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<Arc<Background<T>>> {
+    let background =
+        Arc::new(Background { progress: Mutex::new(Progress::UnderWay), changed: Condvar::new() });
+    let doing = Doing(Arc::clone(&background));
+    thread::Builder::new().name("background".into()).spawn(move || {
         let result = work();
         doing.0.set(Progress::Done(result));
     })?;
-    Ok(aside)
+    Ok(background)
 }
 
-/// Work on a thread of its own, as those who wait for it see it.
-struct Aside<T> {
+/// Work on a thread of its own, as the threads that wait for it see it.
+struct Background<T> {
     progress: Mutex<Progress<T>>,
     changed: Condvar,
 }
@@ -75,7 +76,7 @@ enum NoResult {
     Panicked,
 }
 
-impl<T> Aside<T> {
+impl<T> Background<T> {
     fn wait(&self, timeout: Duration) -> Result<T, NoResult> {
         let waited = self
             .changed
@@ -102,7 +103,7 @@ impl<T> Aside<T> {
 }
 
 /// The thread's own handle: dropped by a panic, it says so.
-struct Doing<T>(Arc<Aside<T>>);
+struct Doing<T>(Arc<Background<T>>);
 
 impl<T> Drop for Doing<T> {
     fn drop(&mut self) {

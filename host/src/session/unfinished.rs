@@ -1,8 +1,8 @@
-//! Where sessions stand that a phase leaves to the next one.
+//! Sessions that one phase begins and the next phase continues.
 //!
-//! A warm-up that fills the server's cache begins sessions, and the phase behind it goes on with them. The warm-up notes how far
-//! each of its sessions has come when it ends ([`Course`], [`Standing`]); the next phase plays these first ([`Begun`]), each on the
-//! server that it began on, and under the name that a router knows it by.
+//! A warm-up that fills the server's cache begins sessions, and the next phase continues them. When the warm-up ends, it notes the next
+//! step of each of its sessions ([`SessionProgress`], [`UnfinishedSessions`]). The next phase plays these first
+//! ([`ContinuedSessions`]), each on the server that it began on, and with the session id that a router knows.
 
 use std::{
     collections::BTreeMap,
@@ -12,9 +12,9 @@ use std::{
 use super::server::place_of;
 use crate::plan::CacheFilling;
 
-/// What the sessions of a phase leave behind. All of them share it.
+/// The sessions of a phase that are not over when it ends. All sessions of the phase share it.
 #[derive(Clone, Debug)]
-pub(crate) struct Standing {
+pub(crate) struct UnfinishedSessions {
     /// The number of the phase.
     phase: u32,
     /// The position of its first script.
@@ -23,16 +23,16 @@ pub(crate) struct Standing {
     sessions: Arc<Mutex<BTreeMap<u64, usize>>>,
 }
 
-/// How a phase fills the server's cache, and what it leaves behind.
+/// How a phase fills the server's cache, and the sessions that it does not finish.
 #[derive(Clone, Debug)]
 pub(crate) struct Filling {
     pub(crate) how: CacheFilling,
-    pub(crate) standing: Standing,
+    pub(crate) unfinished: UnfinishedSessions,
 }
 
 /// A session that the phase before has begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Left {
+pub(crate) struct ContinuedSession {
     /// The phase, and its number there.
     pub(crate) began_as: (u32, u64),
     /// The position of its script.
@@ -43,16 +43,16 @@ pub(crate) struct Left {
 
 /// Sessions that the phase before has begun, by their numbers in this one.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Begun {
+pub(crate) struct ContinuedSessions {
     /// A number that none of them has is a new session's.
-    sessions: Arc<[Option<Left>]>,
+    sessions: Arc<[Option<ContinuedSession>]>,
     /// How many of them come before each number.
     before: Arc<[u64]>,
 }
 
-/// How far a session has come that fills the cache.
+/// The steps of a session that are over, in a phase that fills the cache.
 #[derive(Debug)]
-pub(crate) struct Course {
+pub(crate) struct SessionProgress {
     filling: Filling,
     session: u64,
     first_step: usize,
@@ -61,7 +61,7 @@ pub(crate) struct Course {
     has_failed: bool,
 }
 
-impl Standing {
+impl UnfinishedSessions {
     /// That of a phase with this number, whose first script is at this position. Nothing has begun yet.
     pub(crate) fn new(phase: u32, first_script: u64) -> Self {
         Self { phase, first_script, sessions: Arc::default() }
@@ -69,15 +69,17 @@ impl Standing {
 
     /// The sessions that were left, in their order, where sessions go to so many servers in turn. Each has a number by which it
     /// goes to the same one again.
-    pub(crate) fn begun(&self, servers: usize) -> Begun {
+    pub(crate) fn continued(&self, servers: usize) -> ContinuedSessions {
         let servers = servers.max(1);
         let left = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut sessions, mut next): (Vec<Option<Left>>, Vec<usize>) = (Vec::new(), (0..servers).collect());
+        let (mut sessions, mut next): (Vec<Option<ContinuedSession>>, Vec<usize>) =
+            (Vec::new(), (0..servers).collect());
         for (number, step) in &*left {
             let of_server = &mut next[place_of(*number, servers)];
             sessions.resize(sessions.len().max(*of_server + 1), None);
             let position = self.first_script.saturating_add(*number);
-            sessions[*of_server] = Some(Left { began_as: (self.phase, *number), position, step: *step });
+            sessions[*of_server] =
+                Some(ContinuedSession { began_as: (self.phase, *number), position, step: *step });
             *of_server += servers;
         }
         let counted = sessions.iter().scan(0, |before, session| {
@@ -86,7 +88,7 @@ impl Standing {
             Some(own)
         });
         let before = counted.collect();
-        Begun { sessions: sessions.into(), before }
+        ContinuedSessions { sessions: sessions.into(), before }
     }
 
     fn note(&self, session: u64, step: usize) {
@@ -95,16 +97,16 @@ impl Standing {
 }
 
 impl Filling {
-    /// The course of the session with this number, which begins with this step.
-    pub(crate) fn course(&self, session: u64, first_step: usize) -> Course {
-        Course { filling: self.clone(), session, first_step, over: Vec::new(), has_failed: false }
+    /// The progress of the session with this number, which begins with this step.
+    pub(crate) fn progress(&self, session: u64, first_step: usize) -> SessionProgress {
+        SessionProgress { filling: self.clone(), session, first_step, over: Vec::new(), has_failed: false }
     }
 }
 
-impl Begun {
+impl ContinuedSessions {
     /// The position of the script that the session with this number plays, and what the phase before has left of it, if it has
     /// begun. New ones come from `first_script` on.
-    pub(crate) fn place(&self, number: u64, first_script: u64) -> (u64, Option<Left>) {
+    pub(crate) fn place(&self, number: u64, first_script: u64) -> (u64, Option<ContinuedSession>) {
         let at = usize::try_from(number).unwrap_or(usize::MAX);
         if let Some(Some(left)) = self.sessions.get(at) {
             return (left.position, Some(*left));
@@ -115,7 +117,7 @@ impl Begun {
     }
 }
 
-impl Course {
+impl SessionProgress {
     /// A step was answered.
     pub(crate) fn answered(&mut self, step: usize) {
         self.over.push(step);
@@ -135,7 +137,7 @@ impl Course {
     /// here, and not since the server failed.
     pub(crate) fn leave(self, is_phase_over: bool) {
         if is_phase_over || (self.is_enough() && !self.has_failed) {
-            self.filling.standing.note(self.session, self.next_step());
+            self.filling.unfinished.note(self.session, self.next_step());
         }
     }
 
@@ -155,14 +157,19 @@ mod tests {
 
     use super::*;
 
-    fn course(standing: &Standing, how: CacheFilling, session: u64, answered: &[usize]) -> Course {
-        let filling = Filling { how, standing: standing.clone() };
-        Course { filling, session, first_step: 2, over: answered.to_vec(), has_failed: false }
+    fn progress(
+        unfinished: &UnfinishedSessions,
+        how: CacheFilling,
+        session: u64,
+        answered: &[usize],
+    ) -> SessionProgress {
+        let filling = Filling { how, unfinished: unfinished.clone() };
+        SessionProgress { filling, session, first_step: 2, over: answered.to_vec(), has_failed: false }
     }
 
     /// Position and step of the first sessions of the next phase, whose first script is the twentieth.
-    fn places(standing: &Standing, servers: usize) -> Vec<(u64, Option<usize>)> {
-        let begun = standing.begun(servers);
+    fn places(unfinished: &UnfinishedSessions, servers: usize) -> Vec<(u64, Option<usize>)> {
+        let begun = unfinished.continued(servers);
         let place = |number| {
             let (position, left) = begun.place(number, 20);
             (position, left.map(|left| left.step))
@@ -172,32 +179,35 @@ mod tests {
 
     #[test]
     fn what_was_left_goes_on_first_and_new_sessions_come_behind_it() {
-        let standing = Standing::new(1, 10);
-        course(&standing, CacheFilling::UntilOver, 4, &[2, 3]).leave(true);
-        course(&standing, CacheFilling::UntilOver, 1, &[]).leave(true);
-        assert_eq!(places(&standing, 1), [(11, Some(2)), (14, Some(4)), (20, None), (21, None), (22, None)]);
-        assert_eq!(standing.begun(1).place(1, 20).1.unwrap().began_as, (1, 4));
-        assert_eq!(Begun::default().place(3, 20), (23, None));
+        let unfinished = UnfinishedSessions::new(1, 10);
+        progress(&unfinished, CacheFilling::UntilOver, 4, &[2, 3]).leave(true);
+        progress(&unfinished, CacheFilling::UntilOver, 1, &[]).leave(true);
+        assert_eq!(
+            places(&unfinished, 1),
+            [(11, Some(2)), (14, Some(4)), (20, None), (21, None), (22, None)]
+        );
+        assert_eq!(unfinished.continued(1).place(1, 20).1.unwrap().began_as, (1, 4));
+        assert_eq!(ContinuedSessions::default().place(3, 20), (23, None));
     }
 
     /// Of three servers in turn, the first one had the session 3, and the second one 1 and 4.
     #[test]
     fn a_session_goes_to_the_server_again_that_it_began_on() {
-        let standing = Standing::new(1, 10);
+        let unfinished = UnfinishedSessions::new(1, 10);
         for session in [4, 1, 3] {
-            course(&standing, CacheFilling::UntilOver, session, &[]).leave(true);
+            progress(&unfinished, CacheFilling::UntilOver, session, &[]).leave(true);
         }
         let expected = [(13, Some(2)), (11, Some(2)), (20, None), (21, None), (14, Some(2))];
-        assert_eq!(places(&standing, 3), expected);
-        assert_eq!(standing.begun(3).place(5, 20), (22, None));
+        assert_eq!(places(&unfinished, 3), expected);
+        assert_eq!(unfinished.continued(3).place(5, 20), (22, None));
     }
 
     /// Of calls side by side, the later one was answered.
     #[test]
     fn a_session_goes_on_with_the_first_step_that_was_not_answered() {
-        let standing = Standing::new(0, 0);
-        course(&standing, CacheFilling::UntilOver, 0, &[2, 4]).leave(true);
-        assert_eq!(places(&standing, 1)[0], (0, Some(3)));
+        let unfinished = UnfinishedSessions::new(0, 0);
+        progress(&unfinished, CacheFilling::UntilOver, 0, &[2, 4]).leave(true);
+        assert_eq!(places(&unfinished, 1)[0], (0, Some(3)));
     }
 
     #[rstest]
@@ -214,8 +224,8 @@ mod tests {
         #[case] is_phase_over: bool,
         #[case] is_left: bool,
     ) {
-        let standing = Standing::new(0, 0);
-        Course { has_failed, ..course(&standing, how, 0, answered) }.leave(is_phase_over);
-        assert_eq!(standing.begun(1).place(0, 9).1.is_some(), is_left);
+        let unfinished = UnfinishedSessions::new(0, 0);
+        SessionProgress { has_failed, ..progress(&unfinished, how, 0, answered) }.leave(is_phase_over);
+        assert_eq!(unfinished.continued(1).place(0, 9).1.is_some(), is_left);
     }
 }

@@ -1,4 +1,4 @@
-//! What a run needs to know of the machine of its agent: [`Here`].
+//! What a run needs to know of the machine of its agent: [`AgentMachine`].
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use crate::{nats::Bus, plugin::DiscoveryOptions};
 
 /// What a run needs to know of this machine.
 #[derive(Clone, Debug)]
-pub(super) struct Here {
+pub(super) struct AgentMachine {
     pub(super) bus: Bus,
     /// Name of this agent.
     pub(super) name: String,
@@ -25,7 +25,7 @@ pub(super) struct Here {
     pub(super) workers: usize,
 }
 
-impl Here {
+impl AgentMachine {
     /// Where the files of the run are.
     pub(super) fn files(&self) -> PathBuf {
         self.dir.join("files")

@@ -6,7 +6,7 @@ use crate::dataset::{Message, message_text};
 
 /// What a message says, and a key of it.
 #[derive(Debug)]
-pub(super) struct Speech {
+pub(super) struct KeyedMessage {
     /// All of it that is counted in tokens.
     pub(super) text: String,
     /// A system prompt, which clients may change from request to request.
@@ -16,7 +16,7 @@ pub(super) struct Speech {
     key: u64,
 }
 
-impl Speech {
+impl KeyedMessage {
     pub(super) fn of(message: &Message) -> Self {
         let text = message_text(message);
         let mut hasher = DefaultHasher::new();
@@ -38,8 +38,8 @@ impl Speech {
 }
 
 /// The key of a conversation that goes on with a message.
-pub(super) fn after(conversation: u64, speech: &Speech) -> u64 {
-    key_of(&(conversation, speech.key))
+pub(super) fn after(conversation: u64, message: &KeyedMessage) -> u64 {
+    key_of(&(conversation, message.key))
 }
 
 /// A key of anything.
@@ -56,7 +56,7 @@ mod tests {
 
     fn said(role: &str, text: &str) -> u64 {
         let parts = vec![Part::text(text.to_owned())];
-        Speech::of(&Message { role: role.to_owned(), parts }).key
+        KeyedMessage::of(&Message { role: role.to_owned(), parts }).key
     }
 
     #[test]

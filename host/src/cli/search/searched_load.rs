@@ -1,23 +1,23 @@
-//! What a search raises.
+//! [`SearchedLoad`]: the load that a search raises.
 
 use crate::config::units::Choice;
 
-/// What is raised.
+/// The setting that a search raises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Over {
+pub(super) enum SearchedLoad {
     Rate,
     Concurrency,
     Users,
 }
 
-impl Choice for Over {
+impl Choice for SearchedLoad {
     const NAMES: &'static [(&'static str, Self)] =
         &[("rate", Self::Rate), ("concurrency", Self::Concurrency), ("users", Self::Users)];
     const SYNONYMS: &'static [(&'static str, Self)] =
         &[("request-rate", Self::Rate), ("sessions", Self::Concurrency), ("num-users", Self::Users)];
 }
 
-impl Over {
+impl SearchedLoad {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Rate => "rate",

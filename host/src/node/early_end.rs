@@ -1,15 +1,15 @@
-//! When it is of no use to go on, as it is said from one process to another: [`Verdict`].
+//! Why a run is ended early, in the form in which one process tells another: [`EarlyEnd`].
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::RunNs;
 
-/// Failures in a row became too many.
+/// Too many requests in a row failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Verdict {
-    /// The server is gone.
+pub(crate) enum EarlyEnd {
+    /// No connection to the server could be made.
     Gone(Failures),
-    /// The endpoint writes no request any more that can be sent.
+    /// The endpoint wrote no request that could be sent.
     Unformatted(Failures),
 }
 
