@@ -26,6 +26,7 @@ mod raw_merge;
 pub(crate) mod recorder;
 mod replies;
 pub(crate) mod settings;
+mod stored_word;
 mod waiting;
 
 use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};

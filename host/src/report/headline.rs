@@ -9,7 +9,7 @@ use crate::{
     config::url,
     metrics::TokenSource,
     plan::{CacheBust, CacheBustTarget, ClassKind},
-    record::settings::{CONSTANT, GAMMA, POISSON, PhaseSettings, REPLAY, RunSettings, USERS},
+    record::settings::{LawName, PhaseSettings, RunSettings},
     screen::counted,
 };
 
@@ -109,10 +109,10 @@ pub(crate) fn load(phase: &PhaseSettings) -> String {
 }
 
 fn open_loop(phase: &PhaseSettings) -> String {
-    if phase.law == REPLAY {
+    if phase.law == LawName::Replay {
         return "replay at the recorded instants, latency from the schedule".to_owned();
     }
-    if let (USERS, Some(users), Some(rate)) = (phase.law.as_str(), phase.users, phase.rate) {
+    if let (LawName::Users, Some(users), Some(rate)) = (&phase.law, phase.users, phase.rate) {
         let users = counted(users, "user");
         return format!("{users} of {rate} requests/s together, latency from the schedule");
     }
@@ -121,11 +121,13 @@ fn open_loop(phase: &PhaseSettings) -> String {
         None => format!("{rate} requests/s at "),
     });
     let rate = rate.unwrap_or_default();
-    let gaps = match (phase.law.as_str(), phase.smoothness) {
-        (CONSTANT, _) => "constant".to_owned(),
-        (POISSON, _) => "Poisson".to_owned(),
-        (GAMMA, Some(smoothness)) => format!("gamma (smoothness {smoothness})"),
-        (law, _) => law.to_owned(),
+    let gaps = match (&phase.law, phase.smoothness) {
+        (LawName::Constant, _) => "constant".to_owned(),
+        (LawName::Poisson, _) => "Poisson".to_owned(),
+        (LawName::Gamma, Some(smoothness)) => format!("gamma (smoothness {smoothness})"),
+        (LawName::Gamma | LawName::ClosedLoop | LawName::Replay | LawName::Users | LawName::Other(_), _) => {
+            phase.law.as_str().to_owned()
+        }
     };
     format!("open loop, {rate}{gaps} gaps, latency from the schedule")
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::CLOSED_LOOP;
+use super::LawName;
 
 /// Settings as a header has them, out of a configuration as the versions 1 and 2 wrote it. What the oldest of these leave out is
 /// added to it, so that it shows what was in force.
@@ -19,7 +19,7 @@ fn settings_of(config: &Value) -> Value {
         json!({
             "kind": phase["kind"],
             "name": phase["name"],
-            "is_open_loop": arrival["law"] != CLOSED_LOOP,
+            "is_open_loop": arrival["law"] != LawName::ClosedLoop.as_str(),
             "law": arrival["law"],
             "rate": arrival["rate"],
             "concurrency": phase["concurrency"],

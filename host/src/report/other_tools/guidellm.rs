@@ -25,7 +25,7 @@ use crate::{
         other_tools::{Seen, ToolAggregator, ToolResults},
     },
     plan::Compat,
-    record::{Record, RunHeader, settings::CLOSED_LOOP},
+    record::{Record, RunHeader, settings::LawName},
 };
 
 const NS_PER_S: f64 = 1e9;
@@ -217,9 +217,17 @@ fn benchmark(results: &ToolResults, report: &Report) -> Value {
     let start = measured().map(|span| span.start_ns).min().map(seconds);
     let end = measured().filter_map(PhaseSpan::window_end_ns).max().map(seconds);
     let phase = settings.phases.iter().find(|phase| phase.kind == PhaseKind::Profiling);
-    let strategy = phase.map(|phase| match phase.law.as_str() {
-        CLOSED_LOOP => json!({ "type_": "concurrent", "streams": phase.concurrency }),
-        law => json!({ "type_": law, "rate": phase.rate, "max_concurrency": phase.concurrency }),
+    let strategy = phase.map(|phase| match phase.law {
+        LawName::ClosedLoop => json!({ "type_": "concurrent", "streams": phase.concurrency }),
+        LawName::Constant
+        | LawName::Poisson
+        | LawName::Gamma
+        | LawName::Replay
+        | LawName::Users
+        | LawName::Other(_) => {
+            let law = phase.law.as_str();
+            json!({ "type_": law, "rate": phase.rate, "max_concurrency": phase.concurrency })
+        }
     });
     json!({
         "type_": "generative_benchmark",

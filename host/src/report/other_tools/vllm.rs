@@ -27,7 +27,7 @@ use crate::{
     plan::Compat,
     record::{
         Record, RunHeader,
-        settings::{CONSTANT, GAMMA, PhaseSettings},
+        settings::{LawName, PhaseSettings},
     },
 };
 use prony_plugin_api::message::PhaseKind;
@@ -241,10 +241,12 @@ fn backend(endpoint_type: &str) -> &str {
 
 /// The shape of the gaps between arrivals. 1 is vLLM's default, with which it has a closed loop as well; equal gaps have none.
 fn burstiness(phase: &PhaseSettings) -> Value {
-    match phase.law.as_str() {
-        GAMMA => json!(phase.smoothness),
-        CONSTANT => Value::Null,
-        _ => json!(1.0),
+    match phase.law {
+        LawName::Gamma => json!(phase.smoothness),
+        LawName::Constant => Value::Null,
+        LawName::Poisson | LawName::ClosedLoop | LawName::Replay | LawName::Users | LawName::Other(_) => {
+            json!(1.0)
+        }
     }
 }
 

@@ -15,7 +15,6 @@ use super::{
 use crate::{
     chart::{Axis, Layer, Plot, Shape, Table, number},
     metrics::Stats,
-    record::settings::{CONSTANT, GAMMA, POISSON},
     report::{model::Report, server_metrics::Curve},
 };
 
@@ -98,8 +97,7 @@ fn wanted(report: &Report) -> Option<Vec<Wanted>> {
     measured
         .map(|span| {
             let phase = report.header.settings.phases.get(span.index as usize)?;
-            let is_even = [CONSTANT, POISSON, GAMMA].contains(&phase.law.as_str());
-            let is_even = is_even && phase.is_open_loop && phase.rate_curve.is_none();
+            let is_even = phase.law.has_rate() && phase.is_open_loop && phase.rate_curve.is_none();
             let rate = phase.rate.filter(|rate| is_even && *rate > 0.0)?;
             let from_s = span.start_ns as f64 / 1e9;
             let last_s = span.window_end_ns().map(|ns| ns as f64 / 1e9);

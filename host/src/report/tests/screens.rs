@@ -162,7 +162,7 @@ fn the_markdown_is_what_github_shows() {
 fn the_console_shows_what_is_wrong_with_a_run() {
     let mut header = sample::header();
     let phase = &mut header.settings.phases[1];
-    (phase.is_open_loop, phase.law, phase.rate) = (true, POISSON.into(), Some(12.5));
+    (phase.is_open_loop, phase.law, phase.rate) = (true, LawName::Poisson, Some(12.5));
     phase.duration_s = Some(30.0);
     let long = Record {
         requested_output_tokens: Some(2),
