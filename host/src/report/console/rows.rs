@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     metrics::{Metric, PhaseCounts, Stats},
+    record::ServiceState,
     screen::{Screen, counted},
 };
 
@@ -122,17 +123,17 @@ pub(super) fn remarks(report: &Report) -> Vec<(String, String)> {
     let mut remarks = Vec::new();
     for service in report.end.iter().flat_map(|end| &end.services) {
         let lead = format!("service `{}` ", service.name);
-        let what = match &service.error {
-            Some(error) => {
+        let what = match (&service.error, &service.state) {
+            (Some(error), _) => {
                 let hint = Some(&error.hint).filter(|hint| !hint.is_empty());
                 let hint = hint.map(|hint| format!(" ({})", one_line(hint))).unwrap_or_default();
                 Some(format!("failed: {}{hint}", one_line(&error.message)))
             }
-            None if service.state == "failed" => Some("failed: no reason given".to_owned()),
-            None if service.state == "abandoned" => {
+            (None, ServiceState::Failed) => Some("failed: no reason given".to_owned()),
+            (None, ServiceState::Abandoned) => {
                 Some("was not waited for: what it had left is missing".to_owned())
             }
-            None => None,
+            (None, ServiceState::Stopped | ServiceState::Other(_)) => None,
         };
         remarks.extend(what.map(|what| (lead.clone(), what)));
         if service.lost > 0 {

@@ -25,7 +25,7 @@ use crate::{
         other_tools::{Seen, ToolAggregator, ToolResults},
     },
     plan::Compat,
-    record::{Record, RunHeader, settings::LawName},
+    record::{Record, RunHeader, TextChannel, settings::LawName},
 };
 
 const NS_PER_S: f64 = 1e9;
@@ -103,7 +103,7 @@ fn request(lens: &Lens, record: &Record, measured: &Measured) -> Value {
     let text: String = record
         .outputs
         .iter()
-        .filter(|output| output.choice == 0 && output.channel == "content")
+        .filter(|output| output.choice == 0 && output.channel == TextChannel::Content)
         .map(|output| output.text.as_str())
         .collect();
     let (prompt, output) = (count("prompt_token_count"), count("output_token_count"));

@@ -26,7 +26,7 @@ use crate::{
     },
     plan::Compat,
     record::{
-        Record, RunHeader,
+        Record, RunHeader, TextChannel,
         settings::{LawName, PhaseSettings},
     },
 };
@@ -124,7 +124,8 @@ fn item(list: &mut Vec<u8>, value: &impl Serialize) -> serde_json::Result<()> {
 
 /// The text of the first choice, if the run keeps texts.
 fn generated_text(record: &Record) -> String {
-    let outputs = record.outputs.iter().filter(|output| output.choice == 0 && output.channel == "content");
+    let outputs =
+        record.outputs.iter().filter(|output| output.choice == 0 && output.channel == TextChannel::Content);
     outputs.map(|output| output.text.as_str()).collect()
 }
 

@@ -80,7 +80,7 @@ pub(super) fn top(report: &Report, start: Option<String>) -> String {
 /// Whether the numbers can be believed, and by what.
 fn verdict(report: &Report) -> String {
     let verdict = Verdict::of(report);
-    let class = if verdict.word() == "sound" { "verdict" } else { "verdict doubt" };
+    let class = if verdict.is_sound() { "verdict" } else { "verdict doubt" };
     let mut html = format!("<div class=\"{class}\"><strong>{}</strong>", escape(&verdict.line()));
     if !verdict.findings.is_empty() {
         html.push_str("<ul>");
