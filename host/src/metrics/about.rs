@@ -80,7 +80,9 @@ impl Metric {
             Source::Share(part, whole) => format!("one number: 100 * sum({part}) / sum({whole})"),
             Source::Ratio(part, whole) => format!("one number: sum({part}) / sum({whole})"),
             Source::OneAndRatio(part, whole) => format!("one number: 1 + sum({part}) / sum({whole})"),
-            Source::AboveLeast(tag, percentile) => format!("one number: {percentile}({tag}) - min({tag})"),
+            Source::AboveLeast(tag, percentile) => {
+                format!("one number: {}({tag}) - min({tag})", percentile.key())
+            }
             Source::Above(tag, limit) => format!("one number: 1 where {tag} > {limit}, else 0"),
             Source::Session(_) => {
                 "one for each session of several requests, all of which succeeded".to_owned()

@@ -85,7 +85,7 @@ impl Derived<'_> {
             Source::Ratio(part, whole) => self.ratio(part, whole),
             Source::OneAndRatio(part, whole) => self.ratio(part, whole).map(|ratio| 1.0 + ratio),
             Source::AboveLeast(tag, percentile) => match self.known.get(tag)? {
-                Stats::Distribution(values) => Some(values.percentile(percentile)? - values.min),
+                Stats::Distribution(values) => Some(values.statistic(percentile) - values.min),
                 Stats::Scalar(_) | Stats::OverTime(_) => None,
             },
             Source::Above(tag, limit) => {

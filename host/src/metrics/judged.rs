@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Distribution, Outcomes, Results, Stats, derived::GoodCounts, quantile, student};
+use super::{Distribution, Outcomes, Results, Statistic, Stats, derived::GoodCounts, quantile, student};
 use crate::plan::RunObjective;
 
 /// Of all intervals.
@@ -144,7 +144,7 @@ fn needed(
         }
         (Method::OrderStatistics, _) => {
             let Interval { low, high, .. } = interval?;
-            let least = quantile::least_values(statistic)?;
+            let least = quantile::least_values(Statistic::of_key(statistic)?)?;
             (low.is_infinite() || high.is_infinite()).then(|| format!("{least} values"))
         }
         _ => None,
@@ -163,8 +163,8 @@ fn wilson_needs(share: f64) -> Option<u64> {
 fn statistic(stats: &Stats, key: &str) -> Option<f64> {
     match stats {
         Stats::Scalar(value) => Some(*value),
-        Stats::Distribution(values) => values.statistic(key),
-        Stats::OverTime(curve) => curve.statistic(key),
+        Stats::Distribution(values) => Some(values.statistic(Statistic::of_key(key)?)),
+        Stats::OverTime(curve) => Some(curve.statistic(Statistic::of_key(key)?)),
     }
 }
 
@@ -176,11 +176,13 @@ fn interval(objective: &RunObjective, stats: &Stats, results: &Results) -> Optio
             Some(Interval { low: 100.0 * low, high: 100.0 * high, method })
         }
         (Stats::Scalar(_), "good_request_fraction") => good_share(results),
-        (Stats::Distribution(values), _) if objective.statistic == "avg" => of_mean(values),
-        (Stats::Distribution(values), _) => {
-            let (low, high) = values.interval(&objective.statistic)?;
-            Some(Interval { low, high, method: Method::OrderStatistics })
-        }
+        (Stats::Distribution(values), _) => match Statistic::of_key(&objective.statistic)? {
+            Statistic::Avg => of_mean(values),
+            percentile => {
+                let (low, high) = values.interval(percentile)?;
+                Some(Interval { low, high, method: Method::OrderStatistics })
+            }
+        },
         (Stats::Scalar(_) | Stats::OverTime(_), _) => None,
     }
 }

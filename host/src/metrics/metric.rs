@@ -5,6 +5,7 @@ use super::{
     curves::Curve,
     request::{LatencyOrigin, Request},
     sessions::Session,
+    statistic::Statistic,
 };
 use crate::record::Capabilities;
 
@@ -89,8 +90,8 @@ pub(crate) enum Source {
     Ratio(&'static str, &'static str),
     /// The same and 1.
     OneAndRatio(&'static str, &'static str),
-    /// A percentile of another metric, by its key, less the least value.
-    AboveLeast(&'static str, &'static str),
+    /// A percentile of another metric less the least value.
+    AboveLeast(&'static str, Statistic),
     /// 1 where another metric, which is one number, is above a limit, else 0.
     Above(&'static str, f64),
     /// At most one value a session of several requests, all of which succeeded.

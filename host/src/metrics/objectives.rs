@@ -4,8 +4,8 @@ use super::{
     Metric,
     beside::BesideFact,
     catalogue::{CATALOGUE, Need, PhaseFact, Source},
-    quantile::STATISTICS,
     request::Request,
+    statistic::KEYS,
 };
 use crate::{
     plan::{MetricFacts, Objective},
@@ -138,7 +138,7 @@ pub(crate) fn facts() -> Vec<MetricFacts> {
                 PhaseFact::Good | PhaseFact::Goodput | PhaseFact::GoodShare | PhaseFact::PriceOfGood
             ) | Source::Beside(BesideFact::GoodputOfWatt)
         ),
-        statistics: if metric.has_many_values() { &STATISTICS } else { &[] },
+        statistics: if metric.has_many_values() { &KEYS } else { &[] },
         is_of_classes: OF_CLASSES.contains(&metric.tag),
         is_never_0: metric.is_time_of_requests(),
         largest: metric.largest(),

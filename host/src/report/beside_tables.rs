@@ -8,7 +8,10 @@ use super::{
     shown::Shown,
     text,
 };
-use crate::{metrics::Stats, screen::Screen};
+use crate::{
+    metrics::{Statistic, Stats},
+    screen::Screen,
+};
 
 /// The tables that there are.
 pub(super) fn tables(report: &Report) -> Vec<Shown> {
@@ -78,8 +81,8 @@ fn of_group(group: &Group) -> [String; 5] {
         group.probes.to_string(),
         group.failed.to_string(),
         time(times.map(|times| times.min)),
-        time(times.and_then(|times| times.percentile("p50"))),
-        time(times.and_then(|times| times.percentile("p99"))) + star,
+        time(times.map(|times| times.statistic(Statistic::P50))),
+        time(times.map(|times| times.statistic(Statistic::P99))) + star,
     ]
 }
 
@@ -90,7 +93,7 @@ fn share_of_network(report: &Report) -> Option<String> {
     let (name, median) = ["time_to_first_token", "request_latency"].into_iter().find_map(|tag| {
         let (metric, stats) = table.rows().find(|(metric, _)| metric.tag == tag)?;
         let median = match stats {
-            Stats::Distribution(values) => values.percentile("p50")?,
+            Stats::Distribution(values) => values.statistic(Statistic::P50),
             _ => return None,
         };
         Some((metric.header, median))

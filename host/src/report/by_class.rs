@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{model::Report, text, values, verdict::carries};
 use crate::{
-    metrics::{ClassResults, Fairness, Results, Stats},
+    metrics::{ClassResults, Fairness, Results, Statistic, Stats},
     plan::{Class, ClassKind, Objective},
     record::settings::RunSettings,
     screen::{Align, Screen, Table},
@@ -212,7 +212,7 @@ fn p99(results: &Results, tag: &str) -> Option<String> {
 
 /// Its 99th percentile rests on a handful of values.
 fn has_few(results: &Results, tag: &str) -> bool {
-    matches!(results.table.get(tag), Some(Stats::Distribution(values)) if !carries(values.count, "p99"))
+    matches!(results.table.get(tag), Some(Stats::Distribution(values)) if !carries(values.count, Statistic::P99))
 }
 
 /// `mark` stands behind what rests on few values.

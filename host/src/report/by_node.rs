@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     metrics::{
-        Distribution, NodeResults, Results, Stats,
+        Distribution, NodeResults, Results, Statistic, Stats,
         outliers::{OfOne, Outlier, outliers},
     },
     record::{NodeFacts, settings::PhaseSettings},
@@ -79,8 +79,8 @@ fn is_open(report: &Report) -> bool {
 
 fn p99(node: &NodeResults, metric: &str) -> Option<OfOne> {
     let values = distribution(node.results.as_ref()?, metric)?;
-    let value = values.percentile("p99")?;
-    let low = values.interval("p99").map_or(f64::NEG_INFINITY, |(low, _)| low);
+    let value = values.statistic(Statistic::P99);
+    let low = values.interval(Statistic::P99).map_or(f64::NEG_INFINITY, |(low, _)| low);
     Some(OfOne { value, low })
 }
 
@@ -100,7 +100,7 @@ pub(super) fn summary(report: &Report) -> Option<Value> {
         let outlier = |far: &Far<'_>| {
             json!({
                 "metric": far.metric,
-                "statistic": "p99",
+                "statistic": Statistic::P99.key(),
                 "value": Exact(far.outlier.value),
                 "median": Exact(far.outlier.median),
             })
@@ -239,12 +239,12 @@ fn average(results: &Results, tag: &str) -> Option<String> {
 }
 
 fn median(results: &Results, tag: &str) -> Option<String> {
-    distribution(results, tag)?.percentile("p50").map(text::decimal)
+    distribution(results, tag).map(|values| text::decimal(values.statistic(Statistic::P50)))
 }
 
 /// Marked where the requests do not carry it.
 fn percentile_99(results: &Results, tag: &str) -> Option<String> {
     let values = distribution(results, tag)?;
-    let mark = if carries(values.count, "p99") { "" } else { "*" };
-    values.percentile("p99").map(|value| text::decimal(value) + mark)
+    let mark = if carries(values.count, Statistic::P99) { "" } else { "*" };
+    Some(text::decimal(values.statistic(Statistic::P99)) + mark)
 }

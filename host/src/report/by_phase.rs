@@ -8,7 +8,7 @@ use super::{
     verdict::carries,
 };
 use crate::{
-    metrics::{Results, Stats},
+    metrics::{Results, Statistic, Stats},
     plan::Role,
     record::{RunHeader, settings::PhaseSettings},
     screen::{Align, Screen, Table},
@@ -103,6 +103,6 @@ fn average(results: &Results, tag: &str) -> String {
 
 fn p99(results: &Results, tag: &str) -> String {
     let Some(Stats::Distribution(values)) = results.table.get(tag) else { return String::new() };
-    let mark = if carries(values.count, "p99") { "" } else { "*" };
-    values.percentile("p99").map(|value| text::decimal(value) + mark).unwrap_or_default()
+    let mark = if carries(values.count, Statistic::P99) { "" } else { "*" };
+    text::decimal(values.statistic(Statistic::P99)) + mark
 }

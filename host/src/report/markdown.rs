@@ -76,9 +76,10 @@ fn facts(report: &Report) -> String {
 fn metrics(sections: &[Section]) -> String {
     let columns = console::columns(sections);
     let of = |section: &Section| {
-        let head: Vec<&str> = [section.title].into_iter().chain(columns.iter().copied()).collect();
+        let names = columns.iter().map(|statistic| statistic.key());
+        let head: Vec<&str> = [section.title].into_iter().chain(names).collect();
         let row = |(name, metric, values): &(String, &'static Metric, _)| {
-            let cells = columns.iter().map(|statistic| console::cell(metric, values, statistic));
+            let cells = columns.iter().map(|statistic| console::cell(metric, values, *statistic));
             [name.clone()].into_iter().chain(cells).collect()
         };
         table(&head, &section.rows.iter().map(row).collect::<Vec<Vec<String>>>(), 1, plain)

@@ -12,7 +12,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::{file_names, headline, text::decimal, verdict::carries};
 use crate::{
     bounded,
-    metrics::catalogue::CATALOGUE,
+    metrics::{Statistic, catalogue::CATALOGUE},
     record::{
         RunHeader,
         journal::{self, Beginning, Reader},
@@ -175,9 +175,12 @@ fn headline_of(summary: &Value) -> Vec<HeadlineMetric> {
         let unit = CATALOGUE.iter().find(|metric| metric.tag == *tag)?.unit;
         let count = values.get("count").and_then(Value::as_u64);
         // A percentile that the samples do not carry is no headline.
-        let is_carried = |key: &str| count.is_none_or(|count| carries(count, key));
-        let of = |key: &str| values.get(key).and_then(Value::as_f64).filter(|_| is_carried(key));
-        Some(HeadlineMetric { tag, unit, avg: of("avg")?, p50: of("p50"), p99: of("p99") })
+        let is_carried = |statistic: Statistic| count.is_none_or(|count| carries(count, statistic));
+        let of = |statistic: Statistic| {
+            values.get(statistic.key()).and_then(Value::as_f64).filter(|_| is_carried(statistic))
+        };
+        let (p50, p99) = (of(Statistic::P50), of(Statistic::P99));
+        Some(HeadlineMetric { tag, unit, avg: of(Statistic::Avg)?, p50, p99 })
     };
     HEADLINE.iter().filter_map(metric).collect()
 }

@@ -17,6 +17,7 @@ use crate::{
         state::{RunState, StoredCell},
     },
     explain::Explain,
+    metrics::Statistic,
     record::journal,
     report::file_names,
 };
@@ -87,7 +88,8 @@ impl SideRun {
     pub(super) fn values(&self, key: &Key) -> Option<&[f64]> {
         let values = self.requests.get(&key.metric)?;
         let number = self.measured.get(key)?;
-        one_run::make_up(values, &key.statistic, number).then_some(values)
+        let statistic = Statistic::of_key(&key.statistic)?;
+        one_run::make_up(values, statistic, number).then_some(values)
     }
 }
 

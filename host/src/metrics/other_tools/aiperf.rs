@@ -19,7 +19,9 @@ use super::super::{
     },
     per_request::{self as of, to_ms, tokens},
     request::{Request, TokenCounting},
-    speculation, usage,
+    speculation,
+    statistic::Statistic,
+    usage,
 };
 
 /// An output length differs from the requested one beyond this part of it, or beyond so many tokens, whichever is less.
@@ -281,11 +283,11 @@ pub(super) static CATALOGUE: &[Metric] = &[
         over(Quantity::PrefillThroughputPerUser)).needs(&[Streaming, OutputTokens, InputTokens]),
     of_requests("replay_send_schedule_offset", "Replay Send Schedule Offset", "ms", of::schedule_lateness)
         .needs(&[Replay]).not_in_lines(),
-    of_runs("replay_sched_lag_p50", "Replay Schedule Lag p50", "ms", Source::AboveLeast("replay_send_schedule_offset", "p50"))
+    of_runs("replay_sched_lag_p50", "Replay Schedule Lag p50", "ms", Source::AboveLeast("replay_send_schedule_offset", Statistic::P50))
         .needs(&[Replay]),
-    of_runs("replay_sched_lag_p90", "Replay Schedule Lag p90", "ms", Source::AboveLeast("replay_send_schedule_offset", "p90"))
+    of_runs("replay_sched_lag_p90", "Replay Schedule Lag p90", "ms", Source::AboveLeast("replay_send_schedule_offset", Statistic::P90))
         .needs(&[Replay]),
-    of_runs("replay_sched_lag_p99", "Replay Schedule Lag p99", "ms", Source::AboveLeast("replay_send_schedule_offset", "p99"))
+    of_runs("replay_sched_lag_p99", "Replay Schedule Lag p99", "ms", Source::AboveLeast("replay_send_schedule_offset", Statistic::P99))
         .needs(&[Replay]),
     of_runs("replay_sched_degraded", "Replay Schedule Degraded", "count", Source::Above("replay_sched_lag_p99", 500.0)).needs(&[Replay]),
 ];

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     clock::RunNs,
-    metrics::{Distribution, quantile::PERCENTILES},
+    metrics::{Distribution, Statistic},
 };
 
 /// Joules in a megajoule.
@@ -342,8 +342,8 @@ impl Gpu {
 fn statistics(unit: &str, values: &Distribution) -> Value {
     let mut object = Map::new();
     object.insert("unit".to_owned(), unit.into());
-    for key in ["avg", "min", "max", "std"].into_iter().chain(PERCENTILES.map(|(key, _)| key)) {
-        object.insert(key.to_owned(), json!(values.statistic(key)));
+    for statistic in Statistic::ALL {
+        object.insert(statistic.key().to_owned(), json!(values.statistic(statistic)));
     }
     object.insert("count".to_owned(), values.count.into());
     Value::Object(object)

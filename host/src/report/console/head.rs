@@ -2,7 +2,7 @@
 
 use super::super::{model::Report, text::decimal, verdict::carries};
 use crate::{
-    metrics::{Metric, Stats},
+    metrics::{Metric, Statistic, Stats},
     screen::Screen,
 };
 
@@ -17,7 +17,7 @@ const MOST_TIMES: usize = 2;
 const RATES: [&str; 2] = ["output_token_throughput", "request_throughput"];
 
 /// Percentiles that stand beside the median: the highest one that the values carry.
-const TAILS: [&str; 3] = ["p99", "p95", "p90"];
+const TAILS: [Statistic; 3] = [Statistic::P99, Statistic::P95, Statistic::P90];
 
 /// Each number in a line, with its name in front.
 pub(super) fn numbers(report: &Report, screen: Screen) -> Vec<String> {
@@ -56,11 +56,11 @@ fn texts(metric: &Metric, stats: &Stats) -> Vec<String> {
         Stats::Scalar(value) => vec![format!("{} {}", decimal(*value), metric.unit)],
         Stats::OverTime(curve) => vec![format!("{} {} on average", decimal(curve.avg), metric.unit)],
         Stats::Distribution(values) => {
-            let of = |key: &&str| {
-                let value = values.percentile(key).filter(|_| carries(values.count, key));
-                value.map(|value| said(value, key))
+            let of = |statistic: &Statistic| {
+                let is_carried = carries(values.count, *statistic);
+                is_carried.then(|| said(values.statistic(*statistic), statistic.key()))
             };
-            match of(&"p50") {
+            match of(&Statistic::P50) {
                 Some(median) => [median].into_iter().chain(TAILS.iter().find_map(of)).collect(),
                 None => vec![said(values.avg, "on average")],
             }

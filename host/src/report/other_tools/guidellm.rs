@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     metrics::{
-        Distribution, Measured, PhaseSpan, Stats,
+        Distribution, Measured, PhaseSpan, Statistic, Stats,
         other_tools::{Seen, ToolAggregator, ToolResults},
     },
     plan::Compat,
@@ -264,11 +264,11 @@ fn metrics(results: &ToolResults) -> Value {
             Stats::Scalar(rate) => json!({ "mean": rate }),
             Stats::OverTime(curve) => json!({
                 "mean": curve.avg,
-                "median": curve.statistic("p50"),
+                "median": curve.statistic(Statistic::P50),
                 "std_dev": curve.std,
                 "min": curve.min,
                 "max": curve.max,
-                "percentiles": percentiles(&|key| curve.statistic(key)),
+                "percentiles": percentiles(&|percentile| curve.statistic(percentile)),
             }),
             Stats::Distribution(values) => distribution(&values),
         };
@@ -281,30 +281,30 @@ fn metrics(results: &ToolResults) -> Value {
 fn distribution(values: &Distribution) -> Value {
     json!({
         "mean": values.avg,
-        "median": values.percentile("p50"),
+        "median": values.statistic(Statistic::P50),
         "variance": values.std * values.std,
         "std_dev": values.std,
         "min": values.min,
         "max": values.max,
         "count": values.count,
         "total_sum": values.sum,
-        "percentiles": percentiles(&|key| values.percentile(key)),
+        "percentiles": percentiles(&|percentile| values.statistic(percentile)),
     })
 }
 
 /// By guidellm's keys; its lowest one is not among prony's.
-fn percentiles(of: &dyn Fn(&str) -> Option<f64>) -> Value {
+fn percentiles(of: &dyn Fn(Statistic) -> f64) -> Value {
     let keys = [
-        ("p01", "p1"),
-        ("p05", "p5"),
-        ("p10", "p10"),
-        ("p25", "p25"),
-        ("p50", "p50"),
-        ("p75", "p75"),
-        ("p90", "p90"),
-        ("p95", "p95"),
-        ("p99", "p99"),
-        ("p999", "p99.9"),
+        ("p01", Statistic::P1),
+        ("p05", Statistic::P5),
+        ("p10", Statistic::P10),
+        ("p25", Statistic::P25),
+        ("p50", Statistic::P50),
+        ("p75", Statistic::P75),
+        ("p90", Statistic::P90),
+        ("p95", Statistic::P95),
+        ("p99", Statistic::P99),
+        ("p999", Statistic::P999),
     ];
     keys.into_iter().map(|(theirs, ours)| (theirs.to_owned(), json!(of(ours)))).collect::<Map<_, _>>().into()
 }

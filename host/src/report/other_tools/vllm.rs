@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     metrics::{
-        Measured, MetricTable, PhaseSpan, Stats,
+        Measured, MetricTable, PhaseSpan, Statistic, Stats,
         other_tools::{Seen, ToolAggregator, ToolResults},
     },
     plan::Compat,
@@ -51,7 +51,7 @@ const LISTS: [&str; 9] = [
 const DISTRIBUTIONS: [&str; 5] = ["ttft", "tpot", "itl", "e2el", "client_queue_time"];
 
 /// Percentiles that are written: vLLM writes p99 unless `--metric-percentiles` asks for others.
-const PERCENTILES: [&str; 4] = ["p90", "p95", "p99", "p99.9"];
+const PERCENTILES: [Statistic; 4] = [Statistic::P90, Statistic::P95, Statistic::P99, Statistic::P999];
 
 /// What records are looked at with.
 #[derive(Clone, Debug)]
@@ -214,10 +214,10 @@ fn facts(report: &Report, table: &MetricTable) -> Value {
     for tag in DISTRIBUTIONS {
         let Some(Stats::Distribution(values)) = table.get(tag) else { continue };
         set(&format!("mean_{tag}_ms"), json!(values.avg));
-        set(&format!("median_{tag}_ms"), json!(values.percentile("p50")));
+        set(&format!("median_{tag}_ms"), json!(values.statistic(Statistic::P50)));
         set(&format!("std_{tag}_ms"), json!(values.std));
         for percentile in PERCENTILES {
-            set(&format!("{percentile}_{tag}_ms"), json!(values.percentile(percentile)));
+            set(&format!("{}_{tag}_ms", percentile.key()), json!(values.statistic(percentile)));
         }
     }
     Value::Object(facts)

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     chart::{Axis, Layer, Plot, Shape, Table, number},
-    metrics::Stats,
+    metrics::{Statistic, Stats},
     report::{model::Report, server_metrics::Curve},
 };
 
@@ -279,7 +279,7 @@ fn distributions<'a>(shown: &Shown<'a>) -> impl Iterator<Item = Figure> + use<'a
             layers: vec![Layer::new("", 0, Shape::Bars(bars.clone()))],
         };
         let median = match table.get(tag) {
-            Some(Stats::Distribution(values)) => values.percentile("p50"),
+            Some(Stats::Distribution(values)) => Some(values.statistic(Statistic::P50)),
             _ => None,
         };
         let median = median.map(|median| format!(", median {} ms", number(median))).unwrap_or_default();
