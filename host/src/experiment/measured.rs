@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::best::Key;
 use crate::{
     bounded,
-    metrics::{ObjectiveState, Statistic},
+    metrics::{ObjectiveState, Statistic, tags},
     report::{self, file_names},
 };
 
@@ -34,13 +34,13 @@ pub(crate) struct Measured {
 
 /// What of a run stands in `experiment.json`.
 const HEADLINE: [(&str, Statistic); 7] = [
-    ("request_count", Statistic::Avg),
-    ("error_request_count", Statistic::Avg),
-    ("request_throughput", Statistic::Avg),
-    ("output_token_throughput", Statistic::Avg),
-    ("time_to_first_token", Statistic::P50),
-    ("time_to_first_token", Statistic::P99),
-    ("request_latency", Statistic::P99),
+    (tags::REQUEST_COUNT, Statistic::Avg),
+    (tags::ERROR_REQUEST_COUNT, Statistic::Avg),
+    (tags::REQUEST_THROUGHPUT, Statistic::Avg),
+    (tags::OUTPUT_TOKEN_THROUGHPUT, Statistic::Avg),
+    (tags::TIME_TO_FIRST_TOKEN, Statistic::P50),
+    (tags::TIME_TO_FIRST_TOKEN, Statistic::P99),
+    (tags::REQUEST_LATENCY, Statistic::P99),
 ];
 
 impl Measured {
@@ -85,11 +85,11 @@ impl Measured {
     pub(crate) fn in_words(&self) -> String {
         let avg = |metric: &str| self.get(&Key::known(metric, Statistic::Avg));
         let p99 = |metric: &str| self.get(&Key::known(metric, Statistic::P99));
-        let rate = avg("request_throughput").map(|rate| format!("{rate:.1} requests/s"));
-        let tokens = avg("output_token_throughput").map(|rate| format!("{rate:.0} tokens/s"));
-        let first = p99("time_to_first_token").map(|ms| format!("TTFT p99 {ms:.1} ms"));
-        let latency = p99("request_latency").map(|ms| format!("latency p99 {ms:.1} ms"));
-        let errors = avg("error_request_count").filter(|count| *count > 0.0);
+        let rate = avg(tags::REQUEST_THROUGHPUT).map(|rate| format!("{rate:.1} requests/s"));
+        let tokens = avg(tags::OUTPUT_TOKEN_THROUGHPUT).map(|rate| format!("{rate:.0} tokens/s"));
+        let first = p99(tags::TIME_TO_FIRST_TOKEN).map(|ms| format!("TTFT p99 {ms:.1} ms"));
+        let latency = p99(tags::REQUEST_LATENCY).map(|ms| format!("latency p99 {ms:.1} ms"));
+        let errors = avg(tags::ERROR_REQUEST_COUNT).filter(|count| *count > 0.0);
         let errors = errors.map(|count| format!("{count:.0} failed"));
         [rate, tokens, first, latency, errors].into_iter().flatten().collect::<Vec<_>>().join(", ")
     }

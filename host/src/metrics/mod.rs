@@ -50,6 +50,7 @@ mod speculation;
 pub(crate) mod statistic;
 pub(crate) mod steady;
 pub(crate) mod student;
+pub(crate) mod tags;
 mod usage;
 mod values;
 mod window;

@@ -9,7 +9,7 @@ use super::{
     text,
 };
 use crate::{
-    metrics::{Statistic, Stats},
+    metrics::{Statistic, Stats, tags},
     screen::Screen,
 };
 
@@ -89,8 +89,8 @@ fn of_group(group: &Group) -> [String; 5] {
 /// How much of the time to the first token, or to the end, one round trip is.
 fn share_of_network(report: &Report) -> Option<String> {
     let table = &report.profiling.table;
-    let round_trip = table.avg("network_rtt")?;
-    let (name, median) = ["time_to_first_token", "request_latency"].into_iter().find_map(|tag| {
+    let round_trip = table.avg(tags::NETWORK_RTT)?;
+    let (name, median) = [tags::TIME_TO_FIRST_TOKEN, tags::REQUEST_LATENCY].into_iter().find_map(|tag| {
         let (metric, stats) = table.rows().find(|(metric, _)| metric.tag == tag)?;
         let median = match stats {
             Stats::Distribution(values) => values.statistic(Statistic::P50),

@@ -13,6 +13,7 @@ use crate::{
     metrics::{
         Distribution, NodeResults, Results, Statistic, Stats,
         outliers::{OfOne, Outlier, outliers},
+        tags,
     },
     record::{NodeFacts, settings::PhaseSettings},
     screen::Screen,
@@ -20,11 +21,14 @@ use crate::{
 use prony_plugin_api::message::PhaseKind;
 
 /// How late work on requests began, which only a schedule says.
-const LATENESS: &str = "schedule_lateness";
+const LATENESS: &str = tags::SCHEDULE_LATENESS;
 
 /// What agents are compared by: a metric, and what its 99th percentile is called. All are durations in milliseconds.
-const COMPARED: [(&str, &str); 3] =
-    [(LATENESS, "p99 lateness"), ("time_to_first_token", "p99 TTFT"), ("request_latency", "p99 latency")];
+const COMPARED: [(&str, &str); 3] = [
+    (LATENESS, "p99 lateness"),
+    (tags::TIME_TO_FIRST_TOKEN, "p99 TTFT"),
+    (tags::REQUEST_LATENCY, "p99 latency"),
+];
 
 /// An agent that is far from the others.
 pub(super) struct Far<'a> {
@@ -214,13 +218,13 @@ struct Column {
 
 #[rustfmt::skip]
 const COLUMNS: [Column; 8] = [
-    Column { name: "requests", tag: "request_count", value: whole, is_vital: true },
-    Column { name: "errors", tag: "error_request_count", value: whole, is_vital: true },
-    Column { name: "per s", tag: "request_throughput", value: average, is_vital: true },
-    Column { name: "TTFT p50", tag: "time_to_first_token", value: median, is_vital: false },
-    Column { name: "TTFT p99", tag: "time_to_first_token", value: percentile_99, is_vital: true },
-    Column { name: "latency p50", tag: "request_latency", value: median, is_vital: false },
-    Column { name: "latency p99", tag: "request_latency", value: percentile_99, is_vital: true },
+    Column { name: "requests", tag: tags::REQUEST_COUNT, value: whole, is_vital: true },
+    Column { name: "errors", tag: tags::ERROR_REQUEST_COUNT, value: whole, is_vital: true },
+    Column { name: "per s", tag: tags::REQUEST_THROUGHPUT, value: average, is_vital: true },
+    Column { name: "TTFT p50", tag: tags::TIME_TO_FIRST_TOKEN, value: median, is_vital: false },
+    Column { name: "TTFT p99", tag: tags::TIME_TO_FIRST_TOKEN, value: percentile_99, is_vital: true },
+    Column { name: "latency p50", tag: tags::REQUEST_LATENCY, value: median, is_vital: false },
+    Column { name: "latency p99", tag: tags::REQUEST_LATENCY, value: percentile_99, is_vital: true },
     Column { name: "late p99", tag: LATENESS, value: percentile_99, is_vital: true },
 ];
 

@@ -8,7 +8,7 @@ use super::{
     verdict::carries,
 };
 use crate::{
-    metrics::{Results, Statistic, Stats},
+    metrics::{Results, Statistic, Stats, tags},
     plan::Role,
     record::{RunHeader, settings::PhaseSettings},
     screen::{Align, Screen, Table},
@@ -85,12 +85,16 @@ struct Column {
 const COLUMNS: [Column; 8] = [
     Column { name: "requests", title: "requests", cell: |results| results.outcomes.succeeded.to_string() },
     Column { name: "errors", title: "errors", cell: |results| results.outcomes.failed.to_string() },
-    Column { name: "rate", title: "requests/s", cell: |results| average(results, "request_throughput") },
-    Column { name: "ttft", title: "TTFT ms", cell: |results| average(results, "time_to_first_token") },
-    Column { name: "ttft p99", title: "p99", cell: |results| p99(results, "time_to_first_token") },
-    Column { name: "latency", title: "latency ms", cell: |results| average(results, "request_latency") },
-    Column { name: "latency p99", title: "p99", cell: |results| p99(results, "request_latency") },
-    Column { name: "tokens", title: "tokens/s", cell: |results| average(results, "output_token_throughput") },
+    Column { name: "rate", title: "requests/s", cell: |results| average(results, tags::REQUEST_THROUGHPUT) },
+    Column { name: "ttft", title: "TTFT ms", cell: |results| average(results, tags::TIME_TO_FIRST_TOKEN) },
+    Column { name: "ttft p99", title: "p99", cell: |results| p99(results, tags::TIME_TO_FIRST_TOKEN) },
+    Column { name: "latency", title: "latency ms", cell: |results| average(results, tags::REQUEST_LATENCY) },
+    Column { name: "latency p99", title: "p99", cell: |results| p99(results, tags::REQUEST_LATENCY) },
+    Column {
+        name: "tokens",
+        title: "tokens/s",
+        cell: |results| average(results, tags::OUTPUT_TOKEN_THROUGHPUT),
+    },
 ];
 
 /// What a screen that is too narrow for all of them can do without, the least important first.

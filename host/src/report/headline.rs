@@ -7,7 +7,7 @@ use prony_plugin_api::message::PhaseKind;
 use super::{by_class, by_phase, model::Report, scenario, verdict};
 use crate::{
     config::url,
-    metrics::TokenSource,
+    metrics::{TokenSource, tags},
     plan::{CacheBust, CacheBustTarget, ClassKind},
     record::settings::{LawName, PhaseSettings, RunSettings},
     screen::counted,
@@ -15,7 +15,7 @@ use crate::{
 
 /// A label and what stands beside it, for each line.
 pub(super) fn lines(report: &Report) -> Vec<(&'static str, String)> {
-    let measured = report.profiling.table.avg("benchmark_duration");
+    let measured = report.profiling.table.avg(tags::BENCHMARK_DURATION);
     let measured = ("measured", measured.map_or("nothing".to_owned(), |seconds| format!("{seconds:.2} s")));
     if report.is_header_lost {
         return vec![measured];

@@ -12,7 +12,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::{file_names, headline, text::decimal, verdict::carries};
 use crate::{
     bounded,
-    metrics::{Statistic, catalogue::CATALOGUE},
+    metrics::{Statistic, catalogue::CATALOGUE, tags},
     record::{
         RunHeader,
         journal::{self, Beginning, Reader},
@@ -73,12 +73,12 @@ struct HeadlineMetric {
 
 /// What a headline has, and how it is called there.
 const HEADLINE: [(&str, &str); 6] = [
-    ("request_count", ""),
-    ("error_request_count", "failed"),
-    ("request_throughput", "requests/s"),
-    ("output_token_throughput", "tokens/s"),
-    ("time_to_first_token", "first token"),
-    ("request_latency", "latency"),
+    (tags::REQUEST_COUNT, ""),
+    (tags::ERROR_REQUEST_COUNT, "failed"),
+    (tags::REQUEST_THROUGHPUT, "requests/s"),
+    (tags::OUTPUT_TOKEN_THROUGHPUT, "tokens/s"),
+    (tags::TIME_TO_FIRST_TOKEN, "first token"),
+    (tags::REQUEST_LATENCY, "latency"),
 ];
 
 /// The runs in a folder and in the folders in it.
@@ -195,8 +195,8 @@ impl HeadlineMetric {
         )]
         let count = self.avg as u64;
         Some(match (self.tag, self.p50, self.p99) {
-            ("request_count", ..) => counted(count, "request"),
-            ("error_request_count", ..) => {
+            (tags::REQUEST_COUNT, ..) => counted(count, "request"),
+            (tags::ERROR_REQUEST_COUNT, ..) => {
                 return (count > 0).then(|| format!("{count} {name}"));
             }
             (_, Some(p50), Some(p99)) => {

@@ -7,18 +7,18 @@ use crate::{
         number::{self, NumberError},
     },
     explain::Explain,
-    metrics::{Statistic, catalogue::CATALOGUE},
+    metrics::{Statistic, catalogue::CATALOGUE, tags},
 };
 
 /// What is compared where nothing is said; the first that both sides have decides.
 const USUAL: [(&str, Statistic); 7] = [
-    ("request_latency", Statistic::P50),
-    ("request_latency", Statistic::P99),
-    ("time_to_first_token", Statistic::P50),
-    ("time_to_first_token", Statistic::P99),
-    ("inter_token_latency", Statistic::P50),
-    ("output_token_throughput", Statistic::Avg),
-    ("request_throughput", Statistic::Avg),
+    (tags::REQUEST_LATENCY, Statistic::P50),
+    (tags::REQUEST_LATENCY, Statistic::P99),
+    (tags::TIME_TO_FIRST_TOKEN, Statistic::P50),
+    (tags::TIME_TO_FIRST_TOKEN, Statistic::P99),
+    (tags::INTER_TOKEN_LATENCY, Statistic::P50),
+    (tags::OUTPUT_TOKEN_THROUGHPUT, Statistic::Avg),
+    (tags::REQUEST_THROUGHPUT, Statistic::Avg),
 ];
 
 /// Why a text is no number of a run, or no gate.

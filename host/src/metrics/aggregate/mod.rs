@@ -24,6 +24,7 @@ use super::{
     request::{LatencyOrigin, Request, TokenCounting},
     sessions::Sessions,
     span::{LATE_NS, PhaseSpan},
+    tags,
     window::Window,
 };
 use crate::{
@@ -37,7 +38,7 @@ use crate::{
 };
 
 /// What is measured of each base URL, where there are several.
-const OF_URLS: [&str; 2] = ["time_to_first_token", "request_latency"];
+const OF_URLS: [&str; 2] = [tags::TIME_TO_FIRST_TOKEN, tags::REQUEST_LATENCY];
 
 /// What was asked of a phase, as far as it matters to its numbers.
 #[derive(Clone, Debug)]

@@ -10,6 +10,7 @@ use super::super::{
         Source, row,
     },
     statistic::Statistic,
+    tags,
 };
 
 const STREAM: &[Need] = &[Streaming, OutputTokens];
@@ -28,7 +29,7 @@ const fn over_active(of: Quantity) -> Source {
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Metric] = &[
-    row("effective_concurrency", "Effective Concurrency", "requests", over(Quantity::InFlight),
+    row(tags::EFFECTIVE_CONCURRENCY, "Effective Concurrency", "requests", over(Quantity::InFlight),
         "Requests in flight, from the moment the request was sent to its end, over the whole phase; failed and cancelled ones as \
          well."),
     row("active_concurrency", "Active Concurrency", "requests", over_active(Quantity::InFlight),

@@ -2,7 +2,7 @@
 
 use super::super::{model::Report, text::decimal, verdict::carries};
 use crate::{
-    metrics::{Metric, Statistic, Stats},
+    metrics::{Metric, Statistic, Stats, tags},
     screen::Screen,
 };
 
@@ -10,11 +10,11 @@ use crate::{
 const NUMBERS: usize = 3;
 
 /// Times that make a headline: two of them, the first ones that were measured.
-const TIMES: [&str; 3] = ["time_to_first_token", "inter_token_latency", "request_latency"];
+const TIMES: [&str; 3] = [tags::TIME_TO_FIRST_TOKEN, tags::INTER_TOKEN_LATENCY, tags::REQUEST_LATENCY];
 const MOST_TIMES: usize = 2;
 
 /// Rates that follow them.
-const RATES: [&str; 2] = ["output_token_throughput", "request_throughput"];
+const RATES: [&str; 2] = [tags::OUTPUT_TOKEN_THROUGHPUT, tags::REQUEST_THROUGHPUT];
 
 /// Percentiles that stand beside the median: the highest one that the values carry.
 const TAILS: [Statistic; 3] = [Statistic::P99, Statistic::P95, Statistic::P90];

@@ -7,7 +7,7 @@ use super::{
     table::number,
 };
 use crate::{
-    metrics::{Metric, PhaseCounts, Stats},
+    metrics::{Metric, PhaseCounts, Stats, tags},
     record::ServiceState,
     screen::{Screen, counted},
 };
@@ -95,7 +95,7 @@ fn facts(report: &Report) -> Vec<String> {
     }
     lines.extend(report.warmup.as_ref().map(|warmup| {
         let (all, failed) = (counted(warmup.outcomes.completed(), "request"), warmup.outcomes.failed);
-        let duration = warmup.table.avg("benchmark_duration").unwrap_or(0.0);
+        let duration = warmup.table.avg(tags::BENCHMARK_DURATION).unwrap_or(0.0);
         let cancelled = match warmup.outcomes.cancelled {
             0 => String::new(),
             cancelled => format!(", {cancelled} cancelled"),

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     chart::{Axis, Layer, Plot, Shape, Table, number},
-    metrics::{Statistic, Stats},
+    metrics::{Statistic, Stats, tags},
     report::{model::Report, server_metrics::Curve},
 };
 
@@ -199,9 +199,9 @@ fn over_time(buckets: &Buckets, moments: &[Moment<'_>], time: &Axis) -> Vec<Figu
     let late =
         format!("{note} By when requests were sent; values are read from a histogram and at most 1 % off.");
     let latencies: [(&str, &str, OfBucket); 3] = [
-        ("time_to_first_token", "Time to first token", |bucket| &bucket.first_token),
-        ("inter_token_latency", "Inter-token latency", |bucket| &bucket.inter_token),
-        ("request_latency", "Request latency", |bucket| &bucket.latency),
+        (tags::TIME_TO_FIRST_TOKEN, "Time to first token", |bucket| &bucket.first_token),
+        (tags::INTER_TOKEN_LATENCY, "Inter-token latency", |bucket| &bucket.inter_token),
+        (tags::REQUEST_LATENCY, "Request latency", |bucket| &bucket.latency),
     ];
     let levels = levels(moments, time);
     let levels = levels.iter().map(|(name, plot)| Figure::of(name, Place::OverTime, plot, &*note));
@@ -263,9 +263,9 @@ fn heights(layer: &Layer) -> Vec<f64> {
 fn distributions<'a>(shown: &Shown<'a>) -> impl Iterator<Item = Figure> + use<'a> {
     let (gathered, table) = (shown.gathered, &shown.report.profiling.table);
     let all = [
-        ("first_token_distribution", "Time to first token", "time_to_first_token", &gathered.first_token),
-        ("inter_token_distribution", "Inter-token latency", "inter_token_latency", &gathered.inter_token),
-        ("latency_distribution", "Request latency", "request_latency", &gathered.latency),
+        ("first_token_distribution", "Time to first token", tags::TIME_TO_FIRST_TOKEN, &gathered.first_token),
+        ("inter_token_distribution", "Inter-token latency", tags::INTER_TOKEN_LATENCY, &gathered.inter_token),
+        ("latency_distribution", "Request latency", tags::REQUEST_LATENCY, &gathered.latency),
     ];
     all.into_iter().filter_map(|(name, title, tag, histogram)| {
         let bars: Vec<(f64, f64, f64)> =

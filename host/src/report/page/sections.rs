@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     chart::{Table, escape, number},
-    metrics::{Distribution, PhaseCounts, Statistic, Stats},
+    metrics::{Distribution, PhaseCounts, Statistic, Stats, tags},
     page,
     plan::{Compat, ExportLevel},
     record::journal,
@@ -28,15 +28,15 @@ const MOST_CONFIG: usize = 200_000;
 
 /// The headline numbers: metric, statistic, and what it is called.
 const HEADLINE: [(&str, Option<Statistic>, &str); 9] = [
-    ("request_throughput", None, "Requests"),
-    ("output_token_throughput", None, "Output tokens"),
-    ("goodput", None, "Goodput"),
-    ("time_to_first_token", Some(Statistic::P50), "TTFT, median"),
-    ("time_to_first_token", Some(Statistic::P99), "TTFT, p99"),
-    ("inter_token_latency", Some(Statistic::P50), "ITL, median"),
-    ("inter_token_latency", Some(Statistic::P99), "ITL, p99"),
-    ("request_latency", Some(Statistic::P50), "Latency, median"),
-    ("request_latency", Some(Statistic::P99), "Latency, p99"),
+    (tags::REQUEST_THROUGHPUT, None, "Requests"),
+    (tags::OUTPUT_TOKEN_THROUGHPUT, None, "Output tokens"),
+    (tags::GOODPUT, None, "Goodput"),
+    (tags::TIME_TO_FIRST_TOKEN, Some(Statistic::P50), "TTFT, median"),
+    (tags::TIME_TO_FIRST_TOKEN, Some(Statistic::P99), "TTFT, p99"),
+    (tags::INTER_TOKEN_LATENCY, Some(Statistic::P50), "ITL, median"),
+    (tags::INTER_TOKEN_LATENCY, Some(Statistic::P99), "ITL, p99"),
+    (tags::REQUEST_LATENCY, Some(Statistic::P50), "Latency, median"),
+    (tags::REQUEST_LATENCY, Some(Statistic::P99), "Latency, p99"),
 ];
 
 /// The sections of a page: what the links at its top say, in their order.

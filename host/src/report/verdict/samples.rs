@@ -5,7 +5,7 @@ use super::{
     finding::{Finding, Severity},
 };
 use crate::{
-    metrics::{Distribution, Statistic, Stats, samples::least, statistic::PERCENTILES},
+    metrics::{Distribution, Statistic, Stats, samples::least, statistic::PERCENTILES, tags},
     screen::counted,
 };
 
@@ -16,7 +16,7 @@ const LOOKED_AT: [Statistic; 4] = [Statistic::P50, Statistic::P90, Statistic::P9
 const TAIL: Statistic = Statistic::P90;
 
 /// The metrics of requests that have most values, the first one that there is.
-const OF_REQUESTS: [&str; 2] = ["request_latency", "time_to_first_token"];
+const OF_REQUESTS: [&str; 2] = [tags::REQUEST_LATENCY, tags::TIME_TO_FIRST_TOKEN];
 
 /// Whether so many values are enough for a percentile: see [`least`]. One below the median needs as many as the one
 /// that is as far above it. What is no percentile needs none.
