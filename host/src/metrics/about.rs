@@ -4,6 +4,7 @@
 use super::{
     beside::BesideFact,
     metric::{Metric, Need, PhaseFact, Source},
+    units,
 };
 
 /// Requests that have no part in a metric of requests.
@@ -150,7 +151,9 @@ impl Metric {
     /// More load can make it smaller: what one request is given a second, and parts of a whole that come out well.
     pub(crate) fn shrinks_with_load(&self) -> bool {
         let is_rate_or_part = match self.source {
-            Source::Request(_) => self.unit.contains("/sec") || ["ratio", "%"].contains(&self.unit),
+            Source::Request(_) => {
+                self.unit.contains("/sec") || [units::RATIO, units::PERCENT].contains(&self.unit)
+            }
             Source::Share(..) | Source::Phase(PhaseFact::GoodShare) => true,
             _ => false,
         };
@@ -162,7 +165,7 @@ impl Metric {
         match self.source {
             Source::Phase(PhaseFact::GoodShare) => Some(1.0),
             Source::Phase(PhaseFact::ErrorRate) | Source::Share(..) => Some(100.0),
-            Source::Request(_) if self.unit == "%" && self.larger_is_better => Some(100.0),
+            Source::Request(_) if self.unit == units::PERCENT && self.larger_is_better => Some(100.0),
             _ => None,
         }
     }

@@ -6,6 +6,7 @@ use super::{
     request::{LatencyOrigin, Request},
     sessions::Session,
     statistic::Statistic,
+    units,
 };
 use crate::record::Capabilities;
 
@@ -148,7 +149,12 @@ pub(crate) enum PhaseFact {
 impl Metric {
     /// Whether it counts things: its whole values are shown without decimals.
     pub(crate) fn is_count(&self) -> bool {
-        ["requests", "tokens", "events", "images", "sessions"].contains(&self.unit)
+        units::COUNTED.contains(&self.unit)
+    }
+
+    /// Its unit, where its name does not say it: numbers of requests have it in their names.
+    pub(crate) fn unit_beside_name(&self) -> Option<&'static str> {
+        (self.unit != units::REQUESTS).then_some(self.unit)
     }
 
     /// Whether the line of a request has a value of it.

@@ -51,6 +51,7 @@ pub(crate) mod statistic;
 pub(crate) mod steady;
 pub(crate) mod student;
 pub(crate) mod tags;
+pub(crate) mod units;
 mod usage;
 mod values;
 mod window;

@@ -81,8 +81,8 @@ fn text(value: f64) -> String {
 
 /// The header with its unit, unless the header says it already.
 fn name(metric: &Metric) -> String {
-    match metric.unit {
-        "requests" => metric.header.to_owned(),
-        unit => format!("{} ({unit})", metric.header),
+    match metric.unit_beside_name() {
+        Some(unit) => format!("{} ({unit})", metric.header),
+        None => metric.header.to_owned(),
     }
 }

@@ -90,7 +90,7 @@ fn metrics(sections: &[Section]) -> String {
 
 fn totals(report: &Report) -> String {
     let row = |(metric, value): (&'static Metric, f64)| {
-        let unit = if metric.unit == "requests" { "" } else { metric.unit };
+        let unit = metric.unit_beside_name().unwrap_or_default();
         vec![metric.header.to_owned(), console::number(metric, value), unit.to_owned()]
     };
     let rows: Vec<Vec<String>> = console::numbers(report).map(row).collect();

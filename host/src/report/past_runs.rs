@@ -12,7 +12,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::{file_names, headline, text::decimal, verdict::carries};
 use crate::{
     bounded,
-    metrics::{Statistic, catalogue::CATALOGUE, tags},
+    metrics::{Statistic, catalogue::CATALOGUE, tags, units},
     record::{
         RunHeader,
         journal::{self, Beginning, Reader},
@@ -203,7 +203,7 @@ impl HeadlineMetric {
                 format!("{name} p50 {} p99 {} {}", decimal(p50), decimal(p99), self.unit)
             }
             (_, Some(p50), None) => format!("{name} p50 {} {}", decimal(p50), self.unit),
-            _ if self.unit == "ms" => format!("{name} {} ms on average", decimal(self.avg)),
+            _ if self.unit == units::MS => format!("{name} {} ms on average", decimal(self.avg)),
             _ => format!("{} {name}", decimal(self.avg)),
         })
     }

@@ -27,7 +27,7 @@ pub(super) fn totals(report: &Report, screen: Screen) -> Vec<String> {
         }
         let row = |(metric, value): &(&Metric, f64)| {
             let text = number(metric, *value);
-            let unit = if metric.unit == "requests" { "" } else { metric.unit };
+            let unit = metric.unit_beside_name().unwrap_or_default();
             vec![format!("{:<names$}", metric.header), format!("{text:>numbers$}"), unit.to_owned()]
         };
         let rows: Vec<Vec<String>> = rows.iter().map(row).collect();

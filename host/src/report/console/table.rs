@@ -7,7 +7,7 @@ use super::super::{
     verdict::carries,
 };
 use crate::{
-    metrics::{Distribution, Metric, Statistic, Stats, samples::least, statistic::PERCENTILES},
+    metrics::{Distribution, Metric, Statistic, Stats, samples::least, statistic::PERCENTILES, units},
     screen::{Align, Screen, Table},
 };
 
@@ -36,9 +36,9 @@ const NAME_WIDTH: usize = 28;
 
 /// Titles of units that several metrics share, in the order of their sections. Behind them come metrics with units of their own.
 const SECTIONS: [(&str, &str); 3] = [
-    ("ms", "Latency (ms)"),
-    ("tokens/sec/user", "Throughput of a user (tokens/sec)"),
-    ("tokens", "Lengths (tokens)"),
+    (units::MS, "Latency (ms)"),
+    (units::TOKENS_PER_SECOND_OF_A_USER, "Throughput of a user (tokens/sec)"),
+    (units::TOKENS, "Lengths (tokens)"),
 ];
 
 /// A section: its title, and its rows.
