@@ -148,6 +148,17 @@ mod tests {
     use crate::metrics::sample;
 
     #[test]
+    fn a_law_of_a_newer_version_is_shown_by_its_name() {
+        let phase = PhaseSettings {
+            is_open_loop: true,
+            law: LawName::Other("weibull".into()),
+            rate: Some(3.0),
+            ..PhaseSettings::default()
+        };
+        assert_eq!(load(&phase), "open loop, 3 requests/s at weibull gaps, latency from the schedule");
+    }
+
+    #[test]
     fn a_proxy_of_several_addresses_is_named_once() {
         let mut settings = sample::header().settings;
         let ways = [Some("http://b:3128/"), None, Some("http://a:3128"), Some("http://b:3128")];

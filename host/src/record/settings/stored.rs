@@ -119,11 +119,11 @@ mod tests {
     #[test]
     fn a_newer_law_or_tokenizer_costs_nothing_else() {
         let header = older(|config| {
-            config["phases"][1]["arrival"] = json!({ "law": "gamma", "rate": 3.0, "shape": 2 });
+            config["phases"][1]["arrival"] = json!({ "law": "weibull", "rate": 3.0, "shape": 2 });
             config["tokenizer"] = json!({ "remote": "x" });
         });
         let phase = &header.settings.phases[1];
-        assert_eq!((phase.is_open_loop, phase.law.as_str(), phase.rate), (true, "gamma", Some(3.0)));
+        assert_eq!((phase.is_open_loop, phase.law.as_str(), phase.rate), (true, "weibull", Some(3.0)));
         assert_eq!(
             (phase.request_count, &header.settings.model),
             (Some(4), &sample::header().settings.model)
