@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::metrics::Distribution;
+use crate::metrics::{Distribution, Statistic};
 
 /// How far client and server were apart: 99th percentiles of absolute differences, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -72,7 +72,7 @@ fn true_inter_token_ms(request: &Value, tokens_per_word: f64) -> Option<f64> {
 }
 
 fn p99(values: &mut [f64]) -> Option<f64> {
-    Distribution::of(values)?.percentile("p99")
+    Distribution::of(values).map(|values| values.statistic(Statistic::P99))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::dataset::{Message, message_text};
+use crate::dataset::{Message, message_text, roles};
 
 /// What a message says, and a key of it.
 #[derive(Debug)]
@@ -29,8 +29,8 @@ impl KeyedMessage {
         let media = message.parts.iter().filter(|part| part.name.is_empty() && !text.contains(&*part.data));
         media.for_each(|part| part.data.hash(&mut hasher));
         Self {
-            is_system: matches!(&*message.role, "system" | "developer"),
-            is_reply: message.role == "assistant",
+            is_system: matches!(&*message.role, roles::SYSTEM | roles::DEVELOPER),
+            is_reply: message.role == roles::ASSISTANT,
             key: hasher.finish(),
             text,
         }

@@ -13,7 +13,7 @@ use crate::{
         Metric,
         absent::{ABSENT, why_absent},
         catalogue::CATALOGUE,
-        quantile::PERCENTILES,
+        statistic::PERCENTILES,
     },
     report::file_names,
 };
@@ -119,7 +119,7 @@ fn facts(metric: &Metric) -> Vec<(&'static str, String)> {
 
 /// All metrics on a page of Markdown. A test compares `docs/METRIC_DEFINITIONS.md` with it.
 fn markdown() -> String {
-    let keys = PERCENTILES.map(|(key, _)| format!("`{key}`")).join(", ");
+    let keys = PERCENTILES.map(|(percentile, _)| format!("`{}`", percentile.key())).join(", ");
     let head = format!(
         "# Definitions of all metrics\n\n`prony metrics --markdown` prints this page. [METRICS.md](METRICS.md) has objectives, prices and \
          curves; `prony metrics --absent` lists what AIPerf has and prony has not.\n\nThe title of a section is the key in `{}`. A metric with \
@@ -151,7 +151,7 @@ fn statistics(metric: &Metric) -> String {
     if !metric.has_many_values() {
         return String::new();
     }
-    let keys = PERCENTILES.map(|(key, _)| key);
+    let keys = PERCENTILES.map(|(percentile, _)| percentile.key());
     if metric.is_over_time() {
         return format!("; of these avg, min, max, std and the percentiles {}", keys.join(" "));
     }

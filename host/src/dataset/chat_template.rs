@@ -11,7 +11,7 @@ use std::{
 use minijinja::{Environment, Error, ErrorKind, Value, context, syntax::SyntaxConfig};
 use serde_json::Value as Json;
 
-use super::Message;
+use super::{Message, roles};
 use crate::{
     bounded,
     explain::Explain,
@@ -91,12 +91,12 @@ impl Framing {
             Ok::<_, Error>(i64::try_from(count(&rendered)).unwrap_or(i64::MAX) - texts)
         };
         let measure = || {
-            let (one, closed) = (tokens(&["user"], true)?, tokens(&["user"], false)?);
-            let turn = tokens(&["user", "assistant", "user"], true)? - one;
-            let assistant = tokens(&["user", "assistant"], false)? - closed;
+            let (one, closed) = (tokens(&[roles::USER], true)?, tokens(&[roles::USER], false)?);
+            let turn = tokens(&[roles::USER, roles::ASSISTANT, roles::USER], true)? - one;
+            let assistant = tokens(&[roles::USER, roles::ASSISTANT], false)? - closed;
             let user = turn - assistant;
             // Some models know no system message, and their templates refuse it.
-            let system = tokens(&["system", "user"], true).map_or(user, |both| both - one);
+            let system = tokens(&[roles::SYSTEM, roles::USER], true).map_or(user, |both| both - one);
             Ok(Self { conversation: one - user, system, user, assistant })
         };
         let framing = measure();
@@ -108,8 +108,8 @@ impl Framing {
     /// What messages add, and the beginning of their conversation or the reply before them.
     fn of(self, messages: &[Message], is_first: bool) -> i64 {
         let message = |message: &Message| match message.role.as_str() {
-            "system" | "developer" => self.system,
-            "assistant" => self.assistant,
+            roles::SYSTEM | roles::DEVELOPER => self.system,
+            roles::ASSISTANT => self.assistant,
             _ => self.user,
         };
         messages.iter().map(message).sum::<i64>() + self.before(is_first)

@@ -6,7 +6,7 @@ use prony_plugin_api::PartKind;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Message, Part, Step, synthetic::Writer};
+use super::{Message, Part, Step, roles, synthetic::Writer};
 use crate::{
     bounded,
     plan::{ContextConfig, SystemPrompt},
@@ -70,10 +70,10 @@ impl Context {
 
     /// The messages in front of the first turn of a conversation, and what that turn begins with.
     pub(super) fn before(&self, number: u64, writer: &Writer) -> (Vec<Message>, Option<&str>) {
-        let system = self.system.clone().map(|part| message("system", part));
+        let system = self.system.clone().map(|part| message(roles::SYSTEM, part));
         let own = self.user_context_tokens.map(|tokens| {
             let written = writer.write(USER_CONTEXT + number, tokens);
-            message("user", Part::text(written.text))
+            message(roles::USER, Part::text(written.text))
         });
         (system.into_iter().chain(own).collect(), self.prefix(number))
     }
@@ -107,11 +107,11 @@ pub(super) fn system_message(prompt: &SystemPrompt) -> Result<Part, SystemPrompt
 /// Puts a system message in front of a step that begins a conversation: before the text of its own system message, with a blank
 /// line between them, or as a message of its own.
 pub(super) fn put_before(step: &mut Step, system: &Part) {
-    let own = step.messages.first_mut().filter(|message| message.role == "system");
+    let own = step.messages.first_mut().filter(|message| message.role == roles::SYSTEM);
     let text = own.and_then(|message| message.parts.iter_mut().find(|part| part.kind == PartKind::TEXT));
     match text {
         Some(part) => part.data = format!("{}\n\n{}", system.data, part.data).into(),
-        None => step.messages.insert(0, message("system", system.clone())),
+        None => step.messages.insert(0, message(roles::SYSTEM, system.clone())),
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
     length::{self, Lengths},
     media::Media,
     rankings::Rankings,
+    roles,
     script::session_id,
     sequence::Sequences,
     synthetic::{Writer, Written},
@@ -193,7 +194,7 @@ impl Generator {
     fn reply(&self, number_of_turn: u64, tokens: u64) -> Message {
         let mut text = String::new();
         self.writer.append(number_of_turn, tokens, &mut text);
-        Message { role: "assistant".to_owned(), parts: vec![Part::text(text)] }
+        Message { role: roles::ASSISTANT.to_owned(), parts: vec![Part::text(text)] }
     }
 
     fn count(&self, text: &str) -> u64 {

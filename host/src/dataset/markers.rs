@@ -5,7 +5,7 @@ use std::sync::Arc;
 use prony_plugin_api::PartKind;
 use rand::RngExt as _;
 
-use super::{Message, PAYLOAD, Part, Script, Step, tokenizer::Tokenizer};
+use super::{Message, PAYLOAD, Part, Script, Step, roles, tokenizer::Tokenizer};
 use crate::{
     plan::{CacheBust, CacheBustTarget, Role},
     seed::Seed,
@@ -100,8 +100,8 @@ fn mark_system(step: &mut Step, marked: impl FnOnce(&str) -> String) -> bool {
     if is_payload(step) {
         return false;
     }
-    if step.messages.first().is_none_or(|message| message.role != "system") {
-        step.messages.insert(0, Message { role: "system".to_owned(), parts: Vec::new() });
+    if step.messages.first().is_none_or(|message| message.role != roles::SYSTEM) {
+        step.messages.insert(0, Message { role: roles::SYSTEM.to_owned(), parts: Vec::new() });
     }
     mark(&mut step.messages[0], marked)
 }
@@ -111,7 +111,7 @@ fn mark_user(step: &mut Step, marked: impl FnOnce(&str) -> String) -> bool {
     if is_payload(step) {
         return false;
     }
-    let first = step.messages.iter_mut().find(|message| message.role == "user");
+    let first = step.messages.iter_mut().find(|message| message.role == roles::USER);
     first.is_some_and(|message| mark(message, marked))
 }
 

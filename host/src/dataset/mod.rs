@@ -36,6 +36,7 @@ mod prompted;
 mod rankings;
 mod replay;
 mod reshaping;
+pub(crate) mod roles;
 mod sampling;
 mod script;
 mod sequence;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     media::clip_seconds,
     prompt::{Prompt, Unwritten},
+    roles,
 };
 use crate::config::redact;
 
@@ -145,7 +146,7 @@ pub(crate) struct Message {
 impl Message {
     /// A message of the user's.
     pub(crate) fn user(parts: Vec<Part>) -> Self {
-        Self { role: "user".to_owned(), parts }
+        Self { role: roles::USER.to_owned(), parts }
     }
 
     /// It waits for the text of a prompt.
@@ -162,7 +163,7 @@ impl Step {
 
     /// Adds the message of a prompt whose text is not there yet, behind a system message.
     pub(super) fn wait_for(&mut self, prompt: Arc<Unwritten>) {
-        let place = self.messages.iter().take_while(|message| message.role == "system").count();
+        let place = self.messages.iter().take_while(|message| message.role == roles::SYSTEM).count();
         self.messages.insert(place, Message::user(vec![Part::named_text(UNWRITTEN, PLACE.to_owned())]));
         self.unwritten = Some(prompt);
     }

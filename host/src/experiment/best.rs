@@ -1,5 +1,7 @@
 //! What makes a cell better than another one.
 
+use crate::metrics::Statistic;
+
 /// The number by which cells are compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Criterion {
@@ -16,6 +18,12 @@ pub(crate) struct Key {
 }
 
 impl Key {
+    /// A number that prony's own summaries have.
+    pub(crate) fn known(metric: &str, statistic: Statistic) -> Self {
+        Self::new(metric, statistic.key())
+    }
+
+    /// A number by its names, which another tool or an older version may have given it.
     pub(crate) fn new(metric: &str, statistic: &str) -> Self {
         Self { metric: metric.to_owned(), statistic: statistic.to_owned() }
     }

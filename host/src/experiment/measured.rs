@@ -12,12 +12,9 @@ use serde_json::Value;
 use super::best::Key;
 use crate::{
     bounded,
-    metrics::{ObjectiveState, quantile::PERCENTILES},
+    metrics::{ObjectiveState, Statistic, tags},
     report::{self, file_names},
 };
-
-/// Statistics that are compared over runs; sums of values are not, since runs have several numbers of requests.
-pub(super) const STATISTICS: [&str; 4] = ["avg", "min", "max", "std"];
 
 /// Largest summary that is read, in megabytes. Those of runs have a tenth of one.
 const LONGEST_MB: u64 = 256;
@@ -36,14 +33,14 @@ pub(crate) struct Measured {
 }
 
 /// What of a run stands in `experiment.json`.
-const HEADLINE: [(&str, &str); 7] = [
-    ("request_count", "avg"),
-    ("error_request_count", "avg"),
-    ("request_throughput", "avg"),
-    ("output_token_throughput", "avg"),
-    ("time_to_first_token", "p50"),
-    ("time_to_first_token", "p99"),
-    ("request_latency", "p99"),
+const HEADLINE: [(&str, Statistic); 7] = [
+    (tags::REQUEST_COUNT, Statistic::Avg),
+    (tags::ERROR_REQUEST_COUNT, Statistic::Avg),
+    (tags::REQUEST_THROUGHPUT, Statistic::Avg),
+    (tags::OUTPUT_TOKEN_THROUGHPUT, Statistic::Avg),
+    (tags::TIME_TO_FIRST_TOKEN, Statistic::P50),
+    (tags::TIME_TO_FIRST_TOKEN, Statistic::P99),
+    (tags::REQUEST_LATENCY, Statistic::P99),
 ];
 
 impl Measured {
@@ -61,9 +58,10 @@ impl Measured {
         let metrics = summary.as_object().into_iter().flatten();
         for (tag, metric) in metrics {
             let Some(unit) = metric["unit"].as_str() else { continue };
-            let statistics = STATISTICS.into_iter().chain(PERCENTILES.map(|(name, _)| name));
-            let numbers = statistics.filter_map(|name| Some((Key::new(tag, name), metric[name].as_f64()?)));
-            measured.numbers.extend(numbers);
+            // Sums of values are not compared: runs have several numbers of requests.
+            let number =
+                |of: Statistic| Some((Key::known(tag, of), metric.get(of.key()).and_then(Value::as_f64)?));
+            measured.numbers.extend(Statistic::ALL.into_iter().filter_map(number));
             measured.units.insert(tag.clone(), unit.to_owned());
         }
         let reason = summary["incomplete_reason"].as_str().unwrap_or("the run is not complete");
@@ -85,18 +83,19 @@ impl Measured {
 
     /// Its most important numbers, in one line.
     pub(crate) fn in_words(&self) -> String {
-        let number = |metric: &str, statistic: &str| self.get(&Key::new(metric, statistic));
-        let rate = number("request_throughput", "avg").map(|rate| format!("{rate:.1} requests/s"));
-        let tokens = number("output_token_throughput", "avg").map(|rate| format!("{rate:.0} tokens/s"));
-        let first = number("time_to_first_token", "p99").map(|ms| format!("TTFT p99 {ms:.1} ms"));
-        let latency = number("request_latency", "p99").map(|ms| format!("latency p99 {ms:.1} ms"));
-        let errors = number("error_request_count", "avg").filter(|count| *count > 0.0);
+        let avg = |metric: &str| self.get(&Key::known(metric, Statistic::Avg));
+        let p99 = |metric: &str| self.get(&Key::known(metric, Statistic::P99));
+        let rate = avg(tags::REQUEST_THROUGHPUT).map(|rate| format!("{rate:.1} requests/s"));
+        let tokens = avg(tags::OUTPUT_TOKEN_THROUGHPUT).map(|rate| format!("{rate:.0} tokens/s"));
+        let first = p99(tags::TIME_TO_FIRST_TOKEN).map(|ms| format!("TTFT p99 {ms:.1} ms"));
+        let latency = p99(tags::REQUEST_LATENCY).map(|ms| format!("latency p99 {ms:.1} ms"));
+        let errors = avg(tags::ERROR_REQUEST_COUNT).filter(|count| *count > 0.0);
         let errors = errors.map(|count| format!("{count:.0} failed"));
         [rate, tokens, first, latency, errors].into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 
     pub(super) fn headline(&self) -> BTreeMap<String, f64> {
-        let keys = HEADLINE.map(|(metric, statistic)| Key::new(metric, statistic));
+        let keys = HEADLINE.map(|(metric, statistic)| Key::known(metric, statistic));
         keys.iter().filter_map(|key| Some((key.joined(), self.get(key)?))).collect()
     }
 }

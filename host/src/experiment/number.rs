@@ -4,7 +4,7 @@ use super::statistic::{self, NoStatistic};
 use crate::{
     config::{goodput, near::near},
     explain::Explain,
-    metrics::{Metric, catalogue::CATALOGUE},
+    metrics::{Metric, Statistic, catalogue::CATALOGUE},
 };
 
 /// Why a text is no number of a run.
@@ -48,11 +48,11 @@ pub(super) fn metric(typed: &str) -> Result<&'static Metric, NumberError> {
     })
 }
 
-/// The statistic as summaries spell it. A metric that is one number has it as its mean.
+/// The statistic that the user means. A metric that is one number has it as its mean.
 ///
 /// # Errors
 /// The metric has no such statistic.
-pub(super) fn statistic_of(metric: &'static Metric, typed: &str) -> Result<&'static str, NumberError> {
+pub(super) fn statistic_of(metric: &'static Metric, typed: &str) -> Result<Statistic, NumberError> {
     let tag = metric.tag;
     statistic::statistic_of(metric, typed).map_err(|error| match error {
         NoStatistic::Missing => NumberError::NoStatistic { tag },

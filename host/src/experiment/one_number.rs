@@ -7,6 +7,7 @@ use super::{
     estimate::Estimate,
     results::{CellResults, Results},
 };
+use crate::metrics::{Statistic, tags};
 
 /// Latency has risen where it is more than so many times that of the lowest load. Source: what AIPerf takes for its knee.
 const RISEN: f64 = 1.2;
@@ -55,7 +56,7 @@ pub(super) struct FirstTokenLine {
 
 /// Where latency begins to rise, in a sweep over a load alone.
 pub(super) fn latency_rise(results: &Results) -> Option<LatencyRise> {
-    let key = Key::new("request_latency", "p99");
+    let key = Key::known(tags::REQUEST_LATENCY, Statistic::P99);
     let Points { setting, list, with_failures } = points(results, &key, &LOADS)?;
     let ((lowest, least), more) = list.split_first().filter(|((_, least), _)| least.mean > 0.0)?;
     let is_of_one_run_each = list.iter().all(|(_, latency)| latency.spread.is_none());
@@ -94,7 +95,7 @@ fn has_risen(least: &Estimate, latency: &Estimate) -> Option<bool> {
 
 /// The line of the time to first token, in a sweep over the length of prompts alone.
 pub(super) fn first_token_line(results: &Results) -> Option<FirstTokenLine> {
-    let key = Key::new("time_to_first_token", "p50");
+    let key = Key::known(tags::TIME_TO_FIRST_TOKEN, Statistic::P50);
     let Points { setting, list, with_failures } = points(results, &key, &[&["isl"]])?;
     let means: Vec<(f64, f64)> = list.iter().map(|(length, time)| (*length, time.mean)).collect();
     let (ms_per_token, ms_besides, r_squared) = line(&means)?;
@@ -189,7 +190,7 @@ fn points(results: &Results, key: &Key, known: &[&[&str]]) -> Option<Points> {
 }
 
 fn has_failures(cell: &CellResults) -> bool {
-    let errors = cell.get(&Key::new("error_request_count", "avg"));
+    let errors = cell.get(&Key::known(tags::ERROR_REQUEST_COUNT, Statistic::Avg));
     let has_errors = errors.is_some_and(|errors| errors.max > 0.0);
     has_errors || cell.measured == 0 || !cell.failed.is_empty() || !cell.incomplete.is_empty()
 }

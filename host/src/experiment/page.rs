@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     chart::{Axis, Interval, Layer, Plot, Shape, Table, escape, number},
+    metrics::{Statistic, tags},
     page,
     report::file_names,
     screen::Screen,
@@ -20,12 +21,12 @@ use crate::{
 const COLUMNS: usize = 160;
 
 /// Numbers that are drawn against a setting: metric, statistic, name, unit.
-const BY_SETTING: [(&str, &str, &str, &str); 5] = [
-    ("request_throughput", "avg", "Requests", "requests/s"),
-    ("output_token_throughput", "avg", "Output tokens", "tokens/s"),
-    ("time_to_first_token", "p99", "Time to first token, p99", "ms"),
-    ("inter_token_latency", "p99", "Inter-token latency, p99", "ms"),
-    ("request_latency", "p99", "Request latency, p99", "ms"),
+const BY_SETTING: [(&str, Statistic, &str, &str); 5] = [
+    (tags::REQUEST_THROUGHPUT, Statistic::Avg, "Requests", "requests/s"),
+    (tags::OUTPUT_TOKEN_THROUGHPUT, Statistic::Avg, "Output tokens", "tokens/s"),
+    (tags::TIME_TO_FIRST_TOKEN, Statistic::P99, "Time to first token, p99", "ms"),
+    (tags::INTER_TOKEN_LATENCY, Statistic::P99, "Inter-token latency, p99", "ms"),
+    (tags::REQUEST_LATENCY, Statistic::P99, "Request latency, p99", "ms"),
 ];
 
 /// Writes the page.
@@ -80,7 +81,7 @@ pub(crate) fn charts(results: &Results) -> Vec<(String, String)> {
 fn plots(results: &Results) -> Vec<(String, Plot)> {
     let trade = trade(results).map(|plot| ("throughput_and_latency".to_owned(), plot));
     let by_setting = BY_SETTING.iter().filter_map(|number| {
-        by_setting(results, number).map(|plot| (format!("{}_{}", number.0, number.1), plot))
+        by_setting(results, number).map(|plot| (Key::known(number.0, number.1).joined(), plot))
     });
     trade.into_iter().chain(by_setting).collect()
 }
@@ -135,10 +136,13 @@ fn trade(results: &Results) -> Option<Plot> {
 }
 
 /// A number against the one setting whose values are numbers.
-fn by_setting(results: &Results, (metric, statistic, name, unit): &(&str, &str, &str, &str)) -> Option<Plot> {
+fn by_setting(
+    results: &Results,
+    (metric, statistic, name, unit): &(&str, Statistic, &str, &str),
+) -> Option<Plot> {
     let settings = results.settings();
     let [setting] = settings.as_slice() else { return None };
-    let key = Key::new(metric, statistic);
+    let key = Key::known(metric, *statistic);
     let mut points: Vec<(Interval, Interval)> = Vec::new();
     for cell in &results.cells {
         let value: f64 = cell.cell.value(setting).parse().ok()?;

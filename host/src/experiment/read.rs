@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     config::{flags::ExperimentFlags, near::near, words::Words},
-    metrics::catalogue::CATALOGUE,
+    metrics::{Statistic, catalogue::CATALOGUE},
 };
 
 /// Makes a design of the flags about several runs and of the other settings, some of which may be lists. `seed` is the root of
@@ -64,7 +64,7 @@ pub(crate) fn design(base: &Words, flags: &ExperimentFlags, seed: u64) -> Result
 }
 
 fn criterion(text: &str) -> Result<Criterion, DesignError> {
-    let (tag, rest) = text.split_once(':').unwrap_or((text, "avg"));
+    let (tag, rest) = text.split_once(':').unwrap_or((text, Statistic::Avg.key()));
     let (statistic, direction) = rest.split_once(':').map_or((rest, None), |(one, other)| (one, Some(other)));
     let key = key_of(["--best"; 2], tag, statistic)?;
     let is_usual = || CATALOGUE.iter().any(|metric| metric.tag == key.metric && metric.larger_is_better);
@@ -80,7 +80,7 @@ fn criterion(text: &str) -> Result<Criterion, DesignError> {
 fn convergence(flags: &ExperimentFlags) -> Result<Option<Convergence>, DesignError> {
     let Some(tag) = &flags.convergence_metric else { return Ok(None) };
     let mode = flags.convergence_mode.unwrap_or_default();
-    let statistic = flags.convergence_stat.as_deref().unwrap_or("avg");
+    let statistic = flags.convergence_stat.as_deref().unwrap_or(Statistic::Avg.key());
     let key = key_of(["--convergence-metric"; 2], tag, statistic)?;
     let threshold = flags.convergence_threshold.unwrap_or_else(|| Convergence::usual_threshold(mode));
     let convergence = Convergence { key, mode, threshold };
@@ -109,7 +109,7 @@ pub(crate) fn key_of(flags: [&'static str; 2], tag: &str, statistic: &str) -> Re
         NoStatistic::OneNumber => DesignError::OneNumber { flag, tag: metric.tag, name: name() },
         NoStatistic::Missing | NoStatistic::Unknown => DesignError::NoStatistic { flag, name: name() },
     })?;
-    Ok(Key::new(tag, statistic))
+    Ok(Key::known(tag, statistic))
 }
 
 #[cfg(test)]

@@ -10,7 +10,10 @@ use super::{
     measured::Measured,
     state::{RunState, State},
 };
-use crate::{metrics::ObjectiveState, screen::counted};
+use crate::{
+    metrics::{ObjectiveState, Statistic, tags},
+    screen::counted,
+};
 
 /// What an experiment came to, as far as it is.
 #[derive(Clone, Debug)]
@@ -109,9 +112,14 @@ impl Results {
             let [usual, other] = keys;
             if has(&usual) { usual } else { other }
         };
-        let throughput =
-            first([Key::new("output_token_throughput", "avg"), Key::new("request_throughput", "avg")]);
-        let latency = first([Key::new("time_to_first_token", "p99"), Key::new("request_latency", "p99")]);
+        let throughput = first([
+            Key::known(tags::OUTPUT_TOKEN_THROUGHPUT, Statistic::Avg),
+            Key::known(tags::REQUEST_THROUGHPUT, Statistic::Avg),
+        ]);
+        let latency = first([
+            Key::known(tags::TIME_TO_FIRST_TOKEN, Statistic::P99),
+            Key::known(tags::REQUEST_LATENCY, Statistic::P99),
+        ]);
         let means = |key: &Key| -> Vec<Option<f64>> {
             cells.iter().map(|cell| cell.get(key).map(|estimate| estimate.mean)).collect()
         };
@@ -223,11 +231,11 @@ pub(super) mod tests {
         let design = of(&cells.iter().map(|(name, _)| *name).collect::<Vec<_>>(), repeats);
         let run = |&(rate, latency): &(f64, f64)| Measured {
             numbers: vec![
-                (Key::new("request_throughput", "avg"), rate),
-                (Key::new("request_latency", "p99"), latency),
-                (Key::new("error_request_count", "avg"), 0.0),
+                (Key::known(tags::REQUEST_THROUGHPUT, Statistic::Avg), rate),
+                (Key::known(tags::REQUEST_LATENCY, Statistic::P99), latency),
+                (Key::known(tags::ERROR_REQUEST_COUNT, Statistic::Avg), 0.0),
             ],
-            units: [("request_throughput", "requests/sec"), ("request_latency", "ms")]
+            units: [(tags::REQUEST_THROUGHPUT, "requests/sec"), (tags::REQUEST_LATENCY, "ms")]
                 .map(|(tag, unit)| (tag.to_owned(), unit.to_owned()))
                 .into(),
             incomplete: None,

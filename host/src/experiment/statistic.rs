@@ -1,7 +1,6 @@
 //! Which statistics a metric has.
 
-use super::measured::STATISTICS;
-use crate::metrics::{Metric, quantile::PERCENTILES};
+use crate::metrics::{Metric, Statistic};
 
 /// Why a text is no statistic of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,19 +15,20 @@ pub(super) enum NoStatistic {
 
 /// All there are, for people.
 pub(super) fn names() -> String {
-    STATISTICS.into_iter().chain(PERCENTILES.map(|(name, _)| name)).collect::<Vec<_>>().join(", ")
+    Statistic::ALL.map(Statistic::key).join(", ")
 }
 
-/// The statistic as summaries spell it. A metric that is one number has it as its mean.
+/// The statistic that the user means. A metric that is one number has it as its mean.
 ///
 /// # Errors
 /// The metric has no such statistic.
-pub(super) fn statistic_of(metric: &Metric, typed: &str) -> Result<&'static str, NoStatistic> {
-    let mut known = STATISTICS.into_iter().chain(PERCENTILES.map(|(name, _)| name));
-    match (metric.has_many_values(), typed) {
-        (false, "" | "avg") => Ok("avg"),
-        (false, typed) if known.any(|name| name == typed) => Err(NoStatistic::OneNumber),
-        (true, "") => Err(NoStatistic::Missing),
-        (_, typed) => known.find(|name| *name == typed).ok_or(NoStatistic::Unknown),
+pub(super) fn statistic_of(metric: &Metric, typed: &str) -> Result<Statistic, NoStatistic> {
+    match (metric.has_many_values(), Statistic::of_key(typed)) {
+        (false, Some(Statistic::Avg)) => Ok(Statistic::Avg),
+        (false, None) if typed.is_empty() => Ok(Statistic::Avg),
+        (false, Some(_)) => Err(NoStatistic::OneNumber),
+        (true, Some(statistic)) => Ok(statistic),
+        (true, None) if typed.is_empty() => Err(NoStatistic::Missing),
+        (_, None) => Err(NoStatistic::Unknown),
     }
 }

@@ -6,18 +6,18 @@ use super::{
     results::{CellResults, Results},
 };
 use crate::{
-    metrics::ObjectiveState,
+    metrics::{ObjectiveState, Statistic, tags},
     screen::{Align, Screen, Table},
 };
 
 /// What is shown of each cell: a header, and the number. One that no cell has is left out.
-const COLUMNS: [(&str, &str, &str); 6] = [
-    ("requests/s", "request_throughput", "avg"),
-    ("tokens/s", "output_token_throughput", "avg"),
-    ("TTFT p50 (ms)", "time_to_first_token", "p50"),
-    ("TTFT p99 (ms)", "time_to_first_token", "p99"),
-    ("ITL p50 (ms)", "inter_token_latency", "p50"),
-    ("latency p99 (ms)", "request_latency", "p99"),
+const COLUMNS: [(&str, &str, Statistic); 6] = [
+    ("requests/s", tags::REQUEST_THROUGHPUT, Statistic::Avg),
+    ("tokens/s", tags::OUTPUT_TOKEN_THROUGHPUT, Statistic::Avg),
+    ("TTFT p50 (ms)", tags::TIME_TO_FIRST_TOKEN, Statistic::P50),
+    ("TTFT p99 (ms)", tags::TIME_TO_FIRST_TOKEN, Statistic::P99),
+    ("ITL p50 (ms)", tags::INTER_TOKEN_LATENCY, Statistic::P50),
+    ("latency p99 (ms)", tags::REQUEST_LATENCY, Statistic::P99),
 ];
 
 /// Marks of cells with a run that breaks an objective, and of those with one of which that cannot be told.
@@ -46,18 +46,20 @@ struct Layout {
 
 /// Tables that may be shown, the best one first.
 fn layouts(results: &Results) -> Vec<Layout> {
-    let all = COLUMNS.into_iter().map(|(header, metric, statistic)| (header, Key::new(metric, statistic)));
+    let all = COLUMNS.into_iter().map(|(header, metric, statistic)| (header, Key::known(metric, statistic)));
     let known = all.filter(|(_, key)| results.cells.iter().any(|cell| cell.get(key).is_some()));
     let known: Vec<(&'static str, Key)> = known.collect();
     // Throughput that decides nothing goes before the other one.
     let is_spare = |metric: &str| metric != results.best_by.key.metric;
-    let throughput = ["output_token_throughput", "request_throughput"].into_iter().find(|tag| is_spare(tag));
-    let medians = ["time_to_first_token", "inter_token_latency"].map(|tag| Some(Key::new(tag, "p50")));
+    let throughput =
+        [tags::OUTPUT_TOKEN_THROUGHPUT, tags::REQUEST_THROUGHPUT].into_iter().find(|tag| is_spare(tag));
+    let medians = [tags::TIME_TO_FIRST_TOKEN, tags::INTER_TOKEN_LATENCY]
+        .map(|tag| Some(Key::known(tag, Statistic::P50)));
     let [first_token, later_tokens] = medians;
-    let throughput = throughput.map(|tag| Key::new(tag, "avg"));
+    let throughput = throughput.map(|tag| Key::known(tag, Statistic::Avg));
     let has_lengths = results.settings().iter().any(|name| *name == "osl");
     // What a sweep over lengths of outputs is about goes last, even after intervals, and what decides stays.
-    let is_subject = |key: &Key| has_lengths && key.metric == "inter_token_latency";
+    let is_subject = |key: &Key| has_lengths && key.metric == tags::INTER_TOKEN_LATENCY;
     let all = [first_token, throughput, later_tokens].into_iter().flatten();
     let all = all.filter(|key| *key != results.best_by.key);
     let (subjects, mut spare): (Vec<Key>, Vec<Key>) = all.partition(is_subject);
@@ -124,7 +126,7 @@ fn digits(number: f64) -> usize {
 }
 
 fn errors(cell: &CellResults) -> String {
-    let estimate = cell.get(&Key::new("error_request_count", "avg"));
+    let estimate = cell.get(&Key::known(tags::ERROR_REQUEST_COUNT, Statistic::Avg));
     match estimate {
         Some(estimate) => format!("{:.0}", estimate.mean * f64::from(estimate.n)),
         None => "-".to_owned(),

@@ -20,7 +20,7 @@ use crate::{
     child::frame::FrameReader,
     dataset::{self, FileError, Tokenizer, read_file},
     explain::Explain,
-    metrics::Distribution,
+    metrics::{Distribution, Statistic},
     plan::{FileFormat, TokenizerChoice},
     plugin::internals as plugin,
     record::{
@@ -234,7 +234,8 @@ impl RecordMaker {
     }
 }
 
-/// Sorts and describes values, and gives a percentile of them by its key.
+/// Sorts and describes values, and gives a statistic of them by its key; nothing where there is no such key or no value.
 pub fn percentile(values: &mut [f64], key: &str) -> Option<f64> {
-    Distribution::of(values)?.percentile(key)
+    let statistic = Statistic::of_key(key)?;
+    Distribution::of(values).map(|values| values.statistic(statistic))
 }

@@ -4,6 +4,7 @@
 use super::{
     beside::BesideFact,
     metric::{Metric, Need, PhaseFact, Source},
+    units,
 };
 
 /// Requests that have no part in a metric of requests.
@@ -80,7 +81,9 @@ impl Metric {
             Source::Share(part, whole) => format!("one number: 100 * sum({part}) / sum({whole})"),
             Source::Ratio(part, whole) => format!("one number: sum({part}) / sum({whole})"),
             Source::OneAndRatio(part, whole) => format!("one number: 1 + sum({part}) / sum({whole})"),
-            Source::AboveLeast(tag, percentile) => format!("one number: {percentile}({tag}) - min({tag})"),
+            Source::AboveLeast(tag, percentile) => {
+                format!("one number: {}({tag}) - min({tag})", percentile.key())
+            }
             Source::Above(tag, limit) => format!("one number: 1 where {tag} > {limit}, else 0"),
             Source::Session(_) => {
                 "one for each session of several requests, all of which succeeded".to_owned()
@@ -148,7 +151,9 @@ impl Metric {
     /// More load can make it smaller: what one request is given a second, and parts of a whole that come out well.
     pub(crate) fn shrinks_with_load(&self) -> bool {
         let is_rate_or_part = match self.source {
-            Source::Request(_) => self.unit.contains("/sec") || ["ratio", "%"].contains(&self.unit),
+            Source::Request(_) => {
+                self.unit.contains("/sec") || [units::RATIO, units::PERCENT].contains(&self.unit)
+            }
             Source::Share(..) | Source::Phase(PhaseFact::GoodShare) => true,
             _ => false,
         };
@@ -160,7 +165,7 @@ impl Metric {
         match self.source {
             Source::Phase(PhaseFact::GoodShare) => Some(1.0),
             Source::Phase(PhaseFact::ErrorRate) | Source::Share(..) => Some(100.0),
-            Source::Request(_) if self.unit == "%" && self.larger_is_better => Some(100.0),
+            Source::Request(_) if self.unit == units::PERCENT && self.larger_is_better => Some(100.0),
             _ => None,
         }
     }

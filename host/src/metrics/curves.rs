@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use super::{
     in_flight::{Flight, Flights},
-    quantile::PERCENTILES,
+    statistic::{PERCENTILES, Statistic},
 };
 use crate::clock::RunNs;
 
@@ -69,16 +69,9 @@ pub(crate) struct TimeWeighted {
 }
 
 impl TimeWeighted {
-    /// A statistic by its key, such as `p99` or `avg`.
-    pub(crate) fn statistic(&self, key: &str) -> Option<f64> {
-        let place = |key: &str| PERCENTILES.iter().position(|(name, _)| *name == key);
-        match key {
-            "avg" => Some(self.avg),
-            "min" => Some(self.min),
-            "max" => Some(self.max),
-            "std" => Some(self.std),
-            percentile => place(percentile).map(|place| self.percentiles[place]),
-        }
+    /// One of them.
+    pub(crate) fn statistic(&self, statistic: Statistic) -> f64 {
+        statistic.among([self.avg, self.min, self.max, self.std], &self.percentiles)
     }
 }
 
@@ -406,7 +399,7 @@ impl Collector {
 
     fn finish(self) -> Option<TimeWeighted> {
         let histogram = self.histogram.filter(|_| self.ns > 0)?;
-        let percentile = |(_, q): (&str, f64)| {
+        let percentile = |(_, q): (Statistic, f64)| {
             (histogram.value_at_quantile(q) as f64 / self.curve.of.parts()).clamp(self.min, self.max)
         };
         Some(TimeWeighted {
@@ -492,11 +485,8 @@ mod tests {
         let found = curve(&[ONE, other], Quantity::InFlight, false);
         // 1 for 0.3 s, 2 for 0.2 s, 0 for 0.5 s.
         assert!((found.avg - 0.7).abs() < 1e-9 && found.max.total_cmp(&2.0).is_eq(), "{found:?}");
-        let percentile = |key: &str| {
-            let place = PERCENTILES.iter().position(|(name, _)| *name == key).unwrap();
-            found.percentiles[place]
-        };
-        assert_eq!(["p50", "p75", "p90"].map(|key| percentile(key).to_string()), ["0", "1", "2"]);
+        let percentiles = [Statistic::P50, Statistic::P75, Statistic::P90];
+        assert_eq!(percentiles.map(|percentile| found.statistic(percentile).to_string()), ["0", "1", "2"]);
         assert!((found.std - 0.61_f64.sqrt()).abs() < 1e-9, "{}", found.std);
     }
 

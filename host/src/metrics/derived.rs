@@ -6,6 +6,7 @@ use super::{
     Outcomes, Stats,
     beside::{Beside, BesideFact},
     metric::{PhaseFact, Source},
+    tags,
 };
 use crate::plan::Price;
 
@@ -85,7 +86,7 @@ impl Derived<'_> {
             Source::Ratio(part, whole) => self.ratio(part, whole),
             Source::OneAndRatio(part, whole) => self.ratio(part, whole).map(|ratio| 1.0 + ratio),
             Source::AboveLeast(tag, percentile) => match self.known.get(tag)? {
-                Stats::Distribution(values) => Some(values.percentile(percentile)? - values.min),
+                Stats::Distribution(values) => Some(values.statistic(percentile) - values.min),
                 Stats::Scalar(_) | Stats::OverTime(_) => None,
             },
             Source::Above(tag, limit) => {
@@ -130,10 +131,10 @@ impl Derived<'_> {
             PhaseFact::PriceOfRequest => divided(self.price()?, outcomes.succeeded as f64),
             PhaseFact::PriceOfGood => divided(self.price()?, good.good as f64).filter(|_| is_judged),
             PhaseFact::PriceOfOutput => {
-                divided(self.price()?, self.sum("output_sequence_length")? / TOKENS_OF_A_PRICE)
+                divided(self.price()?, self.sum(tags::OUTPUT_SEQUENCE_LENGTH)? / TOKENS_OF_A_PRICE)
             }
             PhaseFact::PriceOfTokens => {
-                let tokens = self.input()? + self.sum("output_sequence_length")?;
+                let tokens = self.input()? + self.sum(tags::OUTPUT_SEQUENCE_LENGTH)?;
                 divided(self.price()?, tokens / TOKENS_OF_A_PRICE)
             }
         }
@@ -144,7 +145,7 @@ impl Derived<'_> {
         let Beside { energy_j, power_w, round_trip_ms } = self.beside;
         let window_s = self.window_s;
         let succeeded = self.outcomes.succeeded as f64;
-        let output = || self.sum("output_sequence_length");
+        let output = || self.sum(tags::OUTPUT_SEQUENCE_LENGTH);
         // Joules of one of so many.
         let of = |count: f64| divided(energy_j?, count);
         let of_watt = |per_second: f64| divided(per_second, energy_j? / window_s?);
@@ -154,7 +155,7 @@ impl Derived<'_> {
             BesideFact::TotalPower => power_w,
             BesideFact::EnergyOfOutputToken => of(output()?).map(|joules| joules * MILLI),
             BesideFact::EnergyOfToken => {
-                of(self.sum("input_sequence_length")? + output()?).map(|joules| joules * MILLI)
+                of(self.sum(tags::INPUT_SEQUENCE_LENGTH)? + output()?).map(|joules| joules * MILLI)
             }
             BesideFact::EnergyOfRequest => of(succeeded),
             BesideFact::TokensOfJoule => divided(output()?, energy_j?),
@@ -162,7 +163,7 @@ impl Derived<'_> {
             BesideFact::TokenThroughputOfWatt => of_watt(output()? / window_s?),
             BesideFact::GoodputOfWatt => of_watt(self.fact(PhaseFact::Goodput)?),
             BesideFact::EnergyDelay => {
-                let latency_s = self.known.get("request_latency")?.avg() / MILLI;
+                let latency_s = self.known.get(tags::REQUEST_LATENCY)?.avg() / MILLI;
                 of(succeeded).map(|joules| joules * latency_s)
             }
             BesideFact::RoundTrip => round_trip_ms,
@@ -172,9 +173,9 @@ impl Derived<'_> {
     /// Tokens of the input that are paid for: what the server bills where it says so of all requests, since the output is counted by
     /// the server as well; else all as prony counts them.
     fn input(&self) -> Option<f64> {
-        match self.known.get("usage_prompt_tokens") {
+        match self.known.get(tags::USAGE_PROMPT_TOKENS) {
             Some(Stats::Distribution(values)) if values.count == self.outcomes.succeeded => Some(values.sum),
-            _ => self.sum("input_sequence_length"),
+            _ => self.sum(tags::INPUT_SEQUENCE_LENGTH),
         }
     }
 
@@ -190,7 +191,7 @@ impl Derived<'_> {
             None => 0.0,
         };
         let input = of_tokens(self.input(), price.input)?;
-        let output = of_tokens(self.sum("output_sequence_length"), price.output)?;
+        let output = of_tokens(self.sum(tags::OUTPUT_SEQUENCE_LENGTH), price.output)?;
         Some(input + output + of_time)
     }
 }

@@ -1,6 +1,6 @@
 //! How alike classes were served: [`Fairness`].
 
-use super::ClassResults;
+use super::{ClassResults, tags};
 
 /// What classes are compared by. A number is missing where a class has no value for it.
 ///
@@ -27,10 +27,10 @@ impl Fairness {
         let all =
             |value: fn(&ClassResults) -> Option<f64>| classes.iter().map(value).collect::<Option<Vec<f64>>>();
         let fairness = Self {
-            pace_index: all(|class| class.results.table.avg("output_token_throughput_per_user"))
+            pace_index: all(|class| class.results.table.avg(tags::OUTPUT_TOKEN_THROUGHPUT_PER_USER))
                 .and_then(jain),
-            good_index: all(|class| class.results.table.avg("good_request_fraction")).and_then(jain),
-            first_token_p99_ratio: all(|class| class.results.table.p99("time_to_first_token"))
+            good_index: all(|class| class.results.table.avg(tags::GOOD_REQUEST_FRACTION)).and_then(jain),
+            first_token_p99_ratio: all(|class| class.results.table.p99(tags::TIME_TO_FIRST_TOKEN))
                 .and_then(|times| ratio(&times)),
         };
         let Self { pace_index, good_index, first_token_p99_ratio } = fairness;

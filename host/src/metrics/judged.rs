@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Distribution, Outcomes, Results, Stats, derived::GoodCounts, quantile, student};
+use super::{
+    Distribution, Outcomes, Results, Statistic, Stats, derived::GoodCounts, quantile, student, tags,
+};
 use crate::plan::RunObjective;
 
 /// Of all intervals.
@@ -133,18 +135,18 @@ fn needed(
     good: GoodCounts,
 ) -> Option<String> {
     match (interval?.method, metric.as_str()) {
-        (Method::Wilson, "request_error_rate") if !side.at_least => {
+        (Method::Wilson, tags::REQUEST_ERROR_RATE) if !side.at_least => {
             let least = wilson_needs(1.0 - bound / 100.0)?;
             let text = format!("{least} requests without a failure");
             (outcomes.completed() < least).then_some(text)
         }
-        (Method::Wilson, "good_request_fraction") if side.at_least => {
+        (Method::Wilson, tags::GOOD_REQUEST_FRACTION) if side.at_least => {
             let least = wilson_needs(*bound)?;
             (good.judged < least).then(|| format!("{least} requests, all of them good"))
         }
         (Method::OrderStatistics, _) => {
             let Interval { low, high, .. } = interval?;
-            let least = quantile::least_values(statistic)?;
+            let least = quantile::least_values(Statistic::of_key(statistic)?)?;
             (low.is_infinite() || high.is_infinite()).then(|| format!("{least} values"))
         }
         _ => None,
@@ -163,24 +165,26 @@ fn wilson_needs(share: f64) -> Option<u64> {
 fn statistic(stats: &Stats, key: &str) -> Option<f64> {
     match stats {
         Stats::Scalar(value) => Some(*value),
-        Stats::Distribution(values) => values.statistic(key),
-        Stats::OverTime(curve) => curve.statistic(key),
+        Stats::Distribution(values) => Some(values.statistic(Statistic::of_key(key)?)),
+        Stats::OverTime(curve) => Some(curve.statistic(Statistic::of_key(key)?)),
     }
 }
 
 fn interval(objective: &RunObjective, stats: &Stats, results: &Results) -> Option<Interval> {
     let outcomes = results.outcomes;
     match (stats, objective.metric.as_str()) {
-        (Stats::Scalar(_), "request_error_rate") => {
+        (Stats::Scalar(_), tags::REQUEST_ERROR_RATE) => {
             let Interval { low, high, method } = wilson(outcomes.failed, outcomes.completed())?;
             Some(Interval { low: 100.0 * low, high: 100.0 * high, method })
         }
-        (Stats::Scalar(_), "good_request_fraction") => good_share(results),
-        (Stats::Distribution(values), _) if objective.statistic == "avg" => of_mean(values),
-        (Stats::Distribution(values), _) => {
-            let (low, high) = values.interval(&objective.statistic)?;
-            Some(Interval { low, high, method: Method::OrderStatistics })
-        }
+        (Stats::Scalar(_), tags::GOOD_REQUEST_FRACTION) => good_share(results),
+        (Stats::Distribution(values), _) => match Statistic::of_key(&objective.statistic)? {
+            Statistic::Avg => of_mean(values),
+            percentile => {
+                let (low, high) = values.interval(percentile)?;
+                Some(Interval { low, high, method: Method::OrderStatistics })
+            }
+        },
         (Stats::Scalar(_) | Stats::OverTime(_), _) => None,
     }
 }

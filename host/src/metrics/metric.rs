@@ -5,6 +5,8 @@ use super::{
     curves::Curve,
     request::{LatencyOrigin, Request},
     sessions::Session,
+    statistic::Statistic,
+    units,
 };
 use crate::record::Capabilities;
 
@@ -89,8 +91,8 @@ pub(crate) enum Source {
     Ratio(&'static str, &'static str),
     /// The same and 1.
     OneAndRatio(&'static str, &'static str),
-    /// A percentile of another metric, by its key, less the least value.
-    AboveLeast(&'static str, &'static str),
+    /// A percentile of another metric less the least value.
+    AboveLeast(&'static str, Statistic),
     /// 1 where another metric, which is one number, is above a limit, else 0.
     Above(&'static str, f64),
     /// At most one value a session of several requests, all of which succeeded.
@@ -147,7 +149,12 @@ pub(crate) enum PhaseFact {
 impl Metric {
     /// Whether it counts things: its whole values are shown without decimals.
     pub(crate) fn is_count(&self) -> bool {
-        ["requests", "tokens", "events", "images", "sessions"].contains(&self.unit)
+        units::COUNTED.contains(&self.unit)
+    }
+
+    /// Its unit, where its name does not say it: numbers of requests have it in their names.
+    pub(crate) fn unit_beside_name(&self) -> Option<&'static str> {
+        (self.unit != units::REQUESTS).then_some(self.unit)
     }
 
     /// Whether the line of a request has a value of it.

@@ -47,8 +47,11 @@ mod sketches;
 pub(crate) mod slices;
 mod span;
 mod speculation;
+pub(crate) mod statistic;
 pub(crate) mod steady;
 pub(crate) mod student;
+pub(crate) mod tags;
+pub(crate) mod units;
 mod usage;
 mod values;
 mod window;
@@ -74,6 +77,7 @@ pub(crate) use sessions::{Session, Sessions};
 pub(crate) use sketch::{Drawing, Sketch};
 pub(crate) use sketches::{LastSeconds, Sketches};
 pub(crate) use span::{PhaseCounts, PhaseSpan};
+pub(crate) use statistic::Statistic;
 
 use crate::clock::RunNs;
 
@@ -124,7 +128,7 @@ impl MetricTable {
     /// The 99th percentile of one metric.
     pub(crate) fn p99(&self, tag: &str) -> Option<f64> {
         match self.get(tag)? {
-            Stats::Distribution(values) => values.percentile("p99"),
+            Stats::Distribution(values) => Some(values.statistic(Statistic::P99)),
             Stats::Scalar(_) | Stats::OverTime(_) => None,
         }
     }

@@ -4,20 +4,20 @@ use std::collections::BTreeMap;
 
 use super::{
     Measured, Results, beside::Beside, client::ClientReport, columns::Columns, first_reads::FirstReads,
-    request::Request, window::Window,
+    request::Request, tags, window::Window,
 };
 use crate::record::{NodeFacts, WorkerUsage};
 
 /// What is measured of each node.
 const OF_NODES: [&str; 8] = [
-    "time_to_first_token",
-    "request_latency",
-    "schedule_lateness",
-    "request_throughput",
-    "request_count",
-    "error_request_count",
-    "cancelled_request_count",
-    "request_error_rate",
+    tags::TIME_TO_FIRST_TOKEN,
+    tags::REQUEST_LATENCY,
+    tags::SCHEDULE_LATENESS,
+    tags::REQUEST_THROUGHPUT,
+    tags::REQUEST_COUNT,
+    tags::ERROR_REQUEST_COUNT,
+    tags::CANCELLED_REQUEST_COUNT,
+    tags::REQUEST_ERROR_RATE,
 ];
 
 /// Collects the measured requests of each node. Nothing is kept of a run without nodes.

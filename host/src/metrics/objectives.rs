@@ -4,8 +4,9 @@ use super::{
     Metric,
     beside::BesideFact,
     catalogue::{CATALOGUE, Need, PhaseFact, Source},
-    quantile::STATISTICS,
     request::Request,
+    statistic::KEYS,
+    tags,
 };
 use crate::{
     plan::{MetricFacts, Objective},
@@ -14,37 +15,37 @@ use crate::{
 
 /// Metrics of the pace of tokens, which a single token has not.
 const OF_PACE: [&str; 3] =
-    ["inter_token_latency", "output_token_throughput_per_user", "time_to_second_token"];
+    [tags::INTER_TOKEN_LATENCY, tags::OUTPUT_TOKEN_THROUGHPUT_PER_USER, tags::TIME_TO_SECOND_TOKEN];
 
 /// What is measured of each class, where there are several.
 pub(super) const OF_CLASSES: [&str; 27] = [
-    "time_to_first_token",
-    "time_to_first_token_from_schedule",
-    "request_latency",
-    "inter_token_latency",
-    "output_token_throughput_per_user",
-    "e2e_output_token_throughput",
-    "output_sequence_length",
-    "input_sequence_length",
-    "output_token_throughput",
-    "input_token_throughput",
-    "request_throughput",
-    "request_count",
-    "error_request_count",
-    "cancelled_request_count",
-    "request_error_rate",
-    "good_request_count",
-    "goodput",
-    "good_request_fraction",
-    "session_count",
-    "complete_session_count",
-    "session_duration",
-    "spec_decode_acceptance_length",
-    "spec_decode_draft_acceptance_rate",
-    "spec_decode_steps",
-    "spec_decode_draft_tokens",
-    "spec_decode_accepted_draft_tokens",
-    "spec_decode_overall_draft_acceptance_rate",
+    tags::TIME_TO_FIRST_TOKEN,
+    tags::TIME_TO_FIRST_TOKEN_FROM_SCHEDULE,
+    tags::REQUEST_LATENCY,
+    tags::INTER_TOKEN_LATENCY,
+    tags::OUTPUT_TOKEN_THROUGHPUT_PER_USER,
+    tags::E2E_OUTPUT_TOKEN_THROUGHPUT,
+    tags::OUTPUT_SEQUENCE_LENGTH,
+    tags::INPUT_SEQUENCE_LENGTH,
+    tags::OUTPUT_TOKEN_THROUGHPUT,
+    tags::INPUT_TOKEN_THROUGHPUT,
+    tags::REQUEST_THROUGHPUT,
+    tags::REQUEST_COUNT,
+    tags::ERROR_REQUEST_COUNT,
+    tags::CANCELLED_REQUEST_COUNT,
+    tags::REQUEST_ERROR_RATE,
+    tags::GOOD_REQUEST_COUNT,
+    tags::GOODPUT,
+    tags::GOOD_REQUEST_FRACTION,
+    tags::SESSION_COUNT,
+    tags::COMPLETE_SESSION_COUNT,
+    tags::SESSION_DURATION,
+    tags::SPEC_DECODE_ACCEPTANCE_LENGTH,
+    tags::SPEC_DECODE_DRAFT_ACCEPTANCE_RATE,
+    tags::SPEC_DECODE_STEPS,
+    tags::SPEC_DECODE_DRAFT_TOKENS,
+    tags::SPEC_DECODE_ACCEPTED_DRAFT_TOKENS,
+    tags::SPEC_DECODE_OVERALL_DRAFT_ACCEPTANCE_RATE,
 ];
 
 /// The objectives of a run.
@@ -138,7 +139,7 @@ pub(crate) fn facts() -> Vec<MetricFacts> {
                 PhaseFact::Good | PhaseFact::Goodput | PhaseFact::GoodShare | PhaseFact::PriceOfGood
             ) | Source::Beside(BesideFact::GoodputOfWatt)
         ),
-        statistics: if metric.has_many_values() { &STATISTICS } else { &[] },
+        statistics: if metric.has_many_values() { &KEYS } else { &[] },
         is_of_classes: OF_CLASSES.contains(&metric.tag),
         is_never_0: metric.is_time_of_requests(),
         largest: metric.largest(),

@@ -5,7 +5,10 @@
 
 use hdrhistogram::Histogram;
 
-use super::quantile::{Distribution, PERCENTILES};
+use super::{
+    quantile::Distribution,
+    statistic::{PERCENTILES, Statistic},
+};
 
 const SIGNIFICANT_DIGITS: u8 = 3;
 
@@ -71,7 +74,7 @@ impl GapPool {
     /// Describes the gaps in milliseconds; `None` when there are none.
     pub(super) fn distribution_ms(&self) -> Option<Distribution> {
         let histogram = self.histogram.as_ref()?;
-        let percentile = |(_, q): (&str, f64)| {
+        let percentile = |(_, q): (Statistic, f64)| {
             // A bucket's upper end can lie above the largest gap in it.
             histogram.value_at_quantile(q).clamp(self.min, self.max) as f64 / 1e6
         };

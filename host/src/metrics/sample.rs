@@ -16,7 +16,7 @@ use crate::{
     plugin::UsedPlugin,
     record::{
         Capabilities, CountedTokens, DelaySummary, Frame, HostFacts, Instants, Outcome, PolicyRecord,
-        ProcessUsage, Record, RunEnd, RunHeader, ScheduleCounts, ServiceReport, WorkerUsage,
+        ProcessUsage, Record, RunEnd, RunHeader, ScheduleCounts, ServiceReport, ServiceState, WorkerUsage,
         settings::described,
     },
 };
@@ -289,7 +289,7 @@ pub(crate) fn journal(header: RunHeader, records: &[Record]) -> Vec<Frame> {
     });
     let service = ServiceReport {
         name: "server_metrics".into(),
-        state: "stopped".into(),
+        state: ServiceState::Stopped,
         published: 2,
         ..ServiceReport::default()
     };

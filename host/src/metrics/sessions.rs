@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::tags;
 use crate::{clock::RunNs, record::Record};
 
 const NS_PER_MS: f64 = 1e6;
@@ -128,10 +129,10 @@ impl Session {
         }
         for (tag, value) in measured {
             match tag {
-                "time_to_first_token" if record.turn_index == 0 => self.first_token_ms = Some(value),
-                "input_sequence_length" => add(&mut self.input_tokens, value),
-                "output_sequence_length" => add(&mut self.output_tokens, value),
-                "usage_prompt_cache_read_tokens" => add(&mut self.cached_tokens, value),
+                tags::TIME_TO_FIRST_TOKEN if record.turn_index == 0 => self.first_token_ms = Some(value),
+                tags::INPUT_SEQUENCE_LENGTH => add(&mut self.input_tokens, value),
+                tags::OUTPUT_SEQUENCE_LENGTH => add(&mut self.output_tokens, value),
+                tags::USAGE_PROMPT_CACHE_READ_TOKENS => add(&mut self.cached_tokens, value),
                 _ => {}
             }
         }

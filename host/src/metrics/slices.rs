@@ -18,6 +18,7 @@ use super::{
     metric::Metric,
     request::{LatencyOrigin, Request, TokenCounting},
     span::PhaseSpan,
+    tags,
     window::Window,
 };
 use crate::{
@@ -32,11 +33,11 @@ pub(crate) const MOST_SLICES: u64 = 10_000;
 
 /// What is reported of the requests that were sent in a slice.
 const OF_REQUESTS: [&str; 5] = [
-    "time_to_first_token",
-    "request_latency",
-    "inter_token_latency",
-    "input_sequence_length",
-    "output_sequence_length",
+    tags::TIME_TO_FIRST_TOKEN,
+    tags::REQUEST_LATENCY,
+    tags::INTER_TOKEN_LATENCY,
+    tags::INPUT_SEQUENCE_LENGTH,
+    tags::OUTPUT_SEQUENCE_LENGTH,
 ];
 
 /// Why there are no slices.
@@ -141,13 +142,13 @@ impl Slice {
             self.done;
         let scalars = [
             ("sent_request_count", "requests", sent as f64),
-            ("request_count", "requests", succeeded as f64),
-            ("error_request_count", "requests", failed as f64),
-            ("cancelled_request_count", "requests", cancelled as f64),
-            ("request_throughput", "requests/sec", per_second(succeeded as f64)),
-            ("input_token_throughput", "tokens/sec", per_second(input_tokens)),
-            ("output_token_throughput", "tokens/sec", per_second(output_tokens)),
-            ("effective_concurrency", "requests", per_second(in_flight_ns / NS_PER_S)),
+            (tags::REQUEST_COUNT, "requests", succeeded as f64),
+            (tags::ERROR_REQUEST_COUNT, "requests", failed as f64),
+            (tags::CANCELLED_REQUEST_COUNT, "requests", cancelled as f64),
+            (tags::REQUEST_THROUGHPUT, "requests/sec", per_second(succeeded as f64)),
+            (tags::INPUT_TOKEN_THROUGHPUT, "tokens/sec", per_second(input_tokens)),
+            (tags::OUTPUT_TOKEN_THROUGHPUT, "tokens/sec", per_second(output_tokens)),
+            (tags::EFFECTIVE_CONCURRENCY, "requests", per_second(in_flight_ns / NS_PER_S)),
         ];
         rows.extend(scalars.map(|(tag, unit, value)| (tag, unit, Stats::Scalar(value))));
         rows

@@ -1,6 +1,6 @@
 //! The values of one metric, exact and in as little memory as they need: [`Values`].
 
-use super::quantile::Distribution;
+use super::{quantile::Distribution, units};
 
 /// Nanoseconds in the unit of durations, the millisecond.
 const NS_PER_MS: f64 = 1e6;
@@ -42,7 +42,7 @@ enum Kept {
 impl Values {
     /// None yet, of a metric with this unit.
     pub(super) fn of_unit(unit: &str) -> Self {
-        let per_unit = if unit == "ms" { NS_PER_MS } else { 1.0 };
+        let per_unit = if unit == units::MS { NS_PER_MS } else { 1.0 };
         Self { per_unit, most: 0, kept: Kept::Few(Vec::new()), fresh: Vec::new() }
     }
 

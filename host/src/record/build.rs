@@ -133,24 +133,10 @@ fn outputs(answer: &Answer) -> Vec<Output> {
     let mut outputs: Vec<Output> = answer
         .texts
         .iter()
-        .map(|entry| Output {
-            choice: entry.choice,
-            channel: channel(entry.kind).into(),
-            text: entry.text.clone(),
-        })
+        .map(|entry| Output { choice: entry.choice, channel: entry.kind.into(), text: entry.text.clone() })
         .collect();
     outputs.sort_by_key(|output| output.choice);
     outputs
-}
-
-fn channel(kind: TextKind) -> &'static str {
-    match kind {
-        TextKind::CONTENT => "content",
-        TextKind::REASONING => "reasoning",
-        TextKind::TOOL => "tool",
-        TextKind::REFUSAL => "refusal",
-        _ => "other",
-    }
 }
 
 fn finish_reasons(answer: &Answer) -> Vec<String> {

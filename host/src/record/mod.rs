@@ -25,7 +25,10 @@ pub(crate) mod raw;
 mod raw_merge;
 pub(crate) mod recorder;
 mod replies;
+mod service_state;
 pub(crate) mod settings;
+mod stored_word;
+mod text_channel;
 mod waiting;
 
 use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
@@ -38,6 +41,8 @@ pub(crate) use self::mark::{Mark, RESET_KV_CACHE};
 pub(crate) use self::node_facts::{NodeFacts, NodeLoss};
 pub(crate) use self::prefixes::BLOCK_TOKENS;
 pub(crate) use self::process_usage::ProcessUsage;
+pub(crate) use self::service_state::ServiceState;
+pub(crate) use self::text_channel::TextChannel;
 use crate::plugin::UsedPlugin;
 pub(crate) use crate::{
     request::{
@@ -205,8 +210,8 @@ pub(crate) struct Record {
 pub(crate) struct Output {
     /// Index of the choice.
     pub(crate) choice: u32,
-    /// `content`, `reasoning`, `tool`, `refusal`, or `other` for a channel of a newer contract.
-    pub(crate) channel: String,
+    /// Its channel.
+    pub(crate) channel: TextChannel,
     /// All of it.
     pub(crate) text: String,
 }
@@ -281,8 +286,8 @@ pub(crate) struct ServiceReport {
     pub(crate) isolated: bool,
     /// The number of that process.
     pub(crate) pid: Option<u32>,
-    /// `stopped`, `failed`, or `abandoned` by a user who did not wait for it.
-    pub(crate) state: String,
+    /// How it ended.
+    pub(crate) state: ServiceState,
     /// Why it failed.
     pub(crate) error: Option<ErrorDetails>,
     /// Messages it published.

@@ -8,7 +8,10 @@ use super::{
     shown::Shown,
     text,
 };
-use crate::{metrics::Stats, screen::Screen};
+use crate::{
+    metrics::{Statistic, Stats, tags},
+    screen::Screen,
+};
 
 /// The tables that there are.
 pub(super) fn tables(report: &Report) -> Vec<Shown> {
@@ -78,19 +81,19 @@ fn of_group(group: &Group) -> [String; 5] {
         group.probes.to_string(),
         group.failed.to_string(),
         time(times.map(|times| times.min)),
-        time(times.and_then(|times| times.percentile("p50"))),
-        time(times.and_then(|times| times.percentile("p99"))) + star,
+        time(times.map(|times| times.statistic(Statistic::P50))),
+        time(times.map(|times| times.statistic(Statistic::P99))) + star,
     ]
 }
 
 /// How much of the time to the first token, or to the end, one round trip is.
 fn share_of_network(report: &Report) -> Option<String> {
     let table = &report.profiling.table;
-    let round_trip = table.avg("network_rtt")?;
-    let (name, median) = ["time_to_first_token", "request_latency"].into_iter().find_map(|tag| {
+    let round_trip = table.avg(tags::NETWORK_RTT)?;
+    let (name, median) = [tags::TIME_TO_FIRST_TOKEN, tags::REQUEST_LATENCY].into_iter().find_map(|tag| {
         let (metric, stats) = table.rows().find(|(metric, _)| metric.tag == tag)?;
         let median = match stats {
-            Stats::Distribution(values) => values.percentile("p50")?,
+            Stats::Distribution(values) => values.statistic(Statistic::P50),
             _ => return None,
         };
         Some((metric.header, median))

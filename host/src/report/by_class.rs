@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{model::Report, text, values, verdict::carries};
 use crate::{
-    metrics::{ClassResults, Fairness, Results, Stats},
+    metrics::{ClassResults, Fairness, Results, Statistic, Stats, tags},
     plan::{Class, ClassKind, Objective},
     record::settings::RunSettings,
     screen::{Align, Screen, Table},
@@ -129,7 +129,7 @@ pub(super) fn lines(report: &Report, screen: Screen) -> Vec<String> {
     let mut lines = vec![format!("By {kind}")];
     lines.extend(table.lines(width));
     if let Some(fairness) = fairness_of(report) {
-        let has_few = report.by_class.iter().any(|class| has_few(&class.results, "time_to_first_token"));
+        let has_few = report.by_class.iter().any(|class| has_few(&class.results, tags::TIME_TO_FIRST_TOKEN));
         let mark = if has_few { "*" } else { "" };
         lines.push(screen.paragraph("fairness: ", &fairness_in_words(fairness, mark)));
     }
@@ -163,24 +163,24 @@ struct Column {
 }
 
 const COLUMNS: [Column; 10] = [
-    Column { name: "succeeded", tag: "request_count", value: whole },
-    Column { name: "errors", tag: "error_request_count", value: whole },
-    Column { name: "good", tag: "good_request_fraction", value: in_percent },
-    Column { name: "TTFT ms", tag: "time_to_first_token", value: average },
-    Column { name: "p99", tag: "time_to_first_token", value: p99 },
-    Column { name: "ITL ms", tag: "inter_token_latency", value: average },
-    Column { name: "latency ms", tag: "request_latency", value: average },
-    Column { name: "p99", tag: "request_latency", value: p99 },
-    Column { name: "tokens/s", tag: "output_token_throughput", value: average },
-    Column { name: "accepted", tag: "spec_decode_acceptance_length", value: average },
+    Column { name: "succeeded", tag: tags::REQUEST_COUNT, value: whole },
+    Column { name: "errors", tag: tags::ERROR_REQUEST_COUNT, value: whole },
+    Column { name: "good", tag: tags::GOOD_REQUEST_FRACTION, value: in_percent },
+    Column { name: "TTFT ms", tag: tags::TIME_TO_FIRST_TOKEN, value: average },
+    Column { name: "p99", tag: tags::TIME_TO_FIRST_TOKEN, value: p99 },
+    Column { name: "ITL ms", tag: tags::INTER_TOKEN_LATENCY, value: average },
+    Column { name: "latency ms", tag: tags::REQUEST_LATENCY, value: average },
+    Column { name: "p99", tag: tags::REQUEST_LATENCY, value: p99 },
+    Column { name: "tokens/s", tag: tags::OUTPUT_TOKEN_THROUGHPUT, value: average },
+    Column { name: "accepted", tag: tags::SPEC_DECODE_ACCEPTANCE_LENGTH, value: average },
 ];
 
 /// What a screen that is too narrow for all of them can do without, the least important first.
 const LEFT_OUT: [(&str, &str); 4] = [
-    ("tokens/s", "output_token_throughput"),
-    ("p99", "request_latency"),
-    ("ITL ms", "inter_token_latency"),
-    ("errors", "error_request_count"),
+    ("tokens/s", tags::OUTPUT_TOKEN_THROUGHPUT),
+    ("p99", tags::REQUEST_LATENCY),
+    ("ITL ms", tags::INTER_TOKEN_LATENCY),
+    ("errors", tags::ERROR_REQUEST_COUNT),
 ];
 
 impl Column {
@@ -212,7 +212,7 @@ fn p99(results: &Results, tag: &str) -> Option<String> {
 
 /// Its 99th percentile rests on a handful of values.
 fn has_few(results: &Results, tag: &str) -> bool {
-    matches!(results.table.get(tag), Some(Stats::Distribution(values)) if !carries(values.count, "p99"))
+    matches!(results.table.get(tag), Some(Stats::Distribution(values)) if !carries(values.count, Statistic::P99))
 }
 
 /// `mark` stands behind what rests on few values.

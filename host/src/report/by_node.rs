@@ -11,8 +11,9 @@ use super::{
 };
 use crate::{
     metrics::{
-        Distribution, NodeResults, Results, Stats,
+        Distribution, NodeResults, Results, Statistic, Stats,
         outliers::{OfOne, Outlier, outliers},
+        tags,
     },
     record::{NodeFacts, settings::PhaseSettings},
     screen::Screen,
@@ -20,11 +21,14 @@ use crate::{
 use prony_plugin_api::message::PhaseKind;
 
 /// How late work on requests began, which only a schedule says.
-const LATENESS: &str = "schedule_lateness";
+const LATENESS: &str = tags::SCHEDULE_LATENESS;
 
 /// What agents are compared by: a metric, and what its 99th percentile is called. All are durations in milliseconds.
-const COMPARED: [(&str, &str); 3] =
-    [(LATENESS, "p99 lateness"), ("time_to_first_token", "p99 TTFT"), ("request_latency", "p99 latency")];
+const COMPARED: [(&str, &str); 3] = [
+    (LATENESS, "p99 lateness"),
+    (tags::TIME_TO_FIRST_TOKEN, "p99 TTFT"),
+    (tags::REQUEST_LATENCY, "p99 latency"),
+];
 
 /// An agent that is far from the others.
 pub(super) struct Far<'a> {
@@ -79,8 +83,8 @@ fn is_open(report: &Report) -> bool {
 
 fn p99(node: &NodeResults, metric: &str) -> Option<OfOne> {
     let values = distribution(node.results.as_ref()?, metric)?;
-    let value = values.percentile("p99")?;
-    let low = values.interval("p99").map_or(f64::NEG_INFINITY, |(low, _)| low);
+    let value = values.statistic(Statistic::P99);
+    let low = values.interval(Statistic::P99).map_or(f64::NEG_INFINITY, |(low, _)| low);
     Some(OfOne { value, low })
 }
 
@@ -100,7 +104,7 @@ pub(super) fn summary(report: &Report) -> Option<Value> {
         let outlier = |far: &Far<'_>| {
             json!({
                 "metric": far.metric,
-                "statistic": "p99",
+                "statistic": Statistic::P99.key(),
                 "value": Exact(far.outlier.value),
                 "median": Exact(far.outlier.median),
             })
@@ -214,13 +218,13 @@ struct Column {
 
 #[rustfmt::skip]
 const COLUMNS: [Column; 8] = [
-    Column { name: "requests", tag: "request_count", value: whole, is_vital: true },
-    Column { name: "errors", tag: "error_request_count", value: whole, is_vital: true },
-    Column { name: "per s", tag: "request_throughput", value: average, is_vital: true },
-    Column { name: "TTFT p50", tag: "time_to_first_token", value: median, is_vital: false },
-    Column { name: "TTFT p99", tag: "time_to_first_token", value: percentile_99, is_vital: true },
-    Column { name: "latency p50", tag: "request_latency", value: median, is_vital: false },
-    Column { name: "latency p99", tag: "request_latency", value: percentile_99, is_vital: true },
+    Column { name: "requests", tag: tags::REQUEST_COUNT, value: whole, is_vital: true },
+    Column { name: "errors", tag: tags::ERROR_REQUEST_COUNT, value: whole, is_vital: true },
+    Column { name: "per s", tag: tags::REQUEST_THROUGHPUT, value: average, is_vital: true },
+    Column { name: "TTFT p50", tag: tags::TIME_TO_FIRST_TOKEN, value: median, is_vital: false },
+    Column { name: "TTFT p99", tag: tags::TIME_TO_FIRST_TOKEN, value: percentile_99, is_vital: true },
+    Column { name: "latency p50", tag: tags::REQUEST_LATENCY, value: median, is_vital: false },
+    Column { name: "latency p99", tag: tags::REQUEST_LATENCY, value: percentile_99, is_vital: true },
     Column { name: "late p99", tag: LATENESS, value: percentile_99, is_vital: true },
 ];
 
@@ -239,12 +243,12 @@ fn average(results: &Results, tag: &str) -> Option<String> {
 }
 
 fn median(results: &Results, tag: &str) -> Option<String> {
-    distribution(results, tag)?.percentile("p50").map(text::decimal)
+    distribution(results, tag).map(|values| text::decimal(values.statistic(Statistic::P50)))
 }
 
 /// Marked where the requests do not carry it.
 fn percentile_99(results: &Results, tag: &str) -> Option<String> {
     let values = distribution(results, tag)?;
-    let mark = if carries(values.count, "p99") { "" } else { "*" };
-    values.percentile("p99").map(|value| text::decimal(value) + mark)
+    let mark = if carries(values.count, Statistic::P99) { "" } else { "*" };
+    Some(text::decimal(values.statistic(Statistic::P99)) + mark)
 }

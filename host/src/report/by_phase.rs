@@ -8,7 +8,7 @@ use super::{
     verdict::carries,
 };
 use crate::{
-    metrics::{Results, Stats},
+    metrics::{Results, Statistic, Stats, tags},
     plan::Role,
     record::{RunHeader, settings::PhaseSettings},
     screen::{Align, Screen, Table},
@@ -85,12 +85,16 @@ struct Column {
 const COLUMNS: [Column; 8] = [
     Column { name: "requests", title: "requests", cell: |results| results.outcomes.succeeded.to_string() },
     Column { name: "errors", title: "errors", cell: |results| results.outcomes.failed.to_string() },
-    Column { name: "rate", title: "requests/s", cell: |results| average(results, "request_throughput") },
-    Column { name: "ttft", title: "TTFT ms", cell: |results| average(results, "time_to_first_token") },
-    Column { name: "ttft p99", title: "p99", cell: |results| p99(results, "time_to_first_token") },
-    Column { name: "latency", title: "latency ms", cell: |results| average(results, "request_latency") },
-    Column { name: "latency p99", title: "p99", cell: |results| p99(results, "request_latency") },
-    Column { name: "tokens", title: "tokens/s", cell: |results| average(results, "output_token_throughput") },
+    Column { name: "rate", title: "requests/s", cell: |results| average(results, tags::REQUEST_THROUGHPUT) },
+    Column { name: "ttft", title: "TTFT ms", cell: |results| average(results, tags::TIME_TO_FIRST_TOKEN) },
+    Column { name: "ttft p99", title: "p99", cell: |results| p99(results, tags::TIME_TO_FIRST_TOKEN) },
+    Column { name: "latency", title: "latency ms", cell: |results| average(results, tags::REQUEST_LATENCY) },
+    Column { name: "latency p99", title: "p99", cell: |results| p99(results, tags::REQUEST_LATENCY) },
+    Column {
+        name: "tokens",
+        title: "tokens/s",
+        cell: |results| average(results, tags::OUTPUT_TOKEN_THROUGHPUT),
+    },
 ];
 
 /// What a screen that is too narrow for all of them can do without, the least important first.
@@ -103,6 +107,6 @@ fn average(results: &Results, tag: &str) -> String {
 
 fn p99(results: &Results, tag: &str) -> String {
     let Some(Stats::Distribution(values)) = results.table.get(tag) else { return String::new() };
-    let mark = if carries(values.count, "p99") { "" } else { "*" };
-    values.percentile("p99").map(|value| text::decimal(value) + mark).unwrap_or_default()
+    let mark = if carries(values.count, Statistic::P99) { "" } else { "*" };
+    text::decimal(values.statistic(Statistic::P99)) + mark
 }

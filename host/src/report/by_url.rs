@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{model::Report, text, values, verdict::carries};
 use crate::{
     config::url,
-    metrics::{Results, Stats},
+    metrics::{Results, Statistic, Stats},
     record::RunHeader,
     screen::{Align, Screen, Table},
 };
@@ -53,9 +53,8 @@ pub(super) fn lines(report: &Report, screen: Screen) -> Vec<String> {
 fn times(results: &Results, tag: &str) -> [String; 2] {
     match results.table.get(tag) {
         Some(Stats::Distribution(values)) => {
-            let mark = if carries(values.count, "p99") { "" } else { "*" };
-            let p99 = values.percentile("p99").map(|value| text::decimal(value) + mark).unwrap_or_default();
-            [text::decimal(values.avg), p99]
+            let mark = if carries(values.count, Statistic::P99) { "" } else { "*" };
+            [text::decimal(values.avg), text::decimal(values.statistic(Statistic::P99)) + mark]
         }
         _ => [String::new(), String::new()],
     }

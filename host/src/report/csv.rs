@@ -9,9 +9,19 @@
 use std::io::{self, Write};
 
 use super::{by_class, by_phase, model::Report};
-use crate::metrics::{Distribution, Metric, Results, Stats};
+use crate::metrics::{Distribution, Metric, Results, Statistic, Stats};
 
-const PERCENTILES_IN_ORDER: [&str; 9] = ["p1", "p5", "p10", "p25", "p50", "p75", "p90", "p95", "p99"];
+const PERCENTILES_IN_ORDER: [Statistic; 9] = [
+    Statistic::P1,
+    Statistic::P5,
+    Statistic::P10,
+    Statistic::P25,
+    Statistic::P50,
+    Statistic::P75,
+    Statistic::P90,
+    Statistic::P95,
+    Statistic::P99,
+];
 
 /// Writes the summary.
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
@@ -20,7 +30,7 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     rows.write_record(
         ["Metric", "avg", "min", "max", "sum"]
             .into_iter()
-            .chain(PERCENTILES_IN_ORDER)
+            .chain(PERCENTILES_IN_ORDER.map(Statistic::key))
             .chain(["std", "p99.9", "count", "tag", "unit"])
             .chain(has_classes.then_some("class"))
             .chain(has_phases.then_some("phase")),
@@ -47,9 +57,9 @@ fn rows_of(results: &Results) -> Vec<Vec<String>> {
 }
 
 fn row(metric: &Metric, stats: &Stats) -> Vec<String> {
-    let statistic = |key: &str| match stats {
-        Stats::Distribution(values) => values.statistic(key).map(text).unwrap_or_default(),
-        Stats::OverTime(curve) => curve.statistic(key).map(text).unwrap_or_default(),
+    let of = |statistic: Statistic| match stats {
+        Stats::Distribution(values) => text(values.statistic(statistic)),
+        Stats::OverTime(curve) => text(curve.statistic(statistic)),
         Stats::Scalar(_) => String::new(),
     };
     // What is one value at each moment has neither a number of values nor a sum of them.
@@ -58,9 +68,9 @@ fn row(metric: &Metric, stats: &Stats) -> Vec<String> {
         Stats::Scalar(_) | Stats::OverTime(_) => (String::new(), String::new()),
     };
     let mut row = vec![name(metric), text(stats.avg())];
-    row.extend([statistic("min"), statistic("max"), sum]);
-    row.extend(PERCENTILES_IN_ORDER.map(statistic));
-    row.extend([statistic("std"), statistic("p99.9"), count]);
+    row.extend([of(Statistic::Min), of(Statistic::Max), sum]);
+    row.extend(PERCENTILES_IN_ORDER.map(of));
+    row.extend([of(Statistic::Std), of(Statistic::P999), count]);
     row.extend([metric.tag.to_owned(), metric.unit.to_owned()]);
     row
 }
@@ -71,8 +81,8 @@ fn text(value: f64) -> String {
 
 /// The header with its unit, unless the header says it already.
 fn name(metric: &Metric) -> String {
-    match metric.unit {
-        "requests" => metric.header.to_owned(),
-        unit => format!("{} ({unit})", metric.header),
+    match metric.unit_beside_name() {
+        Some(unit) => format!("{} ({unit})", metric.header),
+        None => metric.header.to_owned(),
     }
 }

@@ -7,15 +7,15 @@ use prony_plugin_api::message::PhaseKind;
 use super::{by_class, by_phase, model::Report, scenario, verdict};
 use crate::{
     config::url,
-    metrics::TokenSource,
+    metrics::{TokenSource, tags},
     plan::{CacheBust, CacheBustTarget, ClassKind},
-    record::settings::{CONSTANT, GAMMA, POISSON, PhaseSettings, REPLAY, RunSettings, USERS},
+    record::settings::{LawName, PhaseSettings, RunSettings},
     screen::counted,
 };
 
 /// A label and what stands beside it, for each line.
 pub(super) fn lines(report: &Report) -> Vec<(&'static str, String)> {
-    let measured = report.profiling.table.avg("benchmark_duration");
+    let measured = report.profiling.table.avg(tags::BENCHMARK_DURATION);
     let measured = ("measured", measured.map_or("nothing".to_owned(), |seconds| format!("{seconds:.2} s")));
     if report.is_header_lost {
         return vec![measured];
@@ -109,10 +109,10 @@ pub(crate) fn load(phase: &PhaseSettings) -> String {
 }
 
 fn open_loop(phase: &PhaseSettings) -> String {
-    if phase.law == REPLAY {
+    if phase.law == LawName::Replay {
         return "replay at the recorded instants, latency from the schedule".to_owned();
     }
-    if let (USERS, Some(users), Some(rate)) = (phase.law.as_str(), phase.users, phase.rate) {
+    if let (LawName::Users, Some(users), Some(rate)) = (&phase.law, phase.users, phase.rate) {
         let users = counted(users, "user");
         return format!("{users} of {rate} requests/s together, latency from the schedule");
     }
@@ -121,11 +121,13 @@ fn open_loop(phase: &PhaseSettings) -> String {
         None => format!("{rate} requests/s at "),
     });
     let rate = rate.unwrap_or_default();
-    let gaps = match (phase.law.as_str(), phase.smoothness) {
-        (CONSTANT, _) => "constant".to_owned(),
-        (POISSON, _) => "Poisson".to_owned(),
-        (GAMMA, Some(smoothness)) => format!("gamma (smoothness {smoothness})"),
-        (law, _) => law.to_owned(),
+    let gaps = match (&phase.law, phase.smoothness) {
+        (LawName::Constant, _) => "constant".to_owned(),
+        (LawName::Poisson, _) => "Poisson".to_owned(),
+        (LawName::Gamma, Some(smoothness)) => format!("gamma (smoothness {smoothness})"),
+        (LawName::Gamma | LawName::ClosedLoop | LawName::Replay | LawName::Users | LawName::Other(_), _) => {
+            phase.law.as_str().to_owned()
+        }
     };
     format!("open loop, {rate}{gaps} gaps, latency from the schedule")
 }
@@ -144,6 +146,17 @@ fn tokens(report: &Report) -> String {
 mod tests {
     use super::*;
     use crate::metrics::sample;
+
+    #[test]
+    fn a_law_of_a_newer_version_is_shown_by_its_name() {
+        let phase = PhaseSettings {
+            is_open_loop: true,
+            law: LawName::Other("weibull".into()),
+            rate: Some(3.0),
+            ..PhaseSettings::default()
+        };
+        assert_eq!(load(&phase), "open loop, 3 requests/s at weibull gaps, latency from the schedule");
+    }
 
     #[test]
     fn a_proxy_of_several_addresses_is_named_once() {

@@ -75,9 +75,10 @@ fn facts(report: &Report) -> String {
 fn metrics(sections: &[Section]) -> String {
     let columns = console::columns(sections);
     let of = |section: &Section| {
-        let head: Vec<&str> = [section.title].into_iter().chain(columns.iter().copied()).collect();
+        let names = columns.iter().map(|statistic| statistic.key());
+        let head: Vec<&str> = [section.title].into_iter().chain(names).collect();
         let row = |(name, metric, values): &(String, &'static Metric, _)| {
-            let cells = columns.iter().map(|statistic| console::cell(metric, values, statistic));
+            let cells = columns.iter().map(|statistic| console::cell(metric, values, *statistic));
             [name.clone()].into_iter().chain(cells).collect()
         };
         table(&head, &section.rows.iter().map(row).collect::<Vec<Vec<String>>>(), 1, plain)
@@ -88,7 +89,7 @@ fn metrics(sections: &[Section]) -> String {
 
 fn totals(report: &Report) -> String {
     let row = |(metric, value): (&'static Metric, f64)| {
-        let unit = if metric.unit == "requests" { "" } else { metric.unit };
+        let unit = metric.unit_beside_name().unwrap_or_default();
         vec![metric.header.to_owned(), console::number(metric, value), unit.to_owned()]
     };
     let rows: Vec<Vec<String>> = console::numbers(report).map(row).collect();

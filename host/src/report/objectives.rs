@@ -13,6 +13,7 @@ use crate::{
         Interval, Judged, Metric, ObjectiveState,
         catalogue::CATALOGUE,
         judged::{CONFIDENCE, good_share},
+        tags,
     },
     plan::RunObjective,
     screen::{Screen, counted},
@@ -65,7 +66,8 @@ fn in_json(Interval { low, high, method }: Interval) -> Value {
 pub(super) fn shares(report: &Report) -> Option<Value> {
     let mut shares = Map::new();
     shares.extend(
-        good_share(&report.profiling).map(|interval| ("good_request_fraction".to_owned(), in_json(interval))),
+        good_share(&report.profiling)
+            .map(|interval| (tags::GOOD_REQUEST_FRACTION.to_owned(), in_json(interval))),
     );
     (!shares.is_empty()).then_some(Value::Object(shares))
 }

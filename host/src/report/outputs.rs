@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::values::Exact;
 use crate::{
     metrics::Measured,
-    record::{Output, Record},
+    record::{Output, Record, TextChannel},
 };
 
 /// Version of the file. Readers of a version read every later one with the same major number.
@@ -68,8 +68,11 @@ impl Outputs {
 }
 
 fn response_text(outputs: &[Output]) -> String {
-    let first = |channel: &'static str| {
+    let first = |channel: TextChannel| {
         outputs.iter().filter(move |output| output.choice == 0 && output.channel == channel)
     };
-    first("reasoning").chain(first("content")).map(|output| output.text.as_str()).collect()
+    first(TextChannel::Reasoning)
+        .chain(first(TextChannel::Content))
+        .map(|output| output.text.as_str())
+        .collect()
 }

@@ -12,7 +12,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::{file_names, headline, text::decimal, verdict::carries};
 use crate::{
     bounded,
-    metrics::catalogue::CATALOGUE,
+    metrics::{Statistic, catalogue::CATALOGUE, tags, units},
     record::{
         RunHeader,
         journal::{self, Beginning, Reader},
@@ -73,12 +73,12 @@ struct HeadlineMetric {
 
 /// What a headline has, and how it is called there.
 const HEADLINE: [(&str, &str); 6] = [
-    ("request_count", ""),
-    ("error_request_count", "failed"),
-    ("request_throughput", "requests/s"),
-    ("output_token_throughput", "tokens/s"),
-    ("time_to_first_token", "first token"),
-    ("request_latency", "latency"),
+    (tags::REQUEST_COUNT, ""),
+    (tags::ERROR_REQUEST_COUNT, "failed"),
+    (tags::REQUEST_THROUGHPUT, "requests/s"),
+    (tags::OUTPUT_TOKEN_THROUGHPUT, "tokens/s"),
+    (tags::TIME_TO_FIRST_TOKEN, "first token"),
+    (tags::REQUEST_LATENCY, "latency"),
 ];
 
 /// The runs in a folder and in the folders in it.
@@ -175,9 +175,12 @@ fn headline_of(summary: &Value) -> Vec<HeadlineMetric> {
         let unit = CATALOGUE.iter().find(|metric| metric.tag == *tag)?.unit;
         let count = values.get("count").and_then(Value::as_u64);
         // A percentile that the samples do not carry is no headline.
-        let is_carried = |key: &str| count.is_none_or(|count| carries(count, key));
-        let of = |key: &str| values.get(key).and_then(Value::as_f64).filter(|_| is_carried(key));
-        Some(HeadlineMetric { tag, unit, avg: of("avg")?, p50: of("p50"), p99: of("p99") })
+        let is_carried = |statistic: Statistic| count.is_none_or(|count| carries(count, statistic));
+        let of = |statistic: Statistic| {
+            values.get(statistic.key()).and_then(Value::as_f64).filter(|_| is_carried(statistic))
+        };
+        let (p50, p99) = (of(Statistic::P50), of(Statistic::P99));
+        Some(HeadlineMetric { tag, unit, avg: of(Statistic::Avg)?, p50, p99 })
     };
     HEADLINE.iter().filter_map(metric).collect()
 }
@@ -192,15 +195,15 @@ impl HeadlineMetric {
         )]
         let count = self.avg as u64;
         Some(match (self.tag, self.p50, self.p99) {
-            ("request_count", ..) => counted(count, "request"),
-            ("error_request_count", ..) => {
+            (tags::REQUEST_COUNT, ..) => counted(count, "request"),
+            (tags::ERROR_REQUEST_COUNT, ..) => {
                 return (count > 0).then(|| format!("{count} {name}"));
             }
             (_, Some(p50), Some(p99)) => {
                 format!("{name} p50 {} p99 {} {}", decimal(p50), decimal(p99), self.unit)
             }
             (_, Some(p50), None) => format!("{name} p50 {} {}", decimal(p50), self.unit),
-            _ if self.unit == "ms" => format!("{name} {} ms on average", decimal(self.avg)),
+            _ if self.unit == units::MS => format!("{name} {} ms on average", decimal(self.avg)),
             _ => format!("{} {name}", decimal(self.avg)),
         })
     }

@@ -12,7 +12,7 @@ use super::{
     values::{Exact, statistics},
 };
 use crate::metrics::{
-    Stats,
+    Statistic, Stats,
     slices::{MOST_SLICES, NoSlices, Slice},
 };
 
@@ -94,10 +94,18 @@ pub(super) fn write_csv(slices: &[Slice], report: &Report, out: &mut dyn Write) 
 
 /// The statistics of a row.
 fn values(stats: &Stats) -> Vec<(&'static str, f64)> {
-    let mut all = vec![("avg", stats.avg())];
+    let mut all = vec![(Statistic::Avg.key(), stats.avg())];
     if let Stats::Distribution(values) = stats {
-        let keys = ["min", "p50", "p90", "p95", "p99", "max", "std"];
-        all.extend(keys.into_iter().filter_map(|key| Some((key, values.statistic(key)?))));
+        let further = [
+            Statistic::Min,
+            Statistic::P50,
+            Statistic::P90,
+            Statistic::P95,
+            Statistic::P99,
+            Statistic::Max,
+            Statistic::Std,
+        ];
+        all.extend(further.map(|statistic| (statistic.key(), values.statistic(statistic))));
         all.push(("count", values.count as f64));
     }
     all

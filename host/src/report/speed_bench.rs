@@ -12,6 +12,7 @@ use super::{file_names, text};
 use crate::{
     bounded,
     explain::Explain,
+    metrics::tags,
     screen::{Align, Screen, Table},
 };
 
@@ -137,7 +138,7 @@ fn of_category(run: &str, class: &Value) -> Row {
     let text = |key: &str| class.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let mean = |tag: &str| class.get(tag)?.get("avg")?.as_f64();
     let (length, rate) =
-        (mean("spec_decode_acceptance_length"), mean("spec_decode_overall_draft_acceptance_rate"));
+        (mean(tags::SPEC_DECODE_ACCEPTANCE_LENGTH), mean(tags::SPEC_DECODE_OVERALL_DRAFT_ACCEPTANCE_RATE));
     Row {
         run: run.to_owned(),
         model: text("model"),
@@ -146,10 +147,10 @@ fn of_category(run: &str, class: &Value) -> Row {
         acceptance_length: length,
         acceptance_rate: rate,
         acceptance_source: length.or(rate).map(|_| "responses"),
-        output_token_throughput: mean("output_token_throughput"),
-        output_token_throughput_per_user: mean("output_token_throughput_per_user"),
-        time_to_first_token_ms: mean("time_to_first_token"),
-        request_latency_ms: mean("request_latency"),
+        output_token_throughput: mean(tags::OUTPUT_TOKEN_THROUGHPUT),
+        output_token_throughput_per_user: mean(tags::OUTPUT_TOKEN_THROUGHPUT_PER_USER),
+        time_to_first_token_ms: mean(tags::TIME_TO_FIRST_TOKEN),
+        request_latency_ms: mean(tags::REQUEST_LATENCY),
     }
 }
 

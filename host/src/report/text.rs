@@ -1,5 +1,7 @@
 //! Numbers and messages as they stand in a text for people.
 
+use crate::metrics::units;
+
 /// Longer messages are cut: the files have them whole.
 const MESSAGE_CHARS: usize = 160;
 
@@ -35,7 +37,7 @@ pub(super) fn price(value: f64) -> String {
 /// A number with its unit behind it.
 pub(super) fn with_unit(number: &str, unit: &str) -> String {
     match unit {
-        "ratio" => number.to_owned(),
+        units::RATIO => number.to_owned(),
         unit => format!("{number} {unit}"),
     }
 }

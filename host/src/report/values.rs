@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::verdict;
-use crate::metrics::{Distribution, MetricTable, Stats, TimeWeighted, quantile::PERCENTILES};
+use crate::metrics::{Distribution, MetricTable, Stats, TimeWeighted, statistic::PERCENTILES};
 
 /// A number that is written as short as it can be and still exact: whole ones have no point. One that JSON has no
 /// words for is `null`.
@@ -45,8 +45,8 @@ pub(super) fn statistics(unit: &str, stats: &Stats) -> Value {
             (percentiles, min, max, std, None)
         }
     };
-    for ((key, _), value) in std::iter::zip(PERCENTILES, percentiles) {
-        set(key, json!(Exact(*value)));
+    for ((percentile, _), value) in std::iter::zip(PERCENTILES, percentiles) {
+        set(percentile.key(), json!(Exact(*value)));
     }
     for (key, value) in [("min", min), ("max", max), ("std", std)] {
         set(key, json!(Exact(*value)));

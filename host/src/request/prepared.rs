@@ -20,7 +20,11 @@ use super::{
     target::{Address, TargetPlan},
     trace_context,
 };
-use crate::{config::redact, dataset::Part, session::Turn};
+use crate::{
+    config::redact,
+    dataset::{Part, roles},
+    session::Turn,
+};
 
 /// Everything that goes on the wire, and what the record must remember of it.
 #[derive(Clone, Debug)]
@@ -116,7 +120,7 @@ fn with_messages<T>(
 ) -> T {
     let own = turn.messages();
     if let Some(parts) = sample {
-        let role = own.first().map_or("user", |message| &message.role);
+        let role = own.first().map_or(roles::USER, |message| &message.role);
         return format(&[TurnMessage { role, parts }]);
     }
     // Most requests repeat nothing, and need no list.

@@ -1,14 +1,14 @@
 //! How the services of a run fared, for its report.
 
 use crate::{
-    record::ServiceReport,
+    record::{ServiceReport, ServiceState},
     service::{supervisor::ServiceEnd, wanted::Wanted},
 };
 
 /// How a service fared that was ended.
 pub(super) fn report(end: ServiceEnd) -> ServiceReport {
     ServiceReport {
-        state: if end.error.is_some() { "failed" } else { "stopped" }.to_owned(),
+        state: if end.error.is_some() { ServiceState::Failed } else { ServiceState::Stopped },
         pid: end.pid,
         error: end.error,
         published: end.published,
@@ -22,5 +22,5 @@ pub(super) fn report(end: ServiceEnd) -> ServiceReport {
 /// How one fared whose end nobody waited for.
 pub(super) fn not_waited_for(wanted: &Wanted) -> ServiceReport {
     let Wanted { name, required, isolated, .. } = wanted.clone();
-    ServiceReport { name, required, isolated, state: "abandoned".to_owned(), ..ServiceReport::default() }
+    ServiceReport { name, required, isolated, state: ServiceState::Abandoned, ..ServiceReport::default() }
 }

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::dataset::{self, Message, Part, Script, Unwritten};
-
-/// Role of what the server said.
-const ASSISTANT: &str = "assistant";
+use crate::dataset::{self, Message, Part, Script, Unwritten, roles};
 
 /// One message of a history.
 #[derive(Clone, Debug)]
@@ -81,7 +78,7 @@ pub(super) fn replied(reply: Reply) -> Said {
 impl Said {
     /// Who said it: `user`, `assistant` or another role of the API format.
     pub(crate) fn role(&self) -> &str {
-        self.message().map_or(ASSISTANT, |message| &message.role)
+        self.message().map_or(roles::ASSISTANT, |message| &message.role)
     }
 
     /// Its content, in order.

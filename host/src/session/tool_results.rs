@@ -5,10 +5,7 @@ use std::sync::Arc;
 
 use prony_plugin_api::PartKind;
 
-use crate::dataset::{Message, Part};
-
-/// Role of what a model said.
-const ASSISTANT: &str = "assistant";
+use crate::dataset::{Message, Part, roles};
 
 /// The messages of a step behind a reply with these calls, by their ids. `None` where the script's own ones are right.
 ///
@@ -17,7 +14,7 @@ const ASSISTANT: &str = "assistant";
 /// servers refuse a result of no call, and the prompt is to keep its length. Results come first. What stands behind a
 /// message of the assistant's in the step belongs to that, and stays.
 pub(super) fn for_calls(calls: &[String], messages: &[Message]) -> Option<Vec<Message>> {
-    let end = messages.iter().position(|message| message.role == ASSISTANT).unwrap_or(messages.len());
+    let end = messages.iter().position(|message| message.role == roles::ASSISTANT).unwrap_or(messages.len());
     let (behind, others) = messages.split_at(end);
     if calls.is_empty() && !behind.iter().any(|message| result(message).is_some()) {
         return None;
@@ -45,7 +42,7 @@ fn result(message: &Message) -> Option<&Arc<str>> {
 }
 
 fn answer(id: &str, text: Arc<str>) -> Message {
-    Message { role: "tool".to_owned(), parts: vec![Part::tool_result(id, text)] }
+    Message { role: roles::TOOL.to_owned(), parts: vec![Part::tool_result(id, text)] }
 }
 
 #[cfg(test)]
@@ -64,7 +61,7 @@ mod tests {
 
     fn script() -> Vec<Message> {
         let text = |text: &str| Part::text(text.to_owned());
-        let own_call = Message { role: ASSISTANT.to_owned(), parts: vec![text("own")] };
+        let own_call = Message { role: roles::ASSISTANT.to_owned(), parts: vec![text("own")] };
         let (one, two) = (answer("r-1", Arc::from("sun")), answer("r-2", Arc::from("noon")));
         vec![one, two, Message::user(vec![text("And?")]), own_call, answer("r-3", Arc::from("kept"))]
     }

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::openai;
-use crate::dataset::{Message, Part, Start, Step, script::TOOL_FIELDS};
+use crate::dataset::{Message, Part, Start, Step, roles, script::TOOL_FIELDS};
 
 /// One call of a model.
 #[derive(Debug, Default)]
@@ -37,7 +37,7 @@ impl Call {
                 Map::from_iter([("tool_calls".to_owned(), Value::Array(std::mem::take(&mut self.tools)))]);
             parts.push(openai::json_part(TOOL_FIELDS, &Value::Object(calls)));
         }
-        (!parts.is_empty()).then(|| Message { role: "assistant".to_owned(), parts })
+        (!parts.is_empty()).then(|| Message { role: roles::ASSISTANT.to_owned(), parts })
     }
 }
 
@@ -95,7 +95,7 @@ pub(super) fn tool_call(id: &str, name: &str, arguments: &Value) -> Value {
 pub(super) fn tool_result(id: &str, content: &Value) -> Message {
     let of_tool = json!({"tool_call_id": id});
     let parts = vec![Part::text(as_text(content)), openai::json_part(TOOL_FIELDS, &of_tool)];
-    Message { role: "tool".to_owned(), parts }
+    Message { role: roles::TOOL.to_owned(), parts }
 }
 
 /// A text, the texts of a list of parts, or else JSON.

@@ -21,7 +21,7 @@ use super::{
     instant::unix_ns,
     row::Row,
 };
-use crate::dataset::{Message, Part, Script, Start, script::session_id};
+use crate::dataset::{Message, Part, Script, Start, roles, script::session_id};
 
 /// Sub-agents start others, so many times one inside the other.
 const DEEPEST: usize = 32;
@@ -174,7 +174,7 @@ fn results(row: &mut Row) -> Result<Vec<Message>, RowError> {
 /// What a step says; nothing if that is empty.
 fn message(source: &str, row: &mut Row) -> Result<Option<Message>, RowError> {
     let role = match source {
-        "agent" => "assistant",
+        "agent" => roles::ASSISTANT,
         "system" | "user" => source,
         other => {
             let value = format!("\"{}\"", other.escape_debug());

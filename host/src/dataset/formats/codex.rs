@@ -20,7 +20,7 @@ use super::{
     instant::unix_ns,
     openai,
 };
-use crate::dataset::{Message, Part, Script};
+use crate::dataset::{Message, Part, Script, roles};
 
 /// Whether a file begins like one.
 pub(super) fn fits(head: &Head) -> bool {
@@ -65,7 +65,7 @@ impl Session {
                 payload["id"].as_str().unwrap_or("session").clone_into(&mut self.id);
                 if let Some(text) = payload["base_instructions"]["text"].as_str() {
                     self.says(
-                        Message { role: "system".to_owned(), parts: vec![Part::text(text.to_owned())] },
+                        Message { role: roles::SYSTEM.to_owned(), parts: vec![Part::text(text.to_owned())] },
                         at_ns,
                     );
                 }
@@ -89,7 +89,7 @@ impl Session {
     fn item(&mut self, item: &Value, at_ns: Option<u64>) -> Result<(), RowError> {
         let text = |key: &str| item[key].as_str().unwrap_or_default();
         match text("type") {
-            "message" if item["role"] == "assistant" => {
+            "message" if item["role"] == roles::ASSISTANT => {
                 self.responds(at_ns);
                 self.call.texts.push(as_text(&item["content"]));
             }

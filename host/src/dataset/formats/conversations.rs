@@ -22,7 +22,7 @@ use super::{
     single_turn::{self, KEYS},
 };
 use crate::{
-    dataset::{Script, Start, Step, script::session_id},
+    dataset::{Script, Start, Step, roles, script::session_id},
     plan::FileFormat,
 };
 
@@ -60,9 +60,9 @@ fn conversation(row: &mut Row, number: u64, album: &mut Album<'_>) -> Result<Scr
         let (mut step, at_ns) = turn(entry, album).map_err(in_place)?;
         let role = step.messages[0].role.as_str();
         match (role, steps.last_mut()) {
-            ("assistant", Some(before)) if before.reply.is_none() => before.reply = step.messages.pop(),
-            ("assistant", _) => return Err(in_place(RowError::NothingToReplyTo)),
-            ("system", None) => opening.append(&mut step.messages),
+            (roles::ASSISTANT, Some(before)) if before.reply.is_none() => before.reply = step.messages.pop(),
+            (roles::ASSISTANT, _) => return Err(in_place(RowError::NothingToReplyTo)),
+            (roles::SYSTEM, None) => opening.append(&mut step.messages),
             _ => {
                 match at_ns.zip(starts_ns) {
                     Some((at_ns, starts_ns)) => step.start = Start::At(u64::saturating_sub(at_ns, starts_ns)),

@@ -22,7 +22,7 @@ use super::{
     openai,
     row::{NS_PER_S, Row},
 };
-use crate::dataset::{Message, Part, Script, Start, Step};
+use crate::dataset::{Message, Part, Script, Start, Step, roles};
 
 /// What belongs to the message, or only says something about it.
 const OF_THE_MESSAGE: [&str; 8] =
@@ -59,7 +59,7 @@ struct Conversation {
 impl Conversation {
     fn add(&mut self, mut row: Row) -> Result<(), RowError> {
         let role = row.must_text("role")?;
-        if role == "assistant" {
+        if role == roles::ASSISTANT {
             let step = self.steps.last_mut().filter(|step| step.reply.is_none());
             let step = step.ok_or(RowError::NothingToReplyTo)?;
             let message = message(&role, &mut row);
@@ -69,7 +69,8 @@ impl Conversation {
         }
         let delay_ns = row.time("delay_seconds", NS_PER_S)?;
         let system = row.text("system")?.filter(|_| self.steps.is_empty());
-        let system = system.map(|text| Message { role: "system".to_owned(), parts: vec![Part::text(text)] });
+        let system =
+            system.map(|text| Message { role: roles::SYSTEM.to_owned(), parts: vec![Part::text(text)] });
         let results = row.list("tool_results")?;
         let own = if results.is_empty() {
             vec![openai::message(message(&role, &mut row))?]
@@ -97,7 +98,7 @@ fn message(role: &str, row: &mut Row) -> Value {
 fn with_role(result: Value) -> Value {
     match result {
         Value::Object(mut fields) => {
-            fields.insert("role".to_owned(), json!("tool"));
+            fields.insert("role".to_owned(), json!(roles::TOOL));
             Value::Object(fields)
         }
         other => other,

@@ -10,7 +10,7 @@ use prony_plugin_api::PartKind;
 use serde_json::{Map, Value};
 
 use super::{RowError, row::wrong_type};
-use crate::dataset::{Message, Part, Step, script::TOOL_FIELDS};
+use crate::dataset::{Message, Part, Step, roles, script::TOOL_FIELDS};
 
 /// Fields of a message that belong to tools.
 const OF_TOOLS: [&str; 3] = ["tool_calls", "tool_call_id", "function_call"];
@@ -53,7 +53,7 @@ pub(super) fn message(value: Value) -> Result<Message, RowError> {
     }
     if parts.is_empty() {
         // A model may have said nothing. Who asks says something, and without its field the row is another one.
-        if is_missing && role != "assistant" {
+        if is_missing && role != roles::ASSISTANT {
             return Err(RowError::Missing { key: "content" });
         }
         parts.push(Part::text(String::new()));
@@ -112,7 +112,7 @@ pub(super) fn request(mut body: Map<String, Value>) -> Result<Step, RowError> {
     let list = body.remove("messages").unwrap_or_default();
     let calls = list.as_array().and_then(|list| list.last()).map_or(0, tool_calls);
     let mut said = messages(list)?;
-    let reply = said.pop_if(|last| last.role == "assistant");
+    let reply = said.pop_if(|last| last.role == roles::ASSISTANT);
     if said.is_empty() {
         return Err(RowError::NoContent);
     }
@@ -144,18 +144,18 @@ pub(super) fn rest(mut body: Map<String, Value>) -> Result<Step, RowError> {
 pub(super) fn dialogue(said: impl IntoIterator<Item = Message>) -> Vec<Step> {
     let (mut steps, mut open) = (Vec::<Step>::new(), Vec::new());
     for message in said {
-        let asks = open
-            .iter()
-            .any(|message: &Message| !matches!(&*message.role, "assistant" | "system" | "developer"));
+        let asks = open.iter().any(|message: &Message| {
+            !matches!(&*message.role, roles::ASSISTANT | roles::SYSTEM | roles::DEVELOPER)
+        });
         match message.role.as_str() {
-            "assistant" if asks => {
+            roles::ASSISTANT if asks => {
                 let messages = std::mem::take(&mut open);
                 steps.push(Step { messages, reply: Some(message), ..Step::default() });
             }
             _ => open.push(message),
         }
     }
-    if open.iter().any(|message| message.role != "assistant" && message.role != "system") {
+    if open.iter().any(|message| message.role != roles::ASSISTANT && message.role != roles::SYSTEM) {
         steps.push(Step { messages: open, ..Step::default() });
     }
     steps

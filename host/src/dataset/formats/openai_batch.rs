@@ -11,7 +11,7 @@
 use serde_json::{Map, Value};
 
 use super::{FileError, RowError, contents::Head, input::Input, openai, row::wrong_type};
-use crate::dataset::{Message, Part, Script, Step, script::session_id};
+use crate::dataset::{Message, Part, Script, Step, roles, script::session_id};
 
 /// Whether a file begins like one.
 pub(super) fn fits(head: &Head) -> bool {
@@ -61,7 +61,7 @@ fn texts(mut body: Map<String, Value>, key: &'static str) -> Result<Step, RowErr
 fn responses(mut body: Map<String, Value>) -> Result<Step, RowError> {
     let mut messages = match body.remove("instructions") {
         Some(Value::String(text)) => {
-            vec![Message { role: "system".to_owned(), parts: vec![Part::text(text)] }]
+            vec![Message { role: roles::SYSTEM.to_owned(), parts: vec![Part::text(text)] }]
         }
         _ => Vec::new(),
     };

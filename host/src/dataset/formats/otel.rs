@@ -26,7 +26,7 @@ use super::{
     openai,
 };
 use crate::dataset::{
-    Message, Part, Script, Start, Step,
+    Message, Part, Script, Start, Step, roles,
     script::{TOOL_FIELDS, session_id},
 };
 
@@ -125,7 +125,7 @@ impl Span {
         let mut said = Vec::new();
         let system = as_text(&with_texts(read("gen_ai.system_instructions")));
         if !system.is_empty() {
-            said.push(Message { role: "system".to_owned(), parts: vec![Part::text(system)] });
+            said.push(Message { role: roles::SYSTEM.to_owned(), parts: vec![Part::text(system)] });
         }
         said.extend(messages(read("gen_ai.input.messages"))?);
         if said.is_empty() {
@@ -134,8 +134,10 @@ impl Span {
         let mut replies = messages(read("gen_ai.output.messages"))?;
         let text =
             attributes.get("gen_ai.output.text").and_then(Value::as_str).filter(|text| !text.is_empty());
-        let text = text
-            .map(|text| Message { role: "assistant".to_owned(), parts: vec![Part::text(text.to_owned())] });
+        let text = text.map(|text| Message {
+            role: roles::ASSISTANT.to_owned(),
+            parts: vec![Part::text(text.to_owned())],
+        });
         let reply = if replies.is_empty() { text } else { Some(replies.remove(0)) };
         let (new, old) = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens");
         let mut step = Step::default();
@@ -245,7 +247,7 @@ fn messages(list: Value) -> Result<Vec<Message>, RowError> {
             error: Box::new(error),
         };
         match value.get("parts").and_then(Value::as_array) {
-            Some(parts) => said.extend(of_parts(value["role"].as_str().unwrap_or("user"), parts)),
+            Some(parts) => said.extend(of_parts(value["role"].as_str().unwrap_or(roles::USER), parts)),
             None => said.push(openai::message(value).map_err(within)?),
         }
     }

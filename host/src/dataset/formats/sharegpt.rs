@@ -18,7 +18,7 @@ use super::{
     openai,
     row::{Row, wrong_type},
 };
-use crate::dataset::{Message, Part, Script, script::session_id};
+use crate::dataset::{Message, Part, Script, roles, script::session_id};
 
 const LISTS: [&str; 2] = ["conversations", "conversation"];
 
@@ -47,8 +47,8 @@ fn message(value: Value) -> Result<Message, RowError> {
     let (from, role) = (row.text("from")?, row.text("role")?);
     let role = from.or(role).ok_or(RowError::Missing { key: "from" })?;
     let role = match role.as_str() {
-        "human" => "user".to_owned(),
-        "gpt" | "chatgpt" | "bard" | "bing" | "model" => "assistant".to_owned(),
+        "human" => roles::USER.to_owned(),
+        "gpt" | "chatgpt" | "bard" | "bing" | "model" => roles::ASSISTANT.to_owned(),
         _ => role,
     };
     let parts = match row.take("value").or_else(|| row.take("content")) {

@@ -18,7 +18,7 @@ use super::{
     media::Album,
     row::{NS_PER_MS, Row},
 };
-use crate::dataset::{Message, Part, Script, Step, script::session_id};
+use crate::dataset::{Message, Part, Script, Step, roles, script::session_id};
 
 /// What a row may say.
 #[rustfmt::skip]
@@ -65,7 +65,7 @@ pub(super) fn refuse_unbuilt(row: &mut Row) -> Result<(), RowError> {
 
 /// What a row says of one request.
 pub(super) fn step(row: &mut Row, album: &mut Album<'_>) -> Result<Step, RowError> {
-    let role = row.text("role")?.unwrap_or_else(|| "user".into());
+    let role = row.text("role")?.unwrap_or_else(|| roles::USER.into());
     let message = Message { role, parts: parts(row, album)? };
     Ok(Step {
         max_tokens: row.positive("output_length")?,

@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 use super::{FileError, RowError, contents::Head, input::Input, openai};
-use crate::dataset::{Message, Script, Step, script::session_id};
+use crate::dataset::{Message, Script, Step, roles, script::session_id};
 
 /// Whether a file begins like one.
 pub(super) fn fits(head: &Head) -> bool {
@@ -47,20 +47,20 @@ pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
 fn turns(said: Vec<Message>) -> Vec<Step> {
     let (mut steps, mut open) = (Vec::new(), Vec::<Message>::new());
     for message in said {
-        let asks = open.iter().any(|message| message.role == "user");
+        let asks = open.iter().any(|message| message.role == roles::USER);
         match message.role.as_str() {
-            "assistant" if asks => {
+            roles::ASSISTANT if asks => {
                 let messages = std::mem::take(&mut open);
                 steps.push(Step { messages, reply: Some(message), ..Step::default() });
             }
-            "user" if asks => {
+            roles::USER if asks => {
                 let messages = std::mem::replace(&mut open, vec![message]);
                 steps.push(Step { messages, ..Step::default() });
             }
             _ => open.push(message),
         }
     }
-    if open.iter().any(|message| message.role == "user") {
+    if open.iter().any(|message| message.role == roles::USER) {
         steps.push(Step { messages: open, ..Step::default() });
     }
     steps

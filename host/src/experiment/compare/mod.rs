@@ -32,7 +32,7 @@ pub(crate) use self::{
 };
 
 use super::best::Key;
-use crate::metrics::catalogue::CATALOGUE;
+use crate::metrics::{Statistic, catalogue::CATALOGUE};
 
 /// What a comparison is made by.
 #[derive(Clone, Debug)]
@@ -146,7 +146,7 @@ fn requests<'a>(key: &Key, runs: [&'a [side::SideRun]; 2]) -> Option<[&'a [f64];
 
 /// How far apart the requests of one run a side are in a number, and allow it to be.
 fn shift_of_requests(pair: &Pair<'_>, level: f64) -> Option<Shift> {
-    one_run::shift(pair.requests?, &pair.key.statistic, level)
+    one_run::shift(pair.requests?, Statistic::of_key(&pair.key.statistic)?, level)
 }
 
 /// Reads the requests of runs, where they are needed: of cells that are one run on either side. What cannot be read has no interval,

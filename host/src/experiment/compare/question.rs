@@ -7,18 +7,18 @@ use crate::{
         number::{self, NumberError},
     },
     explain::Explain,
-    metrics::catalogue::CATALOGUE,
+    metrics::{Statistic, catalogue::CATALOGUE, tags},
 };
 
 /// What is compared where nothing is said; the first that both sides have decides.
-const USUAL: [(&str, &str); 7] = [
-    ("request_latency", "p50"),
-    ("request_latency", "p99"),
-    ("time_to_first_token", "p50"),
-    ("time_to_first_token", "p99"),
-    ("inter_token_latency", "p50"),
-    ("output_token_throughput", "avg"),
-    ("request_throughput", "avg"),
+const USUAL: [(&str, Statistic); 7] = [
+    (tags::REQUEST_LATENCY, Statistic::P50),
+    (tags::REQUEST_LATENCY, Statistic::P99),
+    (tags::TIME_TO_FIRST_TOKEN, Statistic::P50),
+    (tags::TIME_TO_FIRST_TOKEN, Statistic::P99),
+    (tags::INTER_TOKEN_LATENCY, Statistic::P50),
+    (tags::OUTPUT_TOKEN_THROUGHPUT, Statistic::Avg),
+    (tags::REQUEST_THROUGHPUT, Statistic::Avg),
 ];
 
 /// Why a text is no number of a run, or no gate.
@@ -73,7 +73,7 @@ pub(crate) struct Gate {
 
 /// The usual numbers.
 pub(crate) fn usual_keys() -> Vec<Key> {
-    USUAL.map(|(metric, statistic)| Key::new(metric, statistic)).to_vec()
+    USUAL.map(|(metric, statistic)| Key::known(metric, statistic)).to_vec()
 }
 
 /// A metric and its statistic: `time_to_first_token.p99` or `ttft p99`.
@@ -86,7 +86,7 @@ pub(crate) fn key(text: &str) -> Result<Key, QuestionError> {
     let metric = number::metric(&typed)?;
     let typed = words.collect::<Vec<_>>().join(".").to_lowercase();
     let statistic = number::statistic_of(metric, &typed)?;
-    Ok(Key::new(metric.tag, statistic))
+    Ok(Key::known(metric.tag, statistic))
 }
 
 /// A gate: `time_to_first_token.p99 +5%`. The sign says where worse is; it must be that of the metric.

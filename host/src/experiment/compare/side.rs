@@ -17,6 +17,7 @@ use crate::{
         state::{RunState, StoredCell},
     },
     explain::Explain,
+    metrics::{Statistic, tags},
     record::journal,
     report::file_names,
 };
@@ -87,7 +88,8 @@ impl SideRun {
     pub(super) fn values(&self, key: &Key) -> Option<&[f64]> {
         let values = self.requests.get(&key.metric)?;
         let number = self.measured.get(key)?;
-        one_run::make_up(values, &key.statistic, number).then_some(values)
+        let statistic = Statistic::of_key(&key.statistic)?;
+        one_run::make_up(values, statistic, number).then_some(values)
     }
 }
 
@@ -214,7 +216,7 @@ impl Side {
     /// without a file of requests has none.
     pub(super) fn read_requests(&mut self, cells: &[String], keys: &[Key]) -> Vec<SideError> {
         let metrics: BTreeSet<&str> = keys.iter().map(|key| key.metric.as_str()).collect();
-        let count = Key::new("request_count", "avg");
+        let count = Key::known(tags::REQUEST_COUNT, Statistic::Avg);
         let mut unread = Vec::new();
         let only = self.cells.iter_mut().filter(|(cell, runs)| cells.contains(cell) && runs.len() == 1);
         for run in only.flat_map(|(_, runs)| runs) {

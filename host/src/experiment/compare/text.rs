@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 
 use super::{Answer, Row, Why};
-use crate::screen::{Align, Screen, Table, counted};
+use crate::{
+    metrics::Statistic,
+    screen::{Align, Screen, Table, counted},
+};
 
 impl Answer {
     /// The answer, as a word of a table.
@@ -141,7 +144,8 @@ fn name_of(row: &Row) -> String {
 
 fn number_of(row: &Row) -> String {
     // A number has its mean only.
-    let statistic = if row.statistic == "avg" { String::new() } else { format!(" {}", row.statistic) };
+    let is_mean = Statistic::of_key(&row.statistic) == Some(Statistic::Avg);
+    let statistic = if is_mean { String::new() } else { format!(" {}", row.statistic) };
     format!("{}{statistic}", row.metric)
 }
 

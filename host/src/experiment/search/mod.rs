@@ -41,7 +41,12 @@ use super::{
     outcome::RunEnd,
     run_executor::{RunExecutor, Upcoming},
 };
-use crate::{config::words::Said, report::file_names, run::ending::Ending};
+use crate::{
+    config::words::Said,
+    metrics::{Statistic, tags},
+    report::file_names,
+    run::ending::Ending,
+};
 
 /// What the screen showed at the end.
 pub(crate) const TEXT: &str = "search_console.txt";
@@ -85,12 +90,12 @@ const USAGE: u8 = 2;
 
 /// Whether the server has answered a request, well or not.
 fn has_answers(measured: &Measured) -> bool {
-    measured.get(&Key::new("completed_request_count", "avg")).is_some_and(|count| count > 0.0)
+    measured.get(&Key::known(tags::COMPLETED_REQUEST_COUNT, Statistic::Avg)).is_some_and(|count| count > 0.0)
 }
 
 /// Whether a request succeeded.
 fn has_successes(measured: &Measured) -> bool {
-    measured.get(&Key::new("request_count", "avg")).is_some_and(|count| count > 0.0)
+    measured.get(&Key::known(tags::REQUEST_COUNT, Statistic::Avg)).is_some_and(|count| count > 0.0)
 }
 
 /// What the search does next.
@@ -270,13 +275,13 @@ impl Search<'_> {
             );
             return Err(SearchEnded::Stopped { reason, exit_code: USAGE });
         }
-        let number = |tag: &str| measured.get(&Key::new(tag, "avg")).unwrap_or(0.0);
+        let number = |tag: &str| measured.get(&Key::known(tag, Statistic::Avg)).unwrap_or(0.0);
         Ok(ProbeRun {
             folder: PathBuf::new(),
             random_seed: 0,
             values,
-            requests: number("request_count"),
-            failed_percent: number("request_error_rate"),
+            requests: number(tags::REQUEST_COUNT),
+            failed_percent: number(tags::REQUEST_ERROR_RATE),
             is_saturated: reason.as_deref().is_some_and(Ending::is_saturated),
             reason,
         })

@@ -11,7 +11,7 @@ use crate::{
         number::{self, NumberError},
     },
     explain::Explain,
-    metrics::{Metric, catalogue::CATALOGUE, quantile::PERCENTILES, samples},
+    metrics::{Metric, Statistic, catalogue::CATALOGUE, samples},
     plan::Side,
 };
 
@@ -88,14 +88,13 @@ impl Slo {
             unit: metric.unit,
         })?;
         check_can_be_either(metric, side, bound, text)?;
-        let key = Key::new(metric.tag, statistic);
+        let key = Key::known(metric.tag, statistic);
         Ok(Self { text: text.trim().to_owned(), key, bound, side, largest: metric.largest() })
     }
 
     /// How many requests its percentile needs, if it is one.
     pub(super) fn least_samples(&self) -> Option<i32> {
-        let percentile = PERCENTILES.iter().find(|(name, _)| *name == self.key.statistic)?.1;
-        Some(samples::least(percentile))
+        Statistic::of_key(&self.key.statistic)?.quantile().map(samples::least)
     }
 
     /// What a reader of JSON finds beside its text.

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     experiment::estimate::Estimate,
+    metrics::tags,
     screen::{Align, Screen, Table, counted},
 };
 
@@ -128,7 +129,7 @@ fn sentences(plan: &SearchPlan, answer: &Answer, probes: &[Probe]) -> Vec<String
 
 /// What is to be said of loads that are kept although some of their requests failed.
 fn failures(plan: &SearchPlan, probes: &[Probe]) -> Option<String> {
-    let is_asked_for = plan.slos.iter().any(|slo| slo.metric() == "request_error_rate");
+    let is_asked_for = plan.slos.iter().any(|slo| slo.metric() == tags::REQUEST_ERROR_RATE);
     let kept = probes.iter().filter(|probe| probe.verdict == Verdict::Kept && !probe.runs.is_empty());
     let worst = kept.filter_map(|probe| mean(plan, probe, |run| run.failed_percent)).fold(0.0, f64::max);
     (worst > 0.0 && !is_asked_for).then(|| {

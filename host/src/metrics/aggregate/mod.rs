@@ -24,6 +24,7 @@ use super::{
     request::{LatencyOrigin, Request, TokenCounting},
     sessions::Sessions,
     span::{LATE_NS, PhaseSpan},
+    tags,
     window::Window,
 };
 use crate::{
@@ -31,13 +32,13 @@ use crate::{
     plan::Role,
     record::{
         NodeFacts, Record, RunHeader, ScheduleCounts, WorkerUsage,
-        settings::{PhaseSettings, REPLAY},
+        settings::{LawName, PhaseSettings},
     },
     request::target::place_of,
 };
 
 /// What is measured of each base URL, where there are several.
-const OF_URLS: [&str; 2] = ["time_to_first_token", "request_latency"];
+const OF_URLS: [&str; 2] = [tags::TIME_TO_FIRST_TOKEN, tags::REQUEST_LATENCY];
 
 /// What was asked of a phase, as far as it matters to its numbers.
 #[derive(Clone, Debug)]
@@ -96,7 +97,7 @@ impl Aggregator {
             let measurable = Measurable {
                 capabilities: &header.capabilities,
                 origin: if open { LatencyOrigin::Scheduled } else { LatencyOrigin::Sent },
-                is_replay: phases().any(|phase| phase.law == REPLAY),
+                is_replay: phases().any(|phase| phase.law == LawName::Replay),
                 has_price: header.settings.price.is_some(),
                 has_trace: header.settings.export_http_trace,
             };
@@ -375,8 +376,10 @@ impl Asked {
         let name = phase.name.as_deref().unwrap_or(Role::from(phase.kind).name());
         // In words: a number alone is one that stays.
         let is_ramp = phase.prefill.as_ref().is_some_and(|most| most.parse::<u32>().is_err());
-        let changes =
-            is_ramp || phase.rate_curve.is_some() || phase.concurrency_curve.is_some() || phase.law == REPLAY;
+        let changes = is_ramp
+            || phase.rate_curve.is_some()
+            || phase.concurrency_curve.is_some()
+            || phase.law == LawName::Replay;
         Self {
             kind: phase.kind,
             origin: origin_of(phase),

@@ -9,6 +9,7 @@ use super::super::{
         Need::{Gpus, InputTokens, NetworkLatency, OutputTokens},
         Source, row,
     },
+    tags,
 };
 
 #[rustfmt::skip]
@@ -50,7 +51,7 @@ pub(super) const ROWS: &[Metric] = &[
     row("nvidia_energy_delay_product", "Energy Delay Product", "J*s", Source::Beside(BesideFact::EnergyDelay),
         "`nvidia_energy_per_request` times the mean of `request_latency` in seconds.")
         .needs(&[Gpus]),
-    row("network_rtt", "Network RTT", "ms", Source::Beside(BesideFact::RoundTrip),
+    row(tags::NETWORK_RTT, "Network RTT", "ms", Source::Beside(BesideFact::RoundTrip),
         "The median time to open a TCP connection to the servers, all probes of the run together: about one round trip of the network. \
          AIPerf takes the mean, and subtracts it from latencies.")
         .needs(&[NetworkLatency]),

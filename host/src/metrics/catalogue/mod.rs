@@ -17,7 +17,7 @@ use super::{
     metric::{request, row, session},
     per_request as of,
     sessions::Session,
-    speculation,
+    speculation, tags,
 };
 use Need::{InputTokens, OpenLoop, OutputTokens, Streaming};
 
@@ -67,15 +67,15 @@ const fn joined<const N: usize>(groups: &[&[Metric]]) -> [Metric; N] {
 /// Those of requests and of runs.
 #[rustfmt::skip]
 const OF_RUNS: &[Metric] = &[
-    request("time_to_first_token", "Time to First Token", "ms", of::time_to_first_token,
+    request(tags::TIME_TO_FIRST_TOKEN, "Time to First Token", "ms", of::time_to_first_token,
         "From the moment the request was sent to the arrival of the first generated token of any channel (content, \
          reasoning, tool call); role-only, empty and usage-only events are no tokens.")
         .needs(TOKEN_STREAM).shown(),
-    request("time_to_first_token_from_schedule", "Time to First Token from Schedule", "ms",
+    request(tags::TIME_TO_FIRST_TOKEN_FROM_SCHEDULE, "Time to First Token from Schedule", "ms",
         of::time_to_first_token_from_schedule,
         "As `time_to_first_token`, but from the moment at which the request was scheduled.")
         .needs(&[Streaming, OutputTokens, OpenLoop]).shown(),
-    request("time_to_second_token", "Time to Second Token", "ms", of::time_to_second_token,
+    request(tags::TIME_TO_SECOND_TOKEN, "Time to Second Token", "ms", of::time_to_second_token,
         "The first gap between two reads that brought generated tokens of one choice; it does not count from the request's \
          start.")
         .needs(TOKEN_STREAM).shown(),
@@ -85,7 +85,7 @@ const OF_RUNS: &[Metric] = &[
         .needs(TOKEN_STREAM).shown(),
     request("time_to_first_byte", "Time to First Byte", "ms", of::time_to_first_byte,
         "From the moment the request was sent to the arrival of the response's head."),
-    request("request_latency", "Request Latency", "ms", of::request_latency,
+    request(tags::REQUEST_LATENCY, "Request Latency", "ms", of::request_latency,
         "From the moment the request was sent, in an open loop from the moment at which it was scheduled, to the last byte \
          of the response.")
         .shown(),
@@ -101,7 +101,7 @@ const OF_RUNS: &[Metric] = &[
         "How often the server was asked after an accepted request, its result included; only of requests whose answer was \
          followed up.")
         .shown(),
-    request("inter_token_latency", "Inter Token Latency", "ms", of::inter_token_latency,
+    request(tags::INTER_TOKEN_LATENCY, "Inter Token Latency", "ms", of::inter_token_latency,
         "Time from the first to the last generated token, divided by the output tokens that came after the first read, all by \
          one counter; undefined when nothing came after it. It is per choice: of several choices (n > 1), each has its own first \
          and last token, and their times and their tokens are added up. Other tools call it time per output token (TPOT).")
@@ -110,11 +110,11 @@ const OF_RUNS: &[Metric] = &[
         "Every gap between reads that brought generated tokens of one choice, of all choices and requests in one pool. vLLM's \
          benchmark calls it inter-token latency (ITL).")
         .needs(TOKEN_STREAM).shown(),
-    request("output_token_throughput_per_user", "Output Token Throughput Per User", "tokens/sec/user",
+    request(tags::OUTPUT_TOKEN_THROUGHPUT_PER_USER, "Output Token Throughput Per User", "tokens/sec/user",
         of::output_token_throughput_per_user,
         "The inverse of the request's `inter_token_latency`.")
         .needs(TOKEN_STREAM).larger_is_better().shown(),
-    request("e2e_output_token_throughput", "E2E Output Token Throughput", "tokens/sec/user",
+    request(tags::E2E_OUTPUT_TOKEN_THROUGHPUT, "E2E Output Token Throughput", "tokens/sec/user",
         of::e2e_output_token_throughput,
         "The request's `output_sequence_length` divided by its `request_latency`.")
         .needs(&[OutputTokens]).larger_is_better().shown(),
@@ -123,7 +123,7 @@ const OF_RUNS: &[Metric] = &[
         "The request's `input_sequence_length` divided by its `time_to_first_token`; as seen from the client, queueing and \
          the network included.")
         .needs(&[Streaming, OutputTokens, InputTokens]).larger_is_better(),
-    request("output_sequence_length", "Output Sequence Length", "tokens", of::output_sequence_length,
+    request(tags::OUTPUT_SEQUENCE_LENGTH, "Output Sequence Length", "tokens", of::output_sequence_length,
         "Generated tokens of all channels and choices: the server's usage where it reports one, else counted here, each \
          text as a whole; `token_source` says which. Reasoning is included, even where the server does not send it.")
         .needs(&[OutputTokens]).larger_is_better().shown(),
@@ -140,37 +140,37 @@ const OF_RUNS: &[Metric] = &[
     request("usage_reasoning_tokens", "Usage Reasoning Tokens", "tokens", of::usage_reasoning_tokens,
         "Reasoning tokens as the server reports them.")
         .needs(&[OutputTokens]).larger_is_better(),
-    request("spec_decode_acceptance_length", "Acceptance Length", "tokens/step", speculation::acceptance_length,
+    request(tags::SPEC_DECODE_ACCEPTANCE_LENGTH, "Acceptance Length", "tokens/step", speculation::acceptance_length,
         "Tokens that a step of speculative decoding brought: 1 and `spec_decode_accepted_draft_tokens` divided by \
          `spec_decode_steps`; only where the server says it of each response.")
         .needs(&[OutputTokens]).larger_is_better().shown(),
-    request("spec_decode_draft_acceptance_rate", "Draft Acceptance Rate", "%", speculation::acceptance_rate,
+    request(tags::SPEC_DECODE_DRAFT_ACCEPTANCE_RATE, "Draft Acceptance Rate", "%", speculation::acceptance_rate,
         "`spec_decode_accepted_draft_tokens` in percent of `spec_decode_draft_tokens`.")
         .needs(&[OutputTokens]).larger_is_better().shown(),
-    request("spec_decode_steps", "Spec Decode Steps", "steps", speculation::steps,
+    request(tags::SPEC_DECODE_STEPS, "Spec Decode Steps", "steps", speculation::steps,
         "Steps of speculative decoding, as the server reports them.")
         .needs(&[OutputTokens]),
-    request("spec_decode_draft_tokens", "Draft Tokens", "tokens", speculation::draft_tokens,
+    request(tags::SPEC_DECODE_DRAFT_TOKENS, "Draft Tokens", "tokens", speculation::draft_tokens,
         "Tokens that were drafted, as the server reports them.")
         .needs(&[OutputTokens]),
-    request("spec_decode_accepted_draft_tokens", "Accepted Draft Tokens", "tokens", speculation::accepted_tokens,
+    request(tags::SPEC_DECODE_ACCEPTED_DRAFT_TOKENS, "Accepted Draft Tokens", "tokens", speculation::accepted_tokens,
         "Drafted tokens that the model accepted, as the server reports them.")
         .needs(&[OutputTokens]).larger_is_better(),
-    row("spec_decode_overall_draft_acceptance_rate", "Overall Draft Acceptance Rate", "%",
-        Source::Share("spec_decode_accepted_draft_tokens", "spec_decode_draft_tokens"),
+    row(tags::SPEC_DECODE_OVERALL_DRAFT_ACCEPTANCE_RATE, "Overall Draft Acceptance Rate", "%",
+        Source::Share(tags::SPEC_DECODE_ACCEPTED_DRAFT_TOKENS, tags::SPEC_DECODE_DRAFT_TOKENS),
         "All `spec_decode_accepted_draft_tokens` in percent of all `spec_decode_draft_tokens`.")
         .needs(&[OutputTokens]).larger_is_better(),
-    request("osl_mismatch_diff_pct", "OSL Mismatch Diff %", "%", of::osl_mismatch_diff_pct,
+    request(tags::OSL_MISMATCH_DIFF_PCT, "OSL Mismatch Diff %", "%", of::osl_mismatch_diff_pct,
         "How much longer (positive) or shorter (negative) the output is than what was requested, in percent of that.")
         .needs(&[OutputTokens]),
-    request("input_sequence_length", "Input Sequence Length", "tokens", of::input_sequence_length,
+    request(tags::INPUT_SEQUENCE_LENGTH, "Input Sequence Length", "tokens", of::input_sequence_length,
         "Tokens of the turn's texts, counted here; as the server reports them when only the server counts. A chat template's \
          tokens are in the server's number only.")
         .needs(&[InputTokens]).larger_is_better().shown(),
-    request("usage_prompt_tokens", "Usage Prompt Tokens", "tokens", of::usage_prompt_tokens,
+    request(tags::USAGE_PROMPT_TOKENS, "Usage Prompt Tokens", "tokens", of::usage_prompt_tokens,
         "Input tokens as the server reports them.")
         .needs(&[InputTokens]).larger_is_better().shown(),
-    request("usage_prompt_cache_read_tokens", "Usage Prompt Cache Read Tokens", "tokens", of::usage_cache_read_tokens,
+    request(tags::USAGE_PROMPT_CACHE_READ_TOKENS, "Usage Prompt Cache Read Tokens", "tokens", of::usage_cache_read_tokens,
         "Input tokens that the server reports as read from its prefix cache.")
         .larger_is_better().shown(),
     request("usage_total_tokens", "Usage Total Tokens", "tokens", of::usage_total_tokens,
@@ -213,7 +213,7 @@ const OF_RUNS: &[Metric] = &[
     request("media_bytes", "Generated Media Size", "bytes", of::media_bytes,
         "Bytes of the images, videos and sounds in the answer, without those that it only links to.")
         .larger_is_better(),
-    request("schedule_lateness", "Schedule Lateness", "ms", of::schedule_lateness,
+    request(tags::SCHEDULE_LATENESS, "Schedule Lateness", "ms", of::schedule_lateness,
         "From the moment at which the request was scheduled to the moment at which work on it began, after any wait for a \
          slot."),
     request("send_lateness", "Send Lateness", "ms", of::send_lateness,
@@ -221,7 +221,7 @@ const OF_RUNS: &[Metric] = &[
         .shown(),
     request("connection_time", "Connection Time", "ms", of::connection_time,
         "Time to open the request's connection, TLS included; only of requests that opened one."),
-    session("session_duration", "Session Duration", "ms", |session| Some(session.duration_ms()),
+    session(tags::SESSION_DURATION, "Session Duration", "ms", |session| Some(session.duration_ms()),
         "From the moment at which the first request of a session was scheduled to the end of its last response. This and all \
          of `session_requests` and the like: of sessions of several requests, all of which succeeded.")
         .shown(),
@@ -250,14 +250,14 @@ const OF_RUNS: &[Metric] = &[
     session("session_cacheable_tokens", "Session Cacheable Tokens", "tokens", Session::cacheable_tokens,
         "Input tokens of the requests of a session that a prefix cache of unlimited size would have had, in blocks of 16 tokens.")
         .needs(&[InputTokens]),
-    row("output_token_throughput", "Output Token Throughput", "tokens/sec", Source::Rate(&["output_sequence_length"]),
+    row(tags::OUTPUT_TOKEN_THROUGHPUT, "Output Token Throughput", "tokens/sec", Source::Rate(&[tags::OUTPUT_SEQUENCE_LENGTH]),
         "Output tokens of all successful requests divided by `benchmark_duration`.")
         .needs(&[OutputTokens]).larger_is_better().shown(),
-    row("input_token_throughput", "Input Token Throughput", "tokens/sec", Source::Rate(&["input_sequence_length"]),
+    row(tags::INPUT_TOKEN_THROUGHPUT, "Input Token Throughput", "tokens/sec", Source::Rate(&[tags::INPUT_SEQUENCE_LENGTH]),
         "Input tokens of all successful requests divided by `benchmark_duration`.")
         .needs(&[InputTokens]).larger_is_better().shown(),
     row("total_token_throughput", "Total Token Throughput", "tokens/sec",
-        Source::Rate(&["input_sequence_length", "output_sequence_length"]),
+        Source::Rate(&[tags::INPUT_SEQUENCE_LENGTH, tags::OUTPUT_SEQUENCE_LENGTH]),
         "Input and output tokens of all successful requests divided by `benchmark_duration`.")
         .needs(&[InputTokens, OutputTokens]).larger_is_better(),
     row("embedding_throughput", "Embedding Throughput", "embeddings/sec", Source::Rate(&["embedding_count"]),
@@ -278,50 +278,50 @@ const OF_RUNS: &[Metric] = &[
     row("media_throughput", "Media Throughput", "media/sec", Source::Rate(&["media_count"]),
         "Images, videos and sounds of all successful requests divided by `benchmark_duration`.")
         .larger_is_better().shown(),
-    row("request_throughput", "Request Throughput", "requests/sec", Source::Phase(PhaseFact::Throughput),
+    row(tags::REQUEST_THROUGHPUT, "Request Throughput", "requests/sec", Source::Phase(PhaseFact::Throughput),
         "Successful requests divided by `benchmark_duration`.")
         .larger_is_better().shown(),
-    row("request_count", "Request Count", "requests", Source::Phase(PhaseFact::Succeeded),
+    row(tags::REQUEST_COUNT, "Request Count", "requests", Source::Phase(PhaseFact::Succeeded),
         "Successful requests.")
         .larger_is_better().shown(),
-    row("error_request_count", "Error Request Count", "requests", Source::Phase(PhaseFact::Failed),
+    row(tags::ERROR_REQUEST_COUNT, "Error Request Count", "requests", Source::Phase(PhaseFact::Failed),
         "Requests that failed; none of them has a part in a latency, a length or a throughput.")
         .shown(),
-    row("cancelled_request_count", "Cancelled Request Count", "requests", Source::Phase(PhaseFact::Cancelled),
+    row(tags::CANCELLED_REQUEST_COUNT, "Cancelled Request Count", "requests", Source::Phase(PhaseFact::Cancelled),
         "Requests that the tool itself ended, at the end of a grace period or on an interrupt: no errors of the server's, and \
          no part of any other number."),
-    row("completed_request_count", "Completed Requests (Success + Error)", "requests",
+    row(tags::COMPLETED_REQUEST_COUNT, "Completed Requests (Success + Error)", "requests",
         Source::Phase(PhaseFact::Completed),
         "Requests that succeeded or failed, without those that the tool ended."),
-    row("request_error_rate", "Request Error Rate", "%", Source::Phase(PhaseFact::ErrorRate),
+    row(tags::REQUEST_ERROR_RATE, "Request Error Rate", "%", Source::Phase(PhaseFact::ErrorRate),
         "`error_request_count` in percent of `completed_request_count`.")
         .shown(),
-    row("good_request_count", "Good Request Count", "requests", Source::Phase(PhaseFact::Good),
+    row(tags::GOOD_REQUEST_COUNT, "Good Request Count", "requests", Source::Phase(PhaseFact::Good),
         "Successful requests that kept to all objectives that requests of their kind have.")
         .larger_is_better().shown(),
-    row("goodput", "Goodput", "requests/sec", Source::Phase(PhaseFact::Goodput),
+    row(tags::GOODPUT, "Goodput", "requests/sec", Source::Phase(PhaseFact::Goodput),
         "`good_request_count` divided by `benchmark_duration`.")
         .larger_is_better().shown(),
-    row("good_request_fraction", "Good Request Fraction", "ratio", Source::Phase(PhaseFact::GoodShare),
+    row(tags::GOOD_REQUEST_FRACTION, "Good Request Fraction", "ratio", Source::Phase(PhaseFact::GoodShare),
         "`good_request_count` divided by all requests that have objectives, whether they succeeded, failed or were ended by the \
          tool. Only those that were cancelled on purpose, and conversations that the server found too long, are left out.")
         .larger_is_better().shown(),
-    row("session_count", "Session Count", "sessions", Source::Phase(PhaseFact::Sessions),
+    row(tags::SESSION_COUNT, "Session Count", "sessions", Source::Phase(PhaseFact::Sessions),
         "Sessions of several requests that were begun.")
         .larger_is_better().shown(),
-    row("complete_session_count", "Complete Session Count", "sessions", Source::Phase(PhaseFact::CompleteSessions),
+    row(tags::COMPLETE_SESSION_COUNT, "Complete Session Count", "sessions", Source::Phase(PhaseFact::CompleteSessions),
         "Those of `session_count` all of whose requests succeeded; the others failed or were ended with the phase.")
         .larger_is_better().shown(),
     row("session_throughput", "Session Throughput", "sessions/hour", Source::Phase(PhaseFact::SessionThroughput),
         "`complete_session_count` divided by `benchmark_duration` in hours.")
         .larger_is_better().shown(),
-    row("benchmark_duration", "Benchmark Duration", "sec", Source::Phase(PhaseFact::Window),
+    row(tags::BENCHMARK_DURATION, "Benchmark Duration", "sec", Source::Phase(PhaseFact::Window),
         "From the start of the phase to the end of its last request, successful or not; several phases of a kind add up. The \
          denominator of every throughput."),
-    row("total_isl", "Total Input Sequence Length", "tokens", Source::Sum("input_sequence_length"),
+    row("total_isl", "Total Input Sequence Length", "tokens", Source::Sum(tags::INPUT_SEQUENCE_LENGTH),
         "The sum of `input_sequence_length`.")
         .needs(&[InputTokens]).larger_is_better(),
-    row("total_osl", "Total Output Sequence Length", "tokens", Source::Sum("output_sequence_length"),
+    row("total_osl", "Total Output Sequence Length", "tokens", Source::Sum(tags::OUTPUT_SEQUENCE_LENGTH),
         "The sum of `output_sequence_length`.")
         .needs(&[OutputTokens]).larger_is_better(),
     row("total_output_tokens", "Total Output Tokens", "tokens", Source::Sum("output_token_count"),
@@ -330,15 +330,15 @@ const OF_RUNS: &[Metric] = &[
     row("total_reasoning_tokens", "Total Reasoning Tokens", "tokens", Source::Sum("reasoning_token_count"),
         "The sum of `reasoning_token_count`.")
         .needs(&[OutputTokens]).larger_is_better(),
-    row("total_usage_prompt_tokens", "Total Usage Prompt Tokens", "tokens", Source::Sum("usage_prompt_tokens"),
+    row("total_usage_prompt_tokens", "Total Usage Prompt Tokens", "tokens", Source::Sum(tags::USAGE_PROMPT_TOKENS),
         "The sum of `usage_prompt_tokens`.")
         .needs(&[InputTokens]).larger_is_better(),
     row("total_usage_prompt_cache_read_tokens", "Total Usage Prompt Cache Read Tokens", "tokens",
-        Source::Sum("usage_prompt_cache_read_tokens"),
+        Source::Sum(tags::USAGE_PROMPT_CACHE_READ_TOKENS),
         "The sum of `usage_prompt_cache_read_tokens`.")
         .larger_is_better(),
     row("overall_usage_prompt_cache_read_pct", "Overall Usage Prompt Cache Read %", "%",
-        Source::Share("usage_prompt_cache_read_tokens", "usage_prompt_tokens"),
+        Source::Share(tags::USAGE_PROMPT_CACHE_READ_TOKENS, tags::USAGE_PROMPT_TOKENS),
         "`total_usage_prompt_cache_read_tokens` in percent of `total_usage_prompt_tokens`.")
         .needs(&[InputTokens]).larger_is_better(),
     row("total_usage_completion_tokens", "Total Usage Completion Tokens", "tokens",
@@ -351,7 +351,7 @@ const OF_RUNS: &[Metric] = &[
     row("total_usage_total_tokens", "Total Usage Total Tokens", "tokens", Source::Sum("usage_total_tokens"),
         "The sum of `usage_total_tokens`.")
         .needs(&[OutputTokens]).larger_is_better(),
-    row("osl_mismatch_count", "OSL Mismatch Count", "requests", Source::Count(of::osl_mismatch),
+    row(tags::OSL_MISMATCH_COUNT, "OSL Mismatch Count", "requests", Source::Count(of::osl_mismatch),
         "Requests whose output differs from the requested length by more than 5 % or 50 tokens, whichever is less.")
         .needs(&[OutputTokens]),
 ];

@@ -9,6 +9,8 @@ use super::super::{
         Need::{self, InputTokens, OutputTokens, Replay, Streaming},
         Source, row,
     },
+    statistic::Statistic,
+    tags,
 };
 
 const STREAM: &[Need] = &[Streaming, OutputTokens];
@@ -27,7 +29,7 @@ const fn over_active(of: Quantity) -> Source {
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Metric] = &[
-    row("effective_concurrency", "Effective Concurrency", "requests", over(Quantity::InFlight),
+    row(tags::EFFECTIVE_CONCURRENCY, "Effective Concurrency", "requests", over(Quantity::InFlight),
         "Requests in flight, from the moment the request was sent to its end, over the whole phase; failed and cancelled ones as \
          well."),
     row("active_concurrency", "Active Concurrency", "requests", over_active(Quantity::InFlight),
@@ -79,13 +81,13 @@ pub(super) const ROWS: &[Metric] = &[
         "Input tokens of the requests in flight, and what of their output has come, over the whole phase: what a server has to \
          remember at least. Tokens behind the first read are taken to come evenly.")
         .needs(BOTH_SIDES),
-    row("replay_sched_lag_p50", "Replay Schedule Lag p50", "ms", Source::AboveLeast("send_lateness", "p50"),
+    row("replay_sched_lag_p50", "Replay Schedule Lag p50", "ms", Source::AboveLeast("send_lateness", Statistic::P50),
         "The median of `send_lateness` less its least value: how far a replay is behind its recording.")
         .needs(&[Replay]),
-    row("replay_sched_lag_p90", "Replay Schedule Lag p90", "ms", Source::AboveLeast("send_lateness", "p90"),
+    row("replay_sched_lag_p90", "Replay Schedule Lag p90", "ms", Source::AboveLeast("send_lateness", Statistic::P90),
         "The 90th percentile of `send_lateness` less its least value.")
         .needs(&[Replay]),
-    row("replay_sched_lag_p99", "Replay Schedule Lag p99", "ms", Source::AboveLeast("send_lateness", "p99"),
+    row("replay_sched_lag_p99", "Replay Schedule Lag p99", "ms", Source::AboveLeast("send_lateness", Statistic::P99),
         "The 99th percentile of `send_lateness` less its least value.")
         .needs(&[Replay]),
     row("replay_sched_degraded", "Replay Schedule Degraded", "ratio", Source::Above("replay_sched_lag_p99", TOO_LATE_MS),

@@ -6,7 +6,7 @@ use super::super::{
         Need::{InputTokens, OutputTokens, Streaming},
         Source, request, row,
     },
-    per_request as of, speculation, usage,
+    per_request as of, speculation, tags, usage,
 };
 
 #[rustfmt::skip]
@@ -62,17 +62,17 @@ pub(super) const ROWS: &[Metric] = &[
          `spec_decode_accepted_draft_tokens` and `spec_decode_steps`, by `spec_decode_draft_tokens` and `spec_decode_steps`.")
         .needs(&[OutputTokens]).larger_is_better().not_in_lines(),
     row("spec_decode_token_weighted_acceptance_length", "Token-Weighted Acceptance Length", "tokens/step",
-        Source::OneAndRatio("spec_decode_accepted_draft_tokens", "spec_decode_steps"),
+        Source::OneAndRatio(tags::SPEC_DECODE_ACCEPTED_DRAFT_TOKENS, tags::SPEC_DECODE_STEPS),
         "1 and all `spec_decode_accepted_draft_tokens` divided by all `spec_decode_steps`.")
         .needs(&[OutputTokens]).larger_is_better(),
-    row("total_spec_decode_steps", "Total Spec Decode Steps", "steps", Source::Sum("spec_decode_steps"),
+    row("total_spec_decode_steps", "Total Spec Decode Steps", "steps", Source::Sum(tags::SPEC_DECODE_STEPS),
         "The sum of `spec_decode_steps`.")
         .needs(&[OutputTokens]),
-    row("total_draft_tokens", "Total Draft Tokens", "tokens", Source::Sum("spec_decode_draft_tokens"),
+    row("total_draft_tokens", "Total Draft Tokens", "tokens", Source::Sum(tags::SPEC_DECODE_DRAFT_TOKENS),
         "The sum of `spec_decode_draft_tokens`.")
         .needs(&[OutputTokens]),
     row("total_accepted_draft_tokens", "Total Accepted Draft Tokens", "tokens",
-        Source::Sum("spec_decode_accepted_draft_tokens"),
+        Source::Sum(tags::SPEC_DECODE_ACCEPTED_DRAFT_TOKENS),
         "The sum of `spec_decode_accepted_draft_tokens`.")
         .needs(&[OutputTokens]).larger_is_better(),
 ];

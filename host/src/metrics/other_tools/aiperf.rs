@@ -19,7 +19,9 @@ use super::super::{
     },
     per_request::{self as of, to_ms, tokens},
     request::{Request, TokenCounting},
-    speculation, usage,
+    speculation,
+    statistic::Statistic,
+    usage,
 };
 
 /// An output length differs from the requested one beyond this part of it, or beyond so many tokens, whichever is less.
@@ -163,6 +165,9 @@ fn ended_s(request: &Request<'_>) -> Option<f64> {
     Some(began_s(request)? + request_latency(request)? / 1e3)
 }
 
+/// AIPerf's unit of numbers that are no length, time or rate; it does not stand beside their names.
+pub(crate) const COUNT: &str = "count";
+
 /// The tag of [`began_s`]: AIPerf does not write it, and makes a duration of it.
 pub(crate) const BEGAN: &str = "min_request_timestamp";
 
@@ -226,7 +231,7 @@ pub(super) static CATALOGUE: &[Metric] = &[
     of_requests("spec_decode_acceptance_length", "Acceptance Length", "ratio", speculation::acceptance_length),
     of_requests("spec_decode_draft_acceptance_rate", "Draft Acceptance Rate", "%", speculation::acceptance_rate),
     of_requests("spec_decode_accepted_per_verified", "Accepted per Verified", "ratio", speculation::accepted_per_verified),
-    of_requests("spec_decode_steps", "Spec Decode Steps", "count", speculation::steps),
+    of_requests("spec_decode_steps", "Spec Decode Steps", COUNT, speculation::steps),
     of_requests("spec_decode_accepted_draft_tokens", "Accepted Draft Tokens", "tokens", speculation::accepted_tokens),
     of_requests("spec_decode_draft_tokens", "Draft Tokens", "tokens", speculation::draft_tokens),
     of_requests(BEGAN, "Minimum Request Timestamp", "sec", began_s).not_in_lines(),
@@ -265,7 +270,7 @@ pub(super) static CATALOGUE: &[Metric] = &[
         Source::Sum("usage_prompt_cache_write_tokens")),
     of_runs("overall_usage_prompt_cache_read_pct", "Overall Usage Prompt Cache Read %", "%",
         Source::Share("usage_prompt_cache_read_tokens", "usage_prompt_tokens")),
-    of_runs("total_spec_decode_steps", "Total Spec Decode Steps", "count", Source::Sum("spec_decode_steps")),
+    of_runs("total_spec_decode_steps", "Total Spec Decode Steps", COUNT, Source::Sum("spec_decode_steps")),
     of_runs("total_accepted_draft_tokens", "Total Accepted Draft Tokens", "tokens", Source::Sum("spec_decode_accepted_draft_tokens")),
     of_runs("total_draft_tokens", "Total Draft Tokens", "tokens", Source::Sum("spec_decode_draft_tokens")),
     of_runs("spec_decode_token_weighted_acceptance_length", "Token-Weighted Acceptance Length", "ratio",
@@ -281,11 +286,11 @@ pub(super) static CATALOGUE: &[Metric] = &[
         over(Quantity::PrefillThroughputPerUser)).needs(&[Streaming, OutputTokens, InputTokens]),
     of_requests("replay_send_schedule_offset", "Replay Send Schedule Offset", "ms", of::schedule_lateness)
         .needs(&[Replay]).not_in_lines(),
-    of_runs("replay_sched_lag_p50", "Replay Schedule Lag p50", "ms", Source::AboveLeast("replay_send_schedule_offset", "p50"))
+    of_runs("replay_sched_lag_p50", "Replay Schedule Lag p50", "ms", Source::AboveLeast("replay_send_schedule_offset", Statistic::P50))
         .needs(&[Replay]),
-    of_runs("replay_sched_lag_p90", "Replay Schedule Lag p90", "ms", Source::AboveLeast("replay_send_schedule_offset", "p90"))
+    of_runs("replay_sched_lag_p90", "Replay Schedule Lag p90", "ms", Source::AboveLeast("replay_send_schedule_offset", Statistic::P90))
         .needs(&[Replay]),
-    of_runs("replay_sched_lag_p99", "Replay Schedule Lag p99", "ms", Source::AboveLeast("replay_send_schedule_offset", "p99"))
+    of_runs("replay_sched_lag_p99", "Replay Schedule Lag p99", "ms", Source::AboveLeast("replay_send_schedule_offset", Statistic::P99))
         .needs(&[Replay]),
-    of_runs("replay_sched_degraded", "Replay Schedule Degraded", "count", Source::Above("replay_sched_lag_p99", 500.0)).needs(&[Replay]),
+    of_runs("replay_sched_degraded", "Replay Schedule Degraded", COUNT, Source::Above("replay_sched_lag_p99", 500.0)).needs(&[Replay]),
 ];

@@ -27,7 +27,7 @@ use super::{
 use crate::{
     clock::RunNs,
     plan::{Compat, Objective},
-    record::{Outcome, Record, RequestFailure, RunHeader, settings::REPLAY},
+    record::{Outcome, Record, RequestFailure, RunHeader, settings::LawName},
     request::failure_kind::FailureKind,
 };
 
@@ -172,7 +172,7 @@ impl ToolAggregator {
         let measurable = Measurable {
             capabilities: &header.capabilities,
             origin: LatencyOrigin::Sent,
-            is_replay: header.settings.phases.iter().any(|phase| phase.law == REPLAY),
+            is_replay: header.settings.phases.iter().any(|phase| phase.law == LawName::Replay),
             has_price: false,
             has_trace: false,
         };

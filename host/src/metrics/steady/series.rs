@@ -13,6 +13,7 @@ use crate::{
         in_flight::{End, Flight, Flights},
         queue_growth::{self, Look},
         request::LatencyOrigin,
+        tags,
     },
 };
 
@@ -60,8 +61,8 @@ impl Steadiness {
         let all = |value: &dyn Fn(Flight) -> Option<f64>| whole().map(value).collect::<Option<Vec<f64>>>();
         let first =
             |flight: Flight| flight.tokens_ns.map(|(first, _)| (first - flight.sent_ns) as f64 / NS_PER_MS);
-        let mut changes = vec![("request_latency", Change::of(&batches(&latencies)))];
-        changes.extend(all(&first).map(|firsts| ("time_to_first_token", Change::of(&batches(&firsts)))));
+        let mut changes = vec![(tags::REQUEST_LATENCY, Change::of(&batches(&latencies)))];
+        changes.extend(all(&first).map(|firsts| (tags::TIME_TO_FIRST_TOKEN, Change::of(&batches(&firsts)))));
         let drifts = changes.iter().filter_map(|(metric, change)| Some((*metric, change.drift?)));
         let starts = changes.iter().filter_map(|(metric, change)| Some((*metric, change.start_up?)));
         let drift = drifts.max_by(|(_, a), (_, b)| a.size().total_cmp(&b.size()));
@@ -69,8 +70,8 @@ impl Steadiness {
             all(&|flight| Some(f64::from(count(flight))).filter(|count| *count > 0.0))
         };
         let lengths = |drift| {
-            let inputs = ("input_sequence_length", count(|flight| flight.input));
-            lengths([inputs, ("output_sequence_length", count(|flight| flight.output))], drift)
+            let inputs = (tags::INPUT_SEQUENCE_LENGTH, count(|flight| flight.input));
+            lengths([inputs, (tags::OUTPUT_SEQUENCE_LENGTH, count(|flight| flight.output))], drift)
         };
         Some(Self {
             requests: series.done().count() as u64,

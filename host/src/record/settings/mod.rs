@@ -3,6 +3,7 @@
 //! A reader takes each field for itself: one that it does not understand has its default, and costs none of the others. So
 //! an older version reads what a newer one has written, as far as it can.
 
+mod law;
 mod lenient;
 mod of_plan;
 mod sessions;
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use self::lenient::lenient;
 pub(super) use self::stored::{of_older, older_hint};
-pub(crate) use self::{of_plan::described, sessions::SessionSettings};
+pub(crate) use self::{law::LawName, of_plan::described, sessions::SessionSettings};
 use crate::plan::{CacheBust, Class, Classes, Encoding, Exports, Objective, Price, RunObjective, Scenario};
 
 /// What metrics and reports read of a run's configuration.
@@ -135,16 +136,16 @@ pub(crate) struct PhaseSettings {
     /// Requests are due at instants of a schedule, from which their latency counts; otherwise, when others have ended.
     #[serde(deserialize_with = "lenient")]
     pub(crate) is_open_loop: bool,
-    /// The law of these instants: [`CONSTANT`], [`POISSON`], [`GAMMA`], or one of a newer version. Only shown.
+    /// The law of these instants.
     #[serde(deserialize_with = "lenient")]
-    pub(crate) law: String,
-    /// The shape of the gaps' distribution, where the law is [`GAMMA`].
+    pub(crate) law: LawName,
+    /// The shape of the gaps' distribution, where the law is [`LawName::Gamma`].
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub(crate) smoothness: Option<f64>,
     /// Requests a second at most, where the law has a rate.
     #[serde(deserialize_with = "lenient")]
     pub(crate) rate: Option<f64>,
-    /// How many users have that rate together, where the law is [`USERS`].
+    /// How many users have that rate together, where the law is [`LawName::Users`].
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub(crate) users: Option<u32>,
     /// How the rate changes with time, in words; none where it does not.
@@ -170,24 +171,6 @@ pub(crate) struct PhaseSettings {
     pub(crate) duration_s: Option<f64>,
 }
 
-/// The law of equal gaps between requests.
-pub(crate) const CONSTANT: &str = "constant";
-
-/// The law of exponential gaps between requests.
-pub(crate) const POISSON: &str = "poisson";
-
-/// The law of gaps with the gamma distribution.
-pub(crate) const GAMMA: &str = "gamma";
-
-/// The name of what starts when it was recorded.
-pub(crate) const REPLAY: &str = "replay";
-
-/// The name of what users send, each at equal distances.
-pub(crate) const USERS: &str = "users";
-
-/// Where the next request is due when one has ended.
-pub(crate) const CLOSED_LOOP: &str = "closed_loop";
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -204,7 +187,7 @@ mod tests {
         let settings: RunSettings = serde_json::from_value(stored).unwrap();
         let phase = PhaseSettings {
             is_open_loop: true,
-            law: "gamma".into(),
+            law: LawName::Gamma,
             concurrency: Some(4),
             ..PhaseSettings::default()
         };

@@ -2,13 +2,10 @@
 
 use serde_json::Value;
 
-use super::{
-    CLOSED_LOOP, CONSTANT, GAMMA, POISSON, PhaseSettings, REPLAY, RunSettings, SessionSettings,
-    TokenizerSetting, USERS,
-};
+use super::{LawName, PhaseSettings, RunSettings, SessionSettings, TokenizerSetting};
 use crate::{
     config::redact::Redacted,
-    plan::{Law, Level, Phase, Plan, Ramp, TokenizerChoice},
+    plan::{Law, Level, Load, Phase, Plan, Ramp, TokenizerChoice},
 };
 
 /// What reports read of a plan, and the whole of it to be shown.
@@ -52,19 +49,11 @@ pub(crate) fn described(plan: &Redacted<Plan>) -> serde_json::Result<(RunSetting
 }
 
 fn phase(phase: &Phase) -> PhaseSettings {
-    let law = match phase.load.law() {
-        None if phase.load.replay().is_some() => REPLAY,
-        None if phase.load.users().is_some() => USERS,
-        None => CLOSED_LOOP,
-        Some(Law::Constant) => CONSTANT,
-        Some(Law::Poisson) => POISSON,
-        Some(Law::Gamma { .. }) => GAMMA,
-    };
     PhaseSettings {
         kind: phase.role.kind(),
         name: Some(&phase.name).filter(|name| *name != phase.role.name()).cloned(),
         is_open_loop: phase.load.is_open(),
-        law: law.to_owned(),
+        law: law(&phase.load),
         smoothness: match phase.load.law() {
             Some(Law::Gamma { smoothness }) => Some(smoothness.get()),
             None | Some(Law::Constant | Law::Poisson) => None,
@@ -78,6 +67,18 @@ fn phase(phase: &Phase) -> PhaseSettings {
         cancelled_percent: phase.rules.cancellation.map(|cancellation| cancellation.percent),
         request_count: phase.stop.requests(),
         duration_s: phase.stop.duration_s(),
+    }
+}
+
+/// What a journal calls the law of a load.
+fn law(load: &Load) -> LawName {
+    match load {
+        Load::Closed { .. } => LawName::ClosedLoop,
+        Load::Replay { .. } => LawName::Replay,
+        Load::Users { .. } => LawName::Users,
+        Load::Open { law: Law::Constant, .. } => LawName::Constant,
+        Load::Open { law: Law::Poisson, .. } => LawName::Poisson,
+        Load::Open { law: Law::Gamma { .. }, .. } => LawName::Gamma,
     }
 }
 

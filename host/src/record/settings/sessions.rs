@@ -3,19 +3,84 @@
 use serde::{Deserialize, Serialize};
 
 use super::lenient::lenient;
-use crate::plan::{DatasetConfig, OverflowPolicy, Plan, ReplyPolicy, Role, StartWindow, StepTiming};
+use crate::{
+    plan::{DatasetConfig, OverflowPolicy, Plan, ReplyPolicy, Role, StartWindow, StepTiming},
+    record::stored_word::stored_words,
+};
+
+/// Whose replies later turns repeat, by the name that it has in a journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub(crate) enum RepliesName {
+    /// The server's.
+    Live,
+    /// Those of the dataset.
+    Recorded,
+    /// Those of a newer version's choice.
+    Other(String),
+}
+
+stored_words! {
+    RepliesName {
+        Live => "live",
+        Recorded => "recorded",
+    }
+}
+
+/// When recorded turns go, by the name that it has in a journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub(crate) enum TurnTimesName {
+    /// As the file says of each.
+    AsRecorded,
+    /// At their instants since the session's start.
+    Instants,
+    /// As long after the turns before them as they were recorded.
+    Gaps,
+    /// As soon as the turns before them have ended.
+    AtOnce,
+    /// By a rule of a newer version.
+    Other(String),
+}
+
+stored_words! {
+    TurnTimesName {
+        AsRecorded => "as_recorded",
+        Instants => "instants",
+        Gaps => "gaps",
+        AtOnce => "at_once",
+    }
+}
+
+/// What a context means that the server finds too long, by the name that it has in a journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub(crate) enum OverflowName {
+    /// The session ends, which is no failure.
+    EndSession,
+    /// The request has failed.
+    Fail,
+    /// What a newer version takes it for.
+    Other(String),
+}
+
+stored_words! {
+    OverflowName {
+        EndSession => "end_session",
+        Fail => "fail",
+    }
+}
 
 /// Choices about the sessions of what is measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct SessionSettings {
-    /// Whose replies later turns repeat: `live` or `recorded`.
+    /// Whose replies later turns repeat.
     #[serde(deserialize_with = "lenient")]
-    pub(crate) replies: String,
-    /// When recorded turns go: `instants` since the session's start, `gaps` behind the turns before them, `at_once` behind those,
-    /// or `as_recorded`, which is what the file says of each.
+    pub(crate) replies: RepliesName,
+    /// When recorded turns go.
     #[serde(deserialize_with = "lenient")]
-    pub(crate) turn_times: String,
+    pub(crate) turn_times: TurnTimesName,
     /// Delays between turns are multiplied by this.
     #[serde(deserialize_with = "lenient")]
     pub(crate) delay_ratio: Option<f64>,
@@ -28,9 +93,9 @@ pub(crate) struct SessionSettings {
     /// The longest time in which no recorded session goes on, in seconds.
     #[serde(deserialize_with = "lenient")]
     pub(crate) idle_cap_s: Option<f64>,
-    /// What a context means that the server finds too long: `end_session` or `fail`.
+    /// What a context means that the server finds too long.
     #[serde(deserialize_with = "lenient")]
-    pub(crate) context_overflow: String,
+    pub(crate) context_overflow: OverflowName,
     /// How often a user leaves after a turn, in percent.
     #[serde(deserialize_with = "lenient")]
     pub(crate) leave_percent: f64,
@@ -57,17 +122,15 @@ impl SessionSettings {
         let overflow = rules.map(|rules| rules.overflow).unwrap_or_default();
         Some(Self {
             replies: match plan.replies {
-                ReplyPolicy::Live => "live",
-                ReplyPolicy::Recorded => "recorded",
-            }
-            .to_owned(),
+                ReplyPolicy::Live => RepliesName::Live,
+                ReplyPolicy::Recorded => RepliesName::Recorded,
+            },
             turn_times: match timing.and_then(|timing| timing.steps) {
-                None => "as_recorded",
-                Some(StepTiming::Instants) => "instants",
-                Some(StepTiming::Gaps) => "gaps",
-                Some(StepTiming::AtOnce) => "at_once",
-            }
-            .to_owned(),
+                None => TurnTimesName::AsRecorded,
+                Some(StepTiming::Instants) => TurnTimesName::Instants,
+                Some(StepTiming::Gaps) => TurnTimesName::Gaps,
+                Some(StepTiming::AtOnce) => TurnTimesName::AtOnce,
+            },
             delay_ratio,
             delay_cap_s: timing.and_then(|timing| timing.most_delay_s),
             session_idle_cap_s: timing.and_then(|timing| timing.most_session_idle_s),
@@ -75,10 +138,9 @@ impl SessionSettings {
                 .and_then(|timing| timing.most_idle_s)
                 .or_else(|| rules.and_then(|rules| rules.most_idle_s)),
             context_overflow: match overflow {
-                OverflowPolicy::EndSession => "end_session",
-                OverflowPolicy::Fail => "fail",
-            }
-            .to_owned(),
+                OverflowPolicy::EndSession => OverflowName::EndSession,
+                OverflowPolicy::Fail => OverflowName::Fail,
+            },
             leave_percent: rules.and_then(|rules| rules.leave_percent).unwrap_or(0.0),
             start_within: rules
                 .and_then(|rules| rules.start)
@@ -90,12 +152,12 @@ impl SessionSettings {
 
     /// The choices in words, those that change nothing left out.
     pub(crate) fn in_words(&self) -> String {
-        let mut words = vec![format!("{} replies", self.replies)];
-        match self.turn_times.as_str() {
-            "instants" => words.push("turns at their recorded instants".to_owned()),
-            "gaps" => words.push("turns as long after each other as recorded".to_owned()),
-            "at_once" => words.push("turns behind each other without recorded delays".to_owned()),
-            _ => {}
+        let mut words = vec![format!("{} replies", self.replies.as_str())];
+        match self.turn_times {
+            TurnTimesName::Instants => words.push("turns at their recorded instants".to_owned()),
+            TurnTimesName::Gaps => words.push("turns as long after each other as recorded".to_owned()),
+            TurnTimesName::AtOnce => words.push("turns behind each other without recorded delays".to_owned()),
+            TurnTimesName::AsRecorded | TurnTimesName::Other(_) => {}
         }
         if let Some(ratio) = self.delay_ratio.filter(|ratio| ratio.total_cmp(&1.0).is_ne()) {
             words.push(format!("delays x {ratio}"));
@@ -116,7 +178,7 @@ impl SessionSettings {
         if self.spreads_starts {
             words.push("each of these behind the pause before that turn".to_owned());
         }
-        if self.context_overflow == "fail" {
+        if self.context_overflow == OverflowName::Fail {
             words.push("a context that is too long is a failure".to_owned());
         }
         words.join(", ")
@@ -130,21 +192,21 @@ mod tests {
     #[test]
     fn only_choices_that_change_something_are_told() {
         let plain = SessionSettings {
-            replies: "live".into(),
-            turn_times: "as_recorded".into(),
+            replies: RepliesName::Live,
+            turn_times: TurnTimesName::AsRecorded,
             delay_ratio: Some(1.0),
-            context_overflow: "end_session".into(),
+            context_overflow: OverflowName::EndSession,
             ..SessionSettings::default()
         };
         assert_eq!(plain.in_words(), "live replies");
         let all = SessionSettings {
-            turn_times: "gaps".into(),
+            turn_times: TurnTimesName::Gaps,
             delay_ratio: Some(0.5),
             session_idle_cap_s: Some(10.0),
             leave_percent: 5.0,
             start_within: Some((0.25, 0.75)),
             spreads_starts: true,
-            context_overflow: "fail".into(),
+            context_overflow: OverflowName::Fail,
             ..plain
         };
         assert_eq!(

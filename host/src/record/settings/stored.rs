@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::CLOSED_LOOP;
+use super::LawName;
 
 /// Settings as a header has them, out of a configuration as the versions 1 and 2 wrote it. What the oldest of these leave out is
 /// added to it, so that it shows what was in force.
@@ -19,7 +19,7 @@ fn settings_of(config: &Value) -> Value {
         json!({
             "kind": phase["kind"],
             "name": phase["name"],
-            "is_open_loop": arrival["law"] != CLOSED_LOOP,
+            "is_open_loop": arrival["law"] != LawName::ClosedLoop.as_str(),
             "law": arrival["law"],
             "rate": arrival["rate"],
             "concurrency": phase["concurrency"],
@@ -119,11 +119,11 @@ mod tests {
     #[test]
     fn a_newer_law_or_tokenizer_costs_nothing_else() {
         let header = older(|config| {
-            config["phases"][1]["arrival"] = json!({ "law": "gamma", "rate": 3.0, "shape": 2 });
+            config["phases"][1]["arrival"] = json!({ "law": "weibull", "rate": 3.0, "shape": 2 });
             config["tokenizer"] = json!({ "remote": "x" });
         });
         let phase = &header.settings.phases[1];
-        assert_eq!((phase.is_open_loop, phase.law.as_str(), phase.rate), (true, "gamma", Some(3.0)));
+        assert_eq!((phase.is_open_loop, phase.law.as_str(), phase.rate), (true, "weibull", Some(3.0)));
         assert_eq!(
             (phase.request_count, &header.settings.model),
             (Some(4), &sample::header().settings.model)

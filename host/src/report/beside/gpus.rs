@@ -3,6 +3,7 @@
 use prony_plugin_api::telemetry::{
     GPU_ENERGY, GPU_FIELDS, GPU_POWER, GpuField, GpuReading, GpuTelemetrySample,
 };
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
 };
 use crate::{
     clock::RunNs,
-    metrics::{Distribution, quantile::PERCENTILES},
+    metrics::{Distribution, Statistic},
 };
 
 /// Joules in a megajoule.
@@ -32,6 +33,26 @@ const COARSE: f64 = 0.05;
 pub(super) struct Gpus {
     sources: Vec<Source>,
     gpus: Vec<Gpu>,
+}
+
+/// What the energy of a GPU is taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::report) enum EnergySource {
+    /// Its own counter of energy.
+    Counter,
+    /// Its power, over the time.
+    Power,
+}
+
+impl EnergySource {
+    /// The field that has the readings.
+    fn field(self) -> &'static str {
+        match self {
+            Self::Counter => GPU_ENERGY,
+            Self::Power => GPU_POWER,
+        }
+    }
 }
 
 /// Who said it.
@@ -250,10 +271,11 @@ impl Gpu {
     }
 
     /// Joules over some stretches of time, and what they were taken from.
-    pub(in crate::report) fn energy_j(&self, parts: &[(RunNs, RunNs)]) -> Option<(f64, &'static str)> {
+    pub(in crate::report) fn energy_j(&self, parts: &[(RunNs, RunNs)]) -> Option<(f64, EnergySource)> {
         let counted = energy::of_counter(&self.points(field(GPU_ENERGY)), parts);
-        let counted = counted.map(|megajoules| (megajoules * MEGA, "counter"));
-        counted.or_else(|| Some((energy::of_power(&self.points(field(GPU_POWER)), parts)?, "power")))
+        let counted = counted.map(|megajoules| (megajoules * MEGA, EnergySource::Counter));
+        let of_power = || energy::of_power(&self.points(field(GPU_POWER)), parts);
+        counted.or_else(|| Some((of_power()?, EnergySource::Power)))
     }
 
     /// Statistics over the values of a field that were read in some stretches of time.
@@ -277,7 +299,7 @@ impl Gpu {
     /// The seconds between two values of its energy that differ, or of its power, where that is a large part of the time.
     fn coarse(&self, parts: &[(RunNs, RunNs)]) -> Option<f64> {
         let (_, source) = self.energy_j(parts)?;
-        let points = self.points(field(if source == "counter" { GPU_ENERGY } else { GPU_POWER }));
+        let points = self.points(field(source.field()));
         let (start, end) = (parts.first()?.0, parts.last()?.1);
         let inside: Vec<f64> =
             points.iter().filter(|(at, _)| (start..=end).contains(at)).map(|(_, value)| *value).collect();
@@ -285,7 +307,7 @@ impl Gpu {
         let all_s = (end - start) as f64 / 1e9;
         let every_s = all_s / renewed.max(1) as f64;
         // A power that stays the same says nothing of how often it is looked at.
-        let is_known = source == "counter" && inside.len() > 2 * renewed.max(1);
+        let is_known = source == EnergySource::Counter && inside.len() > 2 * renewed.max(1);
         (is_known && every_s > COARSE * all_s).then_some(every_s)
     }
 
@@ -320,8 +342,8 @@ impl Gpu {
 fn statistics(unit: &str, values: &Distribution) -> Value {
     let mut object = Map::new();
     object.insert("unit".to_owned(), unit.into());
-    for key in ["avg", "min", "max", "std"].into_iter().chain(PERCENTILES.map(|(key, _)| key)) {
-        object.insert(key.to_owned(), json!(values.statistic(key)));
+    for statistic in Statistic::ALL {
+        object.insert(statistic.key().to_owned(), json!(values.statistic(statistic)));
     }
     object.insert("count".to_owned(), values.count.into());
     Value::Object(object)

@@ -3,7 +3,7 @@
 use prony_plugin_api::telemetry::{NetworkLatencySample, ProbeTime};
 use serde_json::{Map, Value, json};
 
-use crate::metrics::{Distribution, samples};
+use crate::metrics::{Distribution, Statistic, samples};
 
 /// When probes were made, as files say it.
 const TIMES: [(ProbeTime, &str); 3] =
@@ -52,9 +52,10 @@ impl Group {
         object.insert("count".to_owned(), self.probes.into());
         object.insert("failed".to_owned(), self.failed.into());
         object.insert("unit".to_owned(), "ms".into());
-        for key in ["min", "avg", "p50", "p99", "max"] {
-            let value = self.times.and_then(|times| times.statistic(key));
-            object.insert(key.to_owned(), json!(value));
+        let shown = [Statistic::Min, Statistic::Avg, Statistic::P50, Statistic::P99, Statistic::Max];
+        for statistic in shown {
+            let value = self.times.map(|times| times.statistic(statistic));
+            object.insert(statistic.key().to_owned(), json!(value));
         }
         object.insert("p99_is_carried".to_owned(), self.carries_p99().into());
         Value::Object(object)
@@ -95,7 +96,7 @@ impl Network {
     /// The median of all probes, in milliseconds.
     pub(super) fn round_trip_ms(&self) -> Option<f64> {
         let probes = self.ways.iter().flat_map(|way| &way.probes);
-        Group::of(probes).times?.percentile("p50")
+        Group::of(probes).times.map(|times| times.statistic(Statistic::P50))
     }
 
     /// What is to be said of probes that failed.

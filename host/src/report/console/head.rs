@@ -2,7 +2,7 @@
 
 use super::super::{model::Report, text::decimal, verdict::carries};
 use crate::{
-    metrics::{Metric, Stats},
+    metrics::{Metric, Statistic, Stats, tags},
     screen::Screen,
 };
 
@@ -10,14 +10,14 @@ use crate::{
 const NUMBERS: usize = 3;
 
 /// Times that make a headline: two of them, the first ones that were measured.
-const TIMES: [&str; 3] = ["time_to_first_token", "inter_token_latency", "request_latency"];
+const TIMES: [&str; 3] = [tags::TIME_TO_FIRST_TOKEN, tags::INTER_TOKEN_LATENCY, tags::REQUEST_LATENCY];
 const MOST_TIMES: usize = 2;
 
 /// Rates that follow them.
-const RATES: [&str; 2] = ["output_token_throughput", "request_throughput"];
+const RATES: [&str; 2] = [tags::OUTPUT_TOKEN_THROUGHPUT, tags::REQUEST_THROUGHPUT];
 
 /// Percentiles that stand beside the median: the highest one that the values carry.
-const TAILS: [&str; 3] = ["p99", "p95", "p90"];
+const TAILS: [Statistic; 3] = [Statistic::P99, Statistic::P95, Statistic::P90];
 
 /// Each number in a line, with its name in front.
 pub(super) fn numbers(report: &Report, screen: Screen) -> Vec<String> {
@@ -56,11 +56,11 @@ fn texts(metric: &Metric, stats: &Stats) -> Vec<String> {
         Stats::Scalar(value) => vec![format!("{} {}", decimal(*value), metric.unit)],
         Stats::OverTime(curve) => vec![format!("{} {} on average", decimal(curve.avg), metric.unit)],
         Stats::Distribution(values) => {
-            let of = |key: &&str| {
-                let value = values.percentile(key).filter(|_| carries(values.count, key));
-                value.map(|value| said(value, key))
+            let of = |statistic: &Statistic| {
+                let is_carried = carries(values.count, *statistic);
+                is_carried.then(|| said(values.statistic(*statistic), statistic.key()))
             };
-            match of(&"p50") {
+            match of(&Statistic::P50) {
                 Some(median) => [median].into_iter().chain(TAILS.iter().find_map(of)).collect(),
                 None => vec![said(values.avg, "on average")],
             }

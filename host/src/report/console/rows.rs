@@ -7,7 +7,8 @@ use super::{
     table::number,
 };
 use crate::{
-    metrics::{Metric, PhaseCounts, Stats},
+    metrics::{Metric, PhaseCounts, Stats, tags},
+    record::ServiceState,
     screen::{Screen, counted},
 };
 
@@ -26,7 +27,7 @@ pub(super) fn totals(report: &Report, screen: Screen) -> Vec<String> {
         }
         let row = |(metric, value): &(&Metric, f64)| {
             let text = number(metric, *value);
-            let unit = if metric.unit == "requests" { "" } else { metric.unit };
+            let unit = metric.unit_beside_name().unwrap_or_default();
             vec![format!("{:<names$}", metric.header), format!("{text:>numbers$}"), unit.to_owned()]
         };
         let rows: Vec<Vec<String>> = rows.iter().map(row).collect();
@@ -94,7 +95,7 @@ fn facts(report: &Report) -> Vec<String> {
     }
     lines.extend(report.warmup.as_ref().map(|warmup| {
         let (all, failed) = (counted(warmup.outcomes.completed(), "request"), warmup.outcomes.failed);
-        let duration = warmup.table.avg("benchmark_duration").unwrap_or(0.0);
+        let duration = warmup.table.avg(tags::BENCHMARK_DURATION).unwrap_or(0.0);
         let cancelled = match warmup.outcomes.cancelled {
             0 => String::new(),
             cancelled => format!(", {cancelled} cancelled"),
@@ -122,17 +123,17 @@ pub(super) fn remarks(report: &Report) -> Vec<(String, String)> {
     let mut remarks = Vec::new();
     for service in report.end.iter().flat_map(|end| &end.services) {
         let lead = format!("service `{}` ", service.name);
-        let what = match &service.error {
-            Some(error) => {
+        let what = match (&service.error, &service.state) {
+            (Some(error), _) => {
                 let hint = Some(&error.hint).filter(|hint| !hint.is_empty());
                 let hint = hint.map(|hint| format!(" ({})", one_line(hint))).unwrap_or_default();
                 Some(format!("failed: {}{hint}", one_line(&error.message)))
             }
-            None if service.state == "failed" => Some("failed: no reason given".to_owned()),
-            None if service.state == "abandoned" => {
+            (None, ServiceState::Failed) => Some("failed: no reason given".to_owned()),
+            (None, ServiceState::Abandoned) => {
                 Some("was not waited for: what it had left is missing".to_owned())
             }
-            None => None,
+            (None, ServiceState::Stopped | ServiceState::Other(_)) => None,
         };
         remarks.extend(what.map(|what| (lead.clone(), what)));
         if service.lost > 0 {

@@ -7,27 +7,38 @@ use super::super::{
     verdict::carries,
 };
 use crate::{
-    metrics::{Distribution, Metric, Stats, quantile::PERCENTILES, samples::least},
+    metrics::{Distribution, Metric, Statistic, Stats, samples::least, statistic::PERCENTILES, units},
     screen::{Align, Screen, Table},
 };
 
 /// Statistics of a metric, in the order of their columns.
-const STATISTICS: [&str; 9] = ["avg", "min", "max", "p99.9", "p99", "p95", "p90", "p50", "std"];
+const STATISTICS: [Statistic; 9] = [
+    Statistic::Avg,
+    Statistic::Min,
+    Statistic::Max,
+    Statistic::P999,
+    Statistic::P99,
+    Statistic::P95,
+    Statistic::P90,
+    Statistic::P50,
+    Statistic::Std,
+];
 
 /// What a screen that is too narrow for all of them can do without, the least important first.
-const LEFT_OUT: [&str; 5] = ["std", "min", "max", "p99.9", "p90"];
+const LEFT_OUT: [Statistic; 5] =
+    [Statistic::Std, Statistic::Min, Statistic::Max, Statistic::P999, Statistic::P90];
 
 /// What is a column only where some values carry it: most runs are too short for it.
-const RARE: &str = "p99.9";
+const RARE: Statistic = Statistic::P999;
 
 /// Names of metrics are broken into lines of this length before a statistic is left out.
 const NAME_WIDTH: usize = 28;
 
 /// Titles of units that several metrics share, in the order of their sections. Behind them come metrics with units of their own.
 const SECTIONS: [(&str, &str); 3] = [
-    ("ms", "Latency (ms)"),
-    ("tokens/sec/user", "Throughput of a user (tokens/sec)"),
-    ("tokens", "Lengths (tokens)"),
+    (units::MS, "Latency (ms)"),
+    (units::TOKENS_PER_SECOND_OF_A_USER, "Throughput of a user (tokens/sec)"),
+    (units::TOKENS, "Lengths (tokens)"),
 ];
 
 /// A section: its title, and its rows.
@@ -52,10 +63,11 @@ pub(super) fn metrics(report: &Report, screen: Screen) -> Vec<String> {
     let shown = without(&all, left_out);
     let mut lines = statistics(&sections, &shown, name_width).lines(width);
     lines.extend(marks(&sections, &shown).map(|mark| screen.paragraph("", &mark)));
-    let missing: Vec<&str> = all.iter().copied().filter(|name| !shown.contains(name)).collect();
+    let mut missing: Vec<Statistic> =
+        all.iter().copied().filter(|statistic| !shown.contains(statistic)).collect();
     if !missing.is_empty() {
-        let mut missing = missing;
-        missing.sort_by_key(|name| LEFT_OUT.iter().position(|left_out| left_out == name));
+        missing.sort_by_key(|statistic| LEFT_OUT.iter().position(|left_out| left_out == statistic));
+        let missing: Vec<&str> = missing.into_iter().map(Statistic::key).collect();
         let note =
             format!("left out to fit the width, but in `{}`: {}", file_names::SUMMARY, missing.join(", "));
         lines.push(screen.paragraph("", &note));
@@ -94,22 +106,17 @@ pub(in crate::report) fn sections(report: &Report) -> Vec<Section> {
 }
 
 /// The statistics that are there to be shown.
-pub(in crate::report) fn columns(sections: &[Section]) -> Vec<&'static str> {
+pub(in crate::report) fn columns(sections: &[Section]) -> Vec<Statistic> {
     let is_carried = values(sections).any(|values| carries(values.count, RARE));
-    STATISTICS.into_iter().filter(|name| *name != RARE || is_carried).collect()
+    STATISTICS.into_iter().filter(|statistic| *statistic != RARE || is_carried).collect()
 }
 
 /// What one cell says. A percentile that the values do not carry has a mark.
-pub(in crate::report) fn cell(metric: &Metric, values: &Distribution, statistic: &str) -> String {
+pub(in crate::report) fn cell(metric: &Metric, values: &Distribution, statistic: Statistic) -> String {
+    let value = values.statistic(statistic);
     match statistic {
-        "avg" => decimal(values.avg),
-        "min" => number(metric, values.min),
-        "max" => number(metric, values.max),
-        "std" => decimal(values.std),
-        percentile => {
-            let mark = if carries(values.count, percentile) { "" } else { "*" };
-            values.percentile(percentile).map(decimal).unwrap_or_default() + mark
-        }
+        Statistic::Min | Statistic::Max => number(metric, value),
+        _ => decimal(value) + if carries(values.count, statistic) { "" } else { "*" },
     }
 }
 
@@ -126,10 +133,11 @@ pub(in crate::report) fn number(metric: &Metric, value: f64) -> String {
 }
 
 /// What the marks mean, if there are any.
-pub(in crate::report) fn marks(sections: &[Section], shown: &[&str]) -> Option<String> {
-    let is_marked = |name: &str| values(sections).any(|values| !carries(values.count, name));
-    let needed = PERCENTILES.iter().filter(|(name, _)| shown.contains(name) && is_marked(name));
-    let needed: Vec<String> = needed.map(|(name, quantile)| format!("{name} {}", least(*quantile))).collect();
+pub(in crate::report) fn marks(sections: &[Section], shown: &[Statistic]) -> Option<String> {
+    let is_marked = |of: Statistic| values(sections).any(|values| !carries(values.count, of));
+    let needed = PERCENTILES.iter().filter(|(of, _)| shown.contains(of) && is_marked(*of));
+    let needed: Vec<String> =
+        needed.map(|(of, quantile)| format!("{} {}", of.key(), least(*quantile))).collect();
     (!needed.is_empty()).then(|| format!("* too few samples for it (needed: {})", needed.join(", ")))
 }
 
@@ -137,17 +145,18 @@ fn values(sections: &[Section]) -> impl Iterator<Item = &Distribution> {
     sections.iter().flat_map(|section| &section.rows).map(|(_, _, values)| values)
 }
 
-fn without(all: &[&'static str], left_out: &[&str]) -> Vec<&'static str> {
-    all.iter().copied().filter(|name| !left_out.contains(name)).collect()
+fn without(all: &[Statistic], left_out: &[Statistic]) -> Vec<Statistic> {
+    all.iter().copied().filter(|statistic| !left_out.contains(statistic)).collect()
 }
 
-fn statistics(sections: &[Section], columns: &[&str], name_width: usize) -> Table {
+fn statistics(sections: &[Section], columns: &[Statistic], name_width: usize) -> Table {
     let table = Table::new().column("Metric", Align::Left).at_least(name_width);
-    let mut table = columns.iter().fold(table, |table, name| table.column(*name, Align::Right));
+    let add = |table: Table, statistic: &Statistic| table.column(statistic.key(), Align::Right);
+    let mut table = columns.iter().fold(table, add);
     for Section { title, rows } in sections {
         table.title(*title);
         for (name, metric, values) in rows {
-            let cells = columns.iter().map(|statistic| cell(metric, values, statistic));
+            let cells = columns.iter().map(|statistic| cell(metric, values, *statistic));
             table.row([format!("  {name}")].into_iter().chain(cells));
         }
     }

@@ -20,6 +20,7 @@ use super::{
     slices::{self, Slice},
 };
 use crate::{
+    metrics::tags,
     plan::Role,
     record::{Frame, Mark, Outcome, Record, RunHeader},
 };
@@ -116,7 +117,12 @@ fn about(seen: &Seen<'_>, outcome: &str) -> Value {
     if let Some(is_good) = seen.is_good {
         about["good"] = is_good.into();
     }
-    for tag in ["input_sequence_length", "output_sequence_length", "time_to_first_token", "request_latency"] {
+    for tag in [
+        tags::INPUT_SEQUENCE_LENGTH,
+        tags::OUTPUT_SEQUENCE_LENGTH,
+        tags::TIME_TO_FIRST_TOKEN,
+        tags::REQUEST_LATENCY,
+    ] {
         if let Some((metric, value)) = seen.measured.iter().find(|(metric, _)| metric.tag == tag) {
             about[format!("{tag} ({})", metric.unit)] = (*value).into();
         }

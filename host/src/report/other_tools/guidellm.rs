@@ -21,11 +21,11 @@ use super::{
 };
 use crate::{
     metrics::{
-        Distribution, Measured, PhaseSpan, Stats,
+        Distribution, Measured, PhaseSpan, Statistic, Stats,
         other_tools::{Seen, ToolAggregator, ToolResults},
     },
     plan::Compat,
-    record::{Record, RunHeader, settings::CLOSED_LOOP},
+    record::{Record, RunHeader, TextChannel, settings::LawName},
 };
 
 const NS_PER_S: f64 = 1e9;
@@ -103,7 +103,7 @@ fn request(lens: &Lens, record: &Record, measured: &Measured) -> Value {
     let text: String = record
         .outputs
         .iter()
-        .filter(|output| output.choice == 0 && output.channel == "content")
+        .filter(|output| output.choice == 0 && output.channel == TextChannel::Content)
         .map(|output| output.text.as_str())
         .collect();
     let (prompt, output) = (count("prompt_token_count"), count("output_token_count"));
@@ -217,9 +217,17 @@ fn benchmark(results: &ToolResults, report: &Report) -> Value {
     let start = measured().map(|span| span.start_ns).min().map(seconds);
     let end = measured().filter_map(PhaseSpan::window_end_ns).max().map(seconds);
     let phase = settings.phases.iter().find(|phase| phase.kind == PhaseKind::Profiling);
-    let strategy = phase.map(|phase| match phase.law.as_str() {
-        CLOSED_LOOP => json!({ "type_": "concurrent", "streams": phase.concurrency }),
-        law => json!({ "type_": law, "rate": phase.rate, "max_concurrency": phase.concurrency }),
+    let strategy = phase.map(|phase| match phase.law {
+        LawName::ClosedLoop => json!({ "type_": "concurrent", "streams": phase.concurrency }),
+        LawName::Constant
+        | LawName::Poisson
+        | LawName::Gamma
+        | LawName::Replay
+        | LawName::Users
+        | LawName::Other(_) => {
+            let law = phase.law.as_str();
+            json!({ "type_": law, "rate": phase.rate, "max_concurrency": phase.concurrency })
+        }
     });
     json!({
         "type_": "generative_benchmark",
@@ -256,11 +264,11 @@ fn metrics(results: &ToolResults) -> Value {
             Stats::Scalar(rate) => json!({ "mean": rate }),
             Stats::OverTime(curve) => json!({
                 "mean": curve.avg,
-                "median": curve.statistic("p50"),
+                "median": curve.statistic(Statistic::P50),
                 "std_dev": curve.std,
                 "min": curve.min,
                 "max": curve.max,
-                "percentiles": percentiles(&|key| curve.statistic(key)),
+                "percentiles": percentiles(&|percentile| curve.statistic(percentile)),
             }),
             Stats::Distribution(values) => distribution(&values),
         };
@@ -273,30 +281,30 @@ fn metrics(results: &ToolResults) -> Value {
 fn distribution(values: &Distribution) -> Value {
     json!({
         "mean": values.avg,
-        "median": values.percentile("p50"),
+        "median": values.statistic(Statistic::P50),
         "variance": values.std * values.std,
         "std_dev": values.std,
         "min": values.min,
         "max": values.max,
         "count": values.count,
         "total_sum": values.sum,
-        "percentiles": percentiles(&|key| values.percentile(key)),
+        "percentiles": percentiles(&|percentile| values.statistic(percentile)),
     })
 }
 
 /// By guidellm's keys; its lowest one is not among prony's.
-fn percentiles(of: &dyn Fn(&str) -> Option<f64>) -> Value {
+fn percentiles(of: &dyn Fn(Statistic) -> f64) -> Value {
     let keys = [
-        ("p01", "p1"),
-        ("p05", "p5"),
-        ("p10", "p10"),
-        ("p25", "p25"),
-        ("p50", "p50"),
-        ("p75", "p75"),
-        ("p90", "p90"),
-        ("p95", "p95"),
-        ("p99", "p99"),
-        ("p999", "p99.9"),
+        ("p01", Statistic::P1),
+        ("p05", Statistic::P5),
+        ("p10", Statistic::P10),
+        ("p25", Statistic::P25),
+        ("p50", Statistic::P50),
+        ("p75", Statistic::P75),
+        ("p90", Statistic::P90),
+        ("p95", Statistic::P95),
+        ("p99", Statistic::P99),
+        ("p999", Statistic::P999),
     ];
     keys.into_iter().map(|(theirs, ours)| (theirs.to_owned(), json!(of(ours)))).collect::<Map<_, _>>().into()
 }

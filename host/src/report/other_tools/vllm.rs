@@ -21,13 +21,13 @@ use super::{
 };
 use crate::{
     metrics::{
-        Measured, MetricTable, PhaseSpan, Stats,
+        Measured, MetricTable, PhaseSpan, Statistic, Stats,
         other_tools::{Seen, ToolAggregator, ToolResults},
     },
     plan::Compat,
     record::{
-        Record, RunHeader,
-        settings::{CONSTANT, GAMMA, PhaseSettings},
+        Record, RunHeader, TextChannel,
+        settings::{LawName, PhaseSettings},
     },
 };
 use prony_plugin_api::message::PhaseKind;
@@ -51,7 +51,7 @@ const LISTS: [&str; 9] = [
 const DISTRIBUTIONS: [&str; 5] = ["ttft", "tpot", "itl", "e2el", "client_queue_time"];
 
 /// Percentiles that are written: vLLM writes p99 unless `--metric-percentiles` asks for others.
-const PERCENTILES: [&str; 4] = ["p90", "p95", "p99", "p99.9"];
+const PERCENTILES: [Statistic; 4] = [Statistic::P90, Statistic::P95, Statistic::P99, Statistic::P999];
 
 /// What records are looked at with.
 #[derive(Clone, Debug)]
@@ -124,7 +124,8 @@ fn item(list: &mut Vec<u8>, value: &impl Serialize) -> serde_json::Result<()> {
 
 /// The text of the first choice, if the run keeps texts.
 fn generated_text(record: &Record) -> String {
-    let outputs = record.outputs.iter().filter(|output| output.choice == 0 && output.channel == "content");
+    let outputs =
+        record.outputs.iter().filter(|output| output.choice == 0 && output.channel == TextChannel::Content);
     outputs.map(|output| output.text.as_str()).collect()
 }
 
@@ -213,10 +214,10 @@ fn facts(report: &Report, table: &MetricTable) -> Value {
     for tag in DISTRIBUTIONS {
         let Some(Stats::Distribution(values)) = table.get(tag) else { continue };
         set(&format!("mean_{tag}_ms"), json!(values.avg));
-        set(&format!("median_{tag}_ms"), json!(values.percentile("p50")));
+        set(&format!("median_{tag}_ms"), json!(values.statistic(Statistic::P50)));
         set(&format!("std_{tag}_ms"), json!(values.std));
         for percentile in PERCENTILES {
-            set(&format!("{percentile}_{tag}_ms"), json!(values.percentile(percentile)));
+            set(&format!("{}_{tag}_ms", percentile.key()), json!(values.statistic(percentile)));
         }
     }
     Value::Object(facts)
@@ -241,10 +242,12 @@ fn backend(endpoint_type: &str) -> &str {
 
 /// The shape of the gaps between arrivals. 1 is vLLM's default, with which it has a closed loop as well; equal gaps have none.
 fn burstiness(phase: &PhaseSettings) -> Value {
-    match phase.law.as_str() {
-        GAMMA => json!(phase.smoothness),
-        CONSTANT => Value::Null,
-        _ => json!(1.0),
+    match phase.law {
+        LawName::Gamma => json!(phase.smoothness),
+        LawName::Constant => Value::Null,
+        LawName::Poisson | LawName::ClosedLoop | LawName::Replay | LawName::Users | LawName::Other(_) => {
+            json!(1.0)
+        }
     }
 }
 

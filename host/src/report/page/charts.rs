@@ -14,8 +14,7 @@ use super::{
 };
 use crate::{
     chart::{Axis, Layer, Plot, Shape, Table, number},
-    metrics::Stats,
-    record::settings::{CONSTANT, GAMMA, POISSON},
+    metrics::{Statistic, Stats, tags},
     report::{model::Report, server_metrics::Curve},
 };
 
@@ -98,8 +97,7 @@ fn wanted(report: &Report) -> Option<Vec<Wanted>> {
     measured
         .map(|span| {
             let phase = report.header.settings.phases.get(span.index as usize)?;
-            let is_even = [CONSTANT, POISSON, GAMMA].contains(&phase.law.as_str());
-            let is_even = is_even && phase.is_open_loop && phase.rate_curve.is_none();
+            let is_even = phase.law.has_rate() && phase.is_open_loop && phase.rate_curve.is_none();
             let rate = phase.rate.filter(|rate| is_even && *rate > 0.0)?;
             let from_s = span.start_ns as f64 / 1e9;
             let last_s = span.window_end_ns().map(|ns| ns as f64 / 1e9);
@@ -206,9 +204,9 @@ fn over_time(buckets: &Buckets, moments: &[Moment<'_>], time: &Axis) -> Vec<Figu
     let late =
         format!("{note} By when requests were sent; values are read from a histogram and at most 1 % off.");
     let latencies: [(&str, &str, OfBucket); 3] = [
-        ("time_to_first_token", "Time to first token", |bucket| &bucket.first_token),
-        ("inter_token_latency", "Inter-token latency", |bucket| &bucket.inter_token),
-        ("request_latency", "Request latency", |bucket| &bucket.latency),
+        (tags::TIME_TO_FIRST_TOKEN, "Time to first token", |bucket| &bucket.first_token),
+        (tags::INTER_TOKEN_LATENCY, "Inter-token latency", |bucket| &bucket.inter_token),
+        (tags::REQUEST_LATENCY, "Request latency", |bucket| &bucket.latency),
     ];
     let levels = levels(moments, time);
     let levels = levels.iter().map(|(name, plot)| Figure::of(name, ChartSection::OverTime, plot, &*note));
@@ -270,9 +268,9 @@ fn heights(layer: &Layer) -> Vec<f64> {
 fn distributions<'a>(shown: &Shown<'a>) -> impl Iterator<Item = Figure> + use<'a> {
     let (gathered, table) = (shown.gathered, &shown.report.profiling.table);
     let all = [
-        ("first_token_distribution", "Time to first token", "time_to_first_token", &gathered.first_token),
-        ("inter_token_distribution", "Inter-token latency", "inter_token_latency", &gathered.inter_token),
-        ("latency_distribution", "Request latency", "request_latency", &gathered.latency),
+        ("first_token_distribution", "Time to first token", tags::TIME_TO_FIRST_TOKEN, &gathered.first_token),
+        ("inter_token_distribution", "Inter-token latency", tags::INTER_TOKEN_LATENCY, &gathered.inter_token),
+        ("latency_distribution", "Request latency", tags::REQUEST_LATENCY, &gathered.latency),
     ];
     all.into_iter().filter_map(|(name, title, tag, histogram)| {
         let bars: Vec<(f64, f64, f64)> =
@@ -286,7 +284,7 @@ fn distributions<'a>(shown: &Shown<'a>) -> impl Iterator<Item = Figure> + use<'a
             layers: vec![Layer::new("", 0, Shape::Bars(bars.clone()))],
         };
         let median = match table.get(tag) {
-            Some(Stats::Distribution(values)) => values.percentile("p50"),
+            Some(Stats::Distribution(values)) => Some(values.statistic(Statistic::P50)),
             _ => None,
         };
         let median = median.map(|median| format!(", median {} ms", number(median))).unwrap_or_default();

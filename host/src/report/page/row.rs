@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::{
-    metrics::Measured,
+    metrics::{Measured, tags},
     record::{Record, RequestFailure},
 };
 
@@ -164,11 +164,11 @@ impl Row {
     fn measure(&mut self, measured: &Measured) {
         for (metric, value) in measured {
             match metric.tag {
-                "time_to_first_token" => self.first_token_ms = *value,
-                "inter_token_latency" => self.inter_token_ms = *value,
-                "request_latency" => self.latency_ms = *value,
-                "input_sequence_length" => self.input_tokens = Some(whole(*value)),
-                "output_sequence_length" => self.output_tokens = Some(whole(*value)),
+                tags::TIME_TO_FIRST_TOKEN => self.first_token_ms = *value,
+                tags::INTER_TOKEN_LATENCY => self.inter_token_ms = *value,
+                tags::REQUEST_LATENCY => self.latency_ms = *value,
+                tags::INPUT_SEQUENCE_LENGTH => self.input_tokens = Some(whole(*value)),
+                tags::OUTPUT_SEQUENCE_LENGTH => self.output_tokens = Some(whole(*value)),
                 _ => {}
             }
         }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     chart::{Table, escape, number},
-    metrics::{Distribution, PhaseCounts, Stats},
+    metrics::{Distribution, PhaseCounts, Statistic, Stats, tags},
     page,
     plan::{Compat, ExportLevel},
     record::journal,
@@ -27,16 +27,16 @@ use crate::{
 const MOST_CONFIG: usize = 200_000;
 
 /// The headline numbers: metric, statistic, and what it is called.
-const HEADLINE: [(&str, Option<&str>, &str); 9] = [
-    ("request_throughput", None, "Requests"),
-    ("output_token_throughput", None, "Output tokens"),
-    ("goodput", None, "Goodput"),
-    ("time_to_first_token", Some("p50"), "TTFT, median"),
-    ("time_to_first_token", Some("p99"), "TTFT, p99"),
-    ("inter_token_latency", Some("p50"), "ITL, median"),
-    ("inter_token_latency", Some("p99"), "ITL, p99"),
-    ("request_latency", Some("p50"), "Latency, median"),
-    ("request_latency", Some("p99"), "Latency, p99"),
+const HEADLINE: [(&str, Option<Statistic>, &str); 9] = [
+    (tags::REQUEST_THROUGHPUT, None, "Requests"),
+    (tags::OUTPUT_TOKEN_THROUGHPUT, None, "Output tokens"),
+    (tags::GOODPUT, None, "Goodput"),
+    (tags::TIME_TO_FIRST_TOKEN, Some(Statistic::P50), "TTFT, median"),
+    (tags::TIME_TO_FIRST_TOKEN, Some(Statistic::P99), "TTFT, p99"),
+    (tags::INTER_TOKEN_LATENCY, Some(Statistic::P50), "ITL, median"),
+    (tags::INTER_TOKEN_LATENCY, Some(Statistic::P99), "ITL, p99"),
+    (tags::REQUEST_LATENCY, Some(Statistic::P50), "Latency, median"),
+    (tags::REQUEST_LATENCY, Some(Statistic::P99), "Latency, p99"),
 ];
 
 /// The sections of a page: what the links at its top say, in their order.
@@ -80,7 +80,7 @@ pub(super) fn top(report: &Report, start: Option<String>) -> String {
 /// Whether the numbers can be believed, and by what.
 fn verdict(report: &Report) -> String {
     let verdict = Verdict::of(report);
-    let class = if verdict.word() == "sound" { "verdict" } else { "verdict doubt" };
+    let class = if verdict.is_sound() { "verdict" } else { "verdict doubt" };
     let mut html = format!("<div class=\"{class}\"><strong>{}</strong>", escape(&verdict.line()));
     if !verdict.findings.is_empty() {
         html.push_str("<ul>");
@@ -117,11 +117,8 @@ pub(super) fn numbers(report: &Report) -> String {
             continue;
         };
         let (value, note) = match (stats, percentile) {
-            (Stats::Distribution(values), Some(key)) => {
-                let Some(value) = values.percentile(key).filter(|_| carries(values.count, key)) else {
-                    continue;
-                };
-                (value, format!("of {}", counted(values.count, "value")))
+            (Stats::Distribution(values), Some(statistic)) if carries(values.count, statistic) => {
+                (values.statistic(statistic), format!("of {}", counted(values.count, "value")))
             }
             (Stats::Scalar(value), None) => (value, String::new()),
             _ => continue,
@@ -153,16 +150,18 @@ pub(super) fn numbers(report: &Report) -> String {
 }
 
 fn metrics(report: &Report) -> Table {
-    const KEYS: [&str; 5] = ["p50", "p90", "p95", "p99", "p99.9"];
-    let headers = ["metric", "unit", "mean"].into_iter().chain(KEYS).chain(["min", "max", "values"]);
+    const SHOWN: [Statistic; 5] =
+        [Statistic::P50, Statistic::P90, Statistic::P95, Statistic::P99, Statistic::P999];
+    let (before, behind) = (["metric", "unit", "mean"], ["min", "max", "values"]);
+    let headers = before.into_iter().chain(SHOWN.map(Statistic::key)).chain(behind);
     let mut table = Table::new(headers.map(str::to_owned));
     for (metric, stats) in report.profiling.table.rows() {
         let mut row = vec![metric.header.to_owned(), metric.unit.to_owned(), number(stats.avg())];
         if let Stats::Distribution(values) = stats {
-            row.extend(KEYS.iter().map(|key| percentile(&values, key)));
+            row.extend(SHOWN.map(|statistic| percentile(&values, statistic)));
             row.extend([number(values.min), number(values.max), values.count.to_string()]);
         } else {
-            row.resize(3 + KEYS.len() + 3, String::new());
+            row.resize(3 + SHOWN.len() + 3, String::new());
         }
         table.row(row);
     }
@@ -170,9 +169,9 @@ fn metrics(report: &Report) -> Table {
 }
 
 /// A percentile, marked where the values do not carry it.
-fn percentile(values: &Distribution, key: &str) -> String {
-    let mark = if carries(values.count, key) { "" } else { "*" };
-    values.percentile(key).map(|value| number(value) + mark).unwrap_or_default()
+fn percentile(values: &Distribution, statistic: Statistic) -> String {
+    let mark = if carries(values.count, statistic) { "" } else { "*" };
+    number(values.statistic(statistic)) + mark
 }
 
 /// What was asked for, and what was sent.

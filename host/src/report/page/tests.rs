@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     metrics::{Aggregator, Measured},
-    record::{Instants, Outcome, Record, RequestFailure},
+    record::{Instants, Outcome, Record, RequestFailure, settings::LawName},
 };
 
 const MS: u64 = 1_000_000;
@@ -88,7 +88,7 @@ fn what_was_asked_for_is_the_rate_of_the_phase_and_not_its_records() {
     let asked = |page: &str| page.contains(">asked for</text>");
     assert!(!asked(&page_of(self::report(), &[record(0, 5, 15, 25)])));
     let phase = &mut report.header.settings.phases[1];
-    (phase.is_open_loop, phase.law, phase.rate) = (true, "poisson".to_owned(), Some(123.0));
+    (phase.is_open_loop, phase.law, phase.rate) = (true, LawName::Poisson, Some(123.0));
     let page = page_of(report, &[record(0, 5, 15, 25)]);
     assert!(asked(&page) && page.contains("<td>123</td>"), "{page}");
 }

@@ -137,7 +137,7 @@ fn the_share_of_a_lost_agent_depends_on_how_the_load_is_divided() {
     assert!(says(&timed).contains("; about 1/3 of the load is missing from then on;"), "{}", says(&timed));
     let mut open = with_a_loss(600);
     let phase = measured_phase(&mut open);
-    (phase.is_open_loop, phase.rate, phase.law) = (true, Some(10.0), POISSON.to_owned());
+    (phase.is_open_loop, phase.rate, phase.law) = (true, Some(10.0), LawName::Poisson);
     let share = "; 1/3 of the load is missing from then on;";
     assert!(says(&open).contains(share), "{}", says(&open));
 }
@@ -183,6 +183,6 @@ fn clocks_that_differ_by_more_than_a_tenth_of_a_gap_are_a_doubt(
     let nodes = [facts(0, "a"), NodeFacts { clock_bound_ns: bound_ms * MS, ..facts(1, "b") }];
     let mut frames = frames_of(&nodes, &[sample::a()]);
     let phase = measured_phase(&mut frames);
-    (phase.is_open_loop, phase.rate, phase.law) = (true, Some(10.0), POISSON.to_owned());
+    (phase.is_open_loop, phase.rate, phase.law) = (true, Some(10.0), LawName::Poisson);
     assert_eq!(findings(&report_on(&frames), &["agent_clocks"]).len(), doubts);
 }

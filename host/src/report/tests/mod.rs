@@ -27,7 +27,7 @@ use crate::{
     record::{
         CountedTokens, Frame, Outcome, Record, RunHeader, Texts,
         journal::{self, TextStore, Writer},
-        settings::POISSON,
+        settings::LawName,
     },
 };
 

@@ -1,6 +1,7 @@
 //! What people read of a report: the table on two screens, and Markdown.
 
 use super::*;
+use crate::record::ServiceState;
 
 #[test]
 fn the_console_shows_a_sound_run() {
@@ -162,7 +163,7 @@ fn the_markdown_is_what_github_shows() {
 fn the_console_shows_what_is_wrong_with_a_run() {
     let mut header = sample::header();
     let phase = &mut header.settings.phases[1];
-    (phase.is_open_loop, phase.law, phase.rate) = (true, POISSON.into(), Some(12.5));
+    (phase.is_open_loop, phase.law, phase.rate) = (true, LawName::Poisson, Some(12.5));
     phase.duration_s = Some(30.0);
     let long = Record {
         requested_output_tokens: Some(2),
@@ -175,7 +176,7 @@ fn the_console_shows_what_is_wrong_with_a_run() {
     let Some(Frame::End(end)) = frames.last_mut() else { panic!("the last frame is the end") };
     end.was_cancelled = true;
     end.notes.push("no metrics page at http://127.0.0.1:8000/metrics".into());
-    end.services[0].state = "failed".into();
+    end.services[0].state = ServiceState::Failed;
     end.services[0].error = Some(error("io"));
     end.services[0].lost = 3;
     let dir = write(&frames);

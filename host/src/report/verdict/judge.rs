@@ -39,6 +39,11 @@ impl Verdict {
         self.findings.iter().map(|finding| finding.severity).max()
     }
 
+    /// Whether nothing makes the numbers doubtful.
+    pub(crate) fn is_sound(&self) -> bool {
+        matches!(self.worst(), None | Some(Severity::Note))
+    }
+
     /// The verdict in one word.
     pub(crate) fn word(&self) -> &'static str {
         match self.worst() {

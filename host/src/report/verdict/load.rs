@@ -7,7 +7,7 @@ use super::{
     finding::Finding,
 };
 use crate::{
-    metrics::PhaseCounts,
+    metrics::{PhaseCounts, tags},
     record::settings::PhaseSettings,
     screen::{agreeing, counted},
 };
@@ -54,8 +54,8 @@ fn held_back(report: &Report) -> Option<Finding> {
             by_phase::name(first)
         )));
     }
-    let reached =
-        report.profiling.outcomes.completed() as f64 / report.profiling.table.avg("benchmark_duration")?;
+    let reached = report.profiling.outcomes.completed() as f64
+        / report.profiling.table.avg(tags::BENCHMARK_DURATION)?;
     Some(finding(format!(
         "the limit of {most} held {held} of {sent} requests back: {rate}/s were asked, {reached:.1}/s were reached"
     )))

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{super::model::Report, finding::Finding};
 use crate::{
-    metrics::{ClassResults, MetricTable},
+    metrics::{ClassResults, MetricTable, tags},
     plan::{Class, Objective},
 };
 
@@ -31,7 +31,7 @@ pub(super) fn findings(report: &Report) -> impl Iterator<Item = Finding> {
 fn unmeasured(of: &str, objectives: &[Objective], table: &MetricTable) -> Option<Finding> {
     let tags = objectives.iter().map(|objective| objective.metric.as_str());
     let unmeasured: BTreeSet<&str> = tags.filter(|tag| table.get(tag).is_none()).collect();
-    let is_any_good = table.avg("good_request_count").is_some_and(|count| count > 0.0);
+    let is_any_good = table.avg(tags::GOOD_REQUEST_COUNT).is_some_and(|count| count > 0.0);
     (!is_any_good && !unmeasured.is_empty()).then(|| {
         let unmeasured: Vec<&str> = unmeasured.into_iter().collect();
         let unmeasured = unmeasured.join("` or a `");

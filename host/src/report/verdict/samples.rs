@@ -5,29 +5,30 @@ use super::{
     finding::{Finding, Severity},
 };
 use crate::{
-    metrics::{Distribution, Stats, quantile::PERCENTILES, samples::least},
+    metrics::{Distribution, Statistic, Stats, samples::least, statistic::PERCENTILES, tags},
     screen::counted,
 };
 
 /// The percentiles that a reader looks at. One beyond these is left out where nothing carries it.
-const LOOKED_AT: [&str; 4] = ["p50", "p90", "p95", "p99"];
+const LOOKED_AT: [Statistic; 4] = [Statistic::P50, Statistic::P90, Statistic::P95, Statistic::P99];
 
 /// The percentile without which a run says nothing about slow requests.
-const TAIL: &str = "p90";
+const TAIL: Statistic = Statistic::P90;
 
 /// The metrics of requests that have most values, the first one that there is.
-const OF_REQUESTS: [&str; 2] = ["request_latency", "time_to_first_token"];
+const OF_REQUESTS: [&str; 2] = [tags::REQUEST_LATENCY, tags::TIME_TO_FIRST_TOKEN];
 
-/// Whether so many values are enough for the percentile with this key: see [`least`]. One below the median needs as many as the one
+/// Whether so many values are enough for a percentile: see [`least`]. One below the median needs as many as the one
 /// that is as far above it. What is no percentile needs none.
-pub(crate) fn carries(count: u64, key: &str) -> bool {
-    let quantile = PERCENTILES.iter().find(|(name, _)| *name == key).map(|(_, quantile)| *quantile);
+pub(crate) fn carries(count: u64, statistic: Statistic) -> bool {
+    let quantile = statistic.quantile();
     quantile.is_none_or(|q| i64::try_from(count).unwrap_or(i64::MAX) >= i64::from(least(q.max(1.0 - q))))
 }
 
-/// The percentiles for which these values are enough.
+/// The keys of the percentiles for which these values are enough.
 pub(crate) fn carried(values: &Distribution) -> impl Iterator<Item = &'static str> {
-    PERCENTILES.iter().map(|(name, _)| *name).filter(|name| carries(values.count, name))
+    let carried = PERCENTILES.iter().filter(|(percentile, _)| carries(values.count, *percentile));
+    carried.map(|(percentile, _)| percentile.key())
 }
 
 pub(super) fn findings(report: &Report) -> impl Iterator<Item = Finding> {
@@ -40,11 +41,12 @@ pub(super) fn findings(report: &Report) -> impl Iterator<Item = Finding> {
 }
 
 fn too_few(count: u64) -> Option<Finding> {
-    let missing: Vec<&str> = LOOKED_AT.into_iter().filter(|key| !carries(count, key)).collect();
-    let last = missing.last()?;
-    let needed = PERCENTILES.iter().find(|(name, _)| name == last).map(|(_, quantile)| least(*quantile))?;
+    let missing: Vec<Statistic> =
+        LOOKED_AT.into_iter().filter(|percentile| !carries(count, *percentile)).collect();
+    let last = *missing.last()?;
+    let needed = least(last.quantile()?);
     let (samples, carry) = (counted(count, "sample"), if count == 1 { "carries" } else { "carry" });
-    let missing = missing.join(", ");
+    let missing = missing.into_iter().map(Statistic::key).collect::<Vec<_>>().join(", ");
     let finding = Finding::doubt(
         "few_samples",
         format!("{samples} {carry} no {missing}"),
@@ -53,7 +55,7 @@ fn too_few(count: u64) -> Option<Finding> {
         ),
     );
     let severity = if carries(count, TAIL) { Severity::Note } else { Severity::Doubtful };
-    Some(Finding { severity, ..finding.advice(format!("For {last}, let {needed} requests succeed")) })
+    Some(Finding { severity, ..finding.advice(format!("For {}, let {needed} requests succeed", last.key())) })
 }
 
 #[cfg(test)]
@@ -75,6 +77,6 @@ mod tests {
 
     #[test]
     fn a_low_percentile_needs_as_many_as_a_high_one() {
-        assert!(carries(662, "p1") && !carries(661, "p1") && carries(0, "avg"));
+        assert!(carries(662, Statistic::P1) && !carries(661, Statistic::P1) && carries(0, Statistic::Avg));
     }
 }

@@ -8,7 +8,10 @@ use super::{
     load, samples,
 };
 use crate::{
-    metrics::steady::{Drift, StartUp, Steadiness},
+    metrics::{
+        Statistic,
+        steady::{Drift, StartUp, Steadiness},
+    },
     screen::counted,
 };
 
@@ -149,8 +152,10 @@ fn alike(found: &Steadiness, of: &str) -> Option<Finding> {
         reason = "at most as many as there are"
     )]
     let worth = found.effective.round() as u64;
-    let lost = ["p50", "p90", "p95", "p99"].into_iter().filter(|key| samples::carries(all, key));
-    let lost: Vec<&str> = lost.filter(|key| !samples::carries(worth, key)).collect();
+    let looked_at = [Statistic::P50, Statistic::P90, Statistic::P95, Statistic::P99];
+    let is_lost =
+        |percentile: &Statistic| samples::carries(all, *percentile) && !samples::carries(worth, *percentile);
+    let lost: Vec<&str> = looked_at.into_iter().filter(is_lost).map(Statistic::key).collect();
     let is_little = found.effective < WORTH * all as f64 && found.spread >= SPREAD;
     let finding = Finding::note(
         "alike_neighbours",

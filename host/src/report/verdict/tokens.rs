@@ -2,7 +2,7 @@
 
 use super::{super::model::Report, finding::Finding};
 use crate::{
-    metrics::{Basis, Stats, Tally, TokenSource},
+    metrics::{Basis, Stats, Tally, TokenSource, tags},
     record::settings::TokenizerSetting,
     screen::{agreeing, counted},
 };
@@ -73,7 +73,7 @@ fn unread(report: &Report) -> Option<Finding> {
 /// Throughputs lack the tokens of answers that nobody counted.
 fn missing_lengths(report: &Report) -> Option<Finding> {
     let succeeded = report.profiling.outcomes.succeeded;
-    let known = match report.profiling.table.get("output_sequence_length") {
+    let known = match report.profiling.table.get(tags::OUTPUT_SEQUENCE_LENGTH) {
         Some(Stats::Distribution(lengths)) => lengths.count,
         _ => 0,
     };
@@ -92,8 +92,8 @@ fn missing_lengths(report: &Report) -> Option<Finding> {
 
 fn other_lengths(report: &Report) -> Option<Finding> {
     let table = &report.profiling.table;
-    let mismatches = table.avg("osl_mismatch_count").filter(|count| *count > 0.0)?;
-    let Some(Stats::Distribution(difference)) = table.get("osl_mismatch_diff_pct") else { return None };
+    let mismatches = table.avg(tags::OSL_MISMATCH_COUNT).filter(|count| *count > 0.0)?;
+    let Some(Stats::Distribution(difference)) = table.get(tags::OSL_MISMATCH_DIFF_PCT) else { return None };
     let (direction, hint) = match (difference.min < 0.0, difference.max > 0.0) {
         (true, true) => ("longer or shorter", String::new()),
         (true, false) => ("shorter", String::new()),

@@ -10,7 +10,7 @@ use super::{
     format::BodyFormat,
     message::{assistant, block, text_message},
 };
-use crate::dataset::Message;
+use crate::dataset::{Message, roles};
 
 /// Members of a body that limit the answer.
 const LIMITS: [&str; 3] = ["max_completion_tokens", "max_tokens", "max_output_tokens"];
@@ -33,7 +33,7 @@ pub(crate) fn asked(format: BodyFormat, body: &[u8]) -> Option<Asked> {
     let mut body: Map<String, Value> = serde_json::from_slice(body).ok()?;
     let messages = match format {
         BodyFormat::Chat => openai::messages(body.remove("messages")?).ok()?,
-        BodyFormat::Completions => vec![text_message("user", prompt(body.remove("prompt")?)?)],
+        BodyFormat::Completions => vec![text_message(roles::USER, prompt(body.remove("prompt")?)?)],
         BodyFormat::Responses => responses(&body)?,
         BodyFormat::Messages => anthropic(&body)?,
     };
@@ -61,9 +61,9 @@ fn prompt(value: Value) -> Option<String> {
 fn responses(body: &Map<String, Value>) -> Option<Vec<Message>> {
     let instructions = body.get("instructions").and_then(Value::as_str).filter(|text| !text.is_empty());
     let mut said: Vec<Message> =
-        instructions.map(|text| text_message("system", text.to_owned())).into_iter().collect();
+        instructions.map(|text| text_message(roles::SYSTEM, text.to_owned())).into_iter().collect();
     match body.get("input")? {
-        Value::String(text) => said.push(text_message("user", text.clone())),
+        Value::String(text) => said.push(text_message(roles::USER, text.clone())),
         Value::Array(items) => {
             let mut items = items.iter().peekable();
             while let Some(item) = items.next() {
@@ -89,7 +89,7 @@ fn responses(body: &Map<String, Value>) -> Option<Vec<Message>> {
 pub(super) fn is_replied(item: &Value) -> bool {
     match item["type"].as_str() {
         Some("function_call" | "custom_tool_call" | "reasoning") => true,
-        _ => item["role"] == "assistant",
+        _ => item["role"] == roles::ASSISTANT,
     }
 }
 
@@ -121,12 +121,12 @@ fn item_said(item: &Value) -> Option<Vec<Message>> {
 
 fn anthropic(body: &Map<String, Value>) -> Option<Vec<Message>> {
     let system = body.get("system").map(as_text).filter(|text| !text.is_empty());
-    let mut said: Vec<Message> = system.map(|text| text_message("system", text)).into_iter().collect();
+    let mut said: Vec<Message> = system.map(|text| text_message(roles::SYSTEM, text)).into_iter().collect();
     for message in body.get("messages")?.as_array()? {
         let role = message["role"].as_str()?;
         match &message["content"] {
             Value::String(text) => said.push(text_message(role, text.clone())),
-            Value::Array(blocks) if role == "assistant" => said.extend(anthropic_reply(blocks)),
+            Value::Array(blocks) if role == roles::ASSISTANT => said.extend(anthropic_reply(blocks)),
             Value::Array(blocks) => {
                 let (results, others): (Vec<&Value>, Vec<&Value>) =
                     blocks.iter().partition(|block| block["tool_use_id"].is_string());

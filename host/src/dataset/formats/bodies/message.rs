@@ -4,7 +4,7 @@ use prony_plugin_api::PartKind;
 use serde_json::{Map, Value};
 
 use super::super::openai;
-use crate::dataset::{Message, Part, script::TOOL_FIELDS};
+use crate::dataset::{Message, Part, roles, script::TOOL_FIELDS};
 
 /// A message of one text.
 pub(super) fn text_message(role: &str, text: String) -> Message {
@@ -18,7 +18,7 @@ pub(super) fn assistant(texts: Vec<String>, calls: Vec<Value>) -> Option<Message
         let fields = Map::from_iter([("tool_calls".to_owned(), Value::Array(calls))]);
         parts.push(openai::json_part(TOOL_FIELDS, &Value::Object(fields)));
     }
-    (!parts.is_empty()).then(|| Message { role: "assistant".to_owned(), parts })
+    (!parts.is_empty()).then(|| Message { role: roles::ASSISTANT.to_owned(), parts })
 }
 
 /// A picture of Anthropic's form, or else what a text of the block says.

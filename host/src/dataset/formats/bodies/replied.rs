@@ -9,7 +9,7 @@ use super::{
     format::BodyFormat,
     message::assistant,
 };
-use crate::dataset::{Message, script::TOOL_FIELDS};
+use crate::dataset::{Message, roles, script::TOOL_FIELDS};
 
 /// What was replied, as far as it came.
 #[derive(Debug, Default, PartialEq)]
@@ -165,7 +165,7 @@ impl Pieces {
         self.id = response["id"].as_str().map(str::to_owned).or(self.id.take());
         self.usage(BodyFormat::Responses, &response["usage"]);
         let (mut texts, mut calls, mut thought) = (Vec::new(), Vec::new(), String::new());
-        let of_another = |item: &Value| item["role"].as_str().is_some_and(|role| role != "assistant");
+        let of_another = |item: &Value| item["role"].as_str().is_some_and(|role| role != roles::ASSISTANT);
         for item in response["output"].as_array().into_iter().flatten() {
             match item["type"].as_str() {
                 Some("reasoning") => {

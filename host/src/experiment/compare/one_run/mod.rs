@@ -11,10 +11,7 @@ use rayon::prelude::*;
 use self::{blocks::Blocks, weights::Weights};
 use super::shift::Shift;
 use crate::{
-    metrics::{
-        quantile::{Distribution, PERCENTILES},
-        samples::least,
-    },
+    metrics::{Distribution, Statistic, samples::least},
     seed::Seed,
 };
 
@@ -35,7 +32,7 @@ pub(super) const MOST_REQUESTS: f64 = 100_000.0;
 /// it ([`least`]), or the ratio has no sense.
 ///
 /// Percentile bootstrap of circular blocks (Politis and Romano 1992); percentiles are those of Harrell and Davis 1982.
-pub(super) fn shift(sides: [&[f64]; 2], statistic: &str, level: f64) -> Option<Shift> {
+pub(super) fn shift(sides: [&[f64]; 2], statistic: Statistic, level: f64) -> Option<Shift> {
     if !sides.iter().all(|values| carry(values.len(), statistic)) {
         return None;
     }
@@ -44,7 +41,7 @@ pub(super) fn shift(sides: [&[f64]; 2], statistic: &str, level: f64) -> Option<S
 }
 
 /// The same, by so many samples.
-fn shift_by([first, second]: [&[f64]; 2], statistic: &str, level: f64, samples: usize) -> Option<Shift> {
+fn shift_by([first, second]: [&[f64]; 2], statistic: Statistic, level: f64, samples: usize) -> Option<Shift> {
     let (from, to) = (Side::of(first, statistic)?, Side::of(second, statistic)?);
     let ratio = |number: usize| {
         let seed = Seed::new(number as u64);
@@ -61,18 +58,17 @@ fn shift_by([first, second]: [&[f64]; 2], statistic: &str, level: f64, samples: 
 }
 
 /// Whether so many values are enough for a percentile; any are for the mean.
-fn carry(values: usize, statistic: &str) -> bool {
-    let share = PERCENTILES.iter().find(|(name, _)| *name == statistic).map(|(_, share)| *share);
-    share.is_none_or(|share| {
+fn carry(values: usize, statistic: Statistic) -> bool {
+    statistic.quantile().is_none_or(|share| {
         i64::try_from(values).is_ok_and(|values| values >= i64::from(least(share.max(1.0 - share))))
     })
 }
 
 /// Whether these values are what a number of a run is made of.
-pub(super) fn make_up(values: &[f64], statistic: &str, number: f64) -> bool {
+pub(super) fn make_up(values: &[f64], statistic: Statistic, number: f64) -> bool {
     let Some(all) = Distribution::of(&mut values.to_vec()) else { return false };
-    let of_values = if statistic == "avg" { Some(all.avg) } else { all.percentile(statistic) };
-    of_values.is_some_and(|value| (value - number).abs() <= ROUNDING * number.abs())
+    let is_of_all = statistic == Statistic::Avg || statistic.quantile().is_some();
+    is_of_all && (all.statistic(statistic) - number).abs() <= ROUNDING * number.abs()
 }
 
 /// The value below which there is this share of others, which are in order.
@@ -91,7 +87,7 @@ struct Side {
 }
 
 impl Side {
-    fn of(values: &[f64], statistic: &str) -> Option<Self> {
+    fn of(values: &[f64], statistic: Statistic) -> Option<Self> {
         let weights = Weights::of(statistic, values.len())?;
         let mut ordered = values.to_vec();
         ordered.sort_unstable_by(f64::total_cmp);
@@ -128,7 +124,7 @@ mod tests {
     }
 
     /// How many of 60 pairs of runs of one kind have 1 in their interval.
-    fn kept(statistic: &str) -> usize {
+    fn kept(statistic: Statistic) -> usize {
         let holds_one = |seed: &u64| {
             let (first, second) = (run(*seed, 20.0, 400), run(*seed + 1000, 20.0, 400));
             let found = shift_by([&first, &second], statistic, 0.95, 100).unwrap();
@@ -142,38 +138,39 @@ mod tests {
     /// Requests that are taken one by one would have it in half of the intervals.
     #[test]
     fn requests_that_depend_on_each_other_have_wide_intervals() {
-        let (of_mean, of_median) = (kept("avg"), kept("p50"));
+        let (of_mean, of_median) = (kept(Statistic::Avg), kept(Statistic::P50));
         assert!(of_mean >= 51 && of_median >= 51, "{of_mean} and {of_median}");
     }
 
     #[test]
     fn a_slower_run_is_beside_one() {
-        let (low, high) =
-            shift_by([&run(1, 20.0, 1000), &run(2, 24.0, 1000)], "p50", 0.95, 200).unwrap().interval.unwrap();
+        let (first, second) = (run(1, 20.0, 1000), run(2, 24.0, 1000));
+        let found = shift_by([&first, &second], Statistic::P50, 0.95, 200).unwrap();
+        let (low, high) = found.interval.unwrap();
         assert!(low > 1.1 && low < 1.2 && high > 1.2 && high < 1.3, "{low} to {high}");
     }
 
     #[test]
     fn an_interval_is_the_same_each_time() {
         let (first, second) = (run(1, 20.0, 100), run(2, 20.0, 150));
-        let found = shift([&first, &second], "p90", 0.95);
+        let found = shift([&first, &second], Statistic::P90, 0.95);
         assert!(found.is_some());
-        assert_eq!(shift([&first, &second], "p90", 0.95), found);
+        assert_eq!(shift([&first, &second], Statistic::P90, 0.95), found);
     }
 
     #[test]
     fn what_the_requests_do_not_tell_has_no_shift() {
         let values = run(1, 20.0, 50);
-        assert_eq!(shift([&values, &values], "max", 0.95), None);
-        assert_eq!(shift([&values, &values], "p99", 0.95), None, "500 requests have no p99");
-        assert_eq!(shift([&[0.0; 500], &values], "p50", 0.95), None);
-        assert_eq!(shift([&[], &values], "p50", 0.95), None);
+        assert_eq!(shift([&values, &values], Statistic::Max, 0.95), None);
+        assert_eq!(shift([&values, &values], Statistic::P99, 0.95), None, "500 requests have no p99");
+        assert_eq!(shift([&[0.0; 500], &values], Statistic::P50, 0.95), None);
+        assert_eq!(shift([&[], &values], Statistic::P50, 0.95), None);
     }
 
     #[test]
     fn only_values_that_make_up_the_number_of_the_run_are_its_requests() {
         let values = [1.0, 2.0, 4.0];
-        assert!(make_up(&values, "p50", 2.0) && make_up(&values, "avg", 7.0 / 3.0));
-        assert!(!make_up(&values, "p50", 2.1) && !make_up(&[], "p50", 2.0));
+        assert!(make_up(&values, Statistic::P50, 2.0) && make_up(&values, Statistic::Avg, 7.0 / 3.0));
+        assert!(!make_up(&values, Statistic::P50, 2.1) && !make_up(&[], Statistic::P50, 2.0));
     }
 }

@@ -1,6 +1,6 @@
 //! What each value of a sample counts in a statistic of it.
 
-use crate::metrics::quantile::PERCENTILES;
+use crate::metrics::Statistic;
 
 /// How much of the whole lies below each place of the values in order: from 0 to 1, one more than there are values.
 pub(super) struct Weights {
@@ -10,15 +10,15 @@ pub(super) struct Weights {
 impl Weights {
     /// Those of the mean, or of a percentile. Nothing for other statistics, and for percentiles beyond the sample: of `n` values
     /// there must be one at least on either side, counted as `n + 1` times the share.
-    pub(super) fn of(statistic: &str, values: usize) -> Option<Self> {
+    pub(super) fn of(statistic: Statistic, values: usize) -> Option<Self> {
         if values == 0 {
             return None;
         }
-        if statistic == "avg" {
+        if statistic == Statistic::Avg {
             let below = (0..=values).map(|place| place as f64 / values as f64).collect();
             return Some(Self { below });
         }
-        let (_, share) = PERCENTILES.iter().find(|(name, _)| *name == statistic)?;
+        let share = statistic.quantile()?;
         let (a, b) = ((values + 1) as f64 * share, (values + 1) as f64 * (1.0 - share));
         (a >= 1.0 && b >= 1.0).then(|| Self { below: beta(a, b, values) })
     }
@@ -94,13 +94,13 @@ mod tests {
 
     /// `scipy.stats.mstats.hdquantiles(sorted(k ** 1.5 for k in 1..=n), [q])`.
     #[rstest]
-    #[case("p50", 11, 15.070_350_577_837_884)]
-    #[case("p90", 40, 220.735_731_592_280_08)]
-    #[case("p99", 150, 1_818.429_479_112_949_8)]
-    #[case("p50", 2000, 31_652.420_057_572_926)]
-    #[case("p99", 2000, 88_137.980_433_226_7)]
+    #[case(Statistic::P50, 11, 15.070_350_577_837_884)]
+    #[case(Statistic::P90, 40, 220.735_731_592_280_08)]
+    #[case(Statistic::P99, 150, 1_818.429_479_112_949_8)]
+    #[case(Statistic::P50, 2000, 31_652.420_057_572_926)]
+    #[case(Statistic::P99, 2000, 88_137.980_433_226_7)]
     fn percentiles_are_those_of_harrell_and_davis(
-        #[case] statistic: &str,
+        #[case] statistic: Statistic,
         #[case] values: u32,
         #[case] expected: f64,
     ) {
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn the_mean_is_the_mean_however_often_a_value_comes() {
-        let weights = Weights::of("avg", 4).unwrap();
+        let weights = Weights::of(Statistic::Avg, 4).unwrap();
         assert!((weights.statistic(&[1.0, 2.0, 3.0, 10.0], &[0, 3, 0, 1]) - 4.0).abs() < 1e-12);
     }
 }

@@ -3,15 +3,26 @@
 use serde_json::{Map, Value, json};
 
 use crate::metrics::{
-    Metric, MetricTable, Stats,
+    Metric, MetricTable, Statistic, Stats,
     other_tools::aiperf::{BEGAN, ENDED},
 };
 
-/// The percentiles of many values, by key.
-pub(super) const PERCENTILES: [&str; 9] = ["p1", "p5", "p10", "p25", "p50", "p75", "p90", "p95", "p99"];
+/// The percentiles of many values.
+const PERCENTILES: [Statistic; 9] = [
+    Statistic::P1,
+    Statistic::P5,
+    Statistic::P10,
+    Statistic::P25,
+    Statistic::P50,
+    Statistic::P75,
+    Statistic::P90,
+    Statistic::P95,
+    Statistic::P99,
+];
 
 /// Those of what has one value at each moment.
-const PERCENTILES_OVER_TIME: [&str; 4] = ["p50", "p90", "p95", "p99"];
+const PERCENTILES_OVER_TIME: [Statistic; 4] =
+    [Statistic::P50, Statistic::P90, Statistic::P95, Statistic::P99];
 
 /// Metrics that AIPerf computes and does not write.
 const HIDDEN: [&str; 3] = [BEGAN, ENDED, "replay_send_schedule_offset"];
@@ -57,21 +68,21 @@ pub(super) fn object(metric: &Metric, stats: &Stats) -> Value {
 
 /// Statistics by key, in AIPerf's order. All have a point, counts as well, but for the number of values.
 pub(super) fn of(stats: &Stats) -> Vec<(&'static str, Value)> {
-    let mut all = vec![("avg", json!(stats.avg()))];
-    let mut add = |keys: &[&'static str], statistic: &dyn Fn(&str) -> Option<f64>| {
-        all.extend(keys.iter().filter_map(|key| Some((*key, json!(statistic(key)?)))));
+    let mut all = vec![(Statistic::Avg.key(), json!(stats.avg()))];
+    let mut add = |statistics: &[Statistic], value: &dyn Fn(Statistic) -> f64| {
+        all.extend(statistics.iter().map(|statistic| (statistic.key(), json!(value(*statistic)))));
     };
-    let ends = ["min", "max", "std"];
+    let ends = [Statistic::Min, Statistic::Max, Statistic::Std];
     match stats {
         Stats::Scalar(_) => {}
         Stats::Distribution(values) => {
-            add(&PERCENTILES, &|key| values.statistic(key));
-            add(&ends, &|key| values.statistic(key));
+            add(&PERCENTILES, &|statistic| values.statistic(statistic));
+            add(&ends, &|statistic| values.statistic(statistic));
             all.extend([("count", json!(values.count)), ("sum", json!(values.sum))]);
         }
         Stats::OverTime(curve) => {
-            add(&PERCENTILES_OVER_TIME, &|key| curve.statistic(key));
-            add(&ends, &|key| curve.statistic(key));
+            add(&PERCENTILES_OVER_TIME, &|statistic| curve.statistic(statistic));
+            add(&ends, &|statistic| curve.statistic(statistic));
         }
     }
     all

@@ -19,7 +19,7 @@ use crate::{
     metrics::{PhaseSpan, other_tools::ToolResults},
     record::{
         RequestFailure,
-        settings::{CLOSED_LOOP, PhaseSettings, REPLAY, USERS},
+        settings::{LawName, PhaseSettings},
     },
     request::failure_kind::FailureKind,
 };
@@ -171,11 +171,11 @@ pub(super) fn input_config(report: &Report) -> Value {
 
 fn phase(phase: &PhaseSettings) -> Value {
     let is_warmup = phase.kind == PhaseKind::Warmup;
-    let load = match phase.law.as_str() {
-        CLOSED_LOOP => "concurrency",
-        REPLAY => "fixed_schedule",
-        USERS => "user_centric",
-        law => law,
+    let load = match phase.law {
+        LawName::ClosedLoop => "concurrency",
+        LawName::Replay => "fixed_schedule",
+        LawName::Users => "user_centric",
+        LawName::Constant | LawName::Poisson | LawName::Gamma | LawName::Other(_) => phase.law.as_str(),
     };
     let mut object = Map::new();
     let mut set = |key: &str, value: Value| object.insert(key.to_owned(), value);

@@ -6,7 +6,10 @@
 use std::io::{self, Write};
 
 use super::statistics;
-use crate::metrics::{Metric, Stats, other_tools::ToolResults};
+use crate::metrics::{
+    Metric, Stats,
+    other_tools::{ToolResults, aiperf::COUNT},
+};
 
 /// The columns of the first table behind the name.
 const COLUMNS: [&str; 14] =
@@ -65,8 +68,8 @@ fn lines(out: &mut dyn Write) -> csv::Writer<&mut dyn Write> {
 
 /// The header with its unit, unless the header says it already.
 pub(super) fn name(metric: &Metric) -> String {
-    match metric.unit {
-        "requests" | "count" => metric.header.to_owned(),
-        unit => format!("{} ({unit})", metric.header),
+    match metric.unit_beside_name() {
+        None | Some(COUNT) => metric.header.to_owned(),
+        Some(unit) => format!("{} ({unit})", metric.header),
     }
 }
