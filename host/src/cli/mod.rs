@@ -45,6 +45,8 @@ mod record;
 mod recorded;
 mod refusal;
 mod report;
+mod resolved;
+mod run_end;
 mod runs;
 mod schema;
 mod search;
@@ -115,7 +117,8 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
     }
     match cli.command {
         Command::Profile(flags) => {
-            profile::hush(&flags)?;
+            // Before other settings are read, which may be warned of.
+            terminal::be_quiet_if(flags.quiet);
             let matches = matches.subcommand_matches("profile").unwrap_or(&matches);
             profile_or_experiment(&settings::asked(matches, flags.config.as_deref())?, &cli.log)
         }
