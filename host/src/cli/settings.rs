@@ -503,6 +503,49 @@ pub(super) fn make_absolute(words: &mut Words, keys: &Keys) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::words::Setting;
+
+    /// A slip in one of these tables would have no effect, and nobody would hear of it.
+    #[test]
+    fn settings_that_stand_for_each_other_are_settings() {
+        let names = Setting::names();
+        let pairs = INSTEAD.into_iter().chain(OPPOSITES);
+        let unknown =
+            pairs.flat_map(|(one, other)| [one, other]).find(|name| !names.iter().any(|it| it == name));
+        assert_eq!(unknown, None);
+    }
+
+    #[test]
+    fn switches_that_say_the_opposite_are_told_with_those_who_say_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.yaml");
+        std::fs::write(&path, "auto_plot: true\nno_auto_plot: true\nvary_seed_per_trial: true\n").unwrap();
+        let switch = |name: &str| Said { name: name.to_owned(), values: Vec::new() };
+        let typed = [
+            said("config", path.to_str().unwrap()),
+            switch("no-vary-seed-per-trial"),
+            switch("quiet"),
+            said("ui", "dashboard"),
+        ];
+        let asked = of_words(Words::of(typed)).unwrap();
+        assert!(asked.values("vary-seed-per-trial").is_none(), "what is typed stands alone");
+        let failure = asked.failure();
+        let of_file =
+            format!("use `auto_plot at {0}:1:1` together with `no_auto_plot at {0}:2:1`", path.display());
+        assert_eq!(failure.message, of_file);
+        let [of_progress] = failure.beside.as_slice() else { panic!("{failure:?}") };
+        assert_eq!(
+            of_progress.message,
+            "use `--quiet` together with `--ui dashboard`: no progress is shown then"
+        );
+        let resumed = of_words(Words::of([said("resume", "D"), switch("auto-plot"), switch("no-auto-plot")]));
+        assert!(resumed.unwrap_err().message.contains("`--auto-plot` together with `--no-auto-plot`"));
+    }
+
+    #[test]
+    fn progress_that_a_file_asks_for_gives_way_to_quiet() {
+        assert!(!of_file_with("quiet: true\nui: simple\n").has_mistakes());
+    }
 
     fn said(name: &str, value: &str) -> Said {
         Said { name: name.to_owned(), values: vec![value.into()] }

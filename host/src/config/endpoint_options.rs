@@ -68,6 +68,13 @@ mod tests {
     }
 
     #[test]
+    fn an_option_with_a_flag_of_its_own_has_the_name_of_that_flag() {
+        let spec = spec("--use-legacy-max-tokens");
+        let flags: Vec<&str> = flag_options(&spec).into_iter().map(|option| option.flag).collect();
+        assert_eq!(flags, [spec.use_legacy_max_tokens.flag().to_string()]);
+    }
+
+    #[test]
     fn what_is_no_option_is_told_by_its_place() {
         for text in ["n", "=5", "token:AbC=="] {
             let error = read(&["a=1", text]).unwrap_err();
