@@ -76,6 +76,18 @@ fn mistakes_of_all_kinds_are_told_in_one_answer() {
     is_refused_for(&run, &expected);
 }
 
+/// Whatever the first of them is: clap would tell of that one alone.
+#[test]
+fn values_that_cannot_be_read_are_told_with_the_others() {
+    let words = "--isl abc --concurrency 0 --transport pigeon --osl-stddev 5 --slo x";
+    let run = Tool::new(["profile", "-m", "m"]).args(words.split(' ')).run();
+    run.ends_with(2);
+    for part in ["`--isl abc`", "`--concurrency 0`", "`--transport pigeon`", "`--osl`", "`x` is no bound"] {
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    }
+    assert_eq!(run.stderr.lines().filter(|line| line.starts_with("error: ")).count(), 5, "{}", run.stderr);
+}
+
 /// They are opened later, where nothing else is wrong.
 #[test]
 fn files_that_are_not_there_are_told_beside_other_mistakes() {

@@ -1,8 +1,8 @@
-//! Command lines with lists in the place of values, which the usual reader refuses.
+//! Command lines with lists in the place of values, or with wrong values, which the usual reader refuses.
 
 use std::ffi::OsString;
 
-use clap::FromArgMatches;
+use clap::{FromArgMatches, error::ErrorKind};
 
 use super::{
     help,
@@ -39,6 +39,16 @@ pub(super) fn typed_with_lists(words: &[OsString], refused: clap::Error) -> Resu
         Ok(typed) if typed.settings.lists().is_empty() || is_one_search(&typed.purpose) => Err(refused),
         typed => typed,
     }
+}
+
+/// What is typed behind `prony profile` where the command line was refused because of one value of a setting. There may be more that is wrong
+/// with settings: who reads them one by one can tell all of it.
+pub(super) fn typed_with_a_wrong_value(words: &[OsString], refused: &clap::Error) -> Option<Typed> {
+    let is_about_a_value = matches!(refused.kind(), ErrorKind::ValueValidation | ErrorKind::InvalidValue);
+    // Other commands have no settings here.
+    let is_of_profile =
+        |typed: &Typed| matches!(typed.purpose, Purpose::Profile) && !typed.settings.is_empty();
+    typed(words).ok().filter(|typed| is_about_a_value && is_of_profile(typed))
 }
 
 /// Its runs follow from each other, so that no other one can be a part of it.

@@ -98,7 +98,10 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
             return match lists::typed_with_lists(&words, error) {
                 Ok(typed) => run_with_lists(typed),
                 Err(error) => match refusal::of(&error, &words, &command) {
-                    Some(refused) => Err(refused),
+                    Some(refused) => match lists::typed_with_a_wrong_value(&words, &error) {
+                        Some(typed) => run_with_lists(typed),
+                        None => Err(refused),
+                    },
                     None => terminal::answer(&error),
                 },
             };
@@ -210,7 +213,7 @@ fn as_search(mut words: Vec<OsString>) -> Vec<OsString> {
     words
 }
 
-/// Does what a command line with lists asks for, which is none to the usual reader.
+/// Does what a command line asks for that is none to the usual reader, since it has lists, or tells everything that is wrong with it.
 fn run_with_lists(Typed { settings, log, purpose }: Typed) -> Result<Exit, Failure> {
     logging::init(&log)?;
     prepare()?;

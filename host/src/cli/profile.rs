@@ -29,7 +29,8 @@ pub(super) fn run(asked: &Asked, log: &LogFlags) -> Result<Exit, Failure> {
     let flags = &asked.flags;
     own_the_process();
     if asked.has_mistakes() {
-        check(asked, &*discover(flags)?)?;
+        let registry = discover(flags).map_err(|failure| asked.failure_with(failure))?;
+        check(asked, &registry)?;
     }
     let server = Server::of(asked).map_err(|failure| beside_the_rest(asked, failure))?;
     let registry = discover(flags)?;

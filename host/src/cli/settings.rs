@@ -194,11 +194,14 @@ fn says_nothing(name: &str, settings: [&Words; 2]) -> bool {
 /// What is wrong with the first one that cannot be read.
 pub(super) fn flags_of(words: &Words) -> Result<ProfileFlags, Failure> {
     words.flags().map_err(|error| {
-        let text = || error.to_string();
         let line: Vec<OsString> = [OsString::from("profile")].into_iter().chain(words.line()).collect();
-        refusal::of(&error, &line, &settings())
-            .unwrap_or_else(|| Failure::statement(Exit::Usage, text().trim_start_matches("error: ").trim()))
+        refusal::of(&error, &line, &settings()).unwrap_or_else(|| in_other_words(&error))
     })
+}
+
+/// What clap says of an error, as one of ours.
+fn in_other_words(error: &clap::Error) -> Failure {
+    Failure::statement(Exit::Usage, error.to_string().trim_start_matches("error: ").trim())
 }
 
 /// Whoever names the file again means the secrets that it has.
@@ -241,7 +244,7 @@ fn read(words: &mut Words) -> Result<(ProfileFlags, Vec<Refused>), Failure> {
             Err(error) => error,
         };
         let failure = refusal::of(&error, &words.line(), &settings());
-        let failure = failure.unwrap_or_else(|| Failure::statement(Exit::Usage, error.to_string()));
+        let failure = failure.unwrap_or_else(|| in_other_words(&error));
         let named = refusal::context(&error, ContextKind::InvalidArg).and_then(|flag| flag.split(' ').next());
         match named.and_then(|flag| words.remove(flag.trim_start_matches('-'))) {
             Some(Said { name, values }) => refused.push(Refused { name, values, failure }),
