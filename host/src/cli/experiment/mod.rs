@@ -392,7 +392,8 @@ fn check(
     let mut first = None;
     let mut wrong: Vec<(Failure, Vec<String>)> = Vec::new();
     for cell in &design.cells {
-        let checked = of_cell(cell).and_then(|asked| resolved::check(&asked, &registry).map(|()| asked.flags));
+        let checked =
+            of_cell(cell).and_then(|asked| resolved::check(&asked, &registry).map(|()| asked.flags));
         let failure = match checked {
             Ok(flags) => {
                 first.get_or_insert(flags);

@@ -16,10 +16,6 @@ mod spelling;
 
 use serde_json::{Map, Value};
 
-use self::{
-    names::is_sensitive_in_head,
-    rules::{Rule, rule},
-};
 pub(crate) use self::{
     address::{has_hidden_login, has_two_logins, is_address, url},
     known::{learn, shown, shown_bytes},
@@ -27,6 +23,10 @@ pub(crate) use self::{
     redacted::Redacted,
     redactor::Redactor,
     secrets::{of_config, of_environment, of_headers, of_json, of_nats, of_target},
+};
+use self::{
+    names::is_sensitive_in_head,
+    rules::{Rule, rule},
 };
 use crate::plan::Plan;
 
