@@ -459,6 +459,7 @@ impl Asked {
         let errors =
             errors.into_iter().flat_map(|ConfigErrors { first, others }| [*first].into_iter().chain(others));
         let errors = errors.filter(|error| !error.follows_from(&self.unclear)).map(Failure::from);
+        let others = others.into_iter().flat_map(Failure::apart);
         let mut all = self.mistakes.iter().cloned().chain(errors).chain(others);
         let first = all.next().unwrap_or_else(|| Failure::new(Exit::Usage, "read the settings"));
         Failure { beside: all.collect(), ..first }
