@@ -86,6 +86,10 @@ fn values_that_cannot_be_read_are_told_with_the_others() {
         assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
     }
     assert_eq!(run.stderr.lines().filter(|line| line.starts_with("error: ")).count(), 5, "{}", run.stderr);
+    let search = Tool::new(["search", "-m", "m", "--isl", "abc", "--osl", "0", "--slo", "joy p99 < 5"]).run();
+    for part in ["`--isl abc`", "`--osl 0`", "`joy`"] {
+        assert!(search.ends_with(2).stderr.contains(part), "{part}: {}", search.stderr);
+    }
 }
 
 /// They are opened later, where nothing else is wrong.

@@ -41,14 +41,15 @@ pub(super) fn typed_with_lists(words: &[OsString], refused: clap::Error) -> Resu
     }
 }
 
-/// What is typed behind `prony profile` where the command line was refused because of one value of a setting. There may be more that is wrong
-/// with settings: who reads them one by one can tell all of it.
+/// What is typed where a command line with settings was refused because of one value of them, which is no list. There may be more that is
+/// wrong with settings: who reads them one by one can tell all of it.
 pub(super) fn typed_with_a_wrong_value(words: &[OsString], refused: &clap::Error) -> Option<Typed> {
     let is_about_a_value = matches!(refused.kind(), ErrorKind::ValueValidation | ErrorKind::InvalidValue);
+    if !is_about_a_value || is_about_list(refused) {
+        return None;
+    }
     // Other commands have no settings here.
-    let is_of_profile =
-        |typed: &Typed| matches!(typed.purpose, Purpose::Profile) && !typed.settings.is_empty();
-    typed(words).ok().filter(|typed| is_about_a_value && is_of_profile(typed))
+    typed(words).ok().filter(|typed| !typed.settings.is_empty())
 }
 
 /// Its runs follow from each other, so that no other one can be a part of it.

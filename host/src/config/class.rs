@@ -185,8 +185,8 @@ impl Typed {
             let read = goodput::objectives([text], measurable);
             // It is meant, whatever is wrong with it.
             self.goodput = Some(read.clone().unwrap_or_default());
-            let of_class = |errors: Vec<ObjectiveError>| errors.into_iter().map(ClassProblem::Objective);
-            return read.map(drop).map_err(|errors| of_class(errors).collect());
+            let of_class = |errors: Vec<_>| errors.into_iter().map(ClassProblem::Objective).collect();
+            return read.map(drop).map_err(of_class);
         }
         self.set(key, text).map_err(|problem| vec![problem])
     }

@@ -30,7 +30,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
         files::check(cells.list.iter().map(|(_, asked)| asked))?;
         format!("; it is {}", counted(cells.runs(), "run"))
     } else {
-        let registry = resolved::discover(&asked.flags)?;
+        let registry = resolved::discover(&asked.flags).map_err(|failure| asked.failure_with(failure))?;
         let resolved = resolved::resolved(&asked, &asked.flags, &registry)?;
         resolved.warnings.iter().for_each(|warning| terminal::warn(warning));
         files::check(std::iter::once(&asked))?;

@@ -56,7 +56,7 @@ fn show(asked: &Asked, is_json: bool) -> Result<Exit, Failure> {
     asked.warn();
     // A run of several stands for all of them in what nobody says.
     let first = if asked.is_experiment() { &experiment::first_of(asked)? } else { asked };
-    let registry = resolved::discover(&first.flags)?;
+    let registry = resolved::discover(&first.flags).map_err(|failure| first.failure_with(failure))?;
     let plan = resolved::resolved(first, &first.flags, &registry)?.plan;
     redact::learn(redact::of_config(&plan));
     // With the values of the sweep's first run.
