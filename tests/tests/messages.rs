@@ -34,6 +34,93 @@ fn several_mistakes_are_told_at_once() {
     assert_eq!(lines, expected, "{}", run.stderr);
 }
 
+/// It was refused with these errors and no others, in this order, and each has its help.
+#[track_caller]
+fn is_refused_for(run: &Run, expected: &[&str]) {
+    run.ends_with(2);
+    let errors: Vec<&str> =
+        run.stderr.lines().filter_map(|line| line.strip_prefix("error: failed to ")).collect();
+    assert_eq!(errors.len(), expected.len(), "{}", run.stderr);
+    for (error, begin) in errors.iter().zip(expected) {
+        assert!(error.starts_with(begin), "{begin}: {}", run.stderr);
+    }
+    let helps = run.stderr.lines().filter(|line| line.starts_with("help: ")).count();
+    assert_eq!(helps, expected.len(), "{}", run.stderr);
+}
+
+/// Of several values of one setting, of switches that say the opposite, and of names that mean nothing on this machine.
+#[test]
+fn mistakes_of_all_kinds_are_told_in_one_answer() {
+    let run = Tool::new(["profile", "-m", "m", "-H", "A: 1", "no-colon", "B C: 2"])
+        .args(["--slo", "joy p99 < 5", "--slo", "request_latency p99", "--tokenizer", "no/such"])
+        .args([
+            "--public-dataset",
+            "no/dataset",
+            "--auto-plot",
+            "--no-auto-plot",
+            "--quiet",
+            "--ui",
+            "simple",
+        ])
+        .run();
+    let expected = [
+        "use `--auto-plot` together with `--no-auto-plot`",
+        "use `--quiet` together with `--ui simple`: no progress is shown then",
+        "read value 2 of `--header`: there is no `:` between a name and a value",
+        "use the header `B C`: its name holds characters that HTTP does not allow there",
+        "read `--slo`: there is no metric `joy`",
+        "read `--slo`: `request_latency p99` is no bound on a metric",
+        "find the tokenizer `no/such` on this machine",
+        "find the dataset `no/dataset` on this machine",
+    ];
+    is_refused_for(&run, &expected);
+}
+
+/// Whatever the first of them is: clap would tell of that one alone.
+#[test]
+fn values_that_cannot_be_read_are_told_with_the_others() {
+    let words = "--isl abc --concurrency 0 --transport pigeon --osl-stddev 5 --slo x";
+    let run = Tool::new(["profile", "-m", "m"]).args(words.split(' ')).run();
+    run.ends_with(2);
+    for part in ["`--isl abc`", "`--concurrency 0`", "`--transport pigeon`", "`--osl`", "`x` is no bound"] {
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    }
+    assert_eq!(run.stderr.lines().filter(|line| line.starts_with("error: ")).count(), 5, "{}", run.stderr);
+    let search = Tool::new(["search", "-m", "m", "--isl", "abc", "--osl", "0", "--slo", "joy p99 < 5"]).run();
+    for part in ["`--isl abc`", "`--osl 0`", "`joy`"] {
+        assert!(search.ends_with(2).stderr.contains(part), "{part}: {}", search.stderr);
+    }
+}
+
+/// They are opened later, where nothing else is wrong.
+#[test]
+fn files_that_are_not_there_are_told_beside_other_mistakes() {
+    let words = ["profile", "--mock", "--mock-answer", "none.txt", "--input-file", "none.jsonl"];
+    let of_both = Tool::new(words).args(["--goodput", "joy:5 glee:6"]).run();
+    let expected = [
+        "read `--goodput`: there is no metric `joy`",
+        "read `--goodput`: there is no metric `glee`",
+        "read the input file `none.jsonl`",
+        "read the response `none.txt`",
+    ];
+    is_refused_for(&of_both, &expected);
+    let alone = Tool::new(["profile", "--mock", "--mock-answer", "none.txt"]).run();
+    is_refused_for(&alone, &["read the response `none.txt`"]);
+}
+
+/// The flags about several runs are told of with those of the runs.
+#[test]
+fn mistakes_of_flags_about_several_runs_are_told_with_the_others() {
+    let run = Tool::new(["profile", "-m", "m", "--num-profile-runs", "2", "--header", "no-colon"])
+        .args(["--set-consistent-seed", "--no-set-consistent-seed"])
+        .run();
+    let expected = [
+        "use `--set-consistent-seed` together with `--no-set-consistent-seed`",
+        "read value 1 of `--header`: there is no `:` between a name and a value",
+    ];
+    is_refused_for(&run, &expected);
+}
+
 /// Who has the key in the environment is told its name, and not that of a flag.
 #[test]
 fn a_mistake_in_the_environment_is_told_with_the_variable() {

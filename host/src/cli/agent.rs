@@ -16,7 +16,7 @@ use super::{
     logging::LogFlags,
     nats_access::{NatsArgs, exit_of, hide_login},
     plugins::SearchArgs,
-    profile::cores,
+    resolved::cores,
 };
 use crate::{
     config::{

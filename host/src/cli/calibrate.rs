@@ -8,8 +8,9 @@ use super::{
     exit::{Exit, Failure, HasExit},
     limits,
     logging::LogFlags,
-    profile::{DEFAULT_ENDPOINT, cores},
-    refusal, terminal,
+    refusal,
+    resolved::{DEFAULT_ENDPOINT, cores},
+    terminal,
 };
 use crate::{
     calibrate::{

@@ -9,8 +9,9 @@ use super::{
     exit::{Exit, Failure},
     names,
     plugins::SearchArgs,
-    profile::{DEFAULT_ENDPOINT, cores},
-    refusal, terminal,
+    refusal,
+    resolved::{DEFAULT_ENDPOINT, cores},
+    terminal,
 };
 use crate::{
     config::resolve::ARTIFACTS,

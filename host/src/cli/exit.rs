@@ -121,6 +121,12 @@ impl Failure {
         Self { hint: Some(hint.into()), ..self }
     }
 
+    /// It and all that is told after it, one by one.
+    pub(crate) fn apart(mut self) -> impl Iterator<Item = Self> {
+        let beside = std::mem::take(&mut self.beside);
+        std::iter::once(self).chain(beside)
+    }
+
     /// The same, with an error and its sources behind it.
     pub(crate) fn caused_by(mut self, error: &dyn Error) -> Self {
         self.causes.extend(chain(Some(error)));

@@ -1,8 +1,8 @@
-//! Command lines with lists in the place of values, which the usual reader refuses.
+//! Command lines with lists in the place of values, or with wrong values, which the usual reader refuses.
 
 use std::ffi::OsString;
 
-use clap::FromArgMatches;
+use clap::{FromArgMatches, error::ErrorKind};
 
 use super::{
     help,
@@ -39,6 +39,17 @@ pub(super) fn typed_with_lists(words: &[OsString], refused: clap::Error) -> Resu
         Ok(typed) if typed.settings.lists().is_empty() || is_one_search(&typed.purpose) => Err(refused),
         typed => typed,
     }
+}
+
+/// What is typed where a command line with settings was refused because of one value of them, which is no list. There may be more that is
+/// wrong with settings: who reads them one by one can tell all of it.
+pub(super) fn typed_with_a_wrong_value(words: &[OsString], refused: &clap::Error) -> Option<Typed> {
+    let is_about_a_value = matches!(refused.kind(), ErrorKind::ValueValidation | ErrorKind::InvalidValue);
+    if !is_about_a_value || is_about_list(refused) {
+        return None;
+    }
+    // Other commands have no settings here.
+    typed(words).ok().filter(|typed| !typed.settings.is_empty())
 }
 
 /// Its runs follow from each other, so that no other one can be a part of it.

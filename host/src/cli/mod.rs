@@ -45,6 +45,8 @@ mod record;
 mod recorded;
 mod refusal;
 mod report;
+mod resolved;
+mod run_end;
 mod runs;
 mod schema;
 mod search;
@@ -96,7 +98,10 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
             return match lists::typed_with_lists(&words, error) {
                 Ok(typed) => run_with_lists(typed),
                 Err(error) => match refusal::of(&error, &words, &command) {
-                    Some(refused) => Err(refused),
+                    Some(refused) => match lists::typed_with_a_wrong_value(&words, &error) {
+                        Some(typed) => run_with_lists(typed),
+                        None => Err(refused),
+                    },
                     None => terminal::answer(&error),
                 },
             };
@@ -115,7 +120,8 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
     }
     match cli.command {
         Command::Profile(flags) => {
-            profile::hush(&flags)?;
+            // Before other settings are read, which may be warned of.
+            terminal::be_quiet_if(flags.quiet);
             let matches = matches.subcommand_matches("profile").unwrap_or(&matches);
             profile_or_experiment(&settings::asked(matches, flags.config.as_deref())?, &cli.log)
         }
@@ -207,7 +213,7 @@ fn as_search(mut words: Vec<OsString>) -> Vec<OsString> {
     words
 }
 
-/// Does what a command line with lists asks for, which is none to the usual reader.
+/// Does what a command line asks for that is none to the usual reader, since it has lists, or tells everything that is wrong with it.
 fn run_with_lists(Typed { settings, log, purpose }: Typed) -> Result<Exit, Failure> {
     logging::init(&log)?;
     prepare()?;

@@ -1,14 +1,20 @@
 //! Names of tokenizers and datasets on the command line, and the files on this machine that they mean.
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
 };
 
-use super::exit::{Exit, Failure, HasExit};
+use super::{
+    exit::{Exit, Failure, HasExit},
+    recorded,
+};
 use crate::{
     config::{content::named_tokenizer, flags::ProfileFlags, spec::NamedTokenizer},
-    dataset::hub::{self, Found, HubError, Places},
+    dataset::{
+        FileError,
+        hub::{self, Found, HubError, Places},
+    },
     plan::TokenizerChoice,
 };
 
@@ -27,22 +33,44 @@ pub(super) struct Located {
     pub(super) dataset: Option<PathBuf>,
 }
 
-/// Looks names up, where there are any.
-///
-/// # Errors
-/// One means nothing on this machine: the setting that has it, by the name of its flag, and why.
-pub(super) fn located(flags: &ProfileFlags) -> Result<Located, (&'static str, Failure)> {
+/// What is wrong with a setting, and the name of its flag without dashes.
+type OfSetting = (&'static str, Failure);
+
+/// Looks names up, where there are any. One that means nothing on this machine stands for itself, so that the rest can be checked: it is
+/// told why as well, and nothing is opened then.
+pub(super) fn located(flags: &ProfileFlags) -> (Located, Vec<OfSetting>) {
     let places = places(flags.data_dir.clone());
     let revision = flags.tokenizer_revision.as_deref();
+    let mut missing: Vec<OfSetting> = Vec::new();
     let name = flags.tokenizer.as_deref().filter(|text| is_looked_up(text));
-    let found = name.map(|name| hub::tokenizer(name, revision, &places)).transpose();
-    let found = found.map_err(|error| ("tokenizer", error.into()))?;
+    let tokenizer = name.map(|name| {
+        hub::tokenizer(name, revision, &places).unwrap_or_else(|error| {
+            missing.push(("tokenizer", error.into()));
+            Found { folder: PathBuf::from(name), has_revisions: true }
+        })
+    });
     let named = |Found { folder, has_revisions }| NamedTokenizer { folder, has_revisions };
-    let tokenizer = found.map(named);
-    let dataset = flags.public_dataset.as_deref();
-    let dataset = dataset.map(|name| hub::public_dataset(name, &places)).transpose();
-    let dataset = dataset.map_err(|error| ("public-dataset", error.into()))?;
-    Ok(Located { tokenizer, dataset })
+    let dataset = flags.public_dataset.as_deref().map(|name| {
+        hub::public_dataset(name, &places).unwrap_or_else(|error| {
+            missing.push(("public-dataset", error.into()));
+            PathBuf::from(name)
+        })
+    });
+    (Located { tokenizer: tokenizer.map(named), dataset }, missing)
+}
+
+/// Files that a run would read and cannot. Each is read where it is needed; this is to tell of it beside other mistakes.
+pub(super) fn unreadable(flags: &ProfileFlags) -> Vec<OfSetting> {
+    let from_a_pipe = Path::new("-");
+    let input = flags.input_file.as_deref().filter(|path| *path != from_a_pipe).and_then(|path| {
+        let source = fs::metadata(path).err()?;
+        Some(("input-file", Failure::from(FileError::Unreadable { path: path.to_owned(), source })))
+    });
+    let answer = flags.mock_answer.as_deref().and_then(|file| {
+        let error = recorded::read(file, None).err()?;
+        Some(("mock-answer", Failure::from(error)))
+    });
+    input.into_iter().chain(answer).collect()
 }
 
 /// A tokenizer as it is named where there is neither a folder of the user's nor a revision: looked up in the cache if it is a name.

@@ -15,12 +15,13 @@ use super::{
 };
 use crate::config::{
     error::ConfigErrors,
-    flags::{PHASE_SETTINGS, PHASES, ProfileFlags},
-    keys::{Keys, flag_name, variable},
+    flags::{PHASE_SETTINGS, PHASES, ProfileFlags, Ui},
+    keys::{Keys, flag_name, in_file, variable},
     origins::{Origins, Source},
     place::Place,
     redact::{self, REDACTED},
     run_file::{self, FilePhase, Mistake, Problem, Reading, RunFile, RunFileError, written},
+    together::OPPOSITES,
     variables::{SwitchError, Variables},
     words::{Said, Words, settings},
 };
@@ -105,8 +106,8 @@ fn of_words_and_file(mut typed: Words, config: Option<&Path>) -> Result<Asked, F
     let mut file = config.map(|path| run_file::read(path, &reading)).transpose()?.unwrap_or_default();
     redact::learn(file.secrets.clone());
     let Variables { words: mut variables, warnings, mistakes } = Variables::read(env::vars_os(), &keys);
-    check_not_typed(&typed, &variables)?;
-    let refused_of_phases = read_phases(&mut file)?;
+    let not_in_the_file = phases_elsewhere(&mut typed, &mut variables);
+    let (refused_of_phases, unread) = read_phases(&mut file);
     file.warnings.extend(stronger_than_phases(&file.phases));
     let warnings: Vec<String> = file.warnings.iter().cloned().chain(warnings).collect();
     file.off.iter().for_each(|name| drop(variables.remove(name)));
@@ -125,7 +126,10 @@ fn of_words_and_file(mut typed: Words, config: Option<&Path>) -> Result<Asked, F
     let unclear = unclear.chain(of_phases).collect();
     let mistakes = in_order(&file, refused, refused_of_phases, &origins)
         .into_iter()
+        .chain(unread)
         .chain(mistakes.into_iter().map(Failure::from))
+        .chain(not_in_the_file)
+        .chain(contradictions(&words, &flags, &origins))
         .collect();
     let references = file.references;
     Ok(Asked { flags, words, lists, origins, references, keys, mistakes, unclear, warnings })
@@ -170,7 +174,8 @@ const INSTEAD: [(&str, &str); 25] = [
 fn gives_way(name: &str, stronger: &Words) -> bool {
     let mut swept =
         stronger.get("sweep").unwrap_or_default().iter().filter_map(|text| text.to_str()?.split_once('='));
-    INSTEAD.iter().any(|(strong, weak)| *weak == name && stronger.get(strong).is_some())
+    let opposites = OPPOSITES.into_iter().flat_map(|(one, other)| [(one, other), (other, one)]);
+    INSTEAD.into_iter().chain(opposites).any(|(strong, weak)| weak == name && stronger.get(strong).is_some())
         || swept.any(|(keys, _)| keys.split('/').any(|key| flag_name(key.trim()) == name))
 }
 
@@ -189,11 +194,14 @@ fn says_nothing(name: &str, settings: [&Words; 2]) -> bool {
 /// What is wrong with the first one that cannot be read.
 pub(super) fn flags_of(words: &Words) -> Result<ProfileFlags, Failure> {
     words.flags().map_err(|error| {
-        let text = || error.to_string();
         let line: Vec<OsString> = [OsString::from("profile")].into_iter().chain(words.line()).collect();
-        refusal::of(&error, &line, &settings())
-            .unwrap_or_else(|| Failure::statement(Exit::Usage, text().trim_start_matches("error: ").trim()))
+        refusal::of(&error, &line, &settings()).unwrap_or_else(|| in_other_words(&error))
     })
+}
+
+/// What clap says of an error, as one of ours.
+fn in_other_words(error: &clap::Error) -> Failure {
+    Failure::statement(Exit::Usage, error.to_string().trim_start_matches("error: ").trim())
 }
 
 /// Whoever names the file again means the secrets that it has.
@@ -209,6 +217,10 @@ fn alone(mut words: Words) -> Result<Asked, Failure> {
     let origins = Origins::of(&words, &RunFile::default(), &Words::default());
     let lists = words.take_lists();
     let flags = flags_of(&words)?;
+    let mut contradictions = contradictions(&words, &flags, &origins).into_iter();
+    if let Some(first) = contradictions.next() {
+        return Err(Failure { beside: contradictions.collect(), ..first });
+    }
     let (references, mistakes, unclear) = (BTreeMap::new(), Vec::new(), Vec::new());
     Ok(Asked { flags, words, lists, origins, references, keys, mistakes, unclear, warnings: Vec::new() })
 }
@@ -232,7 +244,7 @@ fn read(words: &mut Words) -> Result<(ProfileFlags, Vec<Refused>), Failure> {
             Err(error) => error,
         };
         let failure = refusal::of(&error, &words.line(), &settings());
-        let failure = failure.unwrap_or_else(|| Failure::statement(Exit::Usage, error.to_string()));
+        let failure = failure.unwrap_or_else(|| in_other_words(&error));
         let named = refusal::context(&error, ContextKind::InvalidArg).and_then(|flag| flag.split(' ').next());
         match named.and_then(|flag| words.remove(flag.trim_start_matches('-'))) {
             Some(Said { name, values }) => refused.push(Refused { name, values, failure }),
@@ -241,37 +253,73 @@ fn read(words: &mut Words) -> Result<(ProfileFlags, Vec<Refused>), Failure> {
     }
 }
 
-/// Phases stand in a file alone.
-fn check_not_typed(typed: &Words, variables: &Words) -> Result<(), Failure> {
-    let by = match (typed.get(PHASES), variables.get(PHASES)) {
+/// What is wrong with settings that say the opposite of each other. In different places, the stronger one stands alone.
+fn contradictions(words: &Words, flags: &ProfileFlags, origins: &Origins) -> Vec<Failure> {
+    let are_given = |names: [&str; 2]| names.into_iter().all(|name| words.get(name).is_some());
+    let opposites = OPPOSITES.into_iter().filter(|(one, other)| are_given([*one, *other]));
+    let of_opposites = opposites.map(|(one, other)| {
+        let (one, other) = (said_by(one, origins), said_by(other, origins));
+        Failure::new(Exit::Usage, format!("use `{one}` together with `{other}`"))
+            .with_hint(format!("leave out `{one}` or `{other}`"))
+    });
+    let shown = match flags.ui {
+        Some(Ui::Simple) => Some("simple"),
+        Some(Ui::Dashboard) => Some("dashboard"),
+        Some(Ui::None) | None => None,
+    };
+    // A file or a variable may ask for progress in all runs but those that are to be quiet.
+    let are_typed = || ["quiet", "ui"].into_iter().all(|name| origins.source(name) == Source::Typed);
+    let of_progress = shown.filter(|_| flags.quiet && are_typed()).map(|shown| {
+        let what = format!("use `--quiet` together with `--ui {shown}`: no progress is shown then");
+        Failure::new(Exit::Usage, what).with_hint("leave out one of them")
+    });
+    of_opposites.chain(of_progress).collect()
+}
+
+/// A setting by the name that it has for whoever says it, with its place if that is in a file.
+fn said_by(name: &str, origins: &Origins) -> String {
+    match origins.source(name) {
+        Source::Typed => format!("--{name}"),
+        Source::File(place) => format!("{} at {place}", in_file(name)),
+        Source::Variable => variable(name),
+    }
+}
+
+/// Takes out phases that stand elsewhere than in a file, and says that they do not belong there.
+fn phases_elsewhere(typed: &mut Words, variables: &mut Words) -> Option<Failure> {
+    let by = match (typed.remove(PHASES), variables.remove(PHASES)) {
         (Some(_), _) => format!("--{PHASES}"),
         (None, Some(_)) => variable(PHASES),
-        (None, None) => return Ok(()),
+        (None, None) => return None,
     };
     let failure = Failure::new(Exit::Usage, format!("use `{by}`: phases stand in a file"));
-    Err(failure.with_hint("`prony config init phases` prints one, and `-f FILE` names it"))
+    Some(failure.with_hint("`prony config init phases` prints one, and `-f FILE` names it"))
 }
 
 /// Reads the settings of the phases of a file, of which those that can be read become a setting of the run. Gives the others, with
-/// their places.
-///
-/// # Errors
-/// They cannot be read for a reason that is none of their values.
-fn read_phases(file: &mut RunFile) -> Result<Vec<(Place, Refused)>, Failure> {
-    let mut all = Vec::new();
+/// their places, and what is wrong with phases for a reason that is none of their values.
+fn read_phases(file: &mut RunFile) -> (Vec<(Place, Refused)>, Vec<Failure>) {
+    let (mut all, mut unread) = (Vec::new(), Vec::new());
     let mut phases = Vec::new();
     for phase in &file.phases {
         let mut words = phase.words.clone();
-        let (_, refused) = read(&mut words)?;
-        let placed = |refused: Refused| {
-            let place = phase.places.get(&refused.name).map(|places| places.value);
-            place.map(|place| (place, refused))
-        };
-        all.extend(refused.into_iter().filter_map(placed));
+        match read(&mut words) {
+            Ok((_, refused)) => {
+                let placed = |refused: Refused| {
+                    let place = phase.places.get(&refused.name).map(|places| places.value);
+                    place.map(|place| (place, refused))
+                };
+                all.extend(refused.into_iter().filter_map(placed));
+            }
+            Err(failure) => {
+                unread.push(at(&format!("in the phase `{}`", phase.text.name), failure));
+                words = Words::default();
+            }
+        }
         phases.push(phase.text.clone().with_words(&words));
     }
     file.words.set_phases(&phases);
-    Ok(all)
+    (all, unread)
 }
 
 /// What is said of typed settings that stand in the place of those of phases.
@@ -400,12 +448,19 @@ impl Asked {
         !self.mistakes.is_empty()
     }
 
-    /// Everything that is wrong: with single settings, and with several together, unless that follows from the former.
-    pub(super) fn failure(&self, errors: Option<ConfigErrors>) -> Failure {
+    /// Everything that is wrong with single settings.
+    pub(super) fn failure(&self) -> Failure {
+        self.failure_with_all(None, Vec::new())
+    }
+
+    /// Everything that is wrong: with single settings, with several together, unless that follows from the former, and with what they
+    /// name.
+    pub(super) fn failure_with_all(&self, errors: Option<ConfigErrors>, others: Vec<Failure>) -> Failure {
         let errors =
             errors.into_iter().flat_map(|ConfigErrors { first, others }| [*first].into_iter().chain(others));
         let errors = errors.filter(|error| !error.follows_from(&self.unclear)).map(Failure::from);
-        let mut all = self.mistakes.iter().cloned().chain(errors);
+        let others = others.into_iter().flat_map(Failure::apart);
+        let mut all = self.mistakes.iter().cloned().chain(errors).chain(others);
         let first = all.next().unwrap_or_else(|| Failure::new(Exit::Usage, "read the settings"));
         Failure { beside: all.collect(), ..first }
     }
@@ -421,12 +476,7 @@ impl Asked {
 
     /// The same with something that is wrong with the rest.
     pub(super) fn failure_with(&self, other: Failure) -> Failure {
-        if !self.has_mistakes() {
-            return other;
-        }
-        let mut all = self.failure(None);
-        all.beside.push(other);
-        all
+        self.failure_with_all(None, vec![other])
     }
 
     /// The settings as a file that sends the same again, with the seed and the model that the run has.
@@ -457,6 +507,49 @@ pub(super) fn make_absolute(words: &mut Words, keys: &Keys) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::words::Setting;
+
+    /// A slip in one of these tables would have no effect, and nobody would hear of it.
+    #[test]
+    fn settings_that_stand_for_each_other_are_settings() {
+        let names = Setting::names();
+        let pairs = INSTEAD.into_iter().chain(OPPOSITES);
+        let unknown =
+            pairs.flat_map(|(one, other)| [one, other]).find(|name| !names.iter().any(|it| it == name));
+        assert_eq!(unknown, None);
+    }
+
+    #[test]
+    fn switches_that_say_the_opposite_are_told_with_those_who_say_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.yaml");
+        std::fs::write(&path, "auto_plot: true\nno_auto_plot: true\nvary_seed_per_trial: true\n").unwrap();
+        let switch = |name: &str| Said { name: name.to_owned(), values: Vec::new() };
+        let typed = [
+            said("config", path.to_str().unwrap()),
+            switch("no-vary-seed-per-trial"),
+            switch("quiet"),
+            said("ui", "dashboard"),
+        ];
+        let asked = of_words(Words::of(typed)).unwrap();
+        assert!(asked.values("vary-seed-per-trial").is_none(), "what is typed stands alone");
+        let failure = asked.failure();
+        let of_file =
+            format!("use `auto_plot at {0}:1:1` together with `no_auto_plot at {0}:2:1`", path.display());
+        assert_eq!(failure.message, of_file);
+        let [of_progress] = failure.beside.as_slice() else { panic!("{failure:?}") };
+        assert_eq!(
+            of_progress.message,
+            "use `--quiet` together with `--ui dashboard`: no progress is shown then"
+        );
+        let resumed = of_words(Words::of([said("resume", "D"), switch("auto-plot"), switch("no-auto-plot")]));
+        assert!(resumed.unwrap_err().message.contains("`--auto-plot` together with `--no-auto-plot`"));
+    }
+
+    #[test]
+    fn progress_that_a_file_asks_for_gives_way_to_quiet() {
+        assert!(!of_file_with("quiet: true\nui: simple\n").has_mistakes());
+    }
 
     fn said(name: &str, value: &str) -> Said {
         Said { name: name.to_owned(), values: vec![value.into()] }
@@ -519,7 +612,7 @@ mod tests {
         let phases = of_words(Words::of(typed)).unwrap().words.phases();
         let settings: Vec<_> = phases.iter().map(|phase| phase.words().line()).collect();
         assert_eq!(settings, [vec!["--request-count=7"], vec!["--request-rate=5"]]);
-        let failure = of_words(Words::of([said("phases", "{}")])).unwrap_err();
+        let failure = of_words(Words::of([said("phases", "{}")])).unwrap().failure();
         assert!(failure.message.contains("phases stand in a file"), "{failure:?}");
     }
 

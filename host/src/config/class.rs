@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::{
     goodput::{self, Measurable, ObjectiveError},
     near::near,
+    problems::Problems,
     spec::{Origin, RunSpec},
 };
 use crate::{
@@ -19,7 +20,10 @@ use crate::{
 const EXAMPLE: &str = "write it as in `--class 'chat:share=80,priority=0,isl=500,osl=200'`";
 
 const KEYS: [&str; 9] =
-    ["share", "model", "adapter", "priority", "isl", "isl-stddev", "osl", "osl-stddev", "goodput"];
+    ["share", "model", "adapter", "priority", "isl", "isl-stddev", "osl", "osl-stddev", GOODPUT];
+
+/// The one key whose value is a list.
+const GOODPUT: &str = "goodput";
 
 /// A class that is none, and where it is typed.
 #[derive(Debug, thiserror::Error)]
@@ -85,50 +89,58 @@ pub(super) struct Surroundings<'a> {
     pub(super) extra_inputs: &'a Map<String, Value>,
 }
 
-/// All classes that `by` names, with their shares as parts of 1.
-///
-/// # Errors
-/// The first one that is none.
+/// All classes that `by` names, with their shares as parts of 1. Of one that is wrong there is what could be read of it, so that nothing
+/// else is wrong only because it is missing.
 pub(super) fn read(
     texts: &[String],
     by: Origin,
     spec: &RunSpec,
     around: Surroundings<'_>,
-) -> Result<Vec<Class>, ClassError> {
+    problems: &mut Problems,
+) -> Vec<Class> {
     let mut names = HashSet::new();
     let mut classes = Vec::new();
     for (position, text) in (1..).zip(texts) {
-        let error = |problem| ClassError { by, position, problem };
-        let class = class(text, spec, around).map_err(error)?;
-        if !names.insert(class.name.clone()) {
-            return Err(error(ClassProblem::NameTwice(class.name)));
+        let mut wrong = Vec::new();
+        let class = class(text, spec, around, &mut wrong);
+        if let Some(class) = &class
+            && !names.insert(class.name.clone())
+        {
+            wrong.push(ClassProblem::NameTwice(class.name.clone()));
         }
-        classes.push(class);
+        problems.extend(wrong.into_iter().map(|problem| ClassError { by, position, problem }));
+        classes.extend(class);
     }
     let all: f64 = classes.iter().map(|class| class.share).sum();
     for class in &mut classes {
         class.share /= all;
     }
-    Ok(classes)
+    classes
 }
 
-/// `NAME:KEY=VALUE,…`, its share still a weight.
-fn class(text: &str, spec: &RunSpec, around: Surroundings<'_>) -> Result<Class, ClassProblem> {
+/// `NAME:KEY=VALUE,…`, its share still a weight, as far as it can be read. Nothing where it has no name.
+fn class(
+    text: &str,
+    spec: &RunSpec,
+    around: Surroundings<'_>,
+    wrong: &mut Vec<ClassProblem>,
+) -> Option<Class> {
     let (name, rest) = text.split_once(':').unwrap_or((text, ""));
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if name.is_empty() || !name.chars().all(is_name) {
-        return Err(ClassProblem::Name(name.to_owned()));
+        wrong.push(ClassProblem::Name(name.to_owned()));
+        return None;
     }
     let mut typed = Typed::default();
     for pair in rest.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
-        typed.add(pair, around.measurable)?;
+        wrong.extend(typed.add(pair, around.measurable).err().into_iter().flatten());
     }
-    typed.check(spec, around)?;
+    wrong.extend(typed.useless(spec, around));
     let Typed { share, model, adapter, priority, isl, isl_stddev, osl, osl_stddev, goodput, .. } = typed;
     let law = |mean: Option<f64>, stddev: Option<f64>| {
         mean.map(|mean| LengthLaw { mean, stddev: stddev.unwrap_or(0.0) })
     };
-    Ok(Class {
+    Some(Class {
         name: name.to_owned(),
         share: share.unwrap_or(1.0),
         is_adapter: adapter.is_some(),
@@ -156,18 +168,31 @@ struct Typed {
 }
 
 impl Typed {
-    fn add(&mut self, pair: &str, measurable: Measurable<'_>) -> Result<(), ClassProblem> {
-        let (key, text) = pair.split_once('=').ok_or_else(|| ClassProblem::NoPair(pair.to_owned()))?;
+    /// Adds a pair. Its value may be a list, of which several may be wrong.
+    fn add(&mut self, pair: &str, measurable: Measurable<'_>) -> Result<(), Vec<ClassProblem>> {
+        let (key, text) = pair.split_once('=').ok_or_else(|| vec![ClassProblem::NoPair(pair.to_owned())])?;
         let (name, text) = (key.trim().replace('_', "-"), text.trim());
         let Some(key) = KEYS.into_iter().find(|known| *known == name) else {
             let near = near(&name, KEYS);
             let problem = ClassProblem::Key { key: key.trim().to_owned(), near };
-            return Err(if name == "input-file" { ClassProblem::InputFile } else { problem });
+            return Err(vec![if name == "input-file" { ClassProblem::InputFile } else { problem }]);
         };
         if self.keys.contains(&key) {
-            return Err(ClassProblem::KeyTwice(key));
+            return Err(vec![ClassProblem::KeyTwice(key)]);
         }
         self.keys.push(key);
+        if key == GOODPUT {
+            let read = goodput::objectives([text], measurable);
+            // It is meant, whatever is wrong with it.
+            self.goodput = Some(read.clone().unwrap_or_default());
+            let of_class = |errors: Vec<_>| errors.into_iter().map(ClassProblem::Objective).collect();
+            return read.map(drop).map_err(of_class);
+        }
+        self.set(key, text).map_err(|problem| vec![problem])
+    }
+
+    /// Sets what has one value.
+    fn set(&mut self, key: &'static str, text: &str) -> Result<(), ClassProblem> {
         match key {
             "share" => self.share = Some(share(key, text)?),
             "model" => self.model = Some(model(key, text)?),
@@ -180,35 +205,32 @@ impl Typed {
             "isl" => self.isl = Some(length(key, text)?),
             "isl-stddev" => self.isl_stddev = Some(deviation(key, text)?),
             "osl" => self.osl = Some(length(key, text)?),
-            "osl-stddev" => self.osl_stddev = Some(deviation(key, text)?),
-            _ => {
-                let objectives = goodput::objectives([text], measurable);
-                self.goodput = Some(objectives.map_err(ClassProblem::Objective)?);
-            }
+            _ => self.osl_stddev = Some(deviation(key, text)?),
         }
         Ok(())
     }
 
-    /// Everything that is typed has an effect.
-    fn check(&self, spec: &RunSpec, around: Surroundings<'_>) -> Result<(), ClassProblem> {
+    /// What of it would have no effect.
+    fn useless(&self, spec: &RunSpec, around: Surroundings<'_>) -> Vec<ClassProblem> {
+        let mut wrong = Vec::new();
         if self.model.is_some() && self.adapter.is_some() {
             let reason = "the name of the adapter is sent as the model";
-            return Err(ClassProblem::Useless { key: "model", reason });
+            wrong.push(ClassProblem::Useless { key: "model", reason });
         }
-        for (key, is_typed, needs, is_there) in [
-            ("isl-stddev", self.isl_stddev.is_some(), "isl", self.isl.is_some()),
-            ("osl-stddev", self.osl_stddev.is_some(), "osl", self.osl.is_some()),
-        ] {
-            if is_typed && !is_there {
-                return Err(ClassProblem::Needs { key, needs });
+        // Whether they are typed, and not whether they can be read: nothing is missing that is only wrong.
+        let is_typed = |key| self.keys.contains(&key);
+        for (key, needs) in [("isl-stddev", "isl"), ("osl-stddev", "osl")] {
+            if is_typed(key) && !is_typed(needs) {
+                wrong.push(ClassProblem::Needs { key, needs });
             }
         }
         let is_for_all = self.priority.is_some() && around.extra_inputs.contains_key("priority");
         let priority = is_for_all.then_some(("priority", "`--extra-inputs` says it for all requests"));
         let isl = self.isl.and_then(|_| useless_length(spec, around, true)).map(|reason| ("isl", reason));
         let osl = self.osl.and_then(|_| useless_length(spec, around, false)).map(|reason| ("osl", reason));
-        let useless = priority.or(isl).or(osl);
-        useless.map_or(Ok(()), |(key, reason)| Err(ClassProblem::Useless { key, reason }))
+        let useless = [priority, isl, osl].into_iter().flatten();
+        wrong.extend(useless.map(|(key, reason)| ClassProblem::Useless { key, reason }));
+        wrong
     }
 }
 

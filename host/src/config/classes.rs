@@ -27,7 +27,7 @@ pub(super) fn classes(spec: &RunSpec, around: Surroundings<'_>, problems: &mut P
                 };
                 problems.note_some(other.map(clash));
             }
-            let list = problems.note(class::read(texts, by, spec, around)).unwrap_or_default();
+            let list = class::read(texts, by, spec, around, problems);
             let classes = Classes { kind: ClassKind::Class, order: DealOrder::Even, list };
             check_entries(spec, &classes, by, problems);
             classes
@@ -181,6 +181,13 @@ mod tests {
     }
 
     #[rstest]
+    #[case::all(
+        &["--class", "a:share=-1,isl=0,isl-stddev=5,goodput=joy:5 glee:6", "--class", "b:shares=1", "--class", "a"],
+        "read value 1 of `--class`: `share=-1`: it must be a number above 0, at most 1000000000; \
+         read value 1 of `--class`: `isl=0`: it must be a whole number of tokens, 1 or more; \
+         read value 1 of `--class`: there is no metric `joy`; read value 1 of `--class`: there is no metric `glee`; \
+         read value 2 of `--class`: a class has no `shares`; read value 3 of `--class`: another class is called `a`"
+    )]
     #[case::name(&["--class", "a b:share=1"], "read value 1 of `--class`: `a b` is no name")]
     #[case::no_name(&["--class", "share=1"], "`share=1` is no name")]
     #[case::twice(&["--class", "a", "--class", "a"], "read value 2 of `--class`: another class is called `a`")]

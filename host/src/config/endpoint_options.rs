@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use super::spec::{Origin, RunSpec, Setting};
+use super::{
+    problems::Problems,
+    spec::{Origin, RunSpec, Setting},
+};
 use crate::plan::FlagOption;
 
 /// How an option is written.
@@ -18,13 +21,14 @@ pub(crate) struct EndpointOptionError {
 }
 
 /// Reads options of the endpoint, as texts; the last of one key stands. What the endpoint says it takes decides
-/// which of them are meant as JSON.
-pub(super) fn endpoint_options(
-    values: &Setting<Vec<String>>,
-) -> Result<Map<String, Value>, EndpointOptionError> {
-    let Some((values, by)) = values.given() else { return Ok(Map::new()) };
+/// which of them are meant as JSON. Values that are no options are left out.
+pub(super) fn endpoint_options(values: &Setting<Vec<String>>, problems: &mut Problems) -> Map<String, Value> {
+    let Some((values, by)) = values.given() else { return Map::new() };
     let options = (1..).zip(values);
-    options.map(|(position, text)| option(text).ok_or(EndpointOptionError { by, position })).collect()
+    let read = |(position, text): (usize, &String)| {
+        problems.note(option(text).ok_or(EndpointOptionError { by, position }))
+    };
+    options.filter_map(read).collect()
 }
 
 /// The options of endpoints that have flags of their own, of those flags that are given.
@@ -48,12 +52,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::config::spec::tests::spec;
+    use crate::config::{error::ConfigErrors, spec::tests::spec};
 
-    fn read(values: &[&str]) -> Result<Value, EndpointOptionError> {
+    fn read(values: &[&str]) -> Result<Value, ConfigErrors> {
         let words: Vec<_> = values.iter().map(|value| format!("--endpoint-option {value}")).collect();
-        let line = words.join(" ");
-        endpoint_options(&spec(&line).endpoint_option).map(Value::Object)
+        let mut problems = Problems::default();
+        let options = endpoint_options(&spec(&words.join(" ")).endpoint_option, &mut problems);
+        problems.finish().map(|()| Value::Object(options))
     }
 
     #[test]
@@ -63,10 +68,25 @@ mod tests {
     }
 
     #[test]
+    fn an_option_with_a_flag_of_its_own_has_the_name_of_that_flag() {
+        let spec = spec("--use-legacy-max-tokens");
+        let flags: Vec<&str> = flag_options(&spec).into_iter().map(|option| option.flag).collect();
+        assert_eq!(flags, [spec.use_legacy_max_tokens.flag().to_string()]);
+    }
+
+    #[test]
     fn what_is_no_option_is_told_by_its_place() {
         for text in ["n", "=5", "token:AbC=="] {
             let error = read(&["a=1", text]).unwrap_err();
             assert_eq!(error.to_string(), "read value 2 of `--endpoint-option`: it is not `KEY=VALUE`");
         }
+    }
+
+    #[test]
+    fn all_that_are_no_options_are_told() {
+        let error = read(&["n", "a=1", "=5"]).unwrap_err();
+        let expected = "read value 1 of `--endpoint-option`: it is not `KEY=VALUE`; \
+                        read value 3 of `--endpoint-option`: it is not `KEY=VALUE`";
+        assert_eq!(error.to_string(), expected);
     }
 }

@@ -236,6 +236,25 @@ impl ConfigError {
         }
     }
 
+    /// Whether it is about one value of a setting that may have several: the others may be wrong for other reasons.
+    pub(super) fn is_of_one_value(&self) -> bool {
+        match self {
+            Self::InPhase { error, .. } => error.is_of_one_value(),
+            Self::Class(_)
+            | Self::Objective { .. }
+            | Self::RunObjective { .. }
+            | Self::Price { .. }
+            | Self::ModelTwice { .. }
+            | Self::Url(_)
+            | Self::Pair(_)
+            | Self::ServiceOption(_)
+            | Self::EndpointOption(_)
+            | Self::Telemetry(_)
+            | Self::Hook(_) => true,
+            _ => false,
+        }
+    }
+
     /// The setting that it is about, if it is one.
     pub(super) fn origin(&self) -> Option<Origin> {
         match self {

@@ -84,33 +84,42 @@ pub(super) struct Measurable<'a> {
 /// Reads objectives, which are separated by spaces.
 ///
 /// # Errors
-/// One of them is none, or the requests of the run cannot have its metric.
+/// Some of them are none, or the requests of the run cannot have their metrics: one error for each of these.
 pub(super) fn objectives<'a>(
     texts: impl IntoIterator<Item = &'a str>,
     measurable: Measurable<'_>,
-) -> Result<Vec<Objective>, ObjectiveError> {
-    let mut objectives: Vec<Objective> = Vec::new();
+) -> Result<Vec<Objective>, Vec<ObjectiveError>> {
+    let (mut objectives, mut errors): (Vec<Objective>, Vec<ObjectiveError>) = (Vec::new(), Vec::new());
     for word in texts.into_iter().flat_map(str::split_whitespace) {
-        let (tag, value) = word.split_once(':').ok_or_else(|| ObjectiveError::NoPair(word.to_owned()))?;
-        let metric = measurable.metric(tag)?;
-        if objectives.iter().any(|known| known.metric == metric.tag) {
-            return Err(ObjectiveError::Twice(metric.tag));
+        match objective(word, measurable, &objectives) {
+            Ok(objective) => objectives.push(objective),
+            Err(error) => errors.push(error),
         }
-        let bound = bound(value, metric.unit).ok_or_else(|| ObjectiveError::Value {
-            tag: metric.tag,
-            text: value.to_owned(),
-            unit: metric.unit,
-        })?;
-        objectives.push(Objective {
-            metric: metric.tag.to_owned(),
-            bound,
-            at_least: metric.larger_is_better,
-        });
     }
-    if objectives.is_empty() {
-        return Err(ObjectiveError::NoPair(String::new()));
+    match (objectives.is_empty(), errors.is_empty()) {
+        (true, true) => Err(vec![ObjectiveError::NoPair(String::new())]),
+        (_, false) => Err(errors),
+        (false, true) => Ok(objectives),
     }
-    Ok(objectives)
+}
+
+/// Reads one of them, which stands behind these.
+fn objective(
+    word: &str,
+    measurable: Measurable<'_>,
+    before: &[Objective],
+) -> Result<Objective, ObjectiveError> {
+    let (tag, value) = word.split_once(':').ok_or_else(|| ObjectiveError::NoPair(word.to_owned()))?;
+    let metric = measurable.metric(tag)?;
+    if before.iter().any(|known| known.metric == metric.tag) {
+        return Err(ObjectiveError::Twice(metric.tag));
+    }
+    let bound = bound(value, metric.unit).ok_or_else(|| ObjectiveError::Value {
+        tag: metric.tag,
+        text: value.to_owned(),
+        unit: metric.unit,
+    })?;
+    Ok(Objective { metric: metric.tag.to_owned(), bound, at_least: metric.larger_is_better })
 }
 
 impl<'a> Measurable<'a> {
@@ -257,7 +266,10 @@ pub(super) mod tests {
     fn objectives_of(text: &str, measurable: Measurable<'_>) -> Result<Vec<String>, String> {
         let words =
             |it: Objective| format!("{} {} {}", it.metric, if it.at_least { ">=" } else { "<=" }, it.bound);
-        let read = objectives([text], measurable).map_err(|error| error.to_string())?;
+        let texts = |errors: Vec<ObjectiveError>| {
+            errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        };
+        let read = objectives([text], measurable).map_err(texts)?;
         Ok(read.into_iter().map(words).collect())
     }
 
@@ -290,6 +302,11 @@ pub(super) mod tests {
     )]
     #[case("request_latency:5 request_latency:6", ALL, "`request_latency` has two bounds")]
     #[case(
+        "joy:5 request_latency:5 request_latency:fast",
+        ALL,
+        "there is no metric `joy`; `request_latency` has two bounds"
+    )]
+    #[case(
         "time_to_first_token:5",
         Measurable { is_stream: false, ..ALL },
         "no request has a `time_to_first_token`, since the responses are no streams"
@@ -316,7 +333,7 @@ pub(super) mod tests {
     #[case::slip("request_latancy:5", "request_latency")]
     #[case::of_another_tool("TTFT:5", "time_to_first_token")]
     fn a_metric_that_was_probably_meant_is_named(#[case] text: &str, #[case] meant: &str) {
-        let error = objectives([text], ALL).unwrap_err();
-        assert_eq!(error.hint(), format!("write `{meant}` if that is meant"));
+        let errors = objectives([text], ALL).unwrap_err();
+        assert_eq!(errors[0].hint(), format!("write `{meant}` if that is meant"));
     }
 }

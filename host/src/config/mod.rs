@@ -56,7 +56,7 @@ pub(crate) mod spec;
 mod target;
 mod telemetry;
 mod telemetry_error;
-mod together;
+pub(crate) mod together;
 pub(crate) mod units;
 pub(crate) mod url;
 mod users;

@@ -3,7 +3,7 @@
 use super::{
     error::ConfigError,
     goodput::{self, Measurable},
-    price,
+    price::{self, PriceError},
     problems::Problems,
     slo::{self, Numbers},
     spec::RunSpec,
@@ -30,39 +30,47 @@ impl Objectives {
     ) -> Self {
         let goodput = goodput(spec, measurable, problems);
         let price = price(spec, measurable, problems);
-        let slo = slo(spec, measurable, (classes, &goodput, price), problems);
+        let slo = slo(spec, measurable, classes, problems);
         Self { goodput, price, slo }
     }
 }
 
 fn goodput(spec: &RunSpec, measurable: Measurable<'_>, problems: &mut Problems) -> Vec<Objective> {
     let Some((texts, by)) = spec.goodput.given() else { return Vec::new() };
-    let objectives = goodput::objectives(texts.iter().map(String::as_str), measurable);
-    problems.note(objectives.map_err(|error| ConfigError::Objective { by, error })).unwrap_or_default()
+    goodput::objectives(texts.iter().map(String::as_str), measurable).unwrap_or_else(|errors| {
+        problems.extend(errors.into_iter().map(|error| ConfigError::Objective { by, error }));
+        Vec::new()
+    })
 }
 
 fn price(spec: &RunSpec, measurable: Measurable<'_>, problems: &mut Problems) -> Option<Price> {
     let (texts, by) = spec.price.given()?;
     let price = price::price(texts, measurable.counts_input, measurable.counts_output);
-    problems.note(price.map_err(|error| ConfigError::Price { by, error }))
+    let noted = |errors: Vec<PriceError>| {
+        problems.extend(errors.into_iter().map(|error| ConfigError::Price { by, error }));
+    };
+    price.map_err(noted).ok()
 }
 
 fn slo(
     spec: &RunSpec,
     measurable: Measurable<'_>,
-    (classes, goodput, price): (&Classes, &[Objective], Option<Price>),
+    classes: &Classes,
     problems: &mut Problems,
 ) -> Vec<RunObjective> {
     let Some((texts, by)) = spec.slo.given() else { return Vec::new() };
     let numbers = Numbers {
         measurable,
         classes,
-        has_goodput: !goodput.is_empty() || classes.list.iter().any(|class| class.goodput.is_some()),
+        // What is wrong with them is told once, and not of the metrics that come of them.
+        has_goodput: spec.goodput.is_given() || classes.list.iter().any(|class| class.goodput.is_some()),
         is_replay: spec.fixed_schedule.is_given(),
-        has_price: price.is_some(),
+        has_price: spec.price.is_given(),
         watches_gpus: spec.gpu_telemetry.is_given(),
         measures_network: spec.network_latency.is_given(),
     };
-    let objectives = slo::objectives(texts, numbers);
-    problems.note(objectives.map_err(|error| ConfigError::RunObjective { by, error })).unwrap_or_default()
+    slo::objectives(texts, numbers).unwrap_or_else(|errors| {
+        problems.extend(errors.into_iter().map(|error| ConfigError::RunObjective { by, error }));
+        Vec::new()
+    })
 }

@@ -6,56 +6,60 @@ use std::{error::Error, fmt};
 
 use serde_json::{Map, Value};
 
-use super::spec::{Origin, Setting};
+use super::{
+    problems::Problems,
+    spec::{Origin, Setting},
+};
 use crate::explain::Explain;
 
 /// Why such a text is refused. Values are never shown: a header's may be a key.
 #[derive(Debug)]
 pub(crate) struct PairError {
     by: Origin,
+    /// Which of its values, from 1.
+    position: usize,
     /// How its values are written.
     example: &'static str,
     problem: PairProblem,
 }
 
-impl fmt::Display for PairError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.problem.fmt(f)
-    }
-}
-
-impl Error for PairError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.problem.source()
-    }
-}
-
 /// What is wrong with such a text.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 enum PairProblem {
     /// Text without the colon.
-    #[error("read value {position} of `{by}`: there is no `:` between a name and a value")]
-    NoColon {
-        by: Origin,
-        /// Which of its values, from 1.
-        position: usize,
-    },
-    /// Something that begins as JSON does.
-    #[error("read value {position} of `{by}` as a JSON object")]
-    Json {
-        by: Origin,
-        /// Which of its values, from 1.
-        position: usize,
-        /// What is wrong with it.
-        source: serde_json::Error,
-    },
+    NoColon,
+    /// Something that begins as JSON does, and what is wrong with it.
+    Json(serde_json::Error),
     /// A header that HTTP cannot carry.
-    #[error("use the header `{name}`: {part} holds characters that HTTP does not allow there")]
     Header {
         name: String,
         /// The name or the value.
         part: &'static str,
     },
+}
+
+impl fmt::Display for PairError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { by, position, .. } = self;
+        match &self.problem {
+            PairProblem::NoColon => {
+                write!(f, "read value {position} of `{by}`: there is no `:` between a name and a value")
+            }
+            PairProblem::Json(_) => write!(f, "read value {position} of `{by}` as a JSON object"),
+            PairProblem::Header { name, part } => {
+                write!(f, "use the header `{name}`: {part} holds characters that HTTP does not allow there")
+            }
+        }
+    }
+}
+
+impl Error for PairError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.problem {
+            PairProblem::Json(source) => Some(source),
+            PairProblem::NoColon | PairProblem::Header { .. } => None,
+        }
+    }
 }
 
 impl PairError {
@@ -74,36 +78,51 @@ impl Explain for PairError {
 const HEADERS: &str = r#"`-H 'X-Team: a'` or `-H '{"X-Team": "a"}'`"#;
 const EXTRA_INPUTS: &str = r#"`--extra-inputs temperature:0.5` or `--extra-inputs '{"temperature": 0.5}'`"#;
 
-/// Reads headers.
-pub(super) fn headers(setting: &Setting<Vec<String>>) -> Result<Vec<(String, String)>, PairError> {
-    read(setting, HEADERS, |by, values| {
-        let mut headers = Vec::new();
-        for (position, value) in (1..).zip(values) {
-            if let Some(fields) = json_object(by, position, value)? {
-                headers.extend(fields.into_iter().map(|(name, value)| (name, plain_text(value))));
-            } else {
-                let (name, value) = split(by, position, value)?;
-                headers.push((name.to_owned(), value.to_owned()));
+/// Reads headers. Those that are none are left out.
+pub(super) fn headers(setting: &Setting<Vec<String>>, problems: &mut Problems) -> Vec<(String, String)> {
+    let mut headers = Vec::new();
+    for (value, place) in values(setting, HEADERS) {
+        let fields: Vec<(String, String)> = match problems.note(place.named(json_object(value))) {
+            None => continue,
+            Some(Some(fields)) => fields.into_iter().map(|(name, value)| (name, plain_text(value))).collect(),
+            Some(None) => {
+                let pair = problems.note(place.named(split(value)));
+                pair.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect()
             }
-        }
-        for (name, value) in &headers {
-            check_header(name, value).map_err(|part| {
+        };
+        headers.extend(fields.into_iter().filter(|(name, value)| {
+            let checked = check_header(name, value).map_err(|part| {
                 let name = name.escape_debug().to_string();
                 PairProblem::Header { name, part }
-            })?;
-        }
-        Ok(headers)
-    })
+            });
+            problems.note(place.named(checked)).is_some()
+        }));
+    }
+    headers
 }
 
-/// Reads a setting whose values are written as in an example.
-fn read<T: Default>(
-    setting: &Setting<Vec<String>>,
+/// Where a value stands, and how it is written.
+#[derive(Clone, Copy)]
+struct ValuePlace {
+    by: Origin,
+    /// From 1.
+    position: usize,
     example: &'static str,
-    read: impl FnOnce(Origin, &[String]) -> Result<T, PairProblem>,
-) -> Result<T, PairError> {
-    let Some((values, by)) = setting.given() else { return Ok(T::default()) };
-    read(by, values).map_err(|problem| PairError { by, example, problem })
+}
+
+impl ValuePlace {
+    /// The same result, whose error says where it is.
+    fn named<T>(self, result: Result<T, PairProblem>) -> Result<T, PairError> {
+        let Self { by, position, example } = self;
+        result.map_err(|problem| PairError { by, position, example, problem })
+    }
+}
+
+/// The values of a setting, which are written as in an example.
+fn values(setting: &Setting<Vec<String>>, example: &'static str) -> impl Iterator<Item = (&str, ValuePlace)> {
+    let numbered =
+        setting.given().into_iter().flat_map(|(values, by)| (1..).zip(values).map(move |it| (it, by)));
+    numbered.map(move |((position, value), by)| (value.as_str(), ValuePlace { by, position, example }))
 }
 
 /// Checks that HTTP can carry a header; says which part of it cannot be.
@@ -113,22 +132,22 @@ pub(crate) fn check_header(name: &str, value: &str) -> Result<(), &'static str> 
     Ok(())
 }
 
-/// Reads extra inputs. A value that is JSON is taken as such, anything else as text.
-pub(super) fn extra_inputs(setting: &Setting<Vec<String>>) -> Result<Map<String, Value>, PairError> {
-    read(setting, EXTRA_INPUTS, |by, values| {
-        let mut inputs = Map::new();
-        for (position, text) in (1..).zip(values) {
-            if let Some(fields) = json_object(by, position, text)? {
-                inputs.extend(fields);
-                continue;
-            }
-            for pair in comma_separated(text) {
-                let (name, value) = split(by, position, pair)?;
-                inputs.insert(name.to_owned(), typed(value));
+/// Reads extra inputs. A value that is JSON is taken as such, anything else as text. What is no pair is left out.
+pub(super) fn extra_inputs(setting: &Setting<Vec<String>>, problems: &mut Problems) -> Map<String, Value> {
+    let mut inputs = Map::new();
+    for (text, place) in values(setting, EXTRA_INPUTS) {
+        match problems.note(place.named(json_object(text))) {
+            None => {}
+            Some(Some(fields)) => inputs.extend(fields),
+            Some(None) => {
+                for pair in comma_separated(text) {
+                    let pair = problems.note(place.named(split(pair)));
+                    inputs.extend(pair.map(|(name, value)| (name.to_owned(), typed(value))));
+                }
             }
         }
-        Ok(inputs)
-    })
+    }
+    inputs
 }
 
 /// Splits `a:1,b:2`, but neither `stop:x,y` nor `list:[1,2]`: a comma separates only where each side is a pair.
@@ -151,17 +170,17 @@ fn typed(text: &str) -> Value {
     parsed.unwrap_or_else(|| text.into())
 }
 
-fn json_object(by: Origin, position: usize, text: &str) -> Result<Option<Map<String, Value>>, PairProblem> {
+fn json_object(text: &str) -> Result<Option<Map<String, Value>>, PairProblem> {
     if !text.trim_start().starts_with('{') {
         return Ok(None);
     }
-    serde_json::from_str(text).map(Some).map_err(|source| PairProblem::Json { by, position, source })
+    serde_json::from_str(text).map(Some).map_err(PairProblem::Json)
 }
 
-fn split(by: Origin, position: usize, text: &str) -> Result<(&str, &str), PairProblem> {
+fn split(text: &str) -> Result<(&str, &str), PairProblem> {
     match text.split_once(':') {
         Some((name, value)) if !name.trim().is_empty() => Ok((name.trim(), value.trim())),
-        _ => Err(PairProblem::NoColon { by, position }),
+        _ => Err(PairProblem::NoColon),
     }
 }
 
@@ -178,7 +197,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::config::{flags::ProfileFlags, spec::RunSpec};
+    use crate::config::{error::ConfigErrors, flags::ProfileFlags, spec::RunSpec};
 
     fn texts(flag: &str, values: &[&str]) -> Setting<Vec<String>> {
         let values = values.iter().map(|&value| value.to_owned()).collect::<Vec<_>>();
@@ -188,6 +207,18 @@ mod tests {
         };
         let spec = RunSpec::new(&flags, None);
         if flag == "--header" { spec.header } else { spec.extra_inputs }
+    }
+
+    fn headers_of(values: &[&str]) -> Result<Vec<(String, String)>, ConfigErrors> {
+        let mut problems = Problems::default();
+        let headers = headers(&texts("--header", values), &mut problems);
+        problems.finish().map(|()| headers)
+    }
+
+    fn inputs_of(values: &[&str]) -> Result<Value, ConfigErrors> {
+        let mut problems = Problems::default();
+        let inputs = extra_inputs(&texts("--extra-inputs", values), &mut problems);
+        problems.finish().map(|()| Value::Object(inputs))
     }
 
     #[rstest]
@@ -206,19 +237,18 @@ mod tests {
     #[case::object(r#"{"a": {"b": null}}"#, json!({"a": {"b": null}}))]
     #[case::empty_value("suffix:", json!({"suffix": ""}))]
     fn an_extra_input_keeps_its_type(#[case] typed: &str, #[case] value: Value) {
-        assert_eq!(Value::Object(extra_inputs(&texts("--extra-inputs", &[typed])).unwrap()), value);
+        assert_eq!(inputs_of(&[typed]).unwrap(), value);
     }
 
     #[test]
     fn a_later_extra_input_replaces_an_earlier_one() {
-        let inputs = extra_inputs(&texts("--extra-inputs", &["a:1", r#"{"a": 2, "b": 3}"#, "b:4"])).unwrap();
-        assert_eq!(Value::Object(inputs), json!({"a": 2, "b": 4}));
+        let inputs = inputs_of(&["a:1", r#"{"a": 2, "b": 3}"#, "b:4"]).unwrap();
+        assert_eq!(inputs, json!({"a": 2, "b": 4}));
     }
 
     #[test]
     fn headers_come_as_pairs_or_as_json() {
-        let headers =
-            headers(&texts("--header", &["Accept: text/html, */*", r#"{"X-N": 1, "X-T": "a:b"}"#])).unwrap();
+        let headers = headers_of(&["Accept: text/html, */*", r#"{"X-N": 1, "X-T": "a:b"}"#]).unwrap();
         let expected = [("Accept", "text/html, */*"), ("X-N", "1"), ("X-T", "a:b")];
         assert_eq!(headers, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
@@ -232,15 +262,35 @@ mod tests {
     #[case("X Y:sk-1", "use the header `X Y`: its name holds characters that HTTP does not allow there")]
     #[case("X-Y:sk\n1", "use the header `X-Y`: its value holds characters that HTTP does not allow there")]
     fn a_bad_header_is_named_without_its_value(#[case] typed: &str, #[case] text: &str) {
-        let error = headers(&texts("--header", &[typed])).unwrap_err();
+        let error = headers_of(&[typed]).unwrap_err();
         assert_eq!(error.to_string(), text);
-        assert!(error.hint().contains("-H"));
+        assert!(error.first.hint().contains("-H"));
     }
 
     #[test]
     fn the_position_of_a_bad_extra_input_is_told() {
-        let error = extra_inputs(&texts("--extra-inputs", &["a:1", "b"])).unwrap_err();
+        let error = inputs_of(&["a:1", "b"]).unwrap_err();
         assert!(error.to_string().starts_with("read value 2 of `--extra-inputs`"), "{error}");
-        assert!(error.hint().contains("--extra-inputs temperature:0.5"));
+        assert!(error.first.hint().contains("--extra-inputs temperature:0.5"));
+    }
+
+    #[test]
+    fn every_bad_value_is_told_and_the_others_are_read() {
+        let mut problems = Problems::default();
+        let typed = texts("--header", &["A: 1", "b", "C D: 2", r#"{"E F": 3, "G": 4, "H I": 5}"#, "{"]);
+        let headers = headers(&typed, &mut problems);
+        assert_eq!(
+            headers,
+            [("A", "1"), ("G", "4")].map(|(name, value)| (name.to_owned(), value.to_owned()))
+        );
+        let errors = problems.finish().unwrap_err();
+        let errors: Vec<String> =
+            std::iter::once(&*errors.first).chain(&errors.others).map(ToString::to_string).collect();
+        assert_eq!(errors.len(), 5, "{errors:?}");
+        assert!(errors[0].starts_with("read value 2 of `--header`"), "{errors:?}");
+        for (error, name) in errors[1..4].iter().zip(["C D", "E F", "H I"]) {
+            assert!(error.starts_with(&format!("use the header `{name}`")), "{errors:?}");
+        }
+        assert_eq!(errors[4], "read value 5 of `--header` as a JSON object");
     }
 }

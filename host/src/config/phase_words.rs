@@ -111,17 +111,20 @@ pub(crate) fn default_beside_phases(name: &str, described: &[PhaseText], phases:
     (!of.is_empty()).then(|| format!("default of the {noun} {}", of.join(", ")))
 }
 
+/// Settings that have a default and mean nothing in some phases, and in which ones they mean something.
+const OF_SOME_PHASES: [(&str, fn(&Phase) -> bool); 6] = [
+    ("concurrency", |phase| matches!(phase.load, Load::Closed { .. })),
+    ("arrival-pattern", |phase| matches!(phase.load, Load::Open { .. })),
+    ("arrival-smoothness", |phase| matches!(phase.load, Load::Open { law: Law::Gamma { .. }, .. })),
+    ("request-cancellation-delay", |phase| phase.rules.cancellation.is_some()),
+    ("request-count", |phase| phase.stop.requests().is_some()),
+    ("benchmark-grace-period", |phase| phase.stop.time().is_some()),
+];
+
 /// Whether a setting that has a default means something in a phase.
 fn has_use_for(phase: &Phase, name: &str) -> bool {
-    match name {
-        "concurrency" => matches!(phase.load, Load::Closed { .. }),
-        "arrival-pattern" => matches!(phase.load, Load::Open { .. }),
-        "arrival-smoothness" => matches!(phase.load, Load::Open { law: Law::Gamma { .. }, .. }),
-        "request-cancellation-delay" => phase.rules.cancellation.is_some(),
-        "request-count" => phase.stop.requests().is_some(),
-        "benchmark-grace-period" => phase.stop.time().is_some(),
-        _ => true,
-    }
+    let of_some = OF_SOME_PHASES.into_iter().find(|(known, _)| *known == name);
+    of_some.is_none_or(|(_, means_something)| means_something(phase))
 }
 
 #[cfg(test)]
@@ -155,6 +158,12 @@ mod tests {
         assert_eq!(phases[0].clone().with_words(&other).settings["request_rate"], "5");
         let measured = words().without_described_warmups().phases();
         assert_eq!(measured, phases[1..]);
+    }
+
+    #[test]
+    fn what_means_nothing_in_some_phases_is_a_setting_of_phases() {
+        let unknown = OF_SOME_PHASES.into_iter().find(|(name, _)| !PHASE_SETTINGS.contains(name));
+        assert!(unknown.is_none(), "{unknown:?}");
     }
 
     #[test]

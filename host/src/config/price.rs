@@ -36,30 +36,40 @@ impl Explain for PriceError {
 /// Reads pairs of a key and a price, with commas between them.
 ///
 /// # Errors
-/// One of them is none, or the endpoint has nothing that could be paid so.
-pub(super) fn price(texts: &[String], counts_input: bool, counts_output: bool) -> Result<Price, PriceError> {
+/// Some of them are none, or the endpoint has nothing that could be paid so: one error for each of these.
+pub(super) fn price(
+    texts: &[String],
+    counts_input: bool,
+    counts_output: bool,
+) -> Result<Price, Vec<PriceError>> {
     let mut price = Price::default();
-    for pair in texts.iter().flat_map(|text| text.split(',')) {
-        let (key, text) = pair.split_once('=').ok_or_else(|| PriceError::NoPair(pair.to_owned()))?;
-        let (name, text) = (key.trim(), text.trim());
-        let key = KEYS.into_iter().find(|known| *known == name);
-        let key = key.ok_or_else(|| PriceError::Key(name.to_owned()))?;
-        let (of_key, is_counted) = match key {
-            "input" => (&mut price.input, counts_input),
-            "output" => (&mut price.output, counts_output),
-            _ => (&mut price.hour, true),
-        };
-        if !is_counted {
-            return Err(PriceError::NoTokens(key));
-        }
-        let value = text.trim_start_matches('$').parse::<f64>().ok();
-        let value = value.filter(|value| value.is_finite() && *value > 0.0);
-        let value = value.ok_or_else(|| PriceError::Value { key, text: text.to_owned() })?;
-        if of_key.replace(value).is_some() {
-            return Err(PriceError::Twice(key));
-        }
+    let pairs = texts.iter().flat_map(|text| text.split(','));
+    let errors: Vec<PriceError> =
+        pairs.filter_map(|pair| add(&mut price, pair, (counts_input, counts_output)).err()).collect();
+    if errors.is_empty() { Ok(price) } else { Err(errors) }
+}
+
+/// Adds a pair to a price. `is_counted` says of input and of output whether the endpoint counts its tokens.
+fn add(price: &mut Price, pair: &str, is_counted: (bool, bool)) -> Result<(), PriceError> {
+    let (key, text) = pair.split_once('=').ok_or_else(|| PriceError::NoPair(pair.to_owned()))?;
+    let (name, text) = (key.trim(), text.trim());
+    let key = KEYS.into_iter().find(|known| *known == name);
+    let key = key.ok_or_else(|| PriceError::Key(name.to_owned()))?;
+    let (of_key, is_counted) = match key {
+        "input" => (&mut price.input, is_counted.0),
+        "output" => (&mut price.output, is_counted.1),
+        _ => (&mut price.hour, true),
+    };
+    if !is_counted {
+        return Err(PriceError::NoTokens(key));
     }
-    Ok(price)
+    let value = text.trim_start_matches('$').parse::<f64>().ok();
+    let value = value.filter(|value| value.is_finite() && *value > 0.0);
+    let value = value.ok_or_else(|| PriceError::Value { key, text: text.to_owned() })?;
+    if of_key.replace(value).is_some() {
+        return Err(PriceError::Twice(key));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -68,7 +78,7 @@ mod tests {
 
     use super::*;
 
-    fn read(text: &str) -> Result<Price, PriceError> {
+    fn read(text: &str) -> Result<Price, Vec<PriceError>> {
         price(&[text.to_owned()], true, true)
     }
 
@@ -85,14 +95,17 @@ mod tests {
     #[case("input=cheap", "`cheap` is no price of `input`")]
     #[case("input=0", "`0` is no price of `input`")]
     #[case("input=1,input=2", "`input` has two prices")]
+    #[case("gpu=0.5,hour=12,input=cheap", "there is no price of `gpu`; `cheap` is no price of `input`")]
     fn what_is_no_price_is_refused(#[case] text: &str, #[case] expected: &str) {
-        let error = read(text).unwrap_err();
-        assert!(error.to_string() == expected && !error.hint().is_empty(), "{error}");
+        let errors = read(text).unwrap_err();
+        let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(texts.join("; "), expected);
+        assert!(errors.iter().all(|error| !error.hint().is_empty()), "{errors:?}");
     }
 
     #[test]
     fn tokens_that_nobody_counts_have_no_price() {
-        let error = price(&["output=1".to_owned()], true, false).unwrap_err();
-        assert_eq!(error, PriceError::NoTokens("output"));
+        let errors = price(&["output=1".to_owned()], true, false).unwrap_err();
+        assert_eq!(errors, [PriceError::NoTokens("output")]);
     }
 }

@@ -15,6 +15,11 @@ impl Problems {
         self.0.push(error.into());
     }
 
+    /// Several more.
+    pub(super) fn extend<E: Into<ConfigError>>(&mut self, errors: impl IntoIterator<Item = E>) {
+        self.0.extend(errors.into_iter().map(Into::into));
+    }
+
     /// One more, if it is one.
     pub(super) fn note_some(&mut self, error: Option<ConfigError>) {
         self.0.extend(error);
@@ -41,16 +46,27 @@ impl Problems {
     /// Nothing is wrong.
     ///
     /// # Errors
-    /// Something is: one error for each setting, in the order of the help, and then of the file.
+    /// Something is: for each setting one error about all of it, and then those about single values of it, in the order of the help,
+    /// and then of the file.
     pub(super) fn finish(self) -> Result<(), ConfigErrors> {
         let mut errors = self.0;
-        errors.sort_by_key(|error| error.origin().map_or((u8::MAX, None, 0), Origin::order));
-        // Why a setting cannot be used is said once.
-        errors.dedup_by(|later, first| later.origin().is_some() && later.origin() == first.origin());
+        errors.sort_by_key(|error| {
+            let order = error.origin().map_or((u8::MAX, None, 0), Origin::order);
+            (order, error.is_of_one_value())
+        });
+        errors.dedup_by(|later, first| says_the_same(later, first));
         let mut errors = errors.into_iter();
         match errors.next() {
             Some(first) => Err(ConfigErrors { first: Box::new(first), others: errors.collect() }),
             None => Ok(()),
         }
     }
+}
+
+/// Whether the later error about a setting says nothing new. Why it cannot be used at all is said once; of its values each has its own
+/// error, unless that is the same word for word.
+fn says_the_same(later: &ConfigError, first: &ConfigError) -> bool {
+    let is_of_one_setting = later.origin().is_some() && later.origin() == first.origin();
+    let are_of_values = later.is_of_one_value() || first.is_of_one_value();
+    is_of_one_setting && (!are_of_values || later.to_string() == first.to_string())
 }

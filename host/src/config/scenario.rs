@@ -128,7 +128,7 @@ fn other_lengths(spec: &RunSpec) -> Option<Origin> {
 
 /// The extra inputs. What cannot be read is told where it is read for the requests.
 fn extra_inputs(spec: &RunSpec) -> Map<String, Value> {
-    pairs::extra_inputs(&spec.extra_inputs).unwrap_or_default()
+    pairs::extra_inputs(&spec.extra_inputs, &mut Problems::default())
 }
 
 /// The settings with what the scenario fills in where nothing is said. Errors say of these that the scenario has set them.

@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::spec::{Origin, RunSpec};
+use super::{
+    problems::Problems,
+    spec::{Origin, RunSpec},
+};
 use crate::plan::{LiveApiConfig, ServiceOption, ServicesConfig};
 
 /// How an option is written.
@@ -17,20 +20,20 @@ pub(crate) struct ServiceOptionError {
     position: usize,
 }
 
-/// What is asked for.
-pub(super) fn services(spec: &RunSpec) -> Result<ServicesConfig, ServiceOptionError> {
+/// What is asked for. Values that are no options are left out.
+pub(super) fn services(spec: &RunSpec, problems: &mut Problems) -> ServicesConfig {
     let mut options = Vec::new();
     if let Some((texts, by)) = spec.service_option.given() {
         for (position, text) in (1..).zip(texts) {
-            options.push(option(text).ok_or(ServiceOptionError { by, position })?);
+            options.extend(problems.note(option(text).ok_or(ServiceOptionError { by, position })));
         }
     }
-    Ok(ServicesConfig {
+    ServicesConfig {
         start: spec.service.list().to_vec(),
         leave_out: spec.no_service.list().to_vec(),
         options,
         live_api: spec.api_port.value().map(|port| LiveApiConfig { port, host: spec.api_host.value() }),
-    })
+    }
 }
 
 /// `NAME.KEY=VALUE`, or `NAME#2.KEY=VALUE` for one of several instances.
@@ -61,7 +64,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::config::spec::tests::spec;
+    use crate::config::{error::ConfigErrors, spec::tests::spec};
+
+    fn read(line: &str) -> Result<ServicesConfig, ConfigErrors> {
+        let mut problems = Problems::default();
+        let config = services(&spec(line), &mut problems);
+        problems.finish().map(|()| config)
+    }
 
     #[rstest]
     #[case("a.n=5", None, json!(5))]
@@ -75,13 +84,21 @@ mod tests {
 
     #[rstest]
     fn what_is_no_option_is_told_by_its_place(#[values("a.n", "a=5", ".n=5", "a.=5", "a#x.n=5")] text: &str) {
-        let error = services(&spec(&format!("--service-option a.b=c --service-option {text}"))).unwrap_err();
+        let error = read(&format!("--service-option a.b=c --service-option {text}")).unwrap_err();
         assert_eq!(error.to_string(), "read value 2 of `--service-option`: it is not `NAME.KEY=VALUE`");
     }
 
     #[test]
+    fn all_that_are_no_options_are_told() {
+        let error = read("--service-option a --service-option a.b=c --service-option b").unwrap_err();
+        let expected = "read value 1 of `--service-option`: it is not `NAME.KEY=VALUE`; \
+                        read value 3 of `--service-option`: it is not `NAME.KEY=VALUE`";
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
     fn questions_are_answered_at_a_port_and_perhaps_an_address() {
-        let live_api = |line: &str| services(&spec(line)).unwrap().live_api;
+        let live_api = |line: &str| read(line).unwrap().live_api;
         assert_eq!(live_api(""), None);
         assert_eq!(live_api("--api-port 0"), Some(LiveApiConfig { port: 0, host: None }));
         let host = Some("::1".parse().unwrap());
@@ -90,7 +107,7 @@ mod tests {
 
     #[test]
     fn names_may_be_repeated_or_separated_by_commas() {
-        let config = services(&spec("--service a,a --service b --no-service c")).unwrap();
+        let config = read("--service a,a --service b --no-service c").unwrap();
         assert_eq!((config.start.join(" "), config.leave_out.join(" ")), ("a a b".into(), "c".into()));
     }
 }

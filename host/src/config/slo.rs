@@ -146,23 +146,24 @@ pub(super) struct Numbers<'a> {
 /// Reads objectives.
 ///
 /// # Errors
-/// One of them is none, or the run cannot have its number.
+/// Some of them are none, or the run cannot have their numbers: one error for each of these.
 pub(super) fn objectives(
     texts: &[String],
     numbers: Numbers<'_>,
-) -> Result<Vec<RunObjective>, RunObjectiveError> {
-    let mut objectives: Vec<RunObjective> = Vec::new();
+) -> Result<Vec<RunObjective>, Vec<RunObjectiveError>> {
+    let (mut objectives, mut errors): (Vec<RunObjective>, Vec<RunObjectiveError>) = (Vec::new(), Vec::new());
     for text in texts {
-        let objective = objective(text, numbers)?;
-        if objectives
-            .iter()
-            .any(|known| RunObjective { text: objective.text.clone(), ..known.clone() } == objective)
-        {
-            return Err(RunObjectiveError::Twice(objective.text));
+        let is_known = |objective: &RunObjective| {
+            let same = |known: &RunObjective| RunObjective { text: objective.text.clone(), ..known.clone() };
+            objectives.iter().any(|known| same(known) == *objective)
+        };
+        match objective(text, numbers) {
+            Ok(objective) if is_known(&objective) => errors.push(RunObjectiveError::Twice(objective.text)),
+            Ok(objective) => objectives.push(objective),
+            Err(error) => errors.push(error),
         }
-        objectives.push(objective);
     }
-    Ok(objectives)
+    if errors.is_empty() { Ok(objectives) } else { Err(errors) }
 }
 
 fn objective(text: &str, numbers: Numbers<'_>) -> Result<RunObjective, RunObjectiveError> {
@@ -280,7 +281,7 @@ mod tests {
         }
     }
 
-    fn read(text: &str) -> Result<RunObjective, RunObjectiveError> {
+    fn read(text: &str) -> Result<RunObjective, Vec<RunObjectiveError>> {
         let class = Class { name: "chat".into(), ..Class::default() };
         let classes = Classes { list: vec![class], ..Classes::default() };
         objectives(&[text.to_owned()], plain(&classes)).map(|mut all| all.remove(0))
@@ -323,7 +324,8 @@ mod tests {
     #[case("nvidia_average_gpu_power < 500W", "no GPU is watched")]
     #[case("network_rtt < 5ms", "is not measured")]
     fn what_is_no_objective_is_refused(#[case] text: &str, #[case] expected: &str) {
-        let error = read(text).unwrap_err();
+        let errors = read(text).unwrap_err();
+        let [error] = errors.as_slice() else { panic!("{errors:?}") };
         assert!(error.to_string().contains(expected), "{error}");
         assert!(!error.hint().is_empty());
         assert!(METRICS.iter().any(|metric| metric.tag == "request_error_rate"));
@@ -334,6 +336,16 @@ mod tests {
         let classes = Classes::default();
         let texts = ["latency p99 < 2s", "request_latency p99 < 2000"].map(str::to_owned);
         let twice = objectives(&texts, plain(&classes));
-        assert!(matches!(twice, Err(RunObjectiveError::Twice(_))), "{twice:?}");
+        let errors = twice.unwrap_err();
+        assert!(matches!(errors.as_slice(), [RunObjectiveError::Twice(_)]), "{errors:?}");
+    }
+
+    #[test]
+    fn all_that_are_no_objectives_are_told() {
+        let classes = Classes::default();
+        let texts = ["joy p99 < 2s", "latency p99 < 2s", "latency p99"].map(str::to_owned);
+        let errors = objectives(&texts, plain(&classes)).unwrap_err();
+        let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(texts, ["there is no metric `joy`", "`latency p99` is no bound on a metric"]);
     }
 }

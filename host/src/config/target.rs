@@ -37,9 +37,9 @@ pub(super) fn target(
     endpoint_name: &str,
     problems: &mut Problems,
 ) -> (Target, Option<String>) {
-    let mut headers = problems.note(pairs::headers(&spec.header)).unwrap_or_default();
+    let mut headers = pairs::headers(&spec.header, problems);
     let api_key = problems.note(api_key(spec)).flatten();
-    let (urls, login) = problems.note(urls(spec)).unwrap_or_default();
+    let (urls, login) = urls(spec, problems);
     let transport = transport(spec, problems);
     problems.note(check_sockets(spec, transport, &urls));
     let Proxies { urls: proxies, warning } =
@@ -53,7 +53,7 @@ pub(super) fn target(
     let target = Target {
         urls,
         proxies,
-        model: problems.note(model(spec)).unwrap_or_default(),
+        model: model(spec, problems),
         endpoint_type: endpoint_name.to_owned(),
         streaming: spec.streaming.is_given(),
         custom_endpoint: spec.custom_endpoint.get().cloned(),
@@ -64,8 +64,8 @@ pub(super) fn target(
         headers,
         session_headers: spec.session_header.get().cloned().unwrap_or_default(),
         api_key,
-        extra_inputs: problems.note(pairs::extra_inputs(&spec.extra_inputs)).unwrap_or_default(),
-        endpoint_options: problems.note(endpoint_options(&spec.endpoint_option)).unwrap_or_default(),
+        extra_inputs: pairs::extra_inputs(&spec.extra_inputs, problems),
+        endpoint_options: endpoint_options(&spec.endpoint_option, problems),
         flag_options: flag_options(spec),
         use_server_token_count: spec.use_server_token_count.is_given(),
         transport,
@@ -175,20 +175,23 @@ fn typed_url(spec: &RunSpec) -> Origin {
     spec.url.origin().unwrap_or(Origin::Flag(spec.url.flag()))
 }
 
-/// Base URLs, and the one login that they may hold. None at all for `--mock`.
-fn urls(spec: &RunSpec) -> Result<(Vec<String>, Option<String>), ConfigError> {
+/// Base URLs, and the one login that they may hold. None at all for `--mock`. Texts that are no URLs are left out.
+fn urls(spec: &RunSpec, problems: &mut Problems) -> (Vec<String>, Option<String>) {
     if spec.mock.is_given() {
-        return Ok((Vec::new(), None));
+        return (Vec::new(), None);
     }
-    let by = typed_url(spec);
-    let bases = spec.url.list().iter().map(|url| url::parse_base(url)).collect::<Result<Vec<_>, _>>();
-    let bases = bases.map_err(|error| ConfigError::Url(NamedUrlError { by, error }))?;
-    let Some(first) = bases.first() else { return Ok((vec![DEFAULT_URL.to_owned()], None)) };
-    let login = first.authorization.clone();
+    let Some((texts, by)) = spec.url.given() else { return (vec![DEFAULT_URL.to_owned()], None) };
+    let read = |text: &String| {
+        let base = url::parse_base(text);
+        problems.note(base.map_err(|error| ConfigError::Url(NamedUrlError { by, error })))
+    };
+    let bases: Vec<_> = texts.iter().filter_map(read).collect();
+    let login = bases.first().and_then(|first| first.authorization.clone());
     if bases.iter().any(|base| base.authorization != login) {
-        return Err(ConfigError::TwoLogins { url: by, other: format!("those of another `{by}`") });
+        problems.push(ConfigError::TwoLogins { url: by, other: format!("those of another `{by}`") });
+        return (Vec::new(), None);
     }
-    Ok((bases.into_iter().map(|base| base.url).collect(), login))
+    (bases.into_iter().map(|base| base.url).collect(), login)
 }
 
 /// The client library of the portable transport connects to one Unix socket, whatever the address of a request.
@@ -205,19 +208,20 @@ fn check_sockets(spec: &RunSpec, transport: TransportKind, urls: &[String]) -> R
     Ok(())
 }
 
-fn model(spec: &RunSpec) -> Result<String, ConfigError> {
+fn model(spec: &RunSpec, problems: &mut Problems) -> String {
     let Some((models, by)) = spec.model.given() else {
         // Whoever has a server asks it: see [`Target::lacks_model`].
         let of_mock = spec.mock.is_given().then(|| MOCK_MODEL.to_owned());
-        return Ok(of_mock.unwrap_or_default());
+        return of_mock.unwrap_or_default();
     };
-    if models.iter().any(|model| model.trim().is_empty()) {
-        return Err(ConfigError::NoModel { by });
+    let is_empty = |model: &String| model.trim().is_empty();
+    if models.iter().any(is_empty) {
+        problems.push(ConfigError::NoModel { by });
     }
-    if let Some((_, model)) = models.iter().enumerate().find(|(at, model)| models[..*at].contains(model)) {
-        return Err(ConfigError::ModelTwice { by, model: model.clone() });
-    }
-    Ok(models.first().cloned().unwrap_or_default())
+    let named = models.iter().enumerate().filter(|(_, model)| !is_empty(model));
+    let again = named.filter(|(at, model)| models[..*at].contains(model));
+    problems.extend(again.map(|(_, model)| ConfigError::ModelTwice { by, model: model.clone() }));
+    models.first().cloned().unwrap_or_default()
 }
 
 /// Where it is said that the service that scrapes metrics pages is left out by its name, however that is spelled.
@@ -248,9 +252,11 @@ pub(super) fn server_metrics(
     let by_tcp = targets.iter().filter(|target| url::socket_of(target).is_none());
     let mut urls: Vec<String> = by_tcp.map(|target| url::metrics_url(target)).collect();
     if let Some((pages, by)) = spec.server_metrics.given() {
-        let pages = pages.iter().map(|page| url::parse_metrics_page(page)).collect::<Result<Vec<_>, _>>();
-        let pages = problems.note(pages.map_err(|error| ConfigError::Url(NamedUrlError { by, error })));
-        urls.extend(pages.unwrap_or_default());
+        let read = |text: &String| {
+            let page = url::parse_metrics_page(text);
+            problems.note(page.map_err(|error| ConfigError::Url(NamedUrlError { by, error })))
+        };
+        urls.extend(pages.iter().filter_map(read));
     }
     let mut seen = HashSet::new();
     urls.retain(|url| seen.insert(url.clone()));
@@ -259,7 +265,7 @@ pub(super) fn server_metrics(
                        `--server-metrics URL`, or say `--no-server-metrics`";
         return (ServerMetricsConfig::default(), Some(warning.to_owned()));
     }
-    let headers = problems.note(pairs::headers(&spec.server_metrics_header)).unwrap_or_default();
+    let headers = pairs::headers(&spec.server_metrics_header, problems);
     let interval_s = spec.server_metrics_interval.value();
     (ServerMetricsConfig { enabled: true, urls, interval_s, headers }, None)
 }

@@ -86,7 +86,7 @@ fn own_trace(spec: &RunSpec, problems: &mut Problems) {
     let Some(with) = spec.traceparent.origin().or(spec.otel_url.origin()) else { return };
     let is_it = |name: &str| name.eq_ignore_ascii_case("traceparent");
     // What else is wrong with headers is told with the target.
-    let headers = pairs::headers(&spec.header).unwrap_or_default();
+    let headers = pairs::headers(&spec.header, &mut Problems::default());
     let is_in_all = headers.iter().any(|(name, _)| is_it(name));
     let is_in_sessions = spec.session_header.get().is_some_and(|names| names.iter().any(|name| is_it(name)));
     let of_all = spec.header.origin().filter(|_| is_in_all);
@@ -99,12 +99,15 @@ fn own_trace(spec: &RunSpec, problems: &mut Problems) {
 
 fn attributes(spec: &RunSpec, problems: &mut Problems) -> Vec<(String, String)> {
     let Some((texts, by)) = spec.otel_resource_attributes.given() else { return Vec::new() };
-    let pair = |(position, text): (usize, &String)| {
+    let pair = |(position, text): (usize, &String)| -> Result<(String, String), usize> {
         let (key, value) = text.split_once('=').filter(|(key, _)| !key.trim().is_empty()).ok_or(position)?;
         Ok((key.trim().to_owned(), value.trim().to_owned()))
     };
-    let pairs: Result<Vec<_>, usize> = (1..).zip(texts).map(pair).collect();
-    problems.note(pairs.map_err(|position| TelemetryError::Attribute { by, position })).unwrap_or_default()
+    let read = |numbered| {
+        let pair = pair(numbered).map_err(|position| TelemetryError::Attribute { by, position });
+        problems.note(pair)
+    };
+    (1..).zip(texts).filter_map(read).collect()
 }
 
 fn named(by: Origin, error: url::UrlError) -> ConfigError {

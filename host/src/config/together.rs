@@ -9,6 +9,16 @@ use super::{
 /// Why there is no use for settings about metrics pages.
 const NOT_SCRAPED: &str = "no metrics page is scraped then";
 
+/// Switches and what says the opposite, by the names of their flags without dashes. The flags about several runs are in no
+/// [`RunSpec`], and a flag that only says what holds without it has no place there: they are checked as words.
+pub(crate) const OPPOSITES: [(&str, &str); 5] = [
+    ("parameter-sweep-same-seed", "no-parameter-sweep-same-seed"),
+    ("no-vary-seed-per-trial", "vary-seed-per-trial"),
+    ("set-consistent-seed", "no-set-consistent-seed"),
+    ("profile-run-disable-warmup-after-first", "no-profile-run-disable-warmup-after-first"),
+    ("auto-plot", "no-auto-plot"),
+];
+
 /// Checks all of them.
 pub(super) fn check(spec: &RunSpec, problems: &mut Problems) {
     problems.require(&spec.preconnect, &spec.concurrency);

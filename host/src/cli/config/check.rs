@@ -8,7 +8,7 @@ use super::files;
 use crate::{
     cli::{
         exit::{Exit, Failure},
-        experiment, profile, settings, terminal,
+        experiment, resolved, settings, terminal,
     },
     screen::counted,
 };
@@ -30,8 +30,8 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
         files::check(cells.list.iter().map(|(_, asked)| asked))?;
         format!("; it is {}", counted(cells.runs(), "run"))
     } else {
-        let registry = profile::discover(&asked.flags)?;
-        let resolved = profile::resolved(&asked, &asked.flags, &registry)?;
+        let registry = resolved::discover(&asked.flags).map_err(|failure| asked.failure_with(failure))?;
+        let resolved = resolved::resolved(&asked, &asked.flags, &registry)?;
         resolved.warnings.iter().for_each(|warning| terminal::warn(warning));
         files::check(std::iter::once(&asked))?;
         String::new()

@@ -1,7 +1,7 @@
 //! What settings name on this machine: files, tokenizers, and options of plugins. It is looked at as a run would, without a server.
 
 use crate::{
-    cli::{exit::Failure, profile, recorded, settings::Asked, terminal},
+    cli::{exit::Failure, recorded, resolved, settings::Asked, terminal},
     config::{origins::Source, words::Words},
     plan::Phase,
     run::{Observer, Snapshot, Subject, look_at},
@@ -64,8 +64,8 @@ pub(super) fn check<'a>(runs: impl Iterator<Item = &'a Asked>) -> Result<(), Fai
 
 /// Everything that is wrong with what a run names.
 fn wrong_with(asked: &Asked, notices: &mut Notices) -> Result<Vec<Failure>, Failure> {
-    let registry = profile::discover(&asked.flags)?;
-    let plan = profile::resolved(asked, &asked.flags, &registry)?.plan;
+    let registry = resolved::discover(&asked.flags)?;
+    let plan = resolved::resolved(asked, &asked.flags, &registry)?.plan;
     let of_answer = asked.flags.mock_answer.as_deref().and_then(|file| recorded::read(file, None).err());
     let of_answer = of_answer.map(|error| asked.placed("mock-answer", error.into()));
     let others = look_at(plan, &registry, notices).into_iter();

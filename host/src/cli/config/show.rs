@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     cli::{
         exit::{Exit, Failure},
-        experiment, profile,
+        experiment, resolved,
         settings::{self, Asked},
         terminal,
     },
@@ -56,8 +56,8 @@ fn show(asked: &Asked, is_json: bool) -> Result<Exit, Failure> {
     asked.warn();
     // A run of several stands for all of them in what nobody says.
     let first = if asked.is_experiment() { &experiment::first_of(asked)? } else { asked };
-    let registry = profile::discover(&first.flags)?;
-    let plan = profile::resolved(first, &first.flags, &registry)?.plan;
+    let registry = resolved::discover(&first.flags).map_err(|failure| first.failure_with(failure))?;
+    let plan = resolved::resolved(first, &first.flags, &registry)?.plan;
     redact::learn(redact::of_config(&plan));
     // With the values of the sweep's first run.
     let described = first.words.phases();

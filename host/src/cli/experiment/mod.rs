@@ -24,6 +24,7 @@ use super::{
     outcome::held_to,
     profile::{self, Common},
     report::Shown,
+    resolved::{self, DEFAULT_ENDPOINT},
     runs::{check_has_form, stored},
     settings::{self, flags_of},
     terminal,
@@ -168,9 +169,9 @@ fn designed(settings: &settings::Asked, asked: &Asked) -> Result<Design, Failure
             settings.without_lists(placed)
         }
     };
-    let registry = profile::discover(&first.flags).map_err(|failure| first.failure_with(failure))?;
-    profile::check(&first, &registry)?;
-    Err(first.failure(None))
+    let registry = resolved::discover(&first.flags).map_err(|failure| first.failure_with(failure))?;
+    resolved::check(&first, &registry)?;
+    Err(first.failure())
 }
 
 /// Makes the results of an experiment once more, from the summaries of its runs, and prints them in this form.
@@ -387,11 +388,12 @@ fn check(
     let of_cell = |cell: &experiment::Cell| settings.with(cell.over(base));
     // They are the same in all cells, of which none may be readable.
     let of_host = base.only(|name| ["plugins", "plugin-policy", "locked", "lock"].contains(&name));
-    let registry = profile::discover(&flags_of(&of_host)?)?;
+    let registry = resolved::discover(&flags_of(&of_host)?)?;
     let mut first = None;
     let mut wrong: Vec<(Failure, Vec<String>)> = Vec::new();
     for cell in &design.cells {
-        let checked = of_cell(cell).and_then(|asked| profile::check(&asked, &registry).map(|()| asked.flags));
+        let checked =
+            of_cell(cell).and_then(|asked| resolved::check(&asked, &registry).map(|()| asked.flags));
         let failure = match checked {
             Ok(flags) => {
                 first.get_or_insert(flags);
@@ -442,7 +444,7 @@ fn usual_name(flags: &ProfileFlags, design: &Design) -> PathBuf {
 
 /// `artifacts/chat_WHAT`: the API format, and what is made there.
 pub(super) fn named_folder(flags: &ProfileFlags, what: &str) -> PathBuf {
-    let endpoint = flags.endpoint_type.as_deref().unwrap_or(profile::DEFAULT_ENDPOINT).replace('/', "_");
+    let endpoint = flags.endpoint_type.as_deref().unwrap_or(DEFAULT_ENDPOINT).replace('/', "_");
     Path::new(ARTIFACTS).join(format!("{endpoint}_{what}"))
 }
 

@@ -7,7 +7,8 @@ use prony_plugin_api::live::RunNow;
 use super::{
     super::{
         exit::{Exit, Failure, Form},
-        profile::{self, Common, HowRun, Lost},
+        profile::{self, Common, HowRun},
+        run_end::Lost,
         settings, terminal,
         view::View,
     },

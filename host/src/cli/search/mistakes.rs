@@ -25,11 +25,7 @@ impl Mistakes {
     /// # Errors
     /// Everything that is wrong.
     pub(super) fn finish(self) -> Result<(), Failure> {
-        let apart = |failure: Failure| {
-            let beside = failure.beside.clone();
-            std::iter::once(Failure { beside: Vec::new(), ..failure }).chain(beside)
-        };
-        let mut all = self.0.into_iter().flat_map(apart);
+        let mut all = self.0.into_iter().flat_map(Failure::apart);
         all.next().map_or(Ok(()), |first| Err(Failure { beside: all.collect(), ..first }))
     }
 }

@@ -64,7 +64,8 @@ impl HasExit for KeptError {
 
 /// Looks for what is asked for, and says what was found.
 pub(super) fn run(args: &SearchArgs, matches: &ArgMatches, log: &LogFlags) -> Result<Exit, Failure> {
-    profile::hush(&args.flags)?;
+    // Before other settings are read, which may be warned of.
+    terminal::be_quiet_if(args.flags.quiet);
     of_words(&args.own, Words::typed(matches), log)
 }
 
@@ -88,7 +89,7 @@ pub(super) fn of_words(own: &SearchFlags, typed: Words, log: &LogFlags) -> Resul
 /// A search that was not there before.
 fn begun(own: &SearchFlags, asked: settings::Asked) -> Result<Prepared, Failure> {
     let mut mistakes = Mistakes::default();
-    mistakes.extend(asked.has_mistakes().then(|| asked.failure(None)));
+    mistakes.extend(asked.has_mistakes().then(|| asked.failure()));
     mistakes.extend(Question::Highest.without_effect(own));
     let meant = mistakes.note(own.aiperf.meaning(asked::USUAL_RANGE));
     let meaning = meant.clone().unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    super::{exit::Failure, profile, settings},
+    super::{exit::Failure, resolved, settings},
     measurable,
     mistakes::Mistakes,
 };
@@ -38,10 +38,10 @@ pub(super) fn checked(
     plan: &SearchPlan,
     base: &Words,
 ) -> Result<Arc<Registry>, Failure> {
-    let registry = profile::discover(&asked.flags)?;
+    let registry = resolved::discover(&asked.flags)?;
     for load in [plan.range.low, plan.range.high] {
         let of_load = asked.with(plan.settings(base, load))?;
-        let resolved = profile::resolved(&of_load, &of_load.flags, &registry)?;
+        let resolved = resolved::resolved(&of_load, &of_load.flags, &registry)?;
         let mut mistakes = Mistakes::default();
         mistakes.extend(measurable::mistakes(&plan.slos, &resolved.plan, &registry)?);
         mistakes.finish()?;

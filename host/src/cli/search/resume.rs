@@ -27,7 +27,7 @@ const FREE: [&str; 6] = ["ui", "quiet", "auto-plot", "no-auto-plot", "plot-requi
 /// There is none, another process has it, or something else is typed than it has.
 pub(super) fn prepared(own: &SearchFlags, asked: settings::Asked, dir: &Path) -> Result<Prepared, Failure> {
     let mut mistakes = Mistakes::default();
-    mistakes.extend(asked.has_mistakes().then(|| asked.failure(None)));
+    mistakes.extend(asked.has_mistakes().then(|| asked.failure()));
     mistakes.note(check_typed(own, &asked));
     let numbers = own.numbers(&mut mistakes);
     mistakes.note(numbers.precision.map_or(Ok(()), check_precision));

@@ -121,6 +121,8 @@ fn measure(trial: Trial<'_>, attempt: u32) -> Result<Distance, Fault> {
     let name = format!("{}-{attempt}", trial.name);
     let own = ["--url", &url, "--endpoint-type", endpoint, "--artifact-dir", &name];
     let all = [&RUN[..], &own, words].concat();
+    // The program is started again and its files are read, in place of a call in this process: what is tried is the program as it is
+    // installed, with its plugins, its exit code and its files.
     let failed = |error: std::io::Error| Fault::new(format!("failed to make a run: {error}"), ROOM);
     program::start(folder, &name, &all, variables).map_err(failed)?.wait()?;
     let unread = |error: std::io::Error| Fault::new(format!("failed to read its results: {error}"), ROOM);

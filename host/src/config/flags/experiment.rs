@@ -65,7 +65,7 @@ pub(crate) struct ExperimentFlags {
     /// Use the same seed for all combinations [default: a seed for each, derived from --random-seed].
     ///
     /// They are sent the same prompts, which the server's prefix cache may know from the run before.
-    #[arg(long, help_heading = EXPERIMENT, conflicts_with = "no_parameter_sweep_same_seed")]
+    #[arg(long, help_heading = EXPERIMENT)]
     pub(crate) parameter_sweep_same_seed: bool,
 
     /// A seed for each combination, as without any flag.
@@ -75,7 +75,7 @@ pub(crate) struct ExperimentFlags {
     /// Use the same seed when a combination is repeated [default: a seed for each run, derived from --random-seed].
     ///
     /// The server's prefix cache may know the prompts from the run before.
-    #[arg(long, help_heading = EXPERIMENT, conflicts_with = "vary_seed_per_trial")]
+    #[arg(long, help_heading = EXPERIMENT)]
     pub(crate) no_vary_seed_per_trial: bool,
 
     /// A seed for each run, as without any flag.
@@ -83,7 +83,7 @@ pub(crate) struct ExperimentFlags {
     pub(crate) vary_seed_per_trial: bool,
 
     /// Derive the seeds from 42 where there is no --random-seed [default: from a new one, which is written down].
-    #[arg(long, help_heading = EXPERIMENT, conflicts_with = "no_set_consistent_seed")]
+    #[arg(long, help_heading = EXPERIMENT)]
     pub(crate) set_consistent_seed: bool,
 
     /// Derive the seeds from a new one, as without any flag.
@@ -91,7 +91,7 @@ pub(crate) struct ExperimentFlags {
     pub(crate) no_set_consistent_seed: bool,
 
     /// Warm up only in the first run of each combination.
-    #[arg(long, help_heading = EXPERIMENT, conflicts_with = "no_profile_run_disable_warmup_after_first")]
+    #[arg(long, help_heading = EXPERIMENT)]
     pub(crate) profile_run_disable_warmup_after_first: bool,
 
     /// Warm up in each run, as without any flag.

@@ -8,7 +8,7 @@ use super::choice::OUTPUT;
 #[derive(Args, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PlotFlags {
     /// Write the charts as SVG and PNG files, too, into `plots` in the folder of the results, as `prony plot` does.
-    #[arg(long, help_heading = OUTPUT, conflicts_with = "no_auto_plot")]
+    #[arg(long, help_heading = OUTPUT)]
     pub(crate) auto_plot: bool,
 
     /// Write none, as without any flag.

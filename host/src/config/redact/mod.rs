@@ -10,12 +10,12 @@ mod known;
 mod names;
 mod redacted;
 mod redactor;
+mod rules;
 mod secrets;
 mod spelling;
 
 use serde_json::{Map, Value};
 
-use self::names::is_sensitive_in_head;
 pub(crate) use self::{
     address::{has_hidden_login, has_two_logins, is_address, url},
     known::{learn, shown, shown_bytes},
@@ -23,6 +23,10 @@ pub(crate) use self::{
     redacted::Redacted,
     redactor::Redactor,
     secrets::{of_config, of_environment, of_headers, of_json, of_nats, of_target},
+};
+use self::{
+    names::is_sensitive_in_head,
+    rules::{Rule, rule},
 };
 use crate::plan::Plan;
 
@@ -137,29 +141,17 @@ fn split_flag(word: &str) -> (&str, &str) {
 
 /// A value of a flag as it may be shown and kept.
 pub(crate) fn value_of(flag: &str, value: &str) -> String {
-    if flag == "--api-key" || flag == "--nats-token" {
-        return REDACTED.to_owned();
-    }
-    if let Some(text) = json(value) {
-        return text;
-    }
-    match flag {
-        "-u" | "--url" | "--server-metrics" | "--proxy" | "--gpu-telemetry" | "--otel-url" | "--nats" => {
-            value.split(',').map(url).collect::<Vec<_>>().join(",")
-        }
-        "--custom-endpoint"
-        | "--reset-kv-cache-path"
-        | "--server-profiler-start-path"
-        | "--server-profiler-stop-path" => url(value),
-        // Their names are ours, and none of their values is a secret.
-        "--class" | "--goodput" | "--slo" | "--price" => value.to_owned(),
-        "--service-option" | "--endpoint-option" => option(value),
-        "--otel-resource-attributes" => value.split(',').map(option).collect::<Vec<_>>().join(","),
-        "--between" | "--before-run" | "--after-run" | "--before-phase" | "--after-phase" | "--ssh" => {
-            shell(value)
-        }
-        _ if is_address(value) => url(value),
-        _ => pair(value),
+    match (rule(flag), json(value)) {
+        (Rule::All, _) => REDACTED.to_owned(),
+        (_, Some(text)) => text,
+        (Rule::OfAddresses, None) => value.split(',').map(url).collect::<Vec<_>>().join(","),
+        (Rule::OfAddress, None) => url(value),
+        (Rule::Nothing, None) => value.to_owned(),
+        (Rule::OfOption, None) => option(value),
+        (Rule::OfOptions, None) => value.split(',').map(option).collect::<Vec<_>>().join(","),
+        (Rule::OfCommand, None) => shell(value),
+        (Rule::OfAnyText, None) if is_address(value) => url(value),
+        (Rule::OfAnyText, None) => pair(value),
     }
 }
 
@@ -282,6 +274,7 @@ mod tests {
     #[case("-H Referer:https://u:p@h/?sig=s", "-H Referer:https://<redacted>@h/?sig=<redacted>")]
     #[case("-H Cookie:next=https://x/;session=s", "-H Cookie:<redacted>")]
     #[case("--custom-endpoint /v1/x?key=k&a=1", "--custom-endpoint /v1/x?key=<redacted>&a=1")]
+    #[case("--endpoint /v1/x?key=k&a=1", "--endpoint /v1/x?key=<redacted>&a=1")]
     #[case(
         "--custom-endpoint=/v1/x?next=http://y/&key=k",
         "--custom-endpoint=/v1/x?next=http://y/&key=<redacted>"

@@ -121,7 +121,7 @@ fn resolve_rest(
     let sampling = content::sampling(spec, &mut problems);
     let (server_metrics, no_metrics) = target::server_metrics(spec, &target.urls, &mut problems);
     let telemetry = telemetry::telemetry(spec, &mut problems);
-    let services = problems.note(services::services(spec)).unwrap_or_default();
+    let services = services::services(spec, &mut problems);
     let hooks = hooks::hooks(spec, &phases, &mut problems);
     let exports = exports::exports(spec, &mut problems);
     let agents = machines::agents(spec, &phases, &mut problems);

@@ -51,19 +51,25 @@ enum Pairs {
     Sweeps,
 }
 
+/// What settings make of mappings; those that take none are not among them.
+const PAIRS: [(&str, Pairs); 12] = [
+    ("header", Pairs::Headers),
+    ("server-metrics-header", Pairs::Headers),
+    ("extra-inputs", Pairs::Json),
+    ("endpoint-option", Pairs::Options),
+    ("otel-resource-attributes", Pairs::Options),
+    ("price", Pairs::Options),
+    ("service-option", Pairs::OptionsOfServices),
+    ("goodput", Pairs::Objectives),
+    ("class", Pairs::Classes),
+    ("before-phase", Pairs::Phases),
+    ("after-phase", Pairs::Phases),
+    ("sweep", Pairs::Sweeps),
+];
+
 /// What a setting makes of mappings, if it takes any.
 fn pairs(name: &str) -> Option<Pairs> {
-    match name {
-        "header" | "server-metrics-header" => Some(Pairs::Headers),
-        "extra-inputs" => Some(Pairs::Json),
-        "endpoint-option" | "otel-resource-attributes" | "price" => Some(Pairs::Options),
-        "service-option" => Some(Pairs::OptionsOfServices),
-        "goodput" => Some(Pairs::Objectives),
-        "class" => Some(Pairs::Classes),
-        "before-phase" | "after-phase" => Some(Pairs::Phases),
-        "sweep" => Some(Pairs::Sweeps),
-        _ => None,
-    }
+    PAIRS.into_iter().find(|(known, _)| *known == name).map(|(_, pairs)| pairs)
 }
 
 /// What a setting takes, for an error.
@@ -286,6 +292,14 @@ mod tests {
 
     use super::*;
     use crate::config::{keys::Keys, run_file::node};
+
+    #[test]
+    fn what_takes_mappings_is_a_setting_with_several_values() {
+        let keys = Keys::all();
+        let takes_several = |name: &str| keys.find(name).is_some_and(|key| key.shape == Shape::List);
+        let unknown = PAIRS.into_iter().find(|(name, _)| !takes_several(name));
+        assert_eq!(unknown, None);
+    }
 
     /// What the only key of a text says.
     fn said(text: &str) -> Result<Said, WrongKind> {

@@ -222,6 +222,14 @@ mod tests {
         words::{settings, unread},
     };
 
+    #[test]
+    fn what_belongs_to_one_run_is_a_setting() {
+        let keys = Keys::all();
+        let is_one = |name: &str| keys.iter().any(|key| key.name == name);
+        let unknown = OF_ONE_RUN.into_iter().chain([NATS_TOKEN]).find(|name| !is_one(name));
+        assert_eq!(unknown, None);
+    }
+
     fn typed(words: &[&str]) -> Words {
         let words = std::iter::once("profile").chain(words.iter().copied());
         Words::typed(&unread(settings()).try_get_matches_from(words).unwrap())
