@@ -181,7 +181,9 @@ fn typed<'a>(words: &[OsString], command: &'a Command, root: &'a Command) -> Vec
             typed.extend(flags);
             rest.by_ref().take(values).for_each(drop);
         } else {
-            typed.extend(command.get_arguments().filter(|arg| arg.is_positional()));
+            // Words behind `--` are those of an argument that takes no others, where there is one.
+            let is_word = |arg: &&Arg| arg.is_positional() && arg.is_last_set() == is_end;
+            typed.extend(command.get_arguments().filter(is_word));
         }
         if is_end {
             break;
@@ -258,10 +260,19 @@ fn without_effect(set: &[(String, OsString)], top: &Command) -> Vec<String> {
     let settings: Vec<String> = Setting::names().iter().map(|name| variable(name)).collect();
     let names = set.iter().map(|(name, _)| name);
     let unknown = names.filter(|name| !known.contains(name) && !settings.contains(name));
+    let first = variable(&format!("{}-", top.get_name()));
+    // The settings of a run have the same variables for all commands.
+    let setting = |name: &str| {
+        let rest = name.strip_prefix(first.as_str()).filter(|_| WITH_SETTINGS.contains(&top.get_name()))?;
+        Some(variable(rest)).filter(|name| settings.contains(name))
+    };
     let sentence = |name: &String| {
-        let hint = near(name, known.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
-        let all = || format!("`prony {} --help` lists the flags, of which each has one", top.get_name());
-        format!("the variable `{name}` has no effect: {}", hint.unwrap_or_else(all))
+        let near = || near(name, known.iter().map(String::as_str)).map(str::to_owned);
+        let hint = match setting(name).or_else(near) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("`prony {} --help` lists the flags, of which each has one", top.get_name()),
+        };
+        format!("the variable `{name}` has no effect: {hint}")
     };
     unknown.map(sentence).collect()
 }
@@ -299,6 +310,11 @@ mod tests {
         "prony compare --against a b -- --isl 5",
         "COMPARE_REPEATS=3",
         "prony compare --repeats=3 --against a b -- --isl 5"
+    )]
+    #[case::with_nothing_else(
+        "prony compare -- --isl 5",
+        "COMPARE_AGAINST=a\nb",
+        "prony compare --against a b -- --isl 5"
     )]
     #[case::search("prony search --mock", "SEARCH_OVER=rate", "prony search --over=rate --mock")]
     #[case::not_twice("prony search", "SEARCH_SPACE=x", "prony search --search-space=x")]
@@ -357,6 +373,13 @@ mod tests {
                 "the variable `PRONY_EXPORT_X` has no effect: `prony export --help` lists the flags, of which each has one"
             ]
         );
+    }
+
+    #[test]
+    fn a_setting_of_a_run_has_no_command_in_its_variable() {
+        let warnings = completed("prony search --mock", &[("PRONY_SEARCH_ISL", "5")]).unwrap().warnings;
+        let expected = "the variable `PRONY_SEARCH_ISL` has no effect: did you mean `PRONY_ISL`?";
+        assert_eq!(warnings, [expected]);
     }
 
     #[test]
