@@ -9,7 +9,7 @@ use std::{
 };
 
 use prony_tests::{
-    Tool,
+    NO_FLAG, Tool,
     pages::{Line, Page, page, pages, root},
     side_by_side,
 };
@@ -141,6 +141,26 @@ fn the_flags_that_other_tools_lead_to_exist() {
     }
     assert!(count > 60, "only {count} flags are read");
     assert!(unknown.is_empty(), "{unknown:#?}");
+}
+
+/// The flags of other tools in the same tables are taken, or refused with what to use in their place.
+#[test]
+fn the_flags_of_other_tools_are_taken_or_lead_to_ours() {
+    let page = page("docs/FROM_OTHER_TOOLS.md");
+    let rows = page.text.lines().filter(|line| line.starts_with("| `"));
+    let cells = rows.filter_map(|row| row.trim_start_matches('|').split(" | ").next());
+    let words =
+        cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).flat_map(|code| code.split([' ', '=']));
+    let flags: BTreeSet<&str> = words.filter(|word| word.starts_with('-')).collect();
+    assert!(flags.len() > 100, "only {} flags are read", flags.len());
+    let flags: Vec<&str> = flags.into_iter().collect();
+    let nowhere = side_by_side(&flags, |&flag| {
+        let said = Tool::new(["profile", flag, NO_FLAG]).run().stderr;
+        let is_unknown = said.contains(&format!("unknown flag `{flag}`"));
+        let leads_to_ours = said.contains("\nhelp: use `--") || said.contains("\nhelp: leave it out: ");
+        (is_unknown && !leads_to_ours).then(|| format!("{flag}: {said}"))
+    });
+    assert!(nowhere.is_empty(), "\n{}", nowhere.join("\n"));
 }
 
 /// The sources of the host, with texts that go over several lines in one.

@@ -25,6 +25,7 @@ mod cli;
 mod cloud;
 mod collect;
 mod collect_over_nats;
+mod command_variables;
 mod compat_files;
 mod configuration;
 mod conformance_report;

@@ -55,6 +55,7 @@ mod service;
 mod settings;
 mod speed_bench_report;
 mod terminal;
+mod variables;
 mod view;
 mod worker;
 
@@ -67,6 +68,7 @@ use self::{
     exit::{Exit, Failure},
     lists::{Purpose, Typed},
     logging::LogFlags,
+    variables::Completed,
 };
 use crate::{experiment::is_experiment, plugin, run::survive_size_limit, stderr};
 
@@ -87,31 +89,22 @@ pub fn main() -> ExitCode {
 }
 
 fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
-    let words = as_search(words.into_iter().collect());
     let mut command = help::command();
+    let words = as_search(words.into_iter().collect());
+    let completed = variables::complete(words, &command, std::env::vars_os())?;
     let parsed = command
-        .try_get_matches_from_mut(&words)
+        .try_get_matches_from_mut(&completed.words)
         .and_then(|matches| Cli::from_arg_matches(&matches).map(|cli| (cli, matches)));
     let (cli, matches) = match parsed {
         Ok(parsed) => parsed,
-        Err(error) => {
-            return match lists::typed_with_lists(&words, error) {
-                Ok(typed) => run_with_lists(typed),
-                Err(error) => match refusal::of(&error, &words, &command) {
-                    Some(refused) => match lists::typed_with_a_wrong_value(&words, &error) {
-                        Some(typed) => run_with_lists(typed),
-                        None => Err(refused),
-                    },
-                    None => terminal::answer(&error),
-                },
-            };
-        }
+        Err(error) => return run_otherwise(&completed, &command, error),
     };
     // The log of a child is its parent's.
     if !matches!(cli.command, Command::Service(_)) {
         logging::init(&cli.log)?;
     }
     prepare()?;
+    completed.warnings.iter().for_each(|warning| terminal::warn(warning));
     if shares_work(&cli.command) {
         limits::start_shared_threads()?;
     }
@@ -162,6 +155,26 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         Command::Completions(args) => completions::run(&args, &help::command()),
         Command::Man(args) => man::run(&args, help::command()),
     }
+}
+
+/// Does what a command line asks for that the usual reader refuses: it has lists, asks for help, or is wrong.
+fn run_otherwise(
+    completed: &Completed,
+    command: &clap::Command,
+    error: clap::Error,
+) -> Result<Exit, Failure> {
+    let error = match lists::typed_with_lists(&completed.words, error) {
+        Ok(typed) => return run_with_lists(typed),
+        Err(error) => error,
+    };
+    if let Some(refused) = refusal::of(&error, &completed.words, command) {
+        return match lists::typed_with_a_wrong_value(&completed.words, &error) {
+            Some(typed) => run_with_lists(typed),
+            None => Err(completed.placed(refused, &error)),
+        };
+    }
+    completed.note(&error).iter().for_each(|note| terminal::warn(note));
+    terminal::answer(&error)
 }
 
 /// It shares large work between the cores.

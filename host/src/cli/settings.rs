@@ -367,7 +367,7 @@ fn in_order(
 }
 
 /// A failure, and where its reason stands.
-fn at(place: &str, failure: Failure) -> Failure {
+pub(super) fn at(place: &str, failure: Failure) -> Failure {
     let begin = match failure.form {
         Form::Attempt => "failed to ",
         Form::Statement => "",

@@ -166,6 +166,7 @@ pub(super) fn warnings(run: Situation<'_>) -> Vec<String> {
     });
     let others = [
         unused_prompts(&run),
+        repeated_prompts(&run),
         early_deadline(&run),
         tied_models(&run),
         repeated_markers(&run),
@@ -265,6 +266,23 @@ fn unused_prompts(run: &Situation<'_>) -> Option<String> {
              {prompts}` sends each prompt once",
             counted(prompts, "prompt"),
             counted(requests, "request")
+        )
+    })
+}
+
+/// Whoever says how many prompts there are, and nothing about the number of requests, may mean that.
+fn repeated_prompts(run: &Situation<'_>) -> Option<String> {
+    let spec = run.spec;
+    let prompts = spec.num_dataset_entries.value()? as u64;
+    let requests = size::sessions(run.phases)?;
+    let says_how_many =
+        spec.request_count.is_given() || spec.num_conversations.is_given() || spec.phases.is_given();
+    let is_pool = spec.dataset_sampling_strategy.is_given() || is_of_a_file(run);
+    (prompts < requests && !says_how_many && !is_pool).then(|| {
+        format!(
+            "`--num-dataset-entries` (`--num-prompts`) is the number of different prompts, and nothing says how many requests \
+             are sent: it is {requests}, with {} in turn. `--request-count {prompts}` sends each prompt once",
+            counted(prompts, "prompt")
         )
     })
 }
@@ -436,6 +454,12 @@ mod tests {
         "`--num-dataset-entries` (`--num-prompts`) asks for 40 prompts, and the run sends only 10 requests: \
          `--request-count 40` sends each prompt once"
     )]
+    #[case::prompts_in_turn(
+        "--num-prompts 4",
+        TEXT,
+        "`--num-dataset-entries` (`--num-prompts`) is the number of different prompts, and nothing says how many requests are sent: \
+         it is 10, with 4 prompts in turn. `--request-count 4` sends each prompt once"
+    )]
     #[case::classes(
         "--isl 5 --osl 5 --goodput request_latency:5 --class a:model=x,isl=4,osl=3,goodput=request_latency:4",
         TEXT,
@@ -485,6 +509,9 @@ mod tests {
     #[case("--use-legacy-max-tokens --input-file p.jsonl")]
     #[case("--use-server-token-count --export-outputs-json")]
     #[case("--num-prompts 40 --request-count 40")]
+    #[case("--num-prompts 4 --request-count 40")]
+    #[case("--num-prompts 4 --num-conversations 40")]
+    #[case("--num-prompts 4 --input-file p.jsonl")]
     #[case("--num-prompts 40 --request-count 30 --warmup-request-count 10")]
     #[case("--num-prompts 4000 --benchmark-duration 5")]
     #[case("--deadline 40 --benchmark-duration 30")]

@@ -25,6 +25,31 @@ const OF_A_RUN: &str = "PRONY_RUN_";
 /// How variables begin that `prony agent` reads.
 const OF_AN_AGENT: &str = "PRONY_AGENT_";
 
+/// Commands whose flags have variables that begin with the name of the command, as `PRONY_RECORD_URL`. Each of them reads its own.
+pub(crate) const COMMANDS: [&str; 21] = [
+    "calibrate",
+    "collect",
+    "compare",
+    "completions",
+    "config",
+    "dataset",
+    "doctor",
+    "export",
+    "lock",
+    "man",
+    "metrics",
+    "mock-server",
+    "plot",
+    "plugins",
+    "record",
+    "report",
+    "runs",
+    "schema",
+    "search",
+    "show",
+    "speed-bench-report",
+];
+
 /// A variable of a switch that says neither yes nor no.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{variable}` takes `true` or `false`, and this is `{value}`")]
@@ -73,31 +98,43 @@ impl Variables {
 
     fn add(&mut self, variable: &str, value: OsString, keys: &Keys) {
         let Some(key) = keys.iter().find(|key| key.variable() == variable) else {
-            self.warnings.push(unknown(variable, keys));
+            self.warnings.extend(unknown(variable, keys));
             return;
         };
-        let values = match key.shape {
-            Shape::Switch => match value.to_str().and_then(is_on) {
-                Some(true) => Vec::new(),
-                Some(false) => return,
-                None => {
-                    let (variable, value) = (variable.to_owned(), value.to_string_lossy().into_owned());
-                    self.mistakes.push(SwitchError { variable, value });
-                    return;
-                }
-            },
-            Shape::Single => vec![value],
-            Shape::List => match value.to_str() {
-                Some(text) => {
-                    text.lines().map(str::trim).filter(|line| !line.is_empty()).map(OsString::from).collect()
-                }
-                None => vec![value],
-            },
-        };
-        if key.shape == Shape::Switch || !values.is_empty() {
-            self.words.set(Said { name: key.name.clone(), values });
+        match values(variable, value, key.shape) {
+            Ok(Some(values)) => self.words.set(Said { name: key.name.clone(), values }),
+            Ok(None) => {}
+            Err(mistake) => self.mistakes.push(mistake),
         }
     }
+}
+
+/// The values that a variable gives to a flag: none for a switch that is on. Nothing where it is as if it were not set.
+///
+/// # Errors
+/// It is that of a switch, and says neither yes nor no.
+pub(crate) fn values(
+    variable: &str,
+    value: OsString,
+    shape: Shape,
+) -> Result<Option<Vec<OsString>>, SwitchError> {
+    let values = match shape {
+        Shape::Switch => {
+            let is_on = value.to_str().and_then(is_on).ok_or_else(|| SwitchError {
+                variable: variable.to_owned(),
+                value: value.to_string_lossy().into_owned(),
+            })?;
+            return Ok(is_on.then(Vec::new));
+        }
+        Shape::Single => vec![value],
+        Shape::List => match value.to_str() {
+            Some(text) => {
+                text.lines().map(str::trim).filter(|line| !line.is_empty()).map(OsString::from).collect()
+            }
+            None => vec![value],
+        },
+    };
+    Ok((!values.is_empty()).then_some(values))
 }
 
 /// What the value of a switch says: yes or no.
@@ -109,14 +146,19 @@ pub(crate) fn is_on(value: &str) -> Option<bool> {
     }
 }
 
-fn unknown(name: &str, keys: &Keys) -> String {
+/// What is said of a variable that no setting has; nothing where it is one of another command, which looks at it.
+fn unknown(name: &str, keys: &Keys) -> Option<String> {
     let known: Vec<String> =
         keys.iter().map(|key| variable(&key.name)).chain(OF_OTHERS.map(str::to_owned)).collect();
+    let is_of_a_command = COMMANDS.iter().any(|command| name.starts_with(&variable(&format!("{command}-"))));
     let hint = match near(name, known.iter().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => "each flag of `prony profile` has one, as `PRONY_CONCURRENCY`".to_owned(),
+        None if is_of_a_command => return None,
+        None => "each flag of `prony profile` has one, as `PRONY_CONCURRENCY`, and those of other commands begin with their names, as \
+                 `PRONY_SEARCH_OVER`"
+            .to_owned(),
     };
-    format!("the variable `{name}` has no effect: {hint}")
+    Some(format!("the variable `{name}` has no effect: {hint}"))
 }
 
 #[cfg(test)]
@@ -151,12 +193,13 @@ mod tests {
 
     #[test]
     fn an_unknown_variable_is_a_warning_with_the_nearest_name() {
-        let read = read(&[("PRONY_CONCURENCY", "8"), ("PRONY_X", "5")]);
+        let read = read(&[("PRONY_CONCURENCY", "8"), ("PRONY_RECORD_URL", "http://h"), ("PRONY_X", "5")]);
         assert_eq!(
             read.warnings,
             [
                 "the variable `PRONY_CONCURENCY` has no effect: did you mean `PRONY_CONCURRENCY`?",
-                "the variable `PRONY_X` has no effect: each flag of `prony profile` has one, as `PRONY_CONCURRENCY`"
+                "the variable `PRONY_X` has no effect: each flag of `prony profile` has one, as `PRONY_CONCURRENCY`, and those of \
+                 other commands begin with their names, as `PRONY_SEARCH_OVER`"
             ]
         );
         assert!(read.words == Words::default());

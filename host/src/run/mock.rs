@@ -17,6 +17,9 @@ const ANNOUNCEMENT: &str = "listening on ";
 /// How long it may take until it listens.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
+/// How variables begin that are for a `prony mock-server` which a user starts. This one does what it is told by its flags alone.
+const OF_USERS: &str = "PRONY_MOCK_SERVER_";
+
 /// Why there is no mock server.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MockError {
@@ -47,7 +50,12 @@ impl MockProcess {
     /// Starts one on a free port of the loopback interface, with these flags as well.
     pub(crate) fn start(flags: &[impl AsRef<OsStr>]) -> Result<Self, MockError> {
         let program = std::env::current_exe().map_err(MockError::Spawn)?;
-        let child = Command::new(program)
+        let mut command = Command::new(program);
+        let variables = std::env::vars_os().map(|(name, _)| name);
+        for name in variables.filter(|name| name.to_string_lossy().starts_with(OF_USERS)) {
+            command.env_remove(name);
+        }
+        let child = command
             .args(["mock-server", "--port", "0", "--exit-with-parent"])
             .args(flags)
             .stdin(Stdio::piped())

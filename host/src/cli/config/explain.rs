@@ -38,8 +38,7 @@ fn found<'a>(name: &str, keys: &'a Keys) -> Result<&'a Key, Failure> {
     let bare = name.trim_start_matches('-');
     keys.find(bare).ok_or_else(|| {
         let failure = Failure::statement(Exit::Usage, format!("there is no setting `{name}`"));
-        let elsewhere =
-            refusal::known_elsewhere(&format!("--{}", flag_name(bare))).map(|(_, hint)| hint.to_owned());
+        let elsewhere = refusal::known_elsewhere(&format!("--{}", flag_name(bare))).map(|(_, hint)| hint);
         let near = || keys.near(bare).map(|near| format!("did you mean `{}`?", near.in_file()));
         let all = || "`prony config explain` lists all of them".to_owned();
         failure.with_hint(elsewhere.or_else(near).unwrap_or_else(all))

@@ -5,6 +5,7 @@
 
 mod foreign;
 mod of_plot;
+mod of_tools;
 mod unbuilt;
 
 use std::{any::TypeId, error::Error as _, ffi::OsString, path::PathBuf};
@@ -60,9 +61,9 @@ pub(super) fn unknown_endpoint(name: &str, error: PluginError) -> Failure {
 }
 
 /// What to do in place of a flag that there is not, and whether it is one of AIPerf's; nothing where no tool has it.
-pub(super) fn known_elsewhere(flag: &str) -> Option<(bool, &'static str)> {
-    let of_aiperf = unbuilt::flag(flag).map(|hint| (true, hint));
-    of_aiperf.or_else(|| foreign::flag(flag).map(|hint| (false, hint)))
+pub(super) fn known_elsewhere(flag: &str) -> Option<(bool, String)> {
+    let of_aiperf = unbuilt::flag(flag).map(|hint| (true, hint.to_owned()));
+    of_aiperf.or_else(|| foreign::flag(flag, None).map(|hint| (false, hint)))
 }
 
 /// What clap says of an error.
@@ -108,7 +109,7 @@ impl<'a> Line<'a> {
             let message = format!("`{flag}` of AIPerf is not supported yet");
             return Failure::statement(Exit::Usage, message).with_hint(hint);
         }
-        let hint = foreign::flag(flag).filter(|_| self.makes_runs()).map(str::to_owned);
+        let hint = foreign::flag(flag, self.value_of(flag)).filter(|_| self.makes_runs());
         let hint = hint.or_else(|| {
             let (typed, flags) = (flag.strip_prefix("--")?, self.flags());
             near(typed, flags.iter().map(String::as_str)).map(|near| format!("did you mean `--{near}`?"))
@@ -116,6 +117,14 @@ impl<'a> Line<'a> {
         let all = || format!("`{} --help` lists what there is", self.name());
         let message = format!("unknown flag `{flag}`");
         Failure::statement(Exit::Usage, message).with_hint(hint.unwrap_or_else(all))
+    }
+
+    /// The value of a flag that is typed, if it has one.
+    fn value_of(&self, flag: &str) -> Option<&str> {
+        self.words.iter().enumerate().find_map(|(at, word)| match word.strip_prefix(flag)? {
+            "" => self.words.get(at + 1).copied().filter(|word| !word.starts_with('-')),
+            rest => rest.strip_prefix('='),
+        })
     }
 
     /// `--streaming true`: to clap, `true` is a word that nobody asked for.
