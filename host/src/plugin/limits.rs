@@ -155,9 +155,16 @@ impl Confinement {
         let mut found = libraries.iter().map(|library| surveys.of(library, trust, Hashing::LeftOut));
         let sound = found.find(|survey| survey.faults.is_empty())?;
         let limits = Limits::of(sound.descriptor.as_ref()?.capabilities.as_deref()?);
-        // Another one is opened where the first cannot be.
+        // Another one is opened where the first cannot be: it is limited in the same way.
         let read = libraries.iter().flat_map(|library| needs::files(library, trust));
         (!limits.is_empty()).then(|| Self { limits, libraries: read.collect() })
+    }
+
+    /// That of a process which tries out one library. Nothing if that states nothing, or everything that can be denied.
+    pub(super) fn of_one(library: &Path, stated: Option<&[String]>, trust: &Trust) -> Option<Self> {
+        let limits = Limits::of(stated?);
+        (!limits.is_empty())
+            .then(|| Self { limits, libraries: needs::files(library, trust).into_iter().collect() })
     }
 
     /// What its process sees of our environment.
