@@ -121,16 +121,16 @@ fn an_isolated_service_has_what_its_library_states_and_no_more(#[case] stated: &
 }
 
 #[rstest]
-#[case::it_states_everything(Some("network files threads environment"), "--isolate")]
-#[case::it_does_not_say_what_it_uses(None, "--isolate")]
-#[case::it_runs_in_the_process_of_prony(Some(""), "--service")]
+#[case::it_states_everything(Some("network files threads environment"), &["--isolate", "curious"])]
+#[case::it_does_not_say_what_it_uses(None, &["--isolate", "curious"])]
+#[case::it_runs_in_the_process_of_prony(Some(""), &[])]
 fn whoever_states_everything_or_says_nothing_is_not_limited(
     #[case] stated: Option<&str>,
-    #[case] place: &str,
+    #[case] place: &[&str],
 ) {
     let stated = stated.map(|words| words.split_whitespace().collect::<Vec<_>>());
     let pack = pack(stated.as_deref());
-    let run = run(&pack, &[place, "curious"]);
+    let run = run(&pack, place);
     for place in ["new", "thread"] {
         let found = attempts(&run, place);
         assert!(found.len() > 8 && found.values().all(|outcome| outcome == "done"), "in {place}: {found:?}");
