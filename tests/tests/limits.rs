@@ -80,8 +80,8 @@ fn attempts(run: &Run, place: &str) -> BTreeMap<String, String> {
 /// The line of the report about the limits of the service.
 fn note(run: &Run) -> Option<String> {
     let notes = run.summary()["notes"].as_array().cloned().unwrap_or_default();
-    let notes = notes.into_iter().filter_map(|note| note.as_str().map(str::to_owned));
-    notes.into_iter().find(|note| note.contains("`curious` may use only what its library states"))
+    let mut notes = notes.into_iter().filter_map(|note| note.as_str().map(str::to_owned));
+    notes.find(|note| note.contains("`curious` may use only what its library states"))
 }
 
 #[rstest]
