@@ -377,7 +377,8 @@ extern PRONY_EXPORT const char prony_plugin_descriptor[];
     PRONY_DESCRIPTOR_WITH(name, version, "", endpoints, services)
 
 /* The same, and what the library uses of the machine beside memory and processor, which users see before it is loaded: PRONY_NONE,
-   or some of these with "," between them. A library that does not say it is shown as one that does not.
+   or some of these with "," between them. A library that does not say it is shown as one that does not. A service in a process of
+   its own is denied what its library does not state, where the kernel can do that.
    PRONY_PLUGIN_DESCRIPTOR_USING("acme-bill", "0.1.0", PRONY_USES_NETWORK "," PRONY_USES_THREADS, PRONY_NONE, ...); */
 #define PRONY_PLUGIN_DESCRIPTOR_USING(name, version, uses, endpoints, services)                                          \
     PRONY_DESCRIPTOR_WITH(name, version, ",\"capabilities\":[" uses "]", endpoints, services)

@@ -11,8 +11,8 @@
 ///
 /// What a library uses of the machine beside memory and processor, it says with `capabilities: [network, files],` before its types:
 /// `network` (it opens connections, or listens for some), `files` (it reads or writes them), `threads` (it starts some),
-/// `environment` (it reads variables); `capabilities: [],` for nothing of these. Users see it before the library is loaded. It is a
-/// statement, and no limit.
+/// `environment` (it reads variables); `capabilities: [],` for nothing of these. Users see it before the library is loaded. A service in
+/// a process of its own is denied what its library does not state, where the kernel can do that. A library without this is not limited.
 ///
 /// It exports the entry symbol of this epoch and the [descriptor](crate::descriptor) section. Both halves may be
 /// left out, but not both at once.

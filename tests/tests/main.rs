@@ -76,6 +76,7 @@ mod killed;
 mod launch_files;
 mod lengths;
 mod licences;
+mod limits;
 mod live_api;
 mod live_replies;
 mod locked;

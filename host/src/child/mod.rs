@@ -6,10 +6,13 @@
 //!
 //! What must be known of a child even if it crashes right after is counted in a [`SharedCount`], not sent.
 //!
+//! Before it runs somebody else's code, a child can have the kernel deny it the network and files: [`denial`].
+//!
 //! It knows nothing of plugins: what is said in the frames, and what a death means, is decided by who spawns.
 
 mod count;
 mod death;
+pub(crate) mod denial;
 pub(crate) mod frame;
 mod limit;
 mod printed;
@@ -18,4 +21,4 @@ mod spawn;
 pub(crate) use count::SharedCount;
 pub(crate) use death::Death;
 pub(crate) use limit::{end_with_parent, limit_memory};
-pub(crate) use spawn::{Child, KillHandle, parent, parent_and_count, perish};
+pub(crate) use spawn::{Child, KillHandle, Variables, library_folders, parent, parent_and_count, perish};

@@ -21,13 +21,39 @@ const SECRETS: [&str; 3] = ["PRONY_API_KEY", "PRONY_NATS_TOKEN", "PRONY_NATS"];
 /// Where the system looks for the libraries that a plugin needs.
 const LIBRARY_FOLDERS: &str = "LD_LIBRARY_PATH";
 
+/// What the system reads in a program of which nobody says that it reads variables: where libraries are, which of them come first,
+/// what the runtimes of sanitizers shall do, and whether a panic has a backtrace.
+const NEEDED: [&str; 8] = [
+    LIBRARY_FOLDERS,
+    "LD_PRELOAD",
+    "ASAN_OPTIONS",
+    "LSAN_OPTIONS",
+    "MSAN_OPTIONS",
+    "TSAN_OPTIONS",
+    "UBSAN_OPTIONS",
+    "RUST_BACKTRACE",
+];
+
 /// What a child sees of our environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Variables {
-    /// All of it but [`SECRETS`].
+pub(crate) enum Variables {
+    /// All of it but those that hold secrets.
     Ours,
-    /// Nothing but [`LIBRARY_FOLDERS`].
+    /// Nothing but what the system itself reads, of which a person may have set something.
+    Needed,
+    /// Nothing but where libraries are.
     None,
+}
+
+impl Variables {
+    /// The only ones that it sees, if it does not see nearly all.
+    fn only(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::Ours => None,
+            Self::Needed => Some(&NEEDED),
+            Self::None => Some(&[LIBRARY_FOLDERS]),
+        }
+    }
 }
 
 /// A running child. It does not outlive this value.
@@ -79,7 +105,15 @@ impl Child {
     /// # Errors
     /// There is no process, no memory or no descriptor left.
     pub(crate) fn spawn(words: &[&str]) -> io::Result<(Self, UnixStream)> {
-        Self::spawn_with_output(words, io::stderr().into(), None, Variables::Ours)
+        Self::spawn_seeing(Variables::Ours, words)
+    }
+
+    /// The same with these variables of our environment.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) fn spawn_seeing(variables: Variables, words: &[&str]) -> io::Result<(Self, UnixStream)> {
+        Self::spawn_with_output(words, io::stderr().into(), None, variables)
     }
 
     /// The same without the variables of our environment: what a library in it does depends on no settings of the user's, and what it
@@ -88,7 +122,7 @@ impl Child {
     /// # Errors
     /// As above.
     pub(crate) fn spawn_without_variables(words: &[&str]) -> io::Result<(Self, UnixStream)> {
-        Self::spawn_with_output(words, io::stderr().into(), None, Variables::None)
+        Self::spawn_seeing(Variables::None, words)
     }
 
     /// The same with a count, which it takes with [`parent_and_count`]. What it prints is passed on line by line: it may be there
@@ -117,15 +151,15 @@ impl Child {
         if let Some(errors) = errors {
             command.stderr(errors);
         }
-        match variables {
-            Variables::Ours => {
+        match variables.only() {
+            None => {
                 for name in SECRETS {
                     command.env_remove(name);
                 }
             }
-            Variables::None => {
-                let folders = std::env::var_os(LIBRARY_FOLDERS);
-                command.env_clear().envs(folders.map(|folders| (LIBRARY_FOLDERS, folders)));
+            Some(names) => {
+                let values = names.iter().filter_map(|name| Some((*name, std::env::var_os(name)?)));
+                command.env_clear().envs(values);
             }
         }
         let process = command.spawn()?;
@@ -194,6 +228,13 @@ impl Drop for Child {
         let _ = self.process.wait();
         self.printed.take().iter().for_each(Printed::wait);
     }
+}
+
+/// The folders in which the system looks for the libraries that a plugin needs, as the environment of this process names them. One
+/// that depends on the working folder is left out.
+pub(crate) fn library_folders() -> Vec<PathBuf> {
+    let folders = std::env::var_os(LIBRARY_FOLDERS).unwrap_or_default();
+    std::env::split_paths(&folders).filter(|folder| folder.is_absolute()).collect()
 }
 
 /// In a child whose parent is gone: ends this process, with whatever it has started, even while its other threads hang.

@@ -24,6 +24,21 @@ pub(super) fn check(needs: &Needs, real: &Path, trust: &Trust) -> Result<(), Fau
     Check { trust, seen: HashSet::from([real.to_owned()]) }.library(needs, real, &[])
 }
 
+/// The files that are read to open a library, besides those of the system: itself, and what it needs and names a folder for.
+pub(super) fn files(library: &Path, trust: &Trust) -> HashSet<PathBuf> {
+    let Ok(real) = library.canonicalize() else { return HashSet::new() };
+    let mut check = Check { trust, seen: HashSet::from([real.clone()]) };
+    if real.is_file()
+        && let Ok(file) = File::open(&real)
+    {
+        let bytes = ReadCache::new(file);
+        let needs = ObjectFile::parse(&bytes).and_then(|object| object.needs());
+        // What is wrong with it is said where it is opened.
+        let _ = needs.and_then(|needs| check.library(&needs, &real, &[]));
+    }
+    check.seen
+}
+
 struct Check<'a> {
     trust: &'a Trust,
     seen: HashSet<PathBuf>,

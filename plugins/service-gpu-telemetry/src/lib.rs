@@ -106,7 +106,7 @@ impl GpuTelemetry {
     }
 }
 
-prony_plugin_api::export_plugin! { capabilities: [network, files, threads], services: [GpuTelemetry] }
+prony_plugin_api::export_plugin! { capabilities: [network, files, threads, environment], services: [GpuTelemetry] }
 
 #[cfg(test)]
 mod tests;

@@ -114,7 +114,7 @@ impl ServerMetrics {
     }
 }
 
-prony_plugin_api::export_plugin! { capabilities: [network, files, threads], services: [ServerMetrics] }
+prony_plugin_api::export_plugin! { capabilities: [network, files, threads, environment], services: [ServerMetrics] }
 
 #[cfg(test)]
 mod tests;

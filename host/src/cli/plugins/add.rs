@@ -17,7 +17,7 @@ use crate::{
         terminal,
     },
     plugin::{
-        Category, EntryState, PluginError, Registry,
+        Category, EntryState, PluginError, Registry, enforced,
         install::{self, InstallError, Installed, InstalledLibrary, Request},
         uses,
     },
@@ -167,8 +167,10 @@ fn as_text(installed: &Installed, places: &[InstalledEntry]) -> String {
     listing.into_text()
 }
 
-/// A library: its file, its hash, and what it says that it uses.
+/// A library: its file, its hash, what it says that it uses, and whether that is enforced.
 fn library(library: &InstalledLibrary) -> Vec<String> {
-    let used = format!("uses: {}", uses(library.capabilities.as_deref()));
+    let stated = library.capabilities.as_deref();
+    let category = if library.has_services { Category::Service } else { Category::Endpoint };
+    let used = format!("uses: {} (enforced: {})", uses(stated), enforced(category, stated));
     vec![format!("{} {}", library.file_name, library.digest), used]
 }

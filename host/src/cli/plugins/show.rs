@@ -14,7 +14,7 @@ use crate::{
         exit::{Exit, Failure},
         option_rows, terminal,
     },
-    plugin::{CAPABILITIES, EntryState, Inspection, Listed, Registry, uses},
+    plugin::{CAPABILITIES, Category, EntryState, Inspection, Listed, Registry, enforced, uses},
 };
 
 /// What to show.
@@ -61,7 +61,7 @@ fn write_everything(listed: &Listed, listing: &mut Listing) {
     let Some(entry) = listed.entries.first() else { return };
     let inspection = Inspection::of(entry);
     let facts = inspection.facts(entry.category).into_iter().filter(|(name, _)| *name != "options");
-    listing.section("library", facts.map(|(name, value)| vec![name.to_owned(), fact(name, &value)]));
+    listing.section("library", facts.flat_map(|(name, value)| fact(entry.category, name, &value)));
     let options = inspection.options().map(option_rows::of).unwrap_or_default().into_iter();
     listing.section("options", options.map(|(name, about)| vec![name, about]));
     let faults = inspection
@@ -71,12 +71,16 @@ fn write_everything(listed: &Listed, listing: &mut Listing) {
     listing.section("broken", faults);
 }
 
-/// A fact of a library in words.
-fn fact(name: &str, value: &Value) -> String {
+/// A fact of a library in words. What it says that it uses is followed by whether that is enforced.
+fn fact(category: Category, name: &str, value: &Value) -> Vec<Vec<String>> {
     let words = value.as_array().map(|words| words.iter().filter_map(Value::as_str).collect::<Vec<_>>());
+    let row = |name: &str, text: String| vec![name.to_owned(), text];
     match (name, words) {
-        (CAPABILITIES, words) => uses(words.as_deref()),
-        _ if value.is_null() => "unknown".to_owned(),
-        _ => list::text(value),
+        (CAPABILITIES, words) => {
+            let words = words.as_deref();
+            vec![row(name, uses(words)), row("enforced", enforced(category, words))]
+        }
+        _ if value.is_null() => vec![row(name, "unknown".to_owned())],
+        _ => vec![row(name, list::text(value))],
     }
 }

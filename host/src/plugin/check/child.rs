@@ -45,7 +45,9 @@ pub(crate) fn run() -> io::Result<()> {
 }
 
 fn open(job: &Job) -> Result<PluginRoot, Fault> {
-    let checked = ladder::check(&job.library, &Trust::of_this_process())?;
+    let trust = Trust::of_this_process();
+    let checked = ladder::check(&job.library, &trust)?;
+    confined::deny_unstated(&job.library, &checked, &trust);
     let root = loader::open(&job.library, &checked, false)?;
     let is_there = if job.is_service {
         root.service(&job.type_name).is_some()

@@ -37,11 +37,13 @@ pub(crate) fn run() -> io::Result<()> {
 }
 
 fn open(job: &Job) -> Result<EndpointVt_Ref, Fault> {
-    let checked = ladder::check(&job.library, &Trust::of_this_process())?;
+    let trust = Trust::of_this_process();
+    let checked = ladder::check(&job.library, &trust)?;
     // The parent has looked at other bytes, and perhaps at a lock that has those.
     if checked.facts.digest.hex() != job.sha256 {
         return Err(Fault::Changed);
     }
+    confined::deny_unstated(&job.library, &checked, &trust);
     let root = loader::open(&job.library, &checked, job.is_pinned)?;
     root.endpoint(&job.type_name).ok_or_else(|| Fault::Root {
         plugin: checked.facts.plugin(),

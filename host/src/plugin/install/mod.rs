@@ -64,12 +64,15 @@ pub(crate) struct InstalledLibrary {
     pub(crate) digest: Digest,
     /// What it says that it uses, if it says it.
     pub(crate) capabilities: Option<Vec<String>>,
+    /// Some of its types are services.
+    pub(crate) has_services: bool,
 }
 
 impl From<SourceLibrary> for InstalledLibrary {
     fn from(SourceLibrary { file_name, place, checked }: SourceLibrary) -> Self {
         let LibraryFacts { descriptor, digest } = checked.facts;
-        Self { file_name, source: place, digest, capabilities: descriptor.capabilities }
+        let has_services = !descriptor.services.is_empty();
+        Self { file_name, source: place, digest, capabilities: descriptor.capabilities, has_services }
     }
 }
 

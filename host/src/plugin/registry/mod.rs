@@ -15,10 +15,12 @@ use super::{
     entry::{Category, EndpointEntry, Entry, Isolation, Key, ServiceEntry, Tier},
     error::PluginError,
     libraries::Libraries,
+    limits::Confinement,
     listing::Listed,
     locked::{LockChoice, Locks},
     policy::PolicyInForce,
     process_state::ProcessState,
+    trust::Trust,
     used::{Provenance, UsedPlugin},
 };
 use crate::lockfile::Lockfile;
@@ -187,6 +189,11 @@ impl Registry {
         self.note(Some(text));
     }
 
+    /// The same of something that nobody has to hear of before.
+    pub(crate) fn mention(&self, text: String) {
+        self.add_notes(&[text]);
+    }
+
     fn known(&self) -> Vec<UsedPlugin> {
         self.used.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -265,6 +272,17 @@ impl Registry {
             Category::Service => candidates(&shelves.services, name).map(strictest),
         };
         isolation.map_err(|error| self.explain(error))
+    }
+
+    /// How the process of a service is limited, if the service has one to itself. Nothing where its library states nothing, or all
+    /// that can be denied. Opens nothing.
+    pub(crate) fn confinement(&self, service: &str) -> Option<Confinement> {
+        let libraries: Vec<PathBuf> = {
+            let shelves = self.lock();
+            let candidates = shelves.services.get(service)?.iter();
+            candidates.filter_map(|candidate| shelves.libraries.locate(&candidate.entry).ok()).collect()
+        };
+        Confinement::of(&libraries, &Trust::of_this_process())
     }
 
     /// Every service, the winner of each name. Opens nothing.

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     child::{self, frame::FrameReader},
     clock::Clock,
-    plugin::{Provenance, Registry},
+    plugin::{Enforcement, Provenance, Registry},
     service::{
         failure::{Outcome, ServiceFailure},
         service_handle::ServiceHandle,
@@ -47,6 +47,7 @@ pub(crate) enum ServeError {
 pub(crate) fn serve(socket: UnixStream) -> Result<(), ServeError> {
     let mut orders = FrameReader::new(socket.try_clone()?);
     let Some(Order::Create(creation)) = orders.read()? else { return Err(ServeError::OutOfTurn) };
+    let found = Found::confine(&creation);
     let outbox = Outbox::start(socket)?;
     // Fails only where a log already runs, as in a test.
     let _ = tracing::subscriber::set_global_default(Forward::new(outbox.clone(), creation.other_level));
@@ -60,7 +61,7 @@ pub(crate) fn serve(socket: UnixStream) -> Result<(), ServeError> {
         }
         child::perish();
     })?;
-    match create(*creation, &outbox) {
+    match create(*creation, found, &outbox) {
         Ok((service, subscriptions, provenance)) => {
             outbox.say(Word::Ready { subscriptions, provenance });
             obey(service, &ordered, &outbox);
@@ -71,11 +72,33 @@ pub(crate) fn serve(socket: UnixStream) -> Result<(), ServeError> {
     Ok(())
 }
 
+/// The plugins that there are, and what is denied to this process.
+struct Found {
+    registry: Result<Registry, ServiceFailure>,
+    /// What came of it, unless nothing is to be denied.
+    enforcement: Option<Enforcement>,
+}
+
+impl Found {
+    /// Looks for the plugins, and has the kernel deny what the service's library does not state. To be called before there are other
+    /// threads: what is denied to this one is denied to all that it starts, and to the initialisers of the library.
+    fn confine(creation: &Creation) -> Self {
+        let registry = Registry::discover(&creation.search).map_err(ServiceFailure::of_load);
+        let limits = registry.as_ref().ok().and_then(|registry| registry.confinement(&creation.entry));
+        Self { registry, enforcement: limits.map(|limits| limits.enforce(&creation.entry)) }
+    }
+}
+
 type Made = (ServiceInstance, Vec<String>, Provenance);
 
 /// Makes the service. Also returns what it wants to hear, and what is to be said about how it was loaded.
-fn create(creation: Creation, outbox: &Outbox) -> Result<Made, ServiceFailure> {
-    let registry = Registry::discover(&creation.search).map_err(ServiceFailure::of_load)?;
+fn create(creation: Creation, found: Found, outbox: &Outbox) -> Result<Made, ServiceFailure> {
+    let registry = found.registry?;
+    match found.enforcement {
+        Some(Enforcement::Whole(text)) => registry.mention(text),
+        Some(Enforcement::Partial(text)) => registry.remark(text),
+        None => {}
+    }
     let host = HostInChild {
         outbox: outbox.clone(),
         clock: Clock::at(creation.clock),

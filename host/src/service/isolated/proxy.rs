@@ -19,7 +19,7 @@ use super::{
     words::{Creation, Order, Payload, number},
 };
 use crate::{
-    child::{Child, KillHandle, frame::FrameWriter},
+    child::{Child, KillHandle, Variables, frame::FrameWriter},
     clock::as_ns,
     plugin::Registry,
     service::{
@@ -48,8 +48,11 @@ impl Isolated {
         host: ServiceHost,
         line: &Line,
     ) -> Result<Self, ServiceFailure> {
-        let (child, socket) =
-            Child::spawn(&["service", "--", &wanted.entry]).map_err(|error| no_child(&error))?;
+        // The rest of what its library does not state, the child has the kernel deny.
+        let variables =
+            registry.confinement(&wanted.entry).map_or(Variables::Ours, |limits| limits.variables());
+        let (child, socket) = Child::spawn_seeing(variables, &["service", "--", &wanted.entry])
+            .map_err(|error| no_child(&error))?;
         line.runs_in(child.id());
         let kill_handle = child.kill_handle();
         let in_hand = kill_handle.clone();
