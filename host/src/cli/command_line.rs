@@ -33,7 +33,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  success               4  the target does not answer
   1  the run failed        5  an objective or a gate is broken
-  2  usage, configuration  6  the run is incomplete, or runs do not tell
+  2  usage, configuration  6  the run is incomplete, or runs do not decide
   3  a plugin is at fault  130  interrupted (Ctrl-C); 143 by SIGTERM; 129 by SIGHUP";
 
 const EXAMPLES: &str = "\

@@ -10,7 +10,7 @@ use super::{
     recorded,
     report::Shown,
     resolved::{check, discover, with_model},
-    run_end::{Lost, end},
+    run_end::{NoResult, end},
     settings::Asked,
     terminal,
     view::View,
@@ -90,11 +90,11 @@ pub(super) fn run_one_of_several(
     how: HowRun,
     observer: &mut dyn Observer,
     warn: &mut dyn FnMut(&str),
-) -> Result<Exit, Lost> {
+) -> Result<Exit, NoResult> {
     usage::forget_peak();
-    let server = Server::of(asked).map_err(Lost::NotBegun)?;
+    let server = Server::of(asked).map_err(NoResult::NotBegun)?;
     let clock = Clock::start();
-    let plan = planned(asked, &common.registry, &server, warn).map_err(Lost::NotBegun)?;
+    let plan = planned(asked, &common.registry, &server, warn).map_err(NoResult::NotBegun)?;
     let execution = Execution {
         settings: Some(repeatable(asked, &plan)),
         plan,
@@ -108,8 +108,8 @@ pub(super) fn run_one_of_several(
         ends_saturated: how.ends_saturated,
     };
     let outcome = execute(execution, observer).map_err(|error| match error {
-        ExecuteError::Folder(_) => Lost::Unkept(error.into()),
-        error => Lost::NotBegun(error.into()),
+        ExecuteError::Folder(_) => NoResult::Unkept(error.into()),
+        error => NoResult::NotBegun(error.into()),
     })?;
     end(outcome, Shown::Kept)
 }

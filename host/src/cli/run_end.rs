@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Why a run has no result.
-pub(super) enum Lost {
+pub(super) enum NoResult {
     /// What it measured could not be kept, or not all of it.
     Unkept(Failure),
     /// There is nothing to be kept.
@@ -22,20 +22,20 @@ pub(super) enum Lost {
     NotBegun(Failure),
 }
 
-impl From<Lost> for Failure {
-    fn from(lost: Lost) -> Self {
-        match lost {
-            Lost::Unkept(failure) | Lost::Nothing(failure) | Lost::NotBegun(failure) => failure,
+impl From<NoResult> for Failure {
+    fn from(none: NoResult) -> Self {
+        match none {
+            NoResult::Unkept(failure) | NoResult::Nothing(failure) | NoResult::NotBegun(failure) => failure,
         }
     }
 }
 
 /// Writes and prints the report of a run that is over, and says how the process ends if it has no other.
-pub(super) fn end(RunOutcome { run, ended }: RunOutcome, shown: Shown) -> Result<Exit, Lost> {
-    let ending = ended.map_err(|error| Lost::Unkept(report_the_rest(&run, error, shown)))?;
+pub(super) fn end(RunOutcome { run, ended }: RunOutcome, shown: Shown) -> Result<Exit, NoResult> {
+    let ending = ended.map_err(|error| NoResult::Unkept(report_the_rest(&run, error, shown)))?;
     let is_interrupted = matches!(ending, Some(Ending::Interrupted(_)));
-    let report = match write_report(&run, is_interrupted, shown).map_err(Lost::Unkept)? {
-        Ok(Written { missing: Some(failure), .. }) => return Err(Lost::Unkept(failure)),
+    let report = match write_report(&run, is_interrupted, shown).map_err(NoResult::Unkept)? {
+        Ok(Written { missing: Some(failure), .. }) => return Err(NoResult::Unkept(failure)),
         Ok(Written { report, missing: None }) => report,
         Err(interrupt) => return Ok(interrupt.into()),
     };
@@ -45,7 +45,7 @@ pub(super) fn end(RunOutcome { run, ended }: RunOutcome, shown: Shown) -> Result
         ended if shown == Shown::Kept => ended,
         Ok(exit) => Ok(held(if_whole(exit, &report), &report)),
         Err(lost) => {
-            if let Lost::Nothing(failure) = &lost {
+            if let NoResult::Nothing(failure) = &lost {
                 held(failure.exit, &report);
             }
             Err(lost)
@@ -59,9 +59,9 @@ fn if_whole(exit: Exit, report: &Report) -> Exit {
 }
 
 /// How the process ends by the end of a run, whatever its objectives are.
-fn exit_of(ending: Option<Ending>, report: &Report) -> Result<Exit, Lost> {
+fn exit_of(ending: Option<Ending>, report: &Report) -> Result<Exit, NoResult> {
     let early = |why: &str| terminal::say_why(&format!("the run ended before its time: {why}"));
-    let by_itself = || outcome(report).map_err(Lost::Nothing);
+    let by_itself = || outcome(report).map_err(NoResult::Nothing);
     match ending {
         Some(Ending::Interrupted(interrupt)) => Ok(interrupt.into()),
         Some(
@@ -73,7 +73,7 @@ fn exit_of(ending: Option<Ending>, report: &Report) -> Result<Exit, Lost> {
             Ok(Exit::Plugin)
         }
         Some(Ending::StepFailed { reason, hint }) if report.profiling.outcomes.succeeded == 0 => {
-            Err(Lost::Nothing(Failure::statement(Exit::Failed, reason).with_hint(hint)))
+            Err(NoResult::Nothing(Failure::statement(Exit::Failed, reason).with_hint(hint)))
         }
         Some(Ending::StepFailed { reason, hint }) => {
             early(&format!("{reason}{}", in_brackets(&hint)));
@@ -91,7 +91,7 @@ fn exit_of(ending: Option<Ending>, report: &Report) -> Result<Exit, Lost> {
         }
         Some(Ending::ServiceRefused { name, message, hint }) => {
             let what = format!("start the service `{name}` with these options: {message}");
-            Err(Lost::NotBegun(Failure::new(Exit::Usage, what).with_hint(hint)))
+            Err(NoResult::NotBegun(Failure::new(Exit::Usage, what).with_hint(hint)))
         }
         Some(
             ending @ (Ending::ServiceLost(_)

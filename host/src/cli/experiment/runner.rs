@@ -8,7 +8,7 @@ use super::{
     super::{
         exit::{Exit, Failure, Form},
         profile::{self, Common, HowRun},
-        run_end::Lost,
+        run_end::NoResult,
         settings, terminal,
         view::View,
     },
@@ -61,8 +61,8 @@ impl Runner {
         }
     }
 
-    fn carry_out(&mut self, upcoming: &Upcoming, settings: &Words) -> Result<Exit, Lost> {
-        let mut asked = self.settings.with(settings.clone()).map_err(Lost::NotBegun)?;
+    fn carry_out(&mut self, upcoming: &Upcoming, settings: &Words) -> Result<Exit, NoResult> {
+        let mut asked = self.settings.with(settings.clone()).map_err(NoResult::NotBegun)?;
         asked.flags.artifact_dir = Some(upcoming.dir.clone());
         let line = settings.line();
         let words = ["prony".into(), "profile".into()]
@@ -98,7 +98,7 @@ impl RunExecutor for Runner {
     fn measure(&mut self, upcoming: &Upcoming, settings: &Words) -> RunEnd {
         let ended = self.carry_out(upcoming, settings);
         self.signals.set_measuring(false);
-        if let Err(Lost::Unkept(failure) | Lost::Nothing(failure) | Lost::NotBegun(failure)) = &ended
+        if let Err(NoResult::Unkept(failure) | NoResult::Nothing(failure) | NoResult::NotBegun(failure)) = &ended
             && !is_interrupt(failure.exit)
         {
             terminal::explain(failure);
@@ -174,13 +174,13 @@ fn is_interrupt(exit: Exit) -> bool {
 }
 
 /// What the end of a run, as a program would tell it, means for an experiment.
-fn run_end(ended: Result<Exit, Lost>, dir: &Path) -> RunEnd {
-    let is_unkept = matches!(ended, Err(Lost::Unkept(_)));
-    let is_not_begun = matches!(ended, Err(Lost::NotBegun(_)));
+fn run_end(ended: Result<Exit, NoResult>, dir: &Path) -> RunEnd {
+    let is_unkept = matches!(ended, Err(NoResult::Unkept(_)));
+    let is_not_begun = matches!(ended, Err(NoResult::NotBegun(_)));
     let (exit, reason) = match ended {
         Ok(Exit::Success) => return RunEnd::Measured,
         Ok(exit) => (exit, incomplete_reason(dir)),
-        Err(Lost::Unkept(failure) | Lost::Nothing(failure) | Lost::NotBegun(failure)) => {
+        Err(NoResult::Unkept(failure) | NoResult::Nothing(failure) | NoResult::NotBegun(failure)) => {
             (failure.exit, reason(&failure))
         }
     };
@@ -297,7 +297,7 @@ mod tests {
         let end = |ended| run_end(ended, dir.path());
         let failure = |exit| Failure { causes: vec!["b".to_owned()], ..Failure::new(exit, "a") };
         assert_eq!(end(Ok(Exit::Success)), RunEnd::Measured);
-        let nothing = |exit| Err(Lost::Nothing(failure(exit)));
+        let nothing = |exit| Err(NoResult::Nothing(failure(exit)));
         assert_eq!(end(nothing(Exit::Interrupted)), RunEnd::Interrupted { exit_code: 130 });
         assert_eq!(end(Ok(Exit::Terminated)), RunEnd::Interrupted { exit_code: 143 });
         let reason = "failed to a: b".to_owned();
@@ -305,12 +305,12 @@ mod tests {
             end(nothing(Exit::Unreachable)),
             RunEnd::Unreachable { reason: reason.clone(), exit_code: 4 }
         );
-        let not_begun = |exit| Err(Lost::NotBegun(failure(exit)));
+        let not_begun = |exit| Err(NoResult::NotBegun(failure(exit)));
         assert_eq!(end(not_begun(Exit::Usage)), RunEnd::NotBegun { reason: reason.clone(), exit_code: 2 });
         assert!(matches!(end(not_begun(Exit::Unreachable)), RunEnd::Unreachable { .. }));
         assert!(matches!(end(not_begun(Exit::Interrupted)), RunEnd::Interrupted { .. }));
         let unkept = RunEnd::Unkept { reason: reason.clone(), exit_code: 1 };
-        assert_eq!(end(Err(Lost::Unkept(failure(Exit::Failed)))), unkept);
+        assert_eq!(end(Err(NoResult::Unkept(failure(Exit::Failed)))), unkept);
         assert_eq!(end(nothing(Exit::Failed)), RunEnd::Failed { reason, exit_code: 1, in_part: false });
         assert!(matches!(end(Ok(Exit::Incomplete)), RunEnd::Failed { exit_code: 6, in_part: true, .. }));
     }
