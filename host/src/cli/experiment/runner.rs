@@ -98,7 +98,8 @@ impl RunExecutor for Runner {
     fn measure(&mut self, upcoming: &Upcoming, settings: &Words) -> RunEnd {
         let ended = self.carry_out(upcoming, settings);
         self.signals.set_measuring(false);
-        if let Err(NoResult::Unkept(failure) | NoResult::Nothing(failure) | NoResult::NotBegun(failure)) = &ended
+        if let Err(NoResult::Unkept(failure) | NoResult::Nothing(failure) | NoResult::NotBegun(failure)) =
+            &ended
             && !is_interrupt(failure.exit)
         {
             terminal::explain(failure);
