@@ -1,7 +1,6 @@
 //! Libraries in C: the header, the examples, what `plugins new` writes, and libraries that break a rule. They are compiled here,
 //! by the C compiler that the linker of every Rust tool chain needs.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
-#![expect(clippy::print_stderr, reason = "a test that cannot be made says why")]
 
 use std::{
     fs,
@@ -12,7 +11,7 @@ use std::{
 use prony::internals::open_library;
 use prony_tests::{
     MockPlugin, MockServer, Run, Tool, finish, fixtures,
-    languages::{bodies, install_for_a_user, is_here, typed_in_an_empty_folder, written_lines},
+    languages::{bodies, install_for_a_user, is_here, not_tested, typed_in_an_empty_folder, written_lines},
     pages::pages_of_examples,
     program, shell,
 };
@@ -179,7 +178,7 @@ fn the_page_of_the_example_is_typed() {
     assert!(folder.join("run/profile_export_prony.json").is_file());
 }
 
-/// Whether a compiler has what some words need: the runtime of a sanitizer, or a linker that optimises.
+/// Whether a compiler has what some words need: the runtime of a sanitizer, or a linker that optimises. Says so where it has not.
 fn can_compile(compiler: &str, words: &[&str]) -> bool {
     let folder = tempfile::tempdir().unwrap();
     let source = folder.path().join("x.c");
@@ -187,7 +186,7 @@ fn can_compile(compiler: &str, words: &[&str]) -> bool {
     let words = [words, &SHARED].concat();
     let can = try_to_compile(compiler, &words, &source, &folder.path().join("libx.so")).status.success();
     if !can {
-        eprintln!("not tested: {compiler} cannot compile with {words:?}");
+        not_tested(&format!("{compiler} cannot compile with {words:?}"));
     }
     can
 }
