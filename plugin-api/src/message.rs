@@ -169,7 +169,7 @@ pub enum MetricKind {
     Histogram,
     /// Quantiles computed by the server.
     Summary,
-    /// No `# TYPE` line, or an unknown one.
+    /// No `# TYPE` line, or an unknown one. Also what an unknown type of a newer side reads as.
     #[default]
     #[serde(other)]
     Untyped,

@@ -11,7 +11,7 @@ use super::{compare, keys, source::Source};
 const BEGINNING: &str = r#"# The manifest of a plugin package
 
 A `plugins.yaml` says what is in a package, so that nothing has to be opened to list it. This page has every key. The tables of
-`metadata` are made from the sources of `plugin-api`; a test compares all tables with what the program takes.
+`metadata` are made from the sources of `plugin-api`; a test compares the keys of all tables with those that the program takes.
 `prony plugins validate FILE` says what is wrong in a file, with its line.
 
 ```yaml

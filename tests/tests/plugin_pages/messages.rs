@@ -43,8 +43,8 @@ types are those of `prony_plugin_api`. In C, `host->message_json` gives the payl
   a reader does not know are ignored. So old and new sides understand each other.
 - The end of a name is its unit: `_ns` nanoseconds, `_ms` milliseconds, `_s` seconds. An instant, such as `at_ns`, counts from
   the start of the run, on a clock that never goes back: the one of `host->now_ns`.
-- A number that is infinite, or is none, is null in JSON.
-- An enumeration is a text. A value that a reader does not know is read as the one that is marked below.
+- A number that is infinite, or not a number (NaN), is null in JSON.
+- An enumeration other than `Cell` is a text. A value that a reader does not know is read as the one that is marked below.
 - prony sends a message only where a service of the run subscribes to its type.
 - The type of a message of your own begins with the name of your plugin. Every service of the run may subscribe to it.
 - Everything that is published is kept in the journal, and `prony report DIR --messages` prints all of it. In the summary,
