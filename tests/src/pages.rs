@@ -235,6 +235,22 @@ pub fn page(path: &str) -> &'static Page {
     pages().iter().find(|page| page.path == Path::new(path)).expect("a page of the documentation")
 }
 
+/// Compares a page of `docs` with what it is made from, and writes it where it is missing.
+///
+/// # Panics
+/// When they differ, and when it is missing: what was written is looked at first.
+pub fn compare(name: &str, made: &str) {
+    let file = root().join("docs").join(name);
+    let kept = fs::read_to_string(&file).unwrap_or_default();
+    if kept.is_empty() {
+        fs::write(&file, made).expect("a page that can be written");
+    }
+    assert!(
+        kept == made,
+        "docs/{name} is not what the sources say: remove it, run this test, look at what it wrote, and run it again"
+    );
+}
+
 /// The anchor of a heading.
 fn anchor(heading: &str) -> String {
     // Of a link, its text is the heading.

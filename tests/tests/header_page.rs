@@ -2,7 +2,9 @@
 //! called with.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
-use std::{fmt::Write, fs, path::Path};
+use std::{fmt::Write, fs};
+
+use prony_tests::pages::{compare, root};
 
 const BEGINNING: &str = "# The header for C
 
@@ -16,6 +18,10 @@ const PART: &str = "/* -----";
 
 /// The part whose functions are shown without what they do.
 const HELPERS: &str = "helpers";
+
+fn header() -> String {
+    fs::read_to_string(root().join("plugin-api/include/prony_plugin.h")).unwrap()
+}
 
 /// The page that belongs to a header.
 fn page(header: &str) -> String {
@@ -77,26 +83,16 @@ fn signatures(block: &str) -> String {
 
 #[test]
 fn the_page_of_the_header_is_what_the_header_says() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let header = fs::read_to_string(root.join("plugin-api/include/prony_plugin.h")).unwrap();
-    let (file, page) = (root.join("docs/PLUGIN_HEADER.md"), page(&header));
-    let Ok(kept) = fs::read_to_string(&file) else {
-        fs::write(&file, page).unwrap();
-        panic!(
-            "docs/PLUGIN_HEADER.md was not there, and is written now: look at it, and run this test again"
-        );
-    };
-    assert!(kept == page, "docs/PLUGIN_HEADER.md is out of date: remove it, and run this test");
+    compare("PLUGIN_HEADER.md", &page(&header()));
 }
 
 /// What an endpoint may be given at most, as the program has it.
 #[test]
 fn the_header_says_how_large_what_comes_in_may_be() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let header = fs::read_to_string(root.join("plugin-api/include/prony_plugin.h")).unwrap();
+    let header = header();
     assert_eq!(prony_plugin_api::sse::MAX_EVENT_BYTES, 64 << 20);
     assert!(header.contains("What `event` is given has at most 64 MiB"), "the limit of an event");
-    let wire = fs::read_to_string(root.join("host/src/request/wire.rs")).unwrap();
+    let wire = fs::read_to_string(root().join("host/src/request/wire.rs")).unwrap();
     assert!(wire.contains("const MAX_BODY_BYTES: usize = 512 << 20;"), "another limit of a body");
     assert!(header.contains("What `body` is given has at most\n *   512 MiB."), "the limit of a body");
 }

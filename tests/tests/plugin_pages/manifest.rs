@@ -3,10 +3,13 @@
 use std::fmt::Write as _;
 
 use prony_plugin_api::metadata::{EndpointMetadata, ServiceMetadata};
-use prony_tests::{Tool, pages::page};
+use prony_tests::{
+    Tool,
+    pages::{compare, page},
+};
 use serde_json::{Value, json};
 
-use super::{compare, keys, source::Source};
+use super::{keys, source::Source};
 
 const BEGINNING: &str = r#"# The manifest of a plugin package
 

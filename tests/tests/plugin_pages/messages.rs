@@ -19,13 +19,10 @@ use prony_plugin_api::{
         NetworkLatencySample, RequestSpan, RequestSpanBatch, TelemetryExport,
     },
 };
-use prony_tests::Tool;
+use prony_tests::{Tool, pages::compare};
 use serde_json::{Value, json};
 
-use super::{
-    compare,
-    source::{Source, Type},
-};
+use super::source::{Source, Type};
 
 const BEGINNING: &str = "# The messages of services
 

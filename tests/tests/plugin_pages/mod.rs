@@ -12,19 +12,6 @@ use prony_tests::pages::{page, root};
 
 use source::Source;
 
-/// Compares a page with what it is made from, and writes it where it is missing.
-fn compare(name: &str, made: &str) {
-    let file = root().join("docs").join(name);
-    let kept = fs::read_to_string(&file).unwrap_or_default();
-    if kept.is_empty() {
-        fs::write(&file, made).unwrap();
-    }
-    assert!(
-        kept == made,
-        "docs/{name} is not what the sources say: remove it, run this test, look at what it wrote, and run it again"
-    );
-}
-
 /// The keys in the first cells of the tables of a text.
 fn keys(text: &str) -> Vec<&str> {
     let rows = text.lines().filter_map(|line| line.strip_prefix("| `"));
