@@ -5,7 +5,8 @@
 stop() { echo "$(basename "$0"): $1" >&2; exit "${2:-1}"; }
 
 # Looks for known vulnerabilities in what prony depends on, and prints what was looked at: one line. Fails if there are any, or if cargo-deny
-# cannot look, and not because the database of RustSec cannot be had: `known_vulnerabilities [SECONDS]`, which to fetch it may take, or 30.
+# cannot look, and not because the database of RustSec cannot be had: `known_vulnerabilities [SECONDS]` says how long
+# fetching may take (30).
 known_vulnerabilities() {
     local quietly=(cargo deny --log-level error) database day=''
     if timeout "${1:-30}" "${quietly[@]}" fetch db >&2; then
