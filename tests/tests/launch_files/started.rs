@@ -199,6 +199,15 @@ fn the_unit_of_systemd_starts_an_agent_with_the_settings_of_the_page() {
     assert!(file("prony-agent.service").contains("\nSuccessExitStatus=143\n"));
 }
 
+/// The page takes the command of the unit away and gives it another one, which differs in the range alone.
+#[test]
+fn the_page_changes_the_range_of_the_search_of_every_night() {
+    let changed = page("docs/CI.md").code("ini").concat();
+    let unit = file("prony-search.service");
+    let command = unit.lines().find(|line| line.starts_with("ExecStart=")).unwrap();
+    assert_eq!(changed.replace("1..500", "1..200"), format!("[Service]\nExecStart=\n{command}\n"));
+}
+
 #[test]
 fn the_search_of_every_night_is_made_with_the_settings_of_the_page() {
     let blocks = page("docs/CI.md").code("sh");
