@@ -119,7 +119,10 @@ impl ValuePlace {
 }
 
 /// The values of a setting, which are written as in an example.
-fn values(setting: &Setting<Vec<String>>, example: &'static str) -> impl Iterator<Item = (&str, ValuePlace)> {
+fn values<'a>(
+    setting: &'a Setting<Vec<String>>,
+    example: &'static str,
+) -> impl Iterator<Item = (&'a str, ValuePlace)> {
     let numbered =
         setting.given().into_iter().flat_map(|(values, by)| (1..).zip(values).map(move |it| (it, by)));
     numbered.map(move |((position, value), by)| (value.as_str(), ValuePlace { by, position, example }))
