@@ -111,8 +111,11 @@ pub(crate) fn default_beside_phases(name: &str, described: &[PhaseText], phases:
     (!of.is_empty()).then(|| format!("default of the {noun} {}", of.join(", ")))
 }
 
+/// Whether something holds of a phase.
+type Holds = fn(&Phase) -> bool;
+
 /// Settings that have a default and mean nothing in some phases, and in which ones they mean something.
-const OF_SOME_PHASES: [(&str, fn(&Phase) -> bool); 6] = [
+const OF_SOME_PHASES: [(&str, Holds); 6] = [
     ("concurrency", |phase| matches!(phase.load, Load::Closed { .. })),
     ("arrival-pattern", |phase| matches!(phase.load, Load::Open { .. })),
     ("arrival-smoothness", |phase| matches!(phase.load, Load::Open { law: Law::Gamma { .. }, .. })),

@@ -106,9 +106,7 @@ fn tokens(input: u32, output: u32) -> Option<Short<6>> {
 
 /// The [`OUTPUT_BIT`] lowest bits.
 fn low_bits(tokens: u64) -> u32 {
-    #[expect(clippy::cast_possible_truncation, reason = "24 bits fit")]
-    let low = (tokens & ((1 << OUTPUT_BIT) - 1)) as u32;
-    low
+    (tokens & ((1 << OUTPUT_BIT) - 1)) as u32
 }
 
 #[cfg(test)]
