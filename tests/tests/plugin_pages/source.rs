@@ -165,7 +165,7 @@ impl Source {
             } else if line == "}" {
                 is_within = false;
             } else if let Some(of) = line.strip_prefix("impl Message for ") {
-                message = of.trim_end_matches(" {").to_owned();
+                of.trim_end_matches(" {").clone_into(&mut message);
             } else if let Some(name) = text.strip_prefix("const TYPE: &'static str = \"") {
                 self.messages.insert(mem::take(&mut message), name.trim_end_matches("\";").to_owned());
             } else if is_within && let Some(last) = self.types.last_mut() {
