@@ -163,8 +163,7 @@ impl Confinement {
     /// That of a process which tries out one library. Nothing if that states nothing, or everything that can be denied.
     pub(super) fn of_one(library: &Path, stated: Option<&[String]>, trust: &Trust) -> Option<Self> {
         let limits = Limits::of(stated?);
-        (!limits.is_empty())
-            .then(|| Self { limits, libraries: needs::files(library, trust).into_iter().collect() })
+        (!limits.is_empty()).then(|| Self { limits, libraries: needs::files(library, trust) })
     }
 
     /// What its process sees of our environment.
