@@ -104,6 +104,8 @@ fn an_isolated_service_has_what_its_library_states_and_no_more(#[case] stated: &
         assert!(NETWORK.iter().all(|name| found[*name] == network), "in {place}: {found:?}");
         assert!(FILES.iter().all(|name| found[*name] == files), "in {place}: {found:?}");
         assert_eq!((found["unix"].as_str(), found["pair"].as_str()), (unix, "done"), "in {place}");
+        // One end of it could talk to any other socket of this machine.
+        assert_eq!(found["pair of datagrams"], unix, "in {place}");
         let variable = if has("environment") { "done" } else { "entity not found" };
         assert_eq!(found["variable"], variable, "in {place}");
     }
