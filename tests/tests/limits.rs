@@ -53,7 +53,32 @@ impl Kernel {
         let line = line.unwrap_or_else(|| panic!("it does not say what is enforced: {}", run.stdout));
         assert!(line.contains("in a process of its own: "), "{line}");
         let missing = line.split_once("not enforced on this machine: ").map_or("", |(_, missing)| missing);
-        Self { sockets: !missing.contains("network ("), files: !missing.contains("files (") }
+        let kernel = Self { sockets: !missing.contains("network ("), files: !missing.contains("files (") };
+        kernel.must_be_what_the_system_says();
+        kernel
+    }
+
+    /// The program is not believed: else it could deny nothing, say so, and be right.
+    #[cfg(target_os = "linux")]
+    fn must_be_what_the_system_says(&self) {
+        use landlock::{ABI, Access, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr};
+
+        let answers = fs::read_to_string("/proc/sys/kernel/seccomp/actions_avail").unwrap_or_default();
+        let has_filters = answers.split_whitespace().any(|answer| answer == "errno");
+        if has_filters && cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
+            assert!(self.sockets, "this kernel can deny sockets");
+        }
+        let ruleset = Ruleset::default()
+            .set_compatibility(CompatLevel::HardRequirement)
+            .handle_access(AccessFs::from_all(ABI::V1))
+            .and_then(Ruleset::create);
+        assert_eq!(self.files, ruleset.is_ok(), "whether this kernel can deny files: {ruleset:?}");
+    }
+
+    /// Nothing is denied there.
+    #[cfg(not(target_os = "linux"))]
+    fn must_be_what_the_system_says(&self) {
+        assert!(!self.sockets && !self.files);
     }
 }
 
@@ -104,6 +129,8 @@ fn an_isolated_service_has_what_its_library_states_and_no_more(#[case] stated: &
         assert!(NETWORK.iter().all(|name| found[*name] == network), "in {place}: {found:?}");
         assert!(FILES.iter().all(|name| found[*name] == files), "in {place}: {found:?}");
         assert_eq!((found["unix"].as_str(), found["pair"].as_str()), (unix, "done"), "in {place}");
+        // One end of it could talk to any other socket of this machine.
+        assert_eq!(found["pair of datagrams"], unix, "in {place}");
         let variable = if has("environment") { "done" } else { "entity not found" };
         assert_eq!(found["variable"], variable, "in {place}");
     }

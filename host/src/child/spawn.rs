@@ -23,10 +23,11 @@ const LIBRARY_FOLDERS: &str = "LD_LIBRARY_PATH";
 
 /// What the system reads in a program of which nobody says that it reads variables: where libraries are, which of them come first,
 /// what the runtimes of sanitizers shall do, and whether a panic has a backtrace.
-const NEEDED: [&str; 8] = [
+const NEEDED: [&str; 9] = [
     LIBRARY_FOLDERS,
     "LD_PRELOAD",
     "ASAN_OPTIONS",
+    "HWASAN_OPTIONS",
     "LSAN_OPTIONS",
     "MSAN_OPTIONS",
     "TSAN_OPTIONS",

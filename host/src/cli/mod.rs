@@ -74,7 +74,6 @@ use crate::{experiment::is_experiment, plugin, run::survive_size_limit, stderr};
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    stderr::start();
     // Else what is said of a panic on this thread may be behind the end of the process.
     let _flushed = stderr::FlushedAtEnd;
     let _logged = log_file::FlushedAtEnd;
@@ -99,8 +98,9 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         Ok(parsed) => parsed,
         Err(error) => return run_otherwise(&completed, &command, error),
     };
-    // The log of a child is its parent's.
+    // The log of a child is its parent's, and no thread of it starts before the kernel denies it what its service does not state.
     if !matches!(cli.command, Command::Service(_)) {
+        stderr::start();
         logging::init(&cli.log)?;
     }
     prepare()?;
@@ -228,6 +228,7 @@ fn as_search(mut words: Vec<OsString>) -> Vec<OsString> {
 
 /// Does what a command line asks for that is none to the usual reader, since it has lists, or tells everything that is wrong with it.
 fn run_with_lists(Typed { settings, log, purpose }: Typed) -> Result<Exit, Failure> {
+    stderr::start();
     logging::init(&log)?;
     prepare()?;
     if let Purpose::Show { is_json } = purpose {

@@ -6,6 +6,7 @@
 
 use std::{
     borrow::Borrow,
+    env, fs, iter,
     path::{Path, PathBuf},
 };
 
@@ -22,8 +23,9 @@ use crate::child::{
 };
 
 /// What may be read without the capability `files`: what is the same for all users of a machine and holds nothing of theirs. A
-/// program reads it without its author's doing: other libraries, locales, time zones, random numbers, and what it is itself.
-const OF_SYSTEM: [&str; 11] = [
+/// program reads it without its author's doing: other libraries, locales, time zones, random numbers, how many processors and how
+/// much memory it may use, and what it is itself.
+const OF_SYSTEM: [&str; 16] = [
     "/usr",
     "/lib",
     "/lib32",
@@ -35,10 +37,17 @@ const OF_SYSTEM: [&str; 11] = [
     "/dev/random",
     "/dev/urandom",
     "/proc/self",
+    "/proc/cpuinfo",
+    "/proc/meminfo",
+    "/sys/devices/system/cpu",
+    "/sys/fs/cgroup",
+    "/sys/kernel/mm/transparent_hugepage",
 ];
 
 /// What may be read with the capability `network` as well: how names become addresses, and whom to trust for TLS.
-const OF_NETWORK: [&str; 14] = [
+///
+/// Some are folders, since what keeps them up to date puts another file in the place of one.
+const OF_NETWORK: [&str; 19] = [
     "/etc/hosts",
     "/etc/host.conf",
     "/etc/resolv.conf",
@@ -47,11 +56,16 @@ const OF_NETWORK: [&str; 14] = [
     "/etc/services",
     "/etc/protocols",
     "/run/systemd/resolve",
+    "/run/NetworkManager",
+    "/run/resolvconf",
     "/etc/ssl/certs",
     "/etc/ssl/cert.pem",
+    "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/openssl.cnf",
     "/etc/pki/tls/certs",
+    "/etc/pki/tls/openssl.cnf",
     "/etc/pki/ca-trust",
+    "/etc/crypto-policies",
     "/etc/ca-certificates",
 ];
 
@@ -163,8 +177,7 @@ impl Confinement {
     /// That of a process which tries out one library. Nothing if that states nothing, or everything that can be denied.
     pub(super) fn of_one(library: &Path, stated: Option<&[String]>, trust: &Trust) -> Option<Self> {
         let limits = Limits::of(stated?);
-        (!limits.is_empty())
-            .then(|| Self { limits, libraries: needs::files(library, trust).into_iter().collect() })
+        (!limits.is_empty()).then(|| Self { limits, libraries: needs::files(library, trust) })
     }
 
     /// What its process sees of our environment.
@@ -181,8 +194,25 @@ impl Confinement {
     fn readable(&self) -> Vec<PathBuf> {
         let of_network = OF_NETWORK.iter().filter(|_| !self.limits.network);
         let fixed = OF_SYSTEM.iter().chain(of_network).map(|path| Path::new(path).to_owned());
-        fixed.chain(library_folders()).chain(self.libraries.iter().cloned()).collect()
+        // Names of functions, for a backtrace, stand in the file of the program.
+        let found = library_folders().into_iter().chain(folders_of_linker()).chain(env::current_exe().ok());
+        fixed.chain(found).chain(self.libraries.iter().cloned()).collect()
     }
+}
+
+/// Folders that the linker's own files name: what it finds in its cache may be there.
+fn folders_of_linker() -> Vec<PathBuf> {
+    let entries = fs::read_dir("/etc/ld.so.conf.d").into_iter().flatten().flatten();
+    let parts =
+        entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "conf"));
+    let files = iter::once(PathBuf::from("/etc/ld.so.conf")).chain(parts);
+    files.filter_map(|file| fs::read_to_string(file).ok()).flat_map(|text| named_folders(&text)).collect()
+}
+
+/// The folders in a file of the linker: one per line, up to a remark. Other lines name no folder.
+fn named_folders(text: &str) -> Vec<PathBuf> {
+    let lines = text.lines().filter_map(|line| line.split('#').next()).map(str::trim);
+    lines.filter(|line| line.starts_with('/')).map(PathBuf::from).collect()
 }
 
 fn sentence(service: &str, denied: &Denied) -> Enforcement {
@@ -261,6 +291,12 @@ mod tests {
         let reason = Unenforced::Processor;
         let text = format!("{text}; not enforced on this machine: files ({reason})");
         assert_eq!(sentence("acme", &fails(limits)), Enforcement::Partial(text));
+    }
+
+    #[test]
+    fn folders_of_the_linker_are_whole_lines() {
+        let text = "include /etc/ld.so.conf.d/*.conf\n# /of/a/remark\n/opt/rocm/lib\n  /opt/acme/lib # ours\nlib\n\n";
+        assert_eq!(named_folders(text), ["/opt/rocm/lib", "/opt/acme/lib"].map(PathBuf::from));
     }
 
     #[rstest]

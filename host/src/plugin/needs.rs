@@ -21,27 +21,33 @@ use super::{
 
 /// Checks everything that a library needs, and what that needs. `real` is its file, behind all links.
 pub(super) fn check(needs: &Needs, real: &Path, trust: &Trust) -> Result<(), Fault> {
-    Check { trust, seen: HashSet::from([real.to_owned()]) }.library(needs, real, &[])
+    let seen = HashSet::from([real.to_owned()]);
+    Check { trust, seen, opened: Vec::new() }.library(needs, real, &[])
 }
 
 /// The files that are read to open a library, besides those of the system: itself, and what it needs and names a folder for.
-pub(super) fn files(library: &Path, trust: &Trust) -> HashSet<PathBuf> {
-    let Ok(real) = library.canonicalize() else { return HashSet::new() };
-    let mut check = Check { trust, seen: HashSet::from([real.clone()]) };
-    if real.is_file()
-        && let Ok(file) = File::open(&real)
-    {
-        let bytes = ReadCache::new(file);
-        let needs = ObjectFile::parse(&bytes).and_then(|object| object.needs());
-        // What is wrong with it is said where it is opened.
-        let _ = needs.and_then(|needs| check.library(&needs, &real, &[]));
+///
+/// Nothing but libraries is among them: a name in one, and a link in the place of one, may lead to any file or folder.
+pub(super) fn files(library: &Path, trust: &Trust) -> Vec<PathBuf> {
+    let Ok(real) = library.canonicalize() else { return Vec::new() };
+    if !real.is_file() {
+        return Vec::new();
     }
-    check.seen
+    let Ok(file) = File::open(&real) else { return Vec::new() };
+    let bytes = ReadCache::new(file);
+    let Ok(object) = ObjectFile::parse(&bytes) else { return Vec::new() };
+    let mut check = Check { trust, seen: HashSet::from([real.clone()]), opened: vec![real.clone()] };
+    // What is wrong with it is said where it is opened.
+    let _ = object.needs().and_then(|needs| check.library(&needs, &real, &[]));
+    check.opened
 }
 
 struct Check<'a> {
     trust: &'a Trust,
+    /// Whatever was named, behind all links.
     seen: HashSet<PathBuf>,
+    /// What of it is a library.
+    opened: Vec<PathBuf>,
 }
 
 impl Check<'_> {
@@ -86,6 +92,7 @@ impl Check<'_> {
         let bytes = ReadCache::new(File::open(&file).map_err(Fault::Unreadable)?);
         // What is no library, the linker refuses.
         let Ok(object) = ObjectFile::parse(&bytes) else { return Ok(()) };
+        self.opened.push(file);
         self.library(&object.needs()?, &named, folders)
     }
 }
@@ -123,5 +130,24 @@ mod tests {
     #[case("$LIB", None)]
     fn a_place_is_read_as_the_linker_does(#[case] typed: &str, #[case] expected: Option<&str>) {
         assert_eq!(place(Path::new(typed), Path::new("/packs/acme/libacme.so")), expected.map(PathBuf::from));
+    }
+
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    #[test]
+    fn what_a_library_names_is_read_only_if_it_is_a_library() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().canonicalize().unwrap();
+        let (library, secret) = (folder.join("libneeded.so"), folder.join("secret.txt"));
+        fs::write(&library, super::super::testing::library(b"{}")).unwrap();
+        fs::write(&secret, "what nobody shall read").unwrap();
+        let libraries = vec![folder.clone(), PathBuf::from("/$LIB/x"), secret.clone(), library.clone()];
+        let trust = Trust::of_this_process();
+        let mut check = Check { trust: &trust, seen: HashSet::new(), opened: Vec::new() };
+        let needs = Needs { libraries, folders: Vec::new() };
+        check.library(&needs, &folder.join("libacme.so"), &[]).unwrap();
+        assert_eq!(check.opened, [library.clone()]);
+
+        assert_eq!(files(&library, &trust), [library]);
+        assert!(files(&secret, &trust).is_empty() && files(&folder, &trust).is_empty());
     }
 }

@@ -1,7 +1,8 @@
 //! No sockets: exports [`deny_sockets`] and [`can_deny_sockets`], which ask for a filter of system calls.
 //!
-//! Denied is to make a socket: `socket` fails with `EACCES`. With it goes `io_uring_setup`, since its rings make sockets without that
-//! call. What is open already stays open, and `socketpair`, whose two ends are in this process, is not denied.
+//! Denied is to make a socket: `socket` fails with `EACCES`. With it go `io_uring_setup`, since its rings make sockets without that
+//! call, and `pidfd_getfd`, which takes those of other processes. Of `socketpair`, what stays is a pair of Unix sockets whose ends
+//! can talk only to each other: one end of a pair of datagrams can send to any other socket. What is open already stays open.
 
 use super::unenforced::Unenforced;
 
@@ -86,6 +87,9 @@ mod filter {
     /// Set in the numbers of calls of x86-64's second way to call the kernel, that with pointers of 32 bits.
     const X32: i64 = 0x4000_0000;
 
+    /// The bits of the second argument of `socketpair` that say the kind of socket; the others are flags.
+    const KIND: u64 = 0xf;
+
     pub(super) fn program(denied: DeniedSockets) -> Result<BpfProgram, Unenforced> {
         // Numbers of calls differ between processors.
         let target = TargetArch::try_from(ARCH).map_err(|_| Unenforced::Processor)?;
@@ -98,17 +102,34 @@ mod filter {
             DeniedSockets::All => Vec::new(),
             DeniedSockets::OfNetwork => vec![SeccompRule::new(vec![not_of_this_machine()?])?],
         };
-        let mut calls =
-            BTreeMap::from([(libc::SYS_socket, rules.clone()), (libc::SYS_io_uring_setup, Vec::new())]);
+        let mut calls = BTreeMap::from([
+            (libc::SYS_socket, rules),
+            (libc::SYS_socketpair, pairs(denied)?),
+            (libc::SYS_io_uring_setup, Vec::new()),
+            (libc::SYS_pidfd_getfd, Vec::new()),
+        ]);
         if target == TargetArch::x86_64 {
-            calls.insert(X32 + libc::SYS_socket, rules);
-            calls.insert(X32 + libc::SYS_io_uring_setup, Vec::new());
+            let second: Vec<_> = calls.iter().map(|(call, rules)| (X32 + call, rules.clone())).collect();
+            calls.extend(second);
         }
         let refused = SeccompAction::Errno(libc::EACCES.unsigned_abs());
         SeccompFilter::new(calls, SeccompAction::Allow, refused, target)?.try_into()
     }
 
-    /// The first argument of `socket` is another family.
+    /// The pairs that are denied: any rule is enough.
+    fn pairs(denied: DeniedSockets) -> Result<Vec<SeccompRule>, BackendError> {
+        let mut conditions = vec![not_of_this_machine()?];
+        if denied == DeniedSockets::All {
+            // Linux takes raw Unix sockets for datagrams.
+            for kind in [libc::SOCK_DGRAM, libc::SOCK_RAW] {
+                let (kind, of_kind) = (u64::from(kind.unsigned_abs()), SeccompCmpOp::MaskedEq(KIND));
+                conditions.push(SeccompCondition::new(1, SeccompCmpArgLen::Dword, of_kind, kind)?);
+            }
+        }
+        conditions.into_iter().map(|condition| SeccompRule::new(vec![condition])).collect()
+    }
+
+    /// The first argument of `socket` or `socketpair` is another family.
     fn not_of_this_machine() -> Result<SeccompCondition, BackendError> {
         let family = u64::from(libc::AF_UNIX.unsigned_abs());
         SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, family)

@@ -8,10 +8,11 @@ pub(crate) enum Unenforced {
     #[error("this system is not Linux")]
     System,
     /// No filter of system calls is known for it.
+    #[cfg(any(target_os = "linux", test))]
     #[error("prony knows no filter of system calls for this processor")]
     Processor,
     /// It was built without filters.
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
     #[error("this kernel has no filters of system calls (seccomp)")]
     NoSeccomp,
     /// It is older than 5.13, was built without it, or does not enable it when it starts.

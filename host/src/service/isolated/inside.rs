@@ -26,6 +26,7 @@ use crate::{
         failure::{Outcome, ServiceFailure},
         service_handle::ServiceHandle,
     },
+    stderr,
 };
 
 /// Why a child could not begin.
@@ -48,6 +49,7 @@ pub(crate) fn serve(socket: UnixStream) -> Result<(), ServeError> {
     let mut orders = FrameReader::new(socket.try_clone()?);
     let Some(Order::Create(creation)) = orders.read()? else { return Err(ServeError::OutOfTurn) };
     let found = Found::confine(&creation);
+    stderr::start();
     let outbox = Outbox::start(socket)?;
     // Fails only where a log already runs, as in a test.
     let _ = tracing::subscriber::set_global_default(Forward::new(outbox.clone(), creation.other_level));
