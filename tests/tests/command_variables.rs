@@ -58,8 +58,13 @@ fn what_cannot_be_meant_is_refused_with_the_name_of_the_variable() {
 /// Variables of a command may stand in the environment always. The mock server of a run does what the run says alone.
 #[test]
 fn other_commands_do_not_look_at_it() {
-    let variables =
-        [("PRONY_RECORD_URL", "http://h"), ("PRONY_MOCK_SERVER_PORT", "x"), ("PRONY_SEARCH_OVER", "rate")];
+    let variables = [
+        ("PRONY_RECORD_URL", "http://h"),
+        ("PRONY_MOCK_SERVER_PORT", "x"),
+        ("PRONY_SEARCH_OVER", "rate"),
+        ("PRONY_LOCK_TOKENIZER", "x"),
+        ("PRONY_PLOT_FORMAT", "svg"),
+    ];
     let tool = Tool::bare_profile().args(["--mock", "--request-count", "1"]);
     let run = variables.iter().fold(tool, |tool, (name, value)| tool.env(name, value)).run();
     assert!(!run.succeeds().stderr.contains("PRONY_"), "{}", run.stderr);
