@@ -1,5 +1,4 @@
 //! Flags of commands in variables of the environment, beside those of a run, which the suite `configuration` has.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use prony_tests::Tool;
 use serde_json::Value;
@@ -49,17 +48,40 @@ fn what_cannot_be_meant_is_refused_with_the_name_of_the_variable() {
     // It requires another flag, and is refused in the words of the command line.
     let run = Tool::new(["record", "--url", "http://h"]).env("PRONY_RECORD_CLIENT_KEY", "key.pem").run();
     assert!(run.ends_with(2).stderr.contains("`PRONY_RECORD_CLIENT_KEY`"), "{}", run.stderr);
+    // So is one that the command itself refuses.
+    let run = Tool::new(["record", "--url", "http://h"]).env("PRONY_RECORD_CA_CERT", "ca.pem").run();
+    let stderr = &run.ends_with(2).stderr;
+    assert!(stderr.contains("`PRONY_RECORD_CA_CERT`") && stderr.contains("`--ca-cert`"), "{stderr}");
     let run = Tool::new(["metrics"]).env("PRONY_METRICS_JSN", "true").run();
     let expected =
         "warning: the variable `PRONY_METRICS_JSN` has no effect: did you mean `PRONY_METRICS_JSON`?";
     assert!(run.succeeds().stderr.contains(expected), "{}", run.stderr);
 }
 
+/// Also where the command line has lists. With `--quiet` nobody hears of it.
+#[test]
+fn a_variable_that_means_nothing_is_a_warning_for_each_command_line() {
+    let run =
+        Tool::new(["config", "show", "--concurrency", "1,2"]).env("PRONY_CONFIG_SHOW_JSN", "true").run();
+    assert!(run.succeeds().stderr.contains("`PRONY_CONFIG_SHOW_JSN` has no effect"), "{}", run.stderr);
+
+    let search = || Tool::new(["search", "--mock", "--range", "8..1"]).env("PRONY_SEARCH_OVR", "rate");
+    let run = search().run();
+    assert!(run.ends_with(2).stderr.contains("`PRONY_SEARCH_OVR` has no effect"), "{}", run.stderr);
+    let run = search().args(["--quiet"]).run();
+    assert!(!run.ends_with(2).stderr.contains("PRONY_SEARCH_OVR"), "{}", run.stderr);
+}
+
 /// Variables of a command may stand in the environment always. The mock server of a run does what the run says alone.
 #[test]
 fn other_commands_do_not_look_at_it() {
-    let variables =
-        [("PRONY_RECORD_URL", "http://h"), ("PRONY_MOCK_SERVER_PORT", "x"), ("PRONY_SEARCH_OVER", "rate")];
+    let variables = [
+        ("PRONY_RECORD_URL", "http://h"),
+        ("PRONY_MOCK_SERVER_PORT", "x"),
+        ("PRONY_SEARCH_OVER", "rate"),
+        ("PRONY_LOCK_TOKENIZER", "x"),
+        ("PRONY_PLOT_FORMAT", "svg"),
+    ];
     let tool = Tool::bare_profile().args(["--mock", "--request-count", "1"]);
     let run = variables.iter().fold(tool, |tool, (name, value)| tool.env(name, value)).run();
     assert!(!run.succeeds().stderr.contains("PRONY_"), "{}", run.stderr);

@@ -139,6 +139,11 @@ fn a_mistake_in_the_environment_is_told_with_the_variable() {
 #[case::unknown_format(
     "-m m --endpoint-type openai",
     "unknown endpoint `openai`",
+    "did you mean `completions`? `prony plugins endpoint` lists all"
+)]
+#[case::unknown_format_of_chats(
+    "-m m --endpoint-type openai-chat",
+    "unknown endpoint `openai-chat`",
     "did you mean `chat`? `prony plugins endpoint` lists all"
 )]
 #[case::unknown_format_of_anthropic(
@@ -170,7 +175,8 @@ fn a_mistake_in_the_environment_is_told_with_the_variable() {
 #[case::guidellm("--max-seconds 60", "unknown flag `--max-seconds`", "use `--benchmark-duration`")]
 #[case::sampling("--temperature 0", "unknown flag `--temperature`", "use `--extra-inputs temperature:VALUE`")]
 #[case::timeout("--timeout 60", "unknown flag `--timeout`", "use `--request-timeout-seconds`")]
-#[case::backend("--backend vllm", "unknown flag `--backend`", "use `--endpoint-type`")]
+#[case::backend("--backend vllm", "unknown flag `--backend`", "use `--endpoint-type completions`")]
+#[case::another_backend("--backend x", "unknown flag `--backend`", "use `--endpoint-type`; `prony plugins")]
 #[case::vllm_bench("--max-concurrency 8", "unknown flag `--max-concurrency`", "use `--concurrency`")]
 #[case::near("--concurency 8", "unknown flag `--concurency`", "did you mean `--concurrency`?")]
 #[case::far("--sparkle 8", "unknown flag `--sparkle`", "`prony profile --help` lists what there is")]

@@ -61,7 +61,7 @@ mod worker;
 
 use std::{ffi::OsString, path::Path, process::ExitCode, time::Duration};
 
-use clap::FromArgMatches;
+use clap::{ArgMatches, FromArgMatches};
 
 use self::{
     command_line::{Cli, Command},
@@ -104,26 +104,31 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         logging::init(&cli.log)?;
     }
     prepare()?;
-    completed.warnings.iter().for_each(|warning| terminal::warn(warning));
+    // Before variables and other settings are warned of.
+    terminal::be_quiet_if(asks_for_quiet(&cli.command));
+    warn_of(&completed.warnings);
     if shares_work(&cli.command) {
         limits::start_shared_threads()?;
     }
     if opens_libraries(&cli.command) {
         plugin::when_an_opening_hangs(opening_hangs);
     }
+    carry_out(cli, &matches, command).inspect_err(|failure| note_variables(&completed, failure))
+}
+
+/// Does what a command line asks for, which was read as `cli`, from `matches` of `command`.
+fn carry_out(cli: Cli, matches: &ArgMatches, command: clap::Command) -> Result<Exit, Failure> {
     match cli.command {
         Command::Profile(flags) => {
-            // Before other settings are read, which may be warned of.
-            terminal::be_quiet_if(flags.quiet);
-            let matches = matches.subcommand_matches("profile").unwrap_or(&matches);
+            let matches = matches.subcommand_matches("profile").unwrap_or(matches);
             profile_or_experiment(&settings::asked(matches, flags.config.as_deref())?, &cli.log)
         }
         Command::Search(args) => {
-            let matches = matches.subcommand_matches("search").unwrap_or(&matches);
+            let matches = matches.subcommand_matches("search").unwrap_or(matches);
             search::run(&args, matches, &cli.log)
         }
         Command::Agent(args) => agent::run(&args, &cli.log),
-        Command::Config(args) => config::run(&args, &matches),
+        Command::Config(args) => config::run(&args, matches),
         Command::Report(args) if !args.messages && is_experiment(&args.dir) => match args.of_single_runs() {
             Some(flag) => Err(report::names_an_experiment(flag, &args.dir)),
             None => experiment::report(&args.dir, args.shown()),
@@ -163,18 +168,44 @@ fn run_otherwise(
     command: &clap::Command,
     error: clap::Error,
 ) -> Result<Exit, Failure> {
+    let with_lists = |typed| {
+        run_with_lists(typed, &completed.warnings).inspect_err(|failure| note_variables(completed, failure))
+    };
     let error = match lists::typed_with_lists(&completed.words, error) {
-        Ok(typed) => return run_with_lists(typed),
+        Ok(typed) => return with_lists(typed),
         Err(error) => error,
     };
     if let Some(refused) = refusal::of(&error, &completed.words, command) {
         return match lists::typed_with_a_wrong_value(&completed.words, &error) {
-            Some(typed) => run_with_lists(typed),
+            Some(typed) => with_lists(typed),
             None => Err(completed.placed(refused, &error)),
         };
     }
-    completed.note(&error).iter().for_each(|note| terminal::warn(note));
+    // What goes to standard output is help.
+    if error.use_stderr() {
+        completed.note().iter().for_each(|note| terminal::warn(note));
+    }
     terminal::answer(&error)
+}
+
+/// Says which variables are a part of the command line, in front of an error that may be about the flag of one.
+fn note_variables(completed: &Completed, failure: &Failure) {
+    if failure.exit == Exit::Usage {
+        completed.note().iter().for_each(|note| terminal::warn(note));
+    }
+}
+
+fn warn_of(warnings: &[String]) {
+    warnings.iter().for_each(|warning| terminal::warn(warning));
+}
+
+/// Whether a command that makes runs is to say nothing but errors.
+fn asks_for_quiet(command: &Command) -> bool {
+    match command {
+        Command::Profile(flags) => flags.quiet,
+        Command::Search(args) => args.is_quiet(),
+        _ => false,
+    }
 }
 
 /// It shares large work between the cores.
@@ -226,17 +257,20 @@ fn as_search(mut words: Vec<OsString>) -> Vec<OsString> {
     words
 }
 
-/// Does what a command line asks for that is none to the usual reader, since it has lists, or tells everything that is wrong with it.
-fn run_with_lists(Typed { settings, log, purpose }: Typed) -> Result<Exit, Failure> {
+/// Carries out a command line that clap refuses: it has lists, or several wrong values, all of which are then told. `warnings` are about
+/// variables.
+fn run_with_lists(Typed { settings, log, purpose }: Typed, warnings: &[String]) -> Result<Exit, Failure> {
     stderr::start();
     logging::init(&log)?;
     prepare()?;
     if let Purpose::Show { is_json } = purpose {
+        warn_of(warnings);
         return config::show_with_lists(settings, is_json);
     }
     limits::start_shared_threads()?;
     plugin::when_an_opening_hangs(opening_hangs);
     terminal::be_quiet_if(settings.get("quiet").is_some());
+    warn_of(warnings);
     if let Purpose::Search(flags) = purpose {
         return search::of_words(&flags, settings, &log);
     }

@@ -257,11 +257,8 @@ fn read(words: &mut Words) -> Result<(ProfileFlags, Vec<Refused>), Failure> {
 fn contradictions(words: &Words, flags: &ProfileFlags, origins: &Origins) -> Vec<Failure> {
     let are_given = |names: [&str; 2]| names.into_iter().all(|name| words.get(name).is_some());
     let opposites = OPPOSITES.into_iter().filter(|(one, other)| are_given([*one, *other]));
-    let of_opposites = opposites.map(|(one, other)| {
-        let (one, other) = (said_by(one, origins), said_by(other, origins));
-        Failure::new(Exit::Usage, format!("use `{one}` together with `{other}`"))
-            .with_hint(format!("leave out `{one}` or `{other}`"))
-    });
+    let of_opposites =
+        opposites.map(|(one, other)| refusal::excluding(&said_by(one, origins), &said_by(other, origins)));
     let shown = match flags.ui {
         Some(Ui::Simple) => Some("simple"),
         Some(Ui::Dashboard) => Some("dashboard"),

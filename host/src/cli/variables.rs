@@ -10,15 +10,21 @@ use std::ffi::OsString;
 use clap::{Arg, Command, error::ContextKind};
 
 use super::{exit::Failure, refusal, settings::at};
-use crate::config::{
-    keys::variable,
-    near::near,
-    variables::{COMMANDS, values},
-    words::{Setting, Shape, shape},
+use crate::{
+    config::{
+        keys::{Key, Keys, variable},
+        near::near,
+        variables::{COMMANDS, values},
+        words::{Setting, Shape, shape},
+    },
+    plugin::{check, docs},
 };
 
 /// Commands that have all settings of a run as flags as well.
 const WITH_SETTINGS: [&str; 2] = ["config", "search"];
+
+/// Flags of a search beside which its variables say nothing, by the names of their fields.
+const QUESTIONS: [&str; 3] = ["resume", "search_recipe", "search_metric"];
 
 /// A command line with what variables add to it.
 #[derive(Debug, Default)]
@@ -45,11 +51,11 @@ impl Completed {
         }
     }
 
-    /// Which variables are a part of the command line, for one that is refused in other words than ours.
-    pub(super) fn note(&self, error: &clap::Error) -> Option<String> {
+    /// Which variables are a part of the command line, as a sentence: an error may be about the flag of one, which nobody typed.
+    pub(super) fn note(&self) -> Option<String> {
         let names: Vec<String> = self.added.iter().map(|(_, variable)| format!("`{variable}`")).collect();
-        let is_refused = error.use_stderr() && !names.is_empty();
-        is_refused.then(|| format!("these variables are a part of the command line: {}", names.join(", ")))
+        let has_any = !names.is_empty();
+        has_any.then(|| format!("these variables are a part of the command line: {}", names.join(", ")))
     }
 }
 
@@ -68,8 +74,7 @@ pub(super) fn complete(
         return Ok(Completed::without_variables(words));
     }
     let typed = typed(&words[place.begin..], place.command, root);
-    // Only a parent types what the help hides, and it says all that its child is to know.
-    if typed.iter().any(|arg| arg.is_hide_set()) {
+    if typed.iter().any(|arg| is_said_by_a_parent(arg) || place.has_its_question_in(arg)) {
         return Ok(Completed::without_variables(words));
     }
     let gives_way = |arg: &Arg| {
@@ -130,6 +135,11 @@ impl<'a> Place<'a> {
         found.filter(|place| COMMANDS.contains(&place.top.get_name()) && !place.command.is_hide_set())
     }
 
+    /// Whether this flag says what a search looks for: by itself, or by the folder of a search that goes on. Many others are refused with it.
+    fn has_its_question_in(&self, arg: &Arg) -> bool {
+        self.path == "search" && QUESTIONS.contains(&arg.get_id().as_str())
+    }
+
     /// The variables that are of its `top`, with their values. One that is set to nothing is not set.
     fn set(&self, environment: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<(String, OsString)> {
         let first = variable(&format!("{}-", self.top.get_name()));
@@ -137,6 +147,12 @@ impl<'a> Place<'a> {
             environment.into_iter().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
         named.filter(|(name, value)| name.starts_with(&first) && !value.is_empty()).collect()
     }
+}
+
+/// Whether a parent says all that its child is to know: it alone types this flag.
+fn is_said_by_a_parent(arg: &Arg) -> bool {
+    let flags = [check::CHILD_FLAG, docs::CHILD_FLAG].map(|flag| flag.trim_start_matches('-'));
+    arg.get_long().is_some_and(|long| flags.contains(&long))
 }
 
 /// Help depends on no variable.
@@ -257,7 +273,7 @@ fn as_words(long: &str, arg: &Arg, values: Vec<OsString>) -> Vec<OsString> {
 /// Variables that begin like those of a command and are none, as sentences.
 fn without_effect(set: &[(String, OsString)], top: &Command) -> Vec<String> {
     let known = all(top, top.get_name());
-    let settings: Vec<String> = Setting::names().iter().map(|name| variable(name)).collect();
+    let settings: Vec<String> = Keys::all().iter().map(Key::variable).collect();
     let names = set.iter().map(|(name, _)| name);
     let unknown = names.filter(|name| !known.contains(name) && !settings.contains(name));
     let first = variable(&format!("{}-", top.get_name()));
@@ -317,6 +333,17 @@ mod tests {
         "prony compare --against a b -- --isl 5"
     )]
     #[case::search("prony search --mock", "SEARCH_OVER=rate", "prony search --over=rate --mock")]
+    #[case::goes_on("prony search --resume D", "SEARCH_OVER=rate", "prony search --resume D")]
+    #[case::recipe(
+        "prony search --search-recipe prefill-ttft-curve",
+        "SEARCH_RANGE=1..8",
+        "prony search --search-recipe prefill-ttft-curve"
+    )]
+    #[case::metric(
+        "prony search --search-metric request_throughput",
+        "SEARCH_RECIPE=concurrency-ramp",
+        "prony search --search-metric request_throughput"
+    )]
     #[case::not_twice("prony search", "SEARCH_SPACE=x", "prony search --search-space=x")]
     #[case::setting("prony search", "SEARCH_ISL=5", "prony search")]
     #[case::profile("prony profile", "PROFILE_ISL=5", "prony profile")]
@@ -380,6 +407,28 @@ mod tests {
         let warnings = completed("prony search --mock", &[("PRONY_SEARCH_ISL", "5")]).unwrap().warnings;
         let expected = "the variable `PRONY_SEARCH_ISL` has no effect: did you mean `PRONY_ISL`?";
         assert_eq!(warnings, [expected]);
+        // What says where settings are has none.
+        let warnings = completed("prony search --mock", &[("PRONY_SEARCH_RESUME", "D")]).unwrap().warnings;
+        assert!(warnings.len() == 1 && !warnings[0].contains("`PRONY_RESUME`"), "{warnings:?}");
+    }
+
+    /// A misspelled name of the flags of searches would be in no help, and no variable would give way.
+    #[test]
+    fn each_question_of_a_search_is_a_flag_of_it() {
+        let root = help::command();
+        let search = root.find_subcommand("search").unwrap();
+        for id in QUESTIONS {
+            assert!(search.get_arguments().any(|arg| arg.get_id() == id), "{id}");
+        }
+    }
+
+    #[test]
+    fn the_variables_of_a_command_line_are_named() {
+        let variables = [("PRONY_RECORD_CA_CERT", "ca.pem")];
+        let note = completed("prony record --url http://h", &variables).unwrap().note();
+        let expected = "these variables are a part of the command line: `PRONY_RECORD_CA_CERT`";
+        assert_eq!(note.as_deref(), Some(expected));
+        assert_eq!(completed("prony record --url http://h", &[]).unwrap().note(), None);
     }
 
     #[test]

@@ -148,12 +148,13 @@ pub(crate) fn is_on(value: &str) -> Option<bool> {
 
 /// What is said of a variable that no setting has; nothing where it is one of another command, which looks at it.
 fn unknown(name: &str, keys: &Keys) -> Option<String> {
+    if COMMANDS.iter().any(|command| name.starts_with(&variable(&format!("{command}-")))) {
+        return None;
+    }
     let known: Vec<String> =
         keys.iter().map(|key| variable(&key.name)).chain(OF_OTHERS.map(str::to_owned)).collect();
-    let is_of_a_command = COMMANDS.iter().any(|command| name.starts_with(&variable(&format!("{command}-"))));
     let hint = match near(name, known.iter().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
-        None if is_of_a_command => return None,
         None => "each flag of `prony profile` has one, as `PRONY_CONCURRENCY`, and those of other commands begin with their names, as \
                  `PRONY_SEARCH_OVER`"
             .to_owned(),
@@ -193,7 +194,14 @@ mod tests {
 
     #[test]
     fn an_unknown_variable_is_a_warning_with_the_nearest_name() {
-        let read = read(&[("PRONY_CONCURENCY", "8"), ("PRONY_RECORD_URL", "http://h"), ("PRONY_X", "5")]);
+        // Two are near `PRONY_TOKENIZER` and `PRONY_LOG_FORMAT`, and mean something to other commands.
+        let read = read(&[
+            ("PRONY_CONCURENCY", "8"),
+            ("PRONY_RECORD_URL", "http://h"),
+            ("PRONY_LOCK_TOKENIZER", "x"),
+            ("PRONY_PLOT_FORMAT", "svg"),
+            ("PRONY_X", "5"),
+        ]);
         assert_eq!(
             read.warnings,
             [

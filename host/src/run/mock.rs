@@ -1,6 +1,6 @@
 //! The mock server of `profile --mock`: a process of its own, so that it does not share the client's threads.
 
-use crate::explain::Explain;
+use crate::{config::keys::variable, explain::Explain};
 use std::{
     ffi::OsStr,
     io::{self, BufRead, BufReader, Read},
@@ -16,9 +16,6 @@ const ANNOUNCEMENT: &str = "listening on ";
 
 /// How long it may take until it listens.
 const TIMEOUT: Duration = Duration::from_secs(20);
-
-/// How variables begin that are for a `prony mock-server` which a user starts. This one does what it is told by its flags alone.
-const OF_USERS: &str = "PRONY_MOCK_SERVER_";
 
 /// Why there is no mock server.
 #[derive(Debug, thiserror::Error)]
@@ -51,8 +48,10 @@ impl MockProcess {
     pub(crate) fn start(flags: &[impl AsRef<OsStr>]) -> Result<Self, MockError> {
         let program = std::env::current_exe().map_err(MockError::Spawn)?;
         let mut command = Command::new(program);
+        // They are for a `prony mock-server` that a user starts. This one does what its flags say alone.
+        let of_users = variable("mock-server-");
         let variables = std::env::vars_os().map(|(name, _)| name);
-        for name in variables.filter(|name| name.to_string_lossy().starts_with(OF_USERS)) {
+        for name in variables.filter(|name| name.to_string_lossy().starts_with(&of_users)) {
             command.env_remove(name);
         }
         let child = command

@@ -13,8 +13,9 @@ const COMMANDS: &[(&[&str], &str)] = &[
 
 /// Endpoint types of other tools, as other spellings of ours cannot be told from them.
 const ENDPOINTS: &[(&[&str], &str)] = &[
-    (&["openai", "openai-chat", "openai_http", "openai-http", "vllm", "sglang", "chat_completions"], "chat"),
-    (&["openai-completions", "text_completions"], "completions"),
+    (&["openai-chat", "openai_http", "openai-http", "sglang", "chat_completions"], "chat"),
+    // The first two are what `vllm bench serve` calls it.
+    (&["openai", "vllm", "openai-completions", "text_completions"], "completions"),
     (&["anthropic", "anthropic_messages", "claude"], "messages"),
     (&["openai-embeddings"], "embeddings"),
     (&["openai-responses"], "responses"),

@@ -235,9 +235,14 @@ fn conflict(error: &clap::Error) -> Option<Failure> {
         Failure::statement(Exit::Usage, format!("`{flag}` is given more than once"))
             .with_hint("give it once; the help says which flags may be repeated")
     } else {
-        Failure::new(Exit::Usage, format!("use `{flag}` together with `{other}`"))
-            .with_hint(format!("leave out `{flag}` or `{other}`"))
+        excluding(&flag, &other)
     })
+}
+
+/// Two settings that exclude each other, as the user named them.
+pub(super) fn excluding(one: &str, other: &str) -> Failure {
+    Failure::new(Exit::Usage, format!("use `{one}` together with `{other}`"))
+        .with_hint(format!("leave out `{one}` or `{other}`"))
 }
 
 /// A value that is none of those that there are, or none at all.

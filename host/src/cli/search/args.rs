@@ -25,6 +25,13 @@ pub(in crate::cli) struct SearchArgs {
     pub(super) flags: ProfileFlags,
 }
 
+impl SearchArgs {
+    /// Whether the user wants to hear of errors only.
+    pub(in crate::cli) fn is_quiet(&self) -> bool {
+        self.flags.quiet
+    }
+}
+
 /// What is looked for.
 #[derive(Args, Clone, Debug, Default)]
 pub(in crate::cli) struct SearchFlags {

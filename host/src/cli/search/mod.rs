@@ -64,8 +64,6 @@ impl HasExit for KeptError {
 
 /// Looks for what is asked for, and says what was found.
 pub(super) fn run(args: &SearchArgs, matches: &ArgMatches, log: &LogFlags) -> Result<Exit, Failure> {
-    // Before other settings are read, which may be warned of.
-    terminal::be_quiet_if(args.flags.quiet);
     of_words(&args.own, Words::typed(matches), log)
 }
 
