@@ -196,7 +196,9 @@ fn note_variables(completed: &Completed, failure: &Failure) {
 }
 
 fn warn_of(warnings: &[String]) {
-    warnings.iter().for_each(|warning| terminal::warn(warning));
+    for warning in warnings {
+        terminal::warn(warning);
+    }
 }
 
 /// Whether a command that makes runs is to say nothing but errors.

@@ -145,7 +145,7 @@ mod tests {
         let mut check = Check { trust: &trust, seen: HashSet::new(), opened: Vec::new() };
         let needs = Needs { libraries, folders: Vec::new() };
         check.library(&needs, &folder.join("libacme.so"), &[]).unwrap();
-        assert_eq!(check.opened, [library.clone()]);
+        assert_eq!(check.opened, std::slice::from_ref(&library));
 
         assert_eq!(files(&library, &trust), [library]);
         assert!(files(&secret, &trust).is_empty() && files(&folder, &trust).is_empty());
