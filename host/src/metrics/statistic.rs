@@ -1,6 +1,6 @@
 //! What is said of many values: the [`Statistic`].
 
-/// A statistic of many values. Their number and their sum are none: summaries have these apart.
+/// A statistic of many values. The count and the sum of the values are no statistics here: a summary has own fields for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Statistic {
     /// The arithmetic mean.
@@ -99,7 +99,8 @@ impl Statistic {
         PERCENTILES.iter().find(|(percentile, _)| *percentile == self).map(|(_, quantile)| *quantile)
     }
 
-    /// This one among all: mean, least, largest value and standard deviation, and the percentiles in the order of [`PERCENTILES`].
+    /// Picks the value of this statistic. `others` has mean, minimum, maximum and standard deviation; `percentiles` is in the order
+    /// of [`PERCENTILES`].
     pub(super) fn among(self, others: [f64; 4], percentiles: &[f64; PERCENTILES.len()]) -> f64 {
         let [avg, min, max, std] = others;
         let [p1, p5, p10, p25, p50, p75, p90, p95, p99, p999] = *percentiles;
