@@ -39,6 +39,17 @@ pub(crate) const PERCENTILES: [(Statistic, f64); 10] = [
     (Statistic::P999, 0.999),
 ];
 
+/// The percentiles that AIPerf has, in the order of [`PERCENTILES`]: all but the last one.
+pub(crate) const WITHOUT_P999: [Statistic; PERCENTILES.len() - 1] = {
+    let mut percentiles = [Statistic::P1; PERCENTILES.len() - 1];
+    let mut at = 0;
+    while at < percentiles.len() {
+        percentiles[at] = PERCENTILES[at].0;
+        at += 1;
+    }
+    percentiles
+};
+
 /// The keys of all statistics, in the order of [`Statistic::ALL`].
 pub(crate) const KEYS: [&str; Statistic::ALL.len()] = {
     let mut keys = [""; Statistic::ALL.len()];
@@ -133,6 +144,12 @@ mod tests {
             assert_eq!((statistic.key(), Statistic::of_key(key)), (key, Some(statistic)));
         }
         assert_eq!(Statistic::of_key("p98"), None);
+    }
+
+    #[test]
+    fn only_the_last_percentile_is_ours_alone() {
+        let keys = WITHOUT_P999.map(Statistic::key);
+        assert_eq!(keys, ["p1", "p5", "p10", "p25", "p50", "p75", "p90", "p95", "p99"]);
     }
 
     #[test]
