@@ -144,7 +144,7 @@ fn one_is_asked_and_all_are_asked() {
 }
 
 #[test]
-fn an_answer_that_is_made_aside_holds_no_other_one_up() {
+fn an_answer_that_is_made_in_the_background_holds_no_other_one_up() {
     let Some(server) = Real::start(&configuration(TOKEN)) else { return };
     let (asking, answering) = (server.bus("asking"), server.bus("answering"));
     let (begin, has_begun) = mpsc::channel::<()>();
@@ -155,7 +155,7 @@ fn an_answer_that_is_made_aside_holds_no_other_one_up() {
         ended.lock().ok()?.recv_timeout(TIMEOUT).ok()?;
         Some(b"slow".to_vec())
     };
-    let _slow = answering.serve_aside("slow", slow).unwrap();
+    let _slow = answering.serve_in_background("slow", slow).unwrap();
     let _quick = answering.serve("quick", |_| Some(b"quick".to_vec())).unwrap();
     eventually(|| asking.request("quick", vec![], TIMEOUT).ok());
     thread::scope(|scope| {
