@@ -27,6 +27,9 @@ use crate::{
 /// How long anything may take before a test gives up.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How often is looked whether something has happened.
+const PAUSE: Duration = Duration::from_millis(5);
+
 const TOKEN: &str = "a-token-of-a-test";
 
 /// A server that is a child of the test itself.
@@ -80,9 +83,12 @@ impl Real {
 
 impl Drop for Real {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended by itself. A test that fails already would end all tests if this panicked.
         let _ = self.process.kill();
-        eventually(|| self.process.try_wait().unwrap());
+        let clock = Clock::start();
+        while matches!(self.process.try_wait(), Ok(None)) && clock.now() < as_ns(TIMEOUT) {
+            thread::sleep(PAUSE);
+        }
     }
 }
 
@@ -102,7 +108,7 @@ fn eventually<T>(mut found: impl FnMut() -> Option<T>) -> T {
             return answer;
         }
         assert!(clock.now() < as_ns(TIMEOUT), "it did not happen");
-        thread::sleep(Duration::from_millis(5));
+        thread::sleep(PAUSE);
     }
 }
 
