@@ -32,14 +32,6 @@ mod node;
 mod page;
 mod plan;
 mod plugin;
-#[cfg(test)]
-#[path = "../../tests/src/process.rs"]
-#[expect(
-    dead_code,
-    unreachable_pub,
-    reason = "the harness has more uses for it; to depend on it builds all plugins"
-)]
-mod process;
 mod record;
 mod report;
 mod request;

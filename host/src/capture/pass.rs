@@ -90,7 +90,7 @@ fn server() -> server::Builder {
     server
 }
 
-/// Answers a request that no server can be asked. It is recorded as one that failed.
+/// Answers a request that cannot be passed on to the server. It is recorded as one that failed.
 async fn refuse(
     request: Request<Incoming>,
     shared: &Shared,

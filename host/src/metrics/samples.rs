@@ -1,5 +1,7 @@
 //! How many values a percentile needs: [`least`].
 
+use super::statistic::Statistic;
+
 /// The error that is allowed.
 const ERROR: f64 = 0.01;
 
@@ -26,6 +28,13 @@ pub(crate) fn least(percentile: f64) -> i32 {
     enough
 }
 
+/// Whether so many values are enough for a percentile: see [`least`]. One below the median needs as many as the one
+/// that is as far above it. What is no percentile needs none.
+pub(crate) fn carries(count: u64, statistic: Statistic) -> bool {
+    let quantile = statistic.quantile();
+    quantile.is_none_or(|q| i64::try_from(count).unwrap_or(i64::MAX) >= i64::from(least(q.max(1.0 - q))))
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -40,5 +49,10 @@ mod tests {
     #[case(0.999, 6636)]
     fn as_many_as_the_table_has(#[case] percentile: f64, #[case] expected: i32) {
         assert_eq!(least(percentile), expected);
+    }
+
+    #[test]
+    fn a_low_percentile_needs_as_many_as_a_high_one() {
+        assert!(carries(662, Statistic::P1) && !carries(661, Statistic::P1) && carries(0, Statistic::Avg));
     }
 }

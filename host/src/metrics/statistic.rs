@@ -1,6 +1,6 @@
 //! What is said of many values: the [`Statistic`].
 
-/// A statistic of many values. Their number and their sum are none: summaries have these apart.
+/// A statistic of many values. The count and the sum of the values are no statistics here: a summary has own fields for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Statistic {
     /// The arithmetic mean.
@@ -38,6 +38,17 @@ pub(crate) const PERCENTILES: [(Statistic, f64); 10] = [
     (Statistic::P99, 0.99),
     (Statistic::P999, 0.999),
 ];
+
+/// The percentiles that AIPerf has, in the order of [`PERCENTILES`]: all but the last one.
+pub(crate) const WITHOUT_P999: [Statistic; PERCENTILES.len() - 1] = {
+    let mut percentiles = [Statistic::P1; PERCENTILES.len() - 1];
+    let mut at = 0;
+    while at < percentiles.len() {
+        percentiles[at] = PERCENTILES[at].0;
+        at += 1;
+    }
+    percentiles
+};
 
 /// The keys of all statistics, in the order of [`Statistic::ALL`].
 pub(crate) const KEYS: [&str; Statistic::ALL.len()] = {
@@ -99,7 +110,8 @@ impl Statistic {
         PERCENTILES.iter().find(|(percentile, _)| *percentile == self).map(|(_, quantile)| *quantile)
     }
 
-    /// This one among all: mean, least, largest value and standard deviation, and the percentiles in the order of [`PERCENTILES`].
+    /// Picks the value of this statistic. `others` has mean, minimum, maximum and standard deviation; `percentiles` is in the order
+    /// of [`PERCENTILES`].
     pub(super) fn among(self, others: [f64; 4], percentiles: &[f64; PERCENTILES.len()]) -> f64 {
         let [avg, min, max, std] = others;
         let [p1, p5, p10, p25, p50, p75, p90, p95, p99, p999] = *percentiles;
@@ -132,6 +144,12 @@ mod tests {
             assert_eq!((statistic.key(), Statistic::of_key(key)), (key, Some(statistic)));
         }
         assert_eq!(Statistic::of_key("p98"), None);
+    }
+
+    #[test]
+    fn only_the_last_percentile_is_ours_alone() {
+        let keys = WITHOUT_P999.map(Statistic::key);
+        assert_eq!(keys, ["p1", "p5", "p10", "p25", "p50", "p75", "p90", "p95", "p99"]);
     }
 
     #[test]

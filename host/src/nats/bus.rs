@@ -181,13 +181,13 @@ impl Bus {
     ///
     /// # Errors
     /// Those of [`Bus::serve`].
-    pub(crate) fn serve_aside(
+    pub(crate) fn serve_in_background(
         &self,
         subject: &str,
         answer: impl Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync + 'static,
     ) -> Result<Subscription, BusError> {
         let requests = self.requests(subject)?;
-        let task = self.start(answer_all_aside(self.client(), requests, Arc::new(answer)));
+        let task = self.start(answer_all_in_background(self.client(), requests, Arc::new(answer)));
         Ok(Subscription { _task: task, _bus: self.clone() })
     }
 
@@ -340,7 +340,7 @@ async fn answer_all(
     }
 }
 
-async fn answer_all_aside(
+async fn answer_all_in_background(
     client: Client,
     mut requests: Subscriber,
     answer: Arc<impl Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync + 'static>,

@@ -27,6 +27,9 @@ use crate::{
 /// How long anything may take before a test gives up.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How often is looked whether something has happened.
+const PAUSE: Duration = Duration::from_millis(5);
+
 const TOKEN: &str = "a-token-of-a-test";
 
 /// A server that is a child of the test itself.
@@ -80,9 +83,12 @@ impl Real {
 
 impl Drop for Real {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended by itself. A test that fails already would end all tests if this panicked.
         let _ = self.process.kill();
-        eventually(|| self.process.try_wait().unwrap());
+        let clock = Clock::start();
+        while matches!(self.process.try_wait(), Ok(None)) && clock.now() < as_ns(TIMEOUT) {
+            thread::sleep(PAUSE);
+        }
     }
 }
 
@@ -102,7 +108,7 @@ fn eventually<T>(mut found: impl FnMut() -> Option<T>) -> T {
             return answer;
         }
         assert!(clock.now() < as_ns(TIMEOUT), "it did not happen");
-        thread::sleep(Duration::from_millis(5));
+        thread::sleep(PAUSE);
     }
 }
 
@@ -144,7 +150,7 @@ fn one_is_asked_and_all_are_asked() {
 }
 
 #[test]
-fn an_answer_that_is_made_aside_holds_no_other_one_up() {
+fn an_answer_that_is_made_in_the_background_holds_no_other_one_up() {
     let Some(server) = Real::start(&configuration(TOKEN)) else { return };
     let (asking, answering) = (server.bus("asking"), server.bus("answering"));
     let (begin, has_begun) = mpsc::channel::<()>();
@@ -155,7 +161,7 @@ fn an_answer_that_is_made_aside_holds_no_other_one_up() {
         ended.lock().ok()?.recv_timeout(TIMEOUT).ok()?;
         Some(b"slow".to_vec())
     };
-    let _slow = answering.serve_aside("slow", slow).unwrap();
+    let _slow = answering.serve_in_background("slow", slow).unwrap();
     let _quick = answering.serve("quick", |_| Some(b"quick".to_vec())).unwrap();
     eventually(|| asking.request("quick", vec![], TIMEOUT).ok());
     thread::scope(|scope| {

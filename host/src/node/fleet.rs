@@ -29,7 +29,7 @@ pub(super) trait Link: Debug + Send {
     fn lease(&mut self, phase: u32, lease: Lease);
 
     /// Slots of a phase that has begun which other nodes may use meanwhile; none where nothing can be lent.
-    fn places(&self, _phase: u32) -> Vec<(Limited, LendableSlots)> {
+    fn lendable(&self, _phase: u32) -> Vec<(Limited, LendableSlots)> {
         Vec::new()
     }
 
@@ -130,8 +130,8 @@ impl Fleet {
     }
 
     /// Slots of a phase that has begun, of a fleet that has one node, which other fleets may use meanwhile.
-    pub(crate) fn places(&self, phase: u32) -> Vec<(Limited, LendableSlots)> {
-        if let [node] = self.nodes.as_slice() { node.places(phase) } else { Vec::new() }
+    pub(crate) fn lendable(&self, phase: u32) -> Vec<(Limited, LendableSlots)> {
+        if let [node] = self.nodes.as_slice() { node.lendable(phase) } else { Vec::new() }
     }
 
     /// Drains or cancels the phase with this number on every node.

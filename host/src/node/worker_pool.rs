@@ -188,7 +188,7 @@ impl Link for WorkerPool {
         }
     }
 
-    fn places(&self, phase: u32) -> Vec<(Limited, LendableSlots)> {
+    fn lendable(&self, phase: u32) -> Vec<(Limited, LendableSlots)> {
         self.begun.get(&phase).map_or_else(Vec::new, |phase| phase.lendable.clone())
     }
 
@@ -247,8 +247,8 @@ impl PhaseSlots {
         let in_flight =
             of_workers.first().filter(|_| phase.load.is_open() && phase.load.in_flight().is_some());
         let limits = [(Limited::InFlight, in_flight), (Limited::Prefill, prefill.as_ref())];
-        let places = limits.into_iter().filter(|_| shared);
-        let lendable = places.filter_map(|(limited, slots)| Some((limited, slots?.places()?))).collect();
+        let limits = limits.into_iter().filter(|_| shared);
+        let lendable = limits.filter_map(|(limited, slots)| Some((limited, slots?.lendable()?))).collect();
         // A node without a slot in this phase may still have requests of the one before.
         let slots = taken_over.or_else(|| of_workers.first().cloned()).filter(|_| phase.hands_over);
         let handed_over = slots.map(|slots| (slots, prefill.clone()));

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
-use super::{model::Report, text, values, verdict::carries};
+use super::{model::Report, text, values};
 use crate::{
-    metrics::{ClassResults, Fairness, Results, Statistic, Stats, tags},
+    metrics::{ClassResults, Fairness, Results, Statistic, Stats, samples::carries, tags},
     plan::{Class, ClassKind, Objective},
     record::settings::RunSettings,
     screen::{Align, Screen, Table},

@@ -7,12 +7,12 @@ use super::{
     shown::Shown,
     text,
     values::{self, Exact},
-    verdict::carries,
 };
 use crate::{
     metrics::{
         Distribution, NodeResults, Results, Statistic, Stats,
         outliers::{OfOne, Outlier, outliers},
+        samples::carries,
         tags,
     },
     record::{NodeFacts, settings::PhaseSettings},

@@ -5,10 +5,9 @@ use std::io::{self, Write};
 use super::{
     model::{PhaseReport, Report},
     text,
-    verdict::carries,
 };
 use crate::{
-    metrics::{Results, Statistic, Stats, tags},
+    metrics::{Results, Statistic, Stats, samples::carries, tags},
     plan::Role,
     record::{RunHeader, settings::PhaseSettings},
     screen::{Align, Screen, Table},

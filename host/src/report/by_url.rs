@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use super::{model::Report, text, values, verdict::carries};
+use super::{model::Report, text, values};
 use crate::{
     config::url,
-    metrics::{Results, Statistic, Stats},
+    metrics::{Results, Statistic, Stats, samples::carries},
     record::RunHeader,
     screen::{Align, Screen, Table},
 };

@@ -9,19 +9,7 @@
 use std::io::{self, Write};
 
 use super::{by_class, by_phase, model::Report};
-use crate::metrics::{Distribution, Metric, Results, Statistic, Stats};
-
-const PERCENTILES_IN_ORDER: [Statistic; 9] = [
-    Statistic::P1,
-    Statistic::P5,
-    Statistic::P10,
-    Statistic::P25,
-    Statistic::P50,
-    Statistic::P75,
-    Statistic::P90,
-    Statistic::P95,
-    Statistic::P99,
-];
+use crate::metrics::{Distribution, Metric, Results, Statistic, Stats, statistic::WITHOUT_P999};
 
 /// Writes the summary.
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
@@ -30,7 +18,7 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     rows.write_record(
         ["Metric", "avg", "min", "max", "sum"]
             .into_iter()
-            .chain(PERCENTILES_IN_ORDER.map(Statistic::key))
+            .chain(WITHOUT_P999.map(Statistic::key))
             .chain(["std", "p99.9", "count", "tag", "unit"])
             .chain(has_classes.then_some("class"))
             .chain(has_phases.then_some("phase")),
@@ -69,7 +57,7 @@ fn row(metric: &Metric, stats: &Stats) -> Vec<String> {
     };
     let mut row = vec![name(metric), text(stats.avg())];
     row.extend([of(Statistic::Min), of(Statistic::Max), sum]);
-    row.extend(PERCENTILES_IN_ORDER.map(of));
+    row.extend(WITHOUT_P999.map(of));
     row.extend([of(Statistic::Std), of(Statistic::P999), count]);
     row.extend([metric.tag.to_owned(), metric.unit.to_owned()]);
     row

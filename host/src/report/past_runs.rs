@@ -9,10 +9,10 @@ use serde::Serialize;
 use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{file_names, headline, text::decimal, verdict::carries};
+use super::{file_names, headline, text::decimal};
 use crate::{
     bounded,
-    metrics::{Statistic, catalogue::CATALOGUE, tags, units},
+    metrics::{Statistic, catalogue::CATALOGUE, samples::carries, tags, units},
     record::{
         RunHeader,
         journal::{self, Beginning, Reader},

@@ -219,8 +219,8 @@ impl Slots {
         }
     }
 
-    /// The slots as places that may be lent; none where a curve says how many there are.
-    pub(crate) fn places(&self) -> Option<LendableSlots> {
+    /// The slots, for other nodes to use meanwhile; none where a curve says how many there are.
+    pub(crate) fn lendable(&self) -> Option<LendableSlots> {
         self.curve.is_none().then(|| LendableSlots(Arc::clone(&self.gate)))
     }
 
@@ -336,35 +336,35 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn places_are_given_up_as_they_are_free_and_the_last_one_never() {
+    async fn slots_are_given_up_as_they_are_free_and_the_last_one_never() {
         let slots = Slots::following(Ramp::constant(4).unwrap(), WHOLE);
-        let places = slots.places().unwrap();
+        let lendable = slots.lendable().unwrap();
         let first = slots.enter(Clock::start(), 0).await;
-        assert!(first.is_some() && !places.are_waited_for());
-        assert_eq!((places.give_half(), places.give_half(), places.give_half()), (2, 1, 0));
+        assert!(first.is_some() && !lendable.are_waited_for());
+        assert_eq!((lendable.give_half(), lendable.give_half(), lendable.give_half()), (2, 1, 0));
         assert!(slots.is_full());
-        places.add(2);
+        lendable.add(2);
         let more = [slots.enter(Clock::start(), 0).await, slots.enter(Clock::start(), 0).await];
-        assert_eq!((places.give_back(2), places.owed()), (2, 2), "all of them are used");
+        assert_eq!((lendable.give_back(2), lendable.owed()), (2, 2), "all of them are used");
         drop(more);
-        assert_eq!(places.owed(), 0);
+        assert_eq!(lendable.owed(), 0);
         assert!(slots.is_full());
-        assert!(Slots::following(Ramp::linear(1, 4, 6.0).unwrap(), WHOLE).places().is_none());
+        assert!(Slots::following(Ramp::linear(1, 4, 6.0).unwrap(), WHOLE).lendable().is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn whoever_waits_is_seen() {
         let slots = Slots::fixed(1);
-        let (places, clock) = (slots.places().unwrap(), Clock::start());
+        let (lendable, clock) = (slots.lendable().unwrap(), Clock::start());
         let first = slots.enter(clock, 0).await;
         let waiting = tokio::time::timeout(std::time::Duration::from_secs(1), async {
             let entering = slots.enter(clock, 0);
             tokio::pin!(entering);
             let is_first = tokio::time::timeout(std::time::Duration::ZERO, &mut entering).await.is_ok();
-            assert!(!is_first && places.are_waited_for());
+            assert!(!is_first && lendable.are_waited_for());
         });
         assert!(waiting.await.is_ok());
-        assert!(!places.are_waited_for(), "whoever does not wait any more is none");
+        assert!(!lendable.are_waited_for(), "whoever does not wait any more is none");
         drop(first);
     }
 

@@ -112,8 +112,8 @@ impl ContinuedSessions {
             return (left.position, Some(*left));
         }
         let all = || self.sessions.iter().flatten().count() as u64;
-        let begun = self.before.get(at).copied().unwrap_or_else(all);
-        (first_script.saturating_add(number - begun), None)
+        let before = self.before.get(at).copied().unwrap_or_else(all);
+        (first_script.saturating_add(number - before), None)
     }
 }
 
@@ -169,9 +169,9 @@ mod tests {
 
     /// Position and step of the first sessions of the next phase, whose first script is the twentieth.
     fn places(unfinished: &UnfinishedSessions, servers: usize) -> Vec<(u64, Option<usize>)> {
-        let begun = unfinished.continued(servers);
+        let continued = unfinished.continued(servers);
         let place = |number| {
-            let (position, left) = begun.place(number, 20);
+            let (position, left) = continued.place(number, 20);
             (position, left.map(|left| left.step))
         };
         (0..5).map(place).collect()

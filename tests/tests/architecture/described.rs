@@ -117,6 +117,8 @@ fn the_architecture_describes_what_is_there() {
 
     let files = ["host/src", "plugin-api/src", "plugins"].map(sources).concat();
     let blocks = blocks(&page);
+    let paths = blocks.iter().flat_map(quoted).filter(|(_, text)| is_path(text)).count();
+    assert!(paths > 100, "only {paths} paths are found");
     let is_name = |text: &str| {
         text.contains("::") && text.chars().all(|sign| sign.is_alphanumeric() || sign == '_' || sign == ':')
     };

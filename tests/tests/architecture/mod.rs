@@ -6,7 +6,6 @@ mod identifiers;
 mod known_cycles;
 mod modules;
 mod names;
-mod paths;
 mod pictures;
 mod unsafety;
 mod waiting;

@@ -17,6 +17,15 @@ fn every_tag_is_its_own() {
 }
 
 #[test]
+fn every_tag_that_the_code_names_has_a_row() {
+    let named: Vec<&str> = include_str!("../tags.rs").split('"').skip(1).step_by(2).collect();
+    assert!(named.contains(&tags::REQUEST_LATENCY), "{named:?}");
+    for tag in named {
+        assert!(CATALOGUE.iter().any(|metric| metric.tag == tag), "`{tag}` has no row");
+    }
+}
+
+#[test]
 fn sums_are_taken_of_metrics_of_requests() {
     for metric in CATALOGUE {
         match metric.source {

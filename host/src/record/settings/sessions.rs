@@ -16,7 +16,7 @@ pub(crate) enum RepliesName {
     Live,
     /// Those of the dataset.
     Recorded,
-    /// Those of a newer version's choice.
+    /// A word that only a newer version knows; it is shown as it is.
     Other(String),
 }
 
@@ -39,7 +39,7 @@ pub(crate) enum TurnTimesName {
     Gaps,
     /// As soon as the turns before them have ended.
     AtOnce,
-    /// By a rule of a newer version.
+    /// A word that only a newer version knows; it is shown as it is.
     Other(String),
 }
 
@@ -60,7 +60,7 @@ pub(crate) enum OverflowName {
     EndSession,
     /// The request has failed.
     Fail,
-    /// What a newer version takes it for.
+    /// A word that only a newer version knows; it is shown as it is.
     Other(String),
 }
 

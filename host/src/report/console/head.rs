@@ -1,8 +1,8 @@
 //! The three numbers that people compare.
 
-use super::super::{model::Report, text::decimal, verdict::carries};
+use super::super::{model::Report, text::decimal};
 use crate::{
-    metrics::{Metric, Statistic, Stats, tags},
+    metrics::{Metric, Statistic, Stats, samples::carries, tags},
     screen::Screen,
 };
 

@@ -4,10 +4,14 @@ use super::super::{
     file_names,
     model::Report,
     text::{decimal, price},
-    verdict::carries,
 };
 use crate::{
-    metrics::{Distribution, Metric, Statistic, Stats, samples::least, statistic::PERCENTILES, units},
+    metrics::{
+        Distribution, Metric, Statistic, Stats,
+        samples::{carries, least},
+        statistic::PERCENTILES,
+        units,
+    },
     screen::{Align, Screen, Table},
 };
 

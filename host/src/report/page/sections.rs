@@ -8,17 +8,13 @@ use super::{
 };
 use crate::{
     chart::{Table, escape, number},
-    metrics::{Distribution, PhaseCounts, Statistic, Stats, tags},
+    metrics::{Distribution, PhaseCounts, Statistic, Stats, samples::carries, tags},
     page,
     plan::{Compat, ExportLevel},
     record::journal,
     report::{
-        beside_tables, by_node, by_phase,
-        errors::ErrorGroup,
-        file_names, headline, marks,
-        model::Report,
-        server_metrics::Speculation,
-        verdict::{Verdict, carries},
+        beside_tables, by_node, by_phase, errors::ErrorGroup, file_names, headline, marks, model::Report,
+        server_metrics::Speculation, verdict::Verdict,
     },
     screen::counted,
 };

@@ -22,5 +22,5 @@ pub(crate) use self::{
     complete::why_incomplete,
     finding::{Finding, Severity},
     judge::Verdict,
-    samples::{carried, carries},
+    samples::carried,
 };

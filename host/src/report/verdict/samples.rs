@@ -5,25 +5,23 @@ use super::{
     finding::{Finding, Severity},
 };
 use crate::{
-    metrics::{Distribution, Statistic, Stats, samples::least, statistic::PERCENTILES, tags},
+    metrics::{
+        Distribution, Statistic, Stats,
+        samples::{carries, least},
+        statistic::PERCENTILES,
+        tags,
+    },
     screen::counted,
 };
 
 /// The percentiles that a reader looks at. One beyond these is left out where nothing carries it.
-const LOOKED_AT: [Statistic; 4] = [Statistic::P50, Statistic::P90, Statistic::P95, Statistic::P99];
+pub(super) const LOOKED_AT: [Statistic; 4] = [Statistic::P50, Statistic::P90, Statistic::P95, Statistic::P99];
 
 /// The percentile without which a run says nothing about slow requests.
 const TAIL: Statistic = Statistic::P90;
 
 /// The metrics of requests that have most values, the first one that there is.
 const OF_REQUESTS: [&str; 2] = [tags::REQUEST_LATENCY, tags::TIME_TO_FIRST_TOKEN];
-
-/// Whether so many values are enough for a percentile: see [`least`]. One below the median needs as many as the one
-/// that is as far above it. What is no percentile needs none.
-pub(crate) fn carries(count: u64, statistic: Statistic) -> bool {
-    let quantile = statistic.quantile();
-    quantile.is_none_or(|q| i64::try_from(count).unwrap_or(i64::MAX) >= i64::from(least(q.max(1.0 - q))))
-}
 
 /// The keys of the percentiles for which these values are enough.
 pub(crate) fn carried(values: &Distribution) -> impl Iterator<Item = &'static str> {
@@ -73,10 +71,5 @@ mod tests {
     fn few_samples_carry_few_percentiles(#[case] count: u64, #[case] expected: Option<(Severity, &str)>) {
         let found = too_few(count);
         assert_eq!(found.as_ref().map(|found| (found.severity, found.short.as_str())), expected);
-    }
-
-    #[test]
-    fn a_low_percentile_needs_as_many_as_a_high_one() {
-        assert!(carries(662, Statistic::P1) && !carries(661, Statistic::P1) && carries(0, Statistic::Avg));
     }
 }

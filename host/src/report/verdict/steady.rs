@@ -5,11 +5,13 @@ use serde_json::{Map, Value, json};
 use super::{
     super::{model::Report, text::decimal},
     finding::{Finding, Severity},
-    load, samples,
+    load,
+    samples::LOOKED_AT,
 };
 use crate::{
     metrics::{
         Statistic,
+        samples::carries,
         steady::{Drift, StartUp, Steadiness},
     },
     screen::counted,
@@ -152,10 +154,8 @@ fn alike(found: &Steadiness, of: &str) -> Option<Finding> {
         reason = "at most as many as there are"
     )]
     let worth = found.effective.round() as u64;
-    let looked_at = [Statistic::P50, Statistic::P90, Statistic::P95, Statistic::P99];
-    let is_lost =
-        |percentile: &Statistic| samples::carries(all, *percentile) && !samples::carries(worth, *percentile);
-    let lost: Vec<&str> = looked_at.into_iter().filter(is_lost).map(Statistic::key).collect();
+    let is_lost = |percentile: &Statistic| carries(all, *percentile) && !carries(worth, *percentile);
+    let lost: Vec<&str> = LOOKED_AT.into_iter().filter(is_lost).map(Statistic::key).collect();
     let is_little = found.effective < WORTH * all as f64 && found.spread >= SPREAD;
     let finding = Finding::note(
         "alike_neighbours",

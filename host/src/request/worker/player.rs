@@ -165,7 +165,7 @@ impl<S: Sink> Player<S> {
     /// Formats that request. One that cannot be formatted is over at once.
     pub(super) async fn prepare(&self, finished: &mut Finished, turn: &Turn) -> Option<Prepared> {
         let Wire { endpoint, target, clock, .. } = &self.wire;
-        let (_place, written) = self.written_aside(turn).await.unzip();
+        let (_place, written) = self.written_in_background(turn).await.unzip();
         let turn = written.as_ref().unwrap_or(turn);
         // It may be due long after now, and a signature is good for some minutes.
         let sent_s = clock.unix_time_s(clock.now().max(finished.exchange.instants.scheduled));
@@ -189,7 +189,7 @@ impl<S: Sink> Player<S> {
 
     /// A turn with the texts of its prompts, where writing them takes so long that another thread does it: streams go on meanwhile.
     /// With it comes a place among those that may have such texts.
-    async fn written_aside(&self, turn: &Turn) -> Option<(SemaphorePermit<'_>, Turn)> {
+    async fn written_in_background(&self, turn: &Turn) -> Option<(SemaphorePermit<'_>, Turn)> {
         if turn.tokens_to_write() < MOST_TOKENS_HERE {
             return None;
         }

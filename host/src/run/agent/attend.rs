@@ -89,7 +89,7 @@ enum Stage {
     Ended,
 }
 
-/// What was done aside.
+/// What was done in the background.
 enum Done {
     Prepared(Result<Box<Prepared>, NodeError>),
     Ended(std::io::Result<Vec<KeptFile>>),

@@ -59,8 +59,9 @@ pub(super) struct Keeper {
 /// The thread of the bus is gone.
 pub(super) fn serve_kept(bus: &Bus, keeper: Keeper) -> Result<[Subscription; 2], BusError> {
     let (pieces, asked) = (keeper.clone(), subjects::kept_piece(&keeper.id));
-    let keeps = bus.serve_aside(subjects::KEEPS, move |_| rmp_serde::to_vec_named(&keeper.keeps()).ok())?;
-    let piece = bus.serve_aside(&asked, move |question| {
+    let keeps =
+        bus.serve_in_background(subjects::KEEPS, move |_| rmp_serde::to_vec_named(&keeper.keeps()).ok())?;
+    let piece = bus.serve_in_background(&asked, move |question| {
         let piece: PieceOf = rmp_serde::from_slice(question).ok()?;
         let chunk = chunk_of(&pieces.path_of(&piece)?, piece.offset).ok()?;
         rmp_serde::to_vec_named(&chunk).ok()

@@ -1,4 +1,4 @@
-//! The places of an agent that others may use meanwhile, in the phase that began last: [`Lender`] says when requests wait for one, and does
+//! The slots of an agent that others may use meanwhile, in the phase that began last: [`Lender`] says when requests wait for one, and does
 //! what the controller says.
 
 use crate::{
@@ -9,25 +9,25 @@ use crate::{
     },
 };
 
-/// Looks in a row at which a request waits before that is said: half of a second, in which most places come back by themselves. An agent that has lent
-/// some says it at once.
+/// An agent asks for a slot when a request has waited at this many looks in a row, which is half a second: most slots are free again by
+/// then. An agent that has lent slots asks at once.
 const LOOKS_BEFORE_ASKING: u32 = 5;
 
 /// Looks from one time that it is said to the next.
 const AGAIN: u32 = 5;
 
-/// The places of a phase.
+/// The slots of a phase.
 #[derive(Debug, Default)]
 pub(super) struct Lender {
     phase: u32,
     limits: Vec<Limit>,
 }
 
-/// The places of one limit.
+/// The slots of one limit.
 #[derive(Debug)]
 struct Limit {
     limited: Limited,
-    places: LendableSlots,
+    slots: LendableSlots,
     /// How many there are beyond the agent's part; below zero where others have some of it.
     balance: i64,
     /// Those that are to be given back, of which that was not said.
@@ -39,10 +39,10 @@ struct Limit {
 }
 
 impl Lender {
-    /// A phase begins, with these places.
-    pub(super) fn begin(&mut self, phase: u32, places: Vec<(Limited, LendableSlots)>) {
+    /// A phase begins, with these slots.
+    pub(super) fn begin(&mut self, phase: u32, slots: Vec<(Limited, LendableSlots)>) {
         self.phase = phase;
-        self.limits = places.into_iter().map(|(limited, places)| Limit::of(limited, places)).collect();
+        self.limits = slots.into_iter().map(|(limited, slots)| Limit::of(limited, slots)).collect();
     }
 
     /// Does what the controller says. What is to be said of it.
@@ -59,7 +59,7 @@ impl Lender {
         let phase = self.phase;
         let said = self.limits.iter_mut().flat_map(|limit| {
             let limited = limit.limited;
-            let said = [limit.given_back(), limit.look(limit.places.are_waited_for())];
+            let said = [limit.given_back(), limit.look(limit.slots.are_waited_for())];
             said.into_iter().flatten().map(move |said| AgentEvent::Places(phase, limited, said))
         });
         said.collect()
@@ -67,23 +67,23 @@ impl Lender {
 }
 
 impl Limit {
-    fn of(limited: Limited, places: LendableSlots) -> Self {
-        Self { limited, places, balance: 0, owing: 0, waited: 0, has_said: false }
+    fn of(limited: Limited, slots: LendableSlots) -> Self {
+        Self { limited, slots, balance: 0, owing: 0, waited: 0, has_said: false }
     }
 
     fn obey(&mut self, change: Change) -> Option<PlacesSaid> {
         match change {
             Change::GiveHalf => {
-                let given = self.places.give_half();
+                let given = self.slots.give_half();
                 self.balance -= i64::from(given);
                 Some(PlacesSaid::GaveHalf(given))
             }
             Change::GiveBack(count) => {
-                self.owing += self.places.give_back(count);
+                self.owing += self.slots.give_back(count);
                 self.given_back()
             }
             Change::Add(count) => {
-                self.places.add(count);
+                self.slots.add(count);
                 self.balance += i64::from(count);
                 None
             }
@@ -92,7 +92,7 @@ impl Limit {
 
     /// Slots that have become free since they were to be given back. Nobody uses them any more.
     fn given_back(&mut self) -> Option<PlacesSaid> {
-        let given = self.owing.saturating_sub(self.places.owed());
+        let given = self.owing.saturating_sub(self.slots.owed());
         self.owing -= given;
         self.balance -= i64::from(given);
         (given > 0).then_some(PlacesSaid::GaveBack(given))
@@ -122,7 +122,7 @@ mod tests {
 
     fn limit() -> Limit {
         let slots = Slots::following(Ramp::constant(4).unwrap(), Division::whole(1));
-        Limit::of(Limited::InFlight, slots.places().unwrap())
+        Limit::of(Limited::InFlight, slots.lendable().unwrap())
     }
 
     fn looks(limit: &mut Limit, count: usize) -> Vec<Option<PlacesSaid>> {
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_lent_places_says_at_once_that_it_needs_them() {
+    fn who_has_lent_slots_says_at_once_that_it_needs_them() {
         let mut limit = limit();
         assert_eq!(limit.obey(Change::GiveHalf), Some(PlacesSaid::GaveHalf(2)));
         assert_eq!(limit.look(true), Some(PlacesSaid::Wait(true)));
@@ -163,7 +163,7 @@ mod tests {
     fn what_is_said_to_another_phase_changes_nothing() {
         let mut lender = Lender::default();
         let slots = Slots::following(Ramp::constant(4).unwrap(), Division::whole(1));
-        lender.begin(2, vec![(Limited::InFlight, slots.places().unwrap())]);
+        lender.begin(2, vec![(Limited::InFlight, slots.lendable().unwrap())]);
         assert!(lender.obey(1, Limited::InFlight, Change::Add(4)).is_none());
         let said = lender.obey(1, Limited::InFlight, Change::GiveHalf);
         assert!(matches!(said, Some(AgentEvent::Places(1, _, PlacesSaid::GaveHalf(0)))), "{said:?}");

@@ -142,7 +142,7 @@ impl Working {
         self.ends
             .extend(phase.stop.duration().map(|time| (start.start_ns.saturating_add(as_ns(time)), index)));
         self.fleet.begin(start);
-        self.lender.begin(index, self.fleet.places(index));
+        self.lender.begin(index, self.fleet.lendable(index));
         let (now, later): (Vec<_>, Vec<_>) = self.early.drain(..).partition(|(phase, _)| *phase == index);
         self.early = later;
         for (phase, lease) in now {

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use self::{blocks::Blocks, weights::Weights};
 use super::shift::Shift;
 use crate::{
-    metrics::{Distribution, Statistic, samples::least},
+    metrics::{Distribution, Statistic, samples::carries},
     seed::Seed,
 };
 
@@ -29,11 +29,11 @@ pub(super) const MOST_REQUESTS: f64 = 100_000.0;
 
 /// The ratio of a statistic of the second side's requests to that of the first's, with its interval. Both sides' values are in the order
 /// in which the requests began. Nothing where the statistic is neither the mean nor a percentile, there are too few requests for
-/// it ([`least`]), or the ratio has no sense.
+/// it ([`carries`]), or the ratio has no sense.
 ///
 /// Percentile bootstrap of circular blocks (Politis and Romano 1992); percentiles are those of Harrell and Davis 1982.
 pub(super) fn shift(sides: [&[f64]; 2], statistic: Statistic, level: f64) -> Option<Shift> {
-    if !sides.iter().all(|values| carry(values.len(), statistic)) {
+    if !sides.iter().all(|values| carries(values.len() as u64, statistic)) {
         return None;
     }
     let longer = sides[0].len().max(sides[1].len()).max(1);
@@ -55,13 +55,6 @@ fn shift_by([first, second]: [&[f64]; 2], statistic: Statistic, level: f64, samp
     let outside = (1.0 - level) / 2.0;
     let interval = Some((at(&ratios, outside), at(&ratios, 1.0 - outside)));
     Some(Shift { ratio: to.whole() / from.whole(), interval })
-}
-
-/// Whether so many values are enough for a percentile; any are for the mean.
-fn carry(values: usize, statistic: Statistic) -> bool {
-    statistic.quantile().is_none_or(|share| {
-        i64::try_from(values).is_ok_and(|values| values >= i64::from(least(share.max(1.0 - share))))
-    })
 }
 
 /// Whether these values are what a number of a run is made of.

@@ -102,12 +102,20 @@ pub(super) fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
+    use std::{
+        io::Read as _,
+        process::{Command, Stdio},
+        thread,
+        time::Duration,
+    };
 
     use rstest::rstest;
 
     use super::*;
-    use crate::process;
+    use crate::clock::{Clock, as_ns};
+
+    /// How long a shell may take to read a command before a test gives up.
+    const TIMEOUT: Duration = Duration::from_secs(60);
 
     fn all() -> [String; 3] {
         let of = |program| start(&Start { program, digest: "d1", name: "a", id: "i1", label: "ssh" });
@@ -126,9 +134,30 @@ mod tests {
     fn a_posix_shell_understands_every_command() {
         for command in all() {
             let script = command.replacen("sh -c", "sh -n -c", 1);
-            let output = process::finish(Command::new("sh").args(["-c", &script]));
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let (is_understood, said) = read_by_a_shell(&script);
+            assert!(is_understood, "{said}");
         }
+    }
+
+    /// Whether a POSIX shell understands a script, and what it says of it: a few lines, for which a pipe has room.
+    fn read_by_a_shell(script: &str) -> (bool, String) {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut shell = command.spawn().unwrap();
+        let clock = Clock::start();
+        let status = loop {
+            if let Some(status) = shell.try_wait().unwrap() {
+                break status;
+            }
+            if clock.now() >= as_ns(TIMEOUT) {
+                shell.kill().unwrap();
+                panic!("the shell does not end: {script}");
+            }
+            thread::sleep(Duration::from_millis(5));
+        };
+        let mut said = String::new();
+        shell.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        (status.success(), said)
     }
 
     #[rstest]

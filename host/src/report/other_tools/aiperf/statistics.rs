@@ -5,22 +5,10 @@ use serde_json::{Map, Value, json};
 use crate::metrics::{
     Metric, MetricTable, Statistic, Stats,
     other_tools::aiperf::{BEGAN, ENDED},
+    statistic::WITHOUT_P999,
 };
 
-/// The percentiles of many values.
-const PERCENTILES: [Statistic; 9] = [
-    Statistic::P1,
-    Statistic::P5,
-    Statistic::P10,
-    Statistic::P25,
-    Statistic::P50,
-    Statistic::P75,
-    Statistic::P90,
-    Statistic::P95,
-    Statistic::P99,
-];
-
-/// Those of what has one value at each moment.
+/// The percentiles of what has one value at each moment; many values have those of [`WITHOUT_P999`].
 const PERCENTILES_OVER_TIME: [Statistic; 4] =
     [Statistic::P50, Statistic::P90, Statistic::P95, Statistic::P99];
 
@@ -76,7 +64,7 @@ pub(super) fn of(stats: &Stats) -> Vec<(&'static str, Value)> {
     match stats {
         Stats::Scalar(_) => {}
         Stats::Distribution(values) => {
-            add(&PERCENTILES, &|statistic| values.statistic(statistic));
+            add(&WITHOUT_P999, &|statistic| values.statistic(statistic));
             add(&ends, &|statistic| values.statistic(statistic));
             all.extend([("count", json!(values.count)), ("sum", json!(values.sum))]);
         }
