@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{
     goodput::{self, Measurable, ObjectiveError},
     near::near,
-    problems::Problems,
+    sink::Sink,
     spec::{Origin, RunSpec},
 };
 use crate::{
@@ -96,7 +96,7 @@ pub(super) fn read(
     by: Origin,
     spec: &RunSpec,
     around: Surroundings<'_>,
-    problems: &mut Problems,
+    problems: &mut impl Sink<ClassError>,
 ) -> Vec<Class> {
     let mut names = HashSet::new();
     let mut classes = Vec::new();
@@ -108,7 +108,9 @@ pub(super) fn read(
         {
             wrong.push(ClassProblem::NameTwice(class.name.clone()));
         }
-        problems.extend(wrong.into_iter().map(|problem| ClassError { by, position, problem }));
+        for problem in wrong {
+            problems.take(ClassError { by, position, problem });
+        }
         classes.extend(class);
     }
     let all: f64 = classes.iter().map(|class| class.share).sum();

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{
-    problems::Problems,
+    sink::Sink,
     spec::{Origin, RunSpec, Setting},
 };
 use crate::plan::FlagOption;
@@ -22,7 +22,10 @@ pub(crate) struct EndpointOptionError {
 
 /// Reads options of the endpoint, as texts; the last of one key stands. What the endpoint says it takes decides
 /// which of them are meant as JSON. Values that are no options are left out.
-pub(super) fn endpoint_options(values: &Setting<Vec<String>>, problems: &mut Problems) -> Map<String, Value> {
+pub(super) fn endpoint_options(
+    values: &Setting<Vec<String>>,
+    problems: &mut impl Sink<EndpointOptionError>,
+) -> Map<String, Value> {
     let Some((values, by)) = values.given() else { return Map::new() };
     let options = (1..).zip(values);
     let read = |(position, text): (usize, &String)| {
@@ -52,13 +55,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::config::{error::ConfigErrors, spec::tests::spec};
+    use crate::config::spec::tests::spec;
 
-    fn read(values: &[&str]) -> Result<Value, ConfigErrors> {
+    fn read(values: &[&str]) -> Result<Value, Vec<EndpointOptionError>> {
         let words: Vec<_> = values.iter().map(|value| format!("--endpoint-option {value}")).collect();
-        let mut problems = Problems::default();
-        let options = endpoint_options(&spec(&words.join(" ")).endpoint_option, &mut problems);
-        problems.finish().map(|()| Value::Object(options))
+        let mut wrong = Vec::new();
+        let options = endpoint_options(&spec(&words.join(" ")).endpoint_option, &mut wrong);
+        if wrong.is_empty() { Ok(Value::Object(options)) } else { Err(wrong) }
     }
 
     #[test]
@@ -77,16 +80,16 @@ mod tests {
     #[test]
     fn what_is_no_option_is_told_by_its_place() {
         for text in ["n", "=5", "token:AbC=="] {
-            let error = read(&["a=1", text]).unwrap_err();
-            assert_eq!(error.to_string(), "read value 2 of `--endpoint-option`: it is not `KEY=VALUE`");
+            let errors = read(&["a=1", text]).unwrap_err();
+            assert_eq!(errors[0].to_string(), "read value 2 of `--endpoint-option`: it is not `KEY=VALUE`");
         }
     }
 
     #[test]
     fn all_that_are_no_options_are_told() {
-        let error = read(&["n", "a=1", "=5"]).unwrap_err();
-        let expected = "read value 1 of `--endpoint-option`: it is not `KEY=VALUE`; \
-                        read value 3 of `--endpoint-option`: it is not `KEY=VALUE`";
-        assert_eq!(error.to_string(), expected);
+        let errors = read(&["n", "a=1", "=5"]).unwrap_err();
+        let expected =
+            [1, 3].map(|at| format!("read value {at} of `--endpoint-option`: it is not `KEY=VALUE`"));
+        assert_eq!(errors.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
     }
 }

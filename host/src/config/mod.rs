@@ -50,6 +50,7 @@ pub(crate) mod run_file;
 mod scenario;
 mod services;
 pub(crate) mod several;
+mod sink;
 mod size;
 pub(crate) mod slo;
 pub(crate) mod spec;

@@ -7,7 +7,7 @@ use std::{error::Error, fmt};
 use serde_json::{Map, Value};
 
 use super::{
-    problems::Problems,
+    sink::Sink,
     spec::{Origin, Setting},
 };
 use crate::explain::Explain;
@@ -79,7 +79,10 @@ const HEADERS: &str = r#"`-H 'X-Team: a'` or `-H '{"X-Team": "a"}'`"#;
 const EXTRA_INPUTS: &str = r#"`--extra-inputs temperature:0.5` or `--extra-inputs '{"temperature": 0.5}'`"#;
 
 /// Reads headers. Those that are none are left out.
-pub(super) fn headers(setting: &Setting<Vec<String>>, problems: &mut Problems) -> Vec<(String, String)> {
+pub(super) fn headers(
+    setting: &Setting<Vec<String>>,
+    problems: &mut impl Sink<PairError>,
+) -> Vec<(String, String)> {
     let mut headers = Vec::new();
     for (value, place) in values(setting, HEADERS) {
         let fields: Vec<(String, String)> = match problems.note(place.named(json_object(value))) {
@@ -136,7 +139,10 @@ pub(crate) fn check_header(name: &str, value: &str) -> Result<(), &'static str> 
 }
 
 /// Reads extra inputs. A value that is JSON is taken as such, anything else as text. What is no pair is left out.
-pub(super) fn extra_inputs(setting: &Setting<Vec<String>>, problems: &mut Problems) -> Map<String, Value> {
+pub(super) fn extra_inputs(
+    setting: &Setting<Vec<String>>,
+    problems: &mut impl Sink<PairError>,
+) -> Map<String, Value> {
     let mut inputs = Map::new();
     for (text, place) in values(setting, EXTRA_INPUTS) {
         match problems.note(place.named(json_object(text))) {
@@ -200,7 +206,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::config::{error::ConfigErrors, flags::ProfileFlags, spec::RunSpec};
+    use crate::config::{flags::ProfileFlags, spec::RunSpec};
 
     fn texts(flag: &str, values: &[&str]) -> Setting<Vec<String>> {
         let values = values.iter().map(|&value| value.to_owned()).collect::<Vec<_>>();
@@ -212,16 +218,16 @@ mod tests {
         if flag == "--header" { spec.header } else { spec.extra_inputs }
     }
 
-    fn headers_of(values: &[&str]) -> Result<Vec<(String, String)>, ConfigErrors> {
-        let mut problems = Problems::default();
-        let headers = headers(&texts("--header", values), &mut problems);
-        problems.finish().map(|()| headers)
+    fn headers_of(values: &[&str]) -> Result<Vec<(String, String)>, Vec<PairError>> {
+        let mut wrong = Vec::new();
+        let headers = headers(&texts("--header", values), &mut wrong);
+        if wrong.is_empty() { Ok(headers) } else { Err(wrong) }
     }
 
-    fn inputs_of(values: &[&str]) -> Result<Value, ConfigErrors> {
-        let mut problems = Problems::default();
-        let inputs = extra_inputs(&texts("--extra-inputs", values), &mut problems);
-        problems.finish().map(|()| Value::Object(inputs))
+    fn inputs_of(values: &[&str]) -> Result<Value, Vec<PairError>> {
+        let mut wrong = Vec::new();
+        let inputs = extra_inputs(&texts("--extra-inputs", values), &mut wrong);
+        if wrong.is_empty() { Ok(Value::Object(inputs)) } else { Err(wrong) }
     }
 
     #[rstest]
@@ -265,30 +271,28 @@ mod tests {
     #[case("X Y:sk-1", "use the header `X Y`: its name holds characters that HTTP does not allow there")]
     #[case("X-Y:sk\n1", "use the header `X-Y`: its value holds characters that HTTP does not allow there")]
     fn a_bad_header_is_named_without_its_value(#[case] typed: &str, #[case] text: &str) {
-        let error = headers_of(&[typed]).unwrap_err();
-        assert_eq!(error.to_string(), text);
-        assert!(error.first.hint().contains("-H"));
+        let errors = headers_of(&[typed]).unwrap_err();
+        assert_eq!(errors[0].to_string(), text);
+        assert!(errors[0].hint().contains("-H"));
     }
 
     #[test]
     fn the_position_of_a_bad_extra_input_is_told() {
-        let error = inputs_of(&["a:1", "b"]).unwrap_err();
-        assert!(error.to_string().starts_with("read value 2 of `--extra-inputs`"), "{error}");
-        assert!(error.first.hint().contains("--extra-inputs temperature:0.5"));
+        let errors = inputs_of(&["a:1", "b"]).unwrap_err();
+        assert!(errors[0].to_string().starts_with("read value 2 of `--extra-inputs`"), "{errors:?}");
+        assert!(errors[0].hint().contains("--extra-inputs temperature:0.5"));
     }
 
     #[test]
     fn every_bad_value_is_told_and_the_others_are_read() {
-        let mut problems = Problems::default();
+        let mut wrong = Vec::new();
         let typed = texts("--header", &["A: 1", "b", "C D: 2", r#"{"E F": 3, "G": 4, "H I": 5}"#, "{"]);
-        let headers = headers(&typed, &mut problems);
+        let headers = headers(&typed, &mut wrong);
         assert_eq!(
             headers,
             [("A", "1"), ("G", "4")].map(|(name, value)| (name.to_owned(), value.to_owned()))
         );
-        let errors = problems.finish().unwrap_err();
-        let errors: Vec<String> =
-            std::iter::once(&*errors.first).chain(&errors.others).map(ToString::to_string).collect();
+        let errors: Vec<String> = wrong.iter().map(ToString::to_string).collect();
         assert_eq!(errors.len(), 5, "{errors:?}");
         assert!(errors[0].starts_with("read value 2 of `--header`"), "{errors:?}");
         for (error, name) in errors[1..4].iter().zip(["C D", "E F", "H I"]) {

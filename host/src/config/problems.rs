@@ -2,12 +2,19 @@
 
 use super::{
     error::{ConfigError, ConfigErrors},
+    sink::Sink,
     spec::{Origin, Setting},
 };
 
 /// What is wrong, as far as it was found.
 #[derive(Debug, Default)]
 pub(super) struct Problems(Vec<ConfigError>);
+
+impl<E: Into<ConfigError>> Sink<E> for Problems {
+    fn take(&mut self, error: E) {
+        self.push(error);
+    }
+}
 
 impl Problems {
     /// One more.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    problems::Problems,
+    sink::Sink,
     spec::{Origin, RunSpec},
 };
 use crate::plan::{LiveApiConfig, ServiceOption, ServicesConfig};
@@ -21,7 +21,7 @@ pub(crate) struct ServiceOptionError {
 }
 
 /// What is asked for. Values that are no options are left out.
-pub(super) fn services(spec: &RunSpec, problems: &mut Problems) -> ServicesConfig {
+pub(super) fn services(spec: &RunSpec, problems: &mut impl Sink<ServiceOptionError>) -> ServicesConfig {
     let mut options = Vec::new();
     if let Some((texts, by)) = spec.service_option.given() {
         for (position, text) in (1..).zip(texts) {
@@ -64,12 +64,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::config::{error::ConfigErrors, spec::tests::spec};
+    use crate::config::spec::tests::spec;
 
-    fn read(line: &str) -> Result<ServicesConfig, ConfigErrors> {
-        let mut problems = Problems::default();
-        let config = services(&spec(line), &mut problems);
-        problems.finish().map(|()| config)
+    fn read(line: &str) -> Result<ServicesConfig, Vec<ServiceOptionError>> {
+        let mut wrong = Vec::new();
+        let config = services(&spec(line), &mut wrong);
+        if wrong.is_empty() { Ok(config) } else { Err(wrong) }
     }
 
     #[rstest]
@@ -84,16 +84,16 @@ mod tests {
 
     #[rstest]
     fn what_is_no_option_is_told_by_its_place(#[values("a.n", "a=5", ".n=5", "a.=5", "a#x.n=5")] text: &str) {
-        let error = read(&format!("--service-option a.b=c --service-option {text}")).unwrap_err();
-        assert_eq!(error.to_string(), "read value 2 of `--service-option`: it is not `NAME.KEY=VALUE`");
+        let errors = read(&format!("--service-option a.b=c --service-option {text}")).unwrap_err();
+        assert_eq!(errors[0].to_string(), "read value 2 of `--service-option`: it is not `NAME.KEY=VALUE`");
     }
 
     #[test]
     fn all_that_are_no_options_are_told() {
-        let error = read("--service-option a --service-option a.b=c --service-option b").unwrap_err();
-        let expected = "read value 1 of `--service-option`: it is not `NAME.KEY=VALUE`; \
-                        read value 3 of `--service-option`: it is not `NAME.KEY=VALUE`";
-        assert_eq!(error.to_string(), expected);
+        let errors = read("--service-option a --service-option a.b=c --service-option b").unwrap_err();
+        let expected =
+            [1, 3].map(|at| format!("read value {at} of `--service-option`: it is not `NAME.KEY=VALUE`"));
+        assert_eq!(errors.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
     }
 
     #[test]
