@@ -39,7 +39,11 @@ impl<T> Slots<T> {
 
     /// All that are there, in no order and without a second copy of them.
     pub(super) fn into_values(self) -> Vec<T> {
-        self.values.into_iter().flatten().collect()
+        #[expect(
+            clippy::filter_map_identity,
+            reason = "`flatten` would put them into a second piece of memory"
+        )]
+        self.values.into_iter().filter_map(|value| value).collect()
     }
 
     /// All that are there.
@@ -62,5 +66,12 @@ mod tests {
         slots.put("c");
         assert_eq!(slots.values.len(), 2);
         assert_eq!(slots.into_values(), ["c", "b"]);
+    }
+
+    #[test]
+    fn all_values_stay_in_their_piece_of_memory() {
+        let mut slots = Slots::with_room(100);
+        slots.put("a");
+        assert_eq!(slots.into_values().capacity(), 100);
     }
 }
