@@ -39,8 +39,8 @@ pub(super) struct LibraryFacts {
 /// A library that may be opened.
 #[derive(Clone, Debug)]
 pub(super) struct Checked {
-    /// The file's contents.
-    pub(super) bytes: Arc<[u8]>,
+    /// The file's contents, as they were read: a library may be large, and is not copied again.
+    pub(super) bytes: Arc<Vec<u8>>,
     /// What they say.
     pub(super) facts: LibraryFacts,
 }
@@ -52,7 +52,7 @@ pub(super) fn check(library: &Path, trust: &Trust) -> Result<Checked, Fault> {
     let descriptor = examine(&*bytes, &real, trust, &mut Err)?;
     fits(&descriptor)?;
     let digest = Digest::of(&bytes);
-    Ok(Checked { bytes: bytes.into(), facts: LibraryFacts { descriptor, digest } })
+    Ok(Checked { bytes: Arc::new(bytes), facts: LibraryFacts { descriptor, digest } })
 }
 
 /// Reads what the bytes of a library say about it, and checks that it fits here.

@@ -40,7 +40,7 @@ pub(crate) struct Offered {
     /// What they hear of it.
     pub(crate) offer: Offer,
     /// What was checked.
-    pub(crate) bytes: Arc<[u8]>,
+    pub(crate) bytes: Arc<Vec<u8>>,
 }
 
 /// Why an agent does without the library of its controller.
