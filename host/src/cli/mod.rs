@@ -39,6 +39,7 @@ mod option_rows;
 mod outcome;
 mod plot;
 mod plugins;
+mod precedence;
 mod profile;
 mod progress;
 mod record;
